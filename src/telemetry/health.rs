@@ -1,0 +1,153 @@
+//! Whether the process is alive and ready, as its parts say of themselves.
+
+use std::{
+    fmt,
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
+
+use futures::future::{BoxFuture, join_all};
+use serde::Serialize;
+
+/// What a check may take. Probes give up after a few seconds; a check that hangs has its answer.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+type Check = Arc<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
+type Checks = Arc<RwLock<Vec<(&'static str, Check)>>>;
+
+/// The checks that the parts of the process have registered. Clones share them.
+#[derive(Clone, Default)]
+pub struct Health {
+    liveness: Checks,
+    readiness: Checks,
+}
+
+/// What the checks of one kind found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// Whether every check passed.
+    pub ok: bool,
+    /// Each check, in the order of registration.
+    pub checks: Vec<Finding>,
+}
+
+/// What one check found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// The name it was registered with.
+    pub name: &'static str,
+    /// Whether it passed.
+    pub ok: bool,
+    /// What is wrong, if it did not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+}
+
+impl Health {
+    /// No checks yet: alive and ready.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a check whose failure means that the process should be replaced.
+    pub fn register_liveness<F, A>(&self, name: &'static str, check: F)
+    where
+        F: Fn() -> A + Send + Sync + 'static,
+        A: Future<Output = Result<(), String>> + Send + 'static,
+    {
+        register(&self.liveness, name, check);
+    }
+
+    /// Adds a check whose failure means that the process waits for something.
+    pub fn register_readiness<F, A>(&self, name: &'static str, check: F)
+    where
+        F: Fn() -> A + Send + Sync + 'static,
+        A: Future<Output = Result<(), String>> + Send + 'static,
+    {
+        register(&self.readiness, name, check);
+    }
+
+    /// Runs the liveness checks, all at once.
+    pub async fn live(&self) -> Report {
+        run(&self.liveness).await
+    }
+
+    /// Runs the readiness checks, all at once.
+    pub async fn ready(&self) -> Report {
+        run(&self.readiness).await
+    }
+}
+
+fn register<F, A>(checks: &Checks, name: &'static str, check: F)
+where
+    F: Fn() -> A + Send + Sync + 'static,
+    A: Future<Output = Result<(), String>> + Send + 'static,
+{
+    let check: Check = Arc::new(move || Box::pin(check()));
+    checks
+        .write()
+        .unwrap_or_else(PoisonError::into_inner)
+        .push((name, check));
+}
+
+async fn run(checks: &Checks) -> Report {
+    let checks = checks
+        .read()
+        .unwrap_or_else(PoisonError::into_inner)
+        .clone();
+    let findings = checks.into_iter().map(|(name, check)| async move {
+        let answer = tokio::time::timeout(PATIENCE, check()).await;
+        let problem = match answer {
+            Ok(Ok(())) => None,
+            Ok(Err(problem)) => Some(problem),
+            Err(_) => Some(format!("no answer within {} s", PATIENCE.as_secs())),
+        };
+        Finding {
+            name,
+            ok: problem.is_none(),
+            problem,
+        }
+    });
+    let checks = join_all(findings).await;
+    Report {
+        ok: checks.iter().all(|finding| finding.ok),
+        checks,
+    }
+}
+
+impl fmt::Debug for Health {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = |checks: &Checks| -> Vec<_> {
+            let checks = checks.read().unwrap_or_else(PoisonError::into_inner);
+            checks.iter().map(|(name, _)| *name).collect()
+        };
+        f.debug_struct("Health")
+            .field("liveness", &names(&self.liveness))
+            .field("readiness", &names(&self.readiness))
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Health;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_check_that_hangs_fails_and_holds_up_no_other() {
+        let health = Health::new();
+        health.register_readiness("hanging", std::future::pending);
+        health.register_readiness("well", || async { Ok(()) });
+        let report = health.ready().await;
+        assert!(!report.ok);
+        let problems: Vec<_> = report
+            .checks
+            .iter()
+            .map(|finding| finding.problem.as_deref())
+            .collect();
+        assert_eq!(problems, [Some("no answer within 2 s"), None]);
+        assert!(
+            health.live().await.ok,
+            "liveness knows nothing of readiness"
+        );
+    }
+}

@@ -1,0 +1,123 @@
+//! A log line as Cloud Logging reads it, see
+//! <https://docs.cloud.google.com/logging/docs/structured-logging#special-payload-fields>.
+
+use serde::ser::{SerializeMap, Serializer};
+use serde_json::json;
+use tracing::Level;
+
+use super::{printable::printable_json, record::Record};
+
+/// Names that the line itself uses.
+const TAKEN: [&str; 3] = ["severity", "time", "target"];
+
+/// One JSON object without a line break in it.
+pub(super) fn line(record: &Record, project: Option<&str>) -> String {
+    let mut bytes = Vec::with_capacity(256);
+    // Neither can fail: the writer is memory, every key is a string.
+    let written = object(
+        record,
+        project,
+        &mut serde_json::Serializer::new(&mut bytes),
+    );
+    let text = written.ok().and_then(|()| String::from_utf8(bytes).ok());
+    printable_json(&text.unwrap_or_default()).into_owned()
+}
+
+fn object<S: Serializer>(
+    record: &Record,
+    project: Option<&str>,
+    serializer: S,
+) -> Result<(), S::Error> {
+    let mut line = serializer.serialize_map(None)?;
+    line.serialize_entry("severity", severity(record.level))?;
+    line.serialize_entry("time", &record.time)?;
+    if let Some(event) = &record.event {
+        line.serialize_entry("event", event)?;
+    }
+    // Cloud Logging shows the message in its list; without one the event's name has to do.
+    if let Some(message) = record.message.as_ref().or(record.event.as_ref()) {
+        line.serialize_entry("message", message)?;
+    }
+    for (name, value) in &record.fields {
+        if TAKEN.contains(&name.as_str()) {
+            line.serialize_entry(&format!("field_{name}"), value)?;
+        } else {
+            line.serialize_entry(name, value)?;
+        }
+    }
+    line.serialize_entry("target", &record.target)?;
+    if let (Some(file), Some(number)) = (record.file, record.line) {
+        let place = json!({"file": file, "line": number.to_string(), "function": record.target});
+        line.serialize_entry("logging.googleapis.com/sourceLocation", &place)?;
+    }
+    if let Some(traceparent) = &record.traceparent {
+        line.serialize_entry("traceparent", traceparent)?;
+        if let (Some(project), Some(trace)) = (project, Trace::parse(traceparent)) {
+            line.serialize_entry(
+                "logging.googleapis.com/trace",
+                &format!("projects/{project}/traces/{}", trace.id),
+            )?;
+            line.serialize_entry("logging.googleapis.com/spanId", trace.span)?;
+            line.serialize_entry("logging.googleapis.com/trace_sampled", &trace.sampled)?;
+        }
+    }
+    line.end()?;
+    Ok(())
+}
+
+fn severity(level: Level) -> &'static str {
+    match level {
+        Level::ERROR => "ERROR",
+        Level::WARN => "WARNING",
+        Level::INFO => "INFO",
+        Level::DEBUG | Level::TRACE => "DEBUG",
+    }
+}
+
+/// A W3C `traceparent`: `00-<32 hex>-<16 hex>-<2 hex>`.
+struct Trace<'t> {
+    id: &'t str,
+    span: &'t str,
+    sampled: bool,
+}
+
+impl<'t> Trace<'t> {
+    fn parse(text: &'t str) -> Option<Self> {
+        let mut parts = text.split('-');
+        let (version, id, span, flags) =
+            (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+        let hex = |part: &str, length| {
+            part.len() == length
+                && part
+                    .bytes()
+                    .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+        };
+        let zero = |part: &str| part.bytes().all(|byte| byte == b'0');
+        let well_formed = hex(version, 2) && hex(id, 32) && hex(span, 16) && hex(flags, 2);
+        let sampled = u8::from_str_radix(flags, 16).is_ok_and(|flags| flags & 1 == 1);
+        (well_formed && !zero(id) && !zero(span)).then_some(Self { id, span, sampled })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::Trace;
+
+    #[rstest]
+    #[case("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", Some(true))]
+    #[case("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00", Some(false))]
+    #[case("00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01", None)]
+    #[case("00-00000000000000000000000000000000-00f067aa0ba902b7-01", None)]
+    #[case("00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01", None)]
+    #[case("00-4bf92f3577b34da6a3ce929d0e0e4736", None)]
+    #[case("../../other-project/traces/x", None)]
+    #[case("", None)]
+    fn only_a_well_formed_traceparent_names_a_trace(
+        #[case] text: &str,
+        #[case] sampled: Option<bool>,
+    ) {
+        assert_eq!(Trace::parse(text).map(|trace| trace.sampled), sampled);
+    }
+}

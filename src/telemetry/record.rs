@@ -1,0 +1,116 @@
+//! What one log line says, before it takes a form.
+
+use std::{error::Error, fmt};
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+use tracing::{
+    Event, Level, Subscriber,
+    field::{Field, Visit},
+};
+use tracing_subscriber::{
+    fmt::{FmtContext, FormattedFields, format::JsonFields},
+    registry::{LookupSpan, Scope},
+};
+
+/// What one log line says.
+#[derive(Debug)]
+pub(super) struct Record {
+    pub time: Timestamp,
+    pub level: Level,
+    /// The module that speaks.
+    pub target: String,
+    pub file: Option<&'static str>,
+    pub line: Option<u32>,
+    /// The stable name of what happened, in snake case.
+    pub event: Option<String>,
+    pub message: Option<String>,
+    /// The W3C trace context of the message that is worked on.
+    pub traceparent: Option<String>,
+    /// All else, of the event and the spans around it; the inner one wins.
+    pub fields: Map<String, Value>,
+}
+
+impl Record {
+    pub(super) fn gather<S>(
+        context: &FmtContext<'_, S, JsonFields>,
+        event: &Event<'_>,
+        time: Timestamp,
+    ) -> Self
+    where
+        S: Subscriber + for<'a> LookupSpan<'a>,
+    {
+        let mut fields = Fields(Map::new());
+        for span in context.event_scope().into_iter().flat_map(Scope::from_root) {
+            if let Some(formatted) = span.extensions().get::<FormattedFields<JsonFields>>() {
+                let of_span: Option<Map<String, Value>> = serde_json::from_str(formatted).ok();
+                fields.0.extend(of_span.unwrap_or_default());
+            }
+        }
+        event.record(&mut fields);
+        let metadata = event.metadata();
+        Self {
+            time,
+            level: *metadata.level(),
+            target: metadata.target().to_owned(),
+            file: metadata.file(),
+            line: metadata.line(),
+            event: fields.take("event"),
+            message: fields.take("message"),
+            traceparent: fields.take("traceparent"),
+            fields: fields.0,
+        }
+    }
+}
+
+struct Fields(Map<String, Value>);
+
+impl Fields {
+    fn take(&mut self, name: &str) -> Option<String> {
+        Some(match self.0.remove(name)? {
+            Value::String(text) => text,
+            other => other.to_string(),
+        })
+    }
+
+    fn put(&mut self, field: &Field, value: impl Into<Value>) {
+        self.0.insert(field.name().to_owned(), value.into());
+    }
+}
+
+impl Visit for Fields {
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.put(field, value);
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.put(field, value);
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.put(field, value);
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.put(field, value);
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.put(field, value);
+    }
+
+    /// With all its causes: the outermost error alone seldom says what happened.
+    fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
+        let mut text = value.to_string();
+        let mut cause = value.source();
+        while let Some(error) = cause {
+            text = format!("{text}: {error}");
+            cause = error.source();
+        }
+        self.put(field, text);
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.put(field, format!("{value:?}"));
+    }
+}
