@@ -4,3 +4,5 @@
 //! what stands above it in this list. `tests/layers.rs` holds this.
 
 pub mod telemetry;
+
+pub mod config;

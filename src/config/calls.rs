@@ -1,0 +1,75 @@
+//! How one API is called.
+
+use std::time::Duration;
+
+use super::{
+    form::{Span, Whole},
+    pubsub::ACK_DEADLINE,
+    reader::Reader,
+};
+
+/// How one API is called: the same knobs for each upstream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Calls {
+    /// Deadline of one attempt. 10 s.
+    pub timeout: Duration,
+    /// Calls in flight at once. 8.
+    pub concurrency: usize,
+    /// Upper bound of calls a minute, if the API has one. None.
+    pub requests_per_minute: Option<u32>,
+    /// Attempts of a read that fails transiently, the first included. 4.
+    pub read_attempts: usize,
+    /// The largest answer accepted, in bytes. 16 MiB.
+    pub max_response_bytes: usize,
+}
+
+impl Default for Calls {
+    fn default() -> Self {
+        Self {
+            timeout: Duration::from_secs(10),
+            concurrency: 8,
+            requests_per_minute: None,
+            read_attempts: 4,
+            max_response_bytes: 16 << 20,
+        }
+    }
+}
+
+impl Calls {
+    /// Reads `section`, such as `gitlab.calls`.
+    ///
+    /// The client extends the lease of a message while it is worked on; should that fail for once,
+    /// a call that is still within its attempts must not find its message with somebody else.
+    pub(super) fn read(reader: &mut Reader<'_>, section: &str) -> Self {
+        let default = Self::default();
+        let key = |name: &str| format!("{section}.{name}");
+        let time = Span(Duration::from_millis(100)..=Duration::from_mins(2));
+        let calls = Self {
+            timeout: reader.value_or(&key("timeout"), &time, default.timeout),
+            concurrency: reader.value_or(&key("concurrency"), &Whole(1..=256), default.concurrency),
+            requests_per_minute: reader
+                .optional(&key("requests_per_minute"), &Whole(1..=1_000_000)),
+            read_attempts: reader.value_or(
+                &key("read_attempts"),
+                &Whole(1..=10),
+                default.read_attempts,
+            ),
+            max_response_bytes: reader.value_or(
+                &key("max_response_bytes"),
+                &Whole(1 << 10..=1 << 30),
+                default.max_response_bytes,
+            ),
+        };
+        let attempts = u32::try_from(calls.read_attempts).unwrap_or(u32::MAX);
+        if calls.timeout.saturating_mul(attempts) > ACK_DEADLINE {
+            reader.object(
+                &key("timeout"),
+                format!(
+                    "times {} is longer than the 60 s ack deadline of the subscriptions",
+                    key("read_attempts")
+                ),
+            );
+        }
+        calls
+    }
+}

@@ -1,0 +1,214 @@
+//! `[directory]`
+
+use std::path::PathBuf;
+
+use secrecy::SecretString;
+use url::Url;
+
+use super::{
+    calls::Calls,
+    form::{Address, Choice, Form, SECRET, Text, Whole},
+    reader::Reader,
+};
+
+/// Which directory decides.
+#[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one of it in a process")]
+pub enum Directory {
+    /// `kind = "lookup"`: the Lookup web service.
+    Lookup(Lookup),
+    /// `kind = "file"`: JSON lines `{"id","cancelled"}`.
+    File(PathBuf),
+}
+
+/// The Lookup web service.
+#[derive(Clone, Debug)]
+pub struct Lookup {
+    /// Base address, such as `https://api.apps.cam.ac.uk/lookup/v1`.
+    pub url: Url,
+    /// How to authenticate.
+    pub credentials: LookupCredentials,
+    /// CRSids in one `person/list` call, at most. 200.
+    pub batch_size: usize,
+    /// `[directory.calls]`
+    pub calls: Calls,
+}
+
+/// How to authenticate to Lookup.
+#[derive(Clone, Debug)]
+pub enum LookupCredentials {
+    /// The API gateway: OAuth 2 client credentials.
+    Gateway {
+        /// The token endpoint, such as `https://api.apps.cam.ac.uk/oauth2/v1/token`.
+        token_url: Url,
+        /// Client id.
+        client_id: String,
+        /// Client secret.
+        client_secret: SecretString,
+        /// Optional scope.
+        scope: Option<String>,
+    },
+    /// Direct access: a group's short name and password, by HTTP Basic.
+    Basic {
+        /// Group short name.
+        username: String,
+        /// Group password.
+        password: SecretString,
+    },
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    Lookup,
+    File,
+}
+
+const KINDS: Choice<Kind> = Choice(&[("lookup", Kind::Lookup), ("file", Kind::File)]);
+
+const USERNAME: Text = Text {
+    allowed: "text that is not empty, without a colon and control characters",
+    accepts: |text| (Text::ANY.accepts)(text) && !text.contains(':'),
+};
+
+impl Directory {
+    pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let kind = reader.value_or("directory.kind", &KINDS, Kind::Lookup);
+        // Both kinds are read, whichever is chosen: a mistake in the other is a mistake too.
+        let path = reader.optional("directory.path", &Text::ANY);
+        let given = GivenLookup::read(reader);
+        match kind {
+            Kind::Lookup => given.complete(reader).map(Self::Lookup),
+            Kind::File => {
+                if !reader.is_given("directory.path") {
+                    reader.lacks(
+                        "directory.path",
+                        "the name of a file of JSON lines {\"id\",\"cancelled\"}",
+                    );
+                }
+                path.map(|path| Self::File(path.into()))
+            }
+        }
+    }
+}
+
+/// What was given of Lookup, before it is known to be all of it.
+struct GivenLookup {
+    url: Option<Url>,
+    token_url: Option<Url>,
+    client_id: Option<String>,
+    client_secret: Option<SecretString>,
+    scope: Option<String>,
+    username: Option<String>,
+    password: Option<SecretString>,
+    batch_size: usize,
+    calls: Calls,
+}
+
+const GATEWAY: [&str; 4] = [
+    "directory.token_url",
+    "directory.client_id",
+    "directory.client_secret",
+    "directory.client_secret_file",
+];
+const BASIC: [&str; 3] = [
+    "directory.username",
+    "directory.password",
+    "directory.password_file",
+];
+
+impl GivenLookup {
+    fn read(reader: &mut Reader<'_>) -> Self {
+        let address = Address { without: None };
+        Self {
+            url: reader.optional("directory.url", &address),
+            token_url: reader.optional("directory.token_url", &address),
+            client_id: reader.optional("directory.client_id", &USERNAME),
+            client_secret: reader.secret("directory.client_secret"),
+            scope: reader.optional("directory.scope", &Text::ANY),
+            username: reader.optional("directory.username", &USERNAME),
+            password: reader.secret("directory.password"),
+            batch_size: reader.value_or("directory.batch_size", &Whole(1..=500), 200),
+            calls: Calls::read(reader, "directory.calls"),
+        }
+    }
+
+    fn complete(self, reader: &mut Reader<'_>) -> Option<Lookup> {
+        if !reader.is_given("directory.url") {
+            reader.lacks("directory.url", &Form::allowed(&Address { without: None }));
+        }
+        let given =
+            |keys: &[&str], reader: &Reader<'_>| keys.iter().any(|key| reader.is_given(key));
+        let credentials = match (given(&GATEWAY, reader), given(&BASIC, reader)) {
+            (true, true) => {
+                let first = BASIC.into_iter().find(|key| reader.is_given(key));
+                reader.object(
+                    first.unwrap_or("directory.username"),
+                    "is given beside credentials of the API gateway; allowed: one of the two ways to authenticate",
+                );
+                None
+            }
+            (true, false) => {
+                lacks_any(
+                    reader,
+                    &["directory.token_url", "directory.client_id"],
+                    "directory.client_secret",
+                );
+                gateway(
+                    self.token_url,
+                    self.client_id,
+                    self.client_secret,
+                    self.scope,
+                )
+            }
+            (false, true) => {
+                lacks_any(reader, &["directory.username"], "directory.password");
+                basic(self.username, self.password)
+            }
+            (false, false) => {
+                reader.lacks(
+                    "directory.client_id",
+                    "directory.token_url, client_id and client_secret for the API gateway, or directory.username and password for direct access",
+                );
+                None
+            }
+        };
+        Some(Lookup {
+            url: self.url?,
+            credentials: credentials?,
+            batch_size: self.batch_size,
+            calls: self.calls,
+        })
+    }
+}
+
+fn lacks_any(reader: &mut Reader<'_>, keys: &[&str], secret: &str) {
+    for key in keys {
+        if !reader.is_given(key) {
+            reader.lacks(key, "a value beside the other credentials of the same kind");
+        }
+    }
+    if !reader.is_given(secret) && !reader.is_given(&format!("{secret}_file")) {
+        reader.lacks(secret, SECRET);
+    }
+}
+
+fn gateway(
+    token_url: Option<Url>,
+    client_id: Option<String>,
+    client_secret: Option<SecretString>,
+    scope: Option<String>,
+) -> Option<LookupCredentials> {
+    Some(LookupCredentials::Gateway {
+        token_url: token_url?,
+        client_id: client_id?,
+        client_secret: client_secret?,
+        scope,
+    })
+}
+
+fn basic(username: Option<String>, password: Option<SecretString>) -> Option<LookupCredentials> {
+    Some(LookupCredentials::Basic {
+        username: username?,
+        password: password?,
+    })
+}

@@ -1,0 +1,167 @@
+//! Lists: of texts, of patterns, of identities.
+
+use figment2::value::{Dict, Value};
+
+use super::{Form, Given, Text, Wrong, describe, pattern::Pattern};
+use crate::config::users::IdentityPattern;
+
+/// A list of texts.
+pub(in crate::config) struct Texts;
+
+impl Form for Texts {
+    type Value = Vec<String>;
+
+    fn allowed(&self) -> String {
+        "a list of texts, such as [\"root\", \"ghost\"]".to_owned()
+    }
+
+    fn read(&self, given: &Given<'_>) -> Result<Vec<String>, Vec<Wrong>> {
+        each(given, empty_or_control)
+    }
+
+    fn show(&self, value: &Vec<String>) -> serde_json::Value {
+        value.as_slice().into()
+    }
+}
+
+fn empty_or_control(text: &str) -> Option<String> {
+    let accepted = (Text::ANY.accepts)(text);
+    (!accepted).then(|| "is empty, or holds control characters".to_owned())
+}
+
+/// A list of patterns.
+pub(in crate::config) struct Patterns(pub Pattern);
+
+impl Patterns {
+    /// Patterns without a group.
+    pub(in crate::config) const PLAIN: Self = Self(Pattern::Plain);
+    /// Patterns that name a CRSid.
+    pub(in crate::config) const NAME_CRSID: Self = Self(Pattern::NamesCrsid);
+}
+
+impl Form for Patterns {
+    type Value = Vec<String>;
+
+    fn allowed(&self) -> String {
+        format!("a list, each {}", self.0.allowed())
+    }
+
+    fn read(&self, given: &Given<'_>) -> Result<Vec<String>, Vec<Wrong>> {
+        each(given, |text| self.0.objection(text))
+    }
+
+    fn show(&self, value: &Vec<String>) -> serde_json::Value {
+        value.as_slice().into()
+    }
+}
+
+/// The texts of a list; every one that is objected to is told.
+fn each(
+    given: &Given<'_>,
+    objection: impl Fn(&str) -> Option<String>,
+) -> Result<Vec<String>, Vec<Wrong>> {
+    let mut texts = Vec::new();
+    let mut wrongs = Vec::new();
+    for (index, item) in given.list()?.into_iter().enumerate() {
+        let found = match item {
+            Value::String(_, text) => match objection(&text) {
+                None => Ok(text),
+                Some(reason) => Err(reason),
+            },
+            other => Err(format!("is {}, not text", describe(&other))),
+        };
+        match found {
+            Ok(text) => texts.push(text),
+            Err(reason) => wrongs.push(Wrong::inside(format!("[{index}]"), reason)),
+        }
+    }
+    if wrongs.is_empty() {
+        Ok(texts)
+    } else {
+        Err(wrongs)
+    }
+}
+
+/// A list of identity patterns: tables of `provider`, `extern_uid` and perhaps `template`.
+pub(in crate::config) struct Identities;
+
+impl Form for Identities {
+    type Value = Vec<IdentityPattern>;
+
+    fn allowed(&self) -> String {
+        "a list of tables, each with provider, extern_uid and perhaps template".to_owned()
+    }
+
+    fn read(&self, given: &Given<'_>) -> Result<Self::Value, Vec<Wrong>> {
+        let mut identities = Vec::new();
+        let mut wrongs = Vec::new();
+        for (index, item) in given.list()?.into_iter().enumerate() {
+            let at = format!("[{index}]");
+            match item {
+                Value::Dict(_, fields) => identities.extend(identity(&at, fields, &mut wrongs)),
+                other => wrongs.push(Wrong::inside(
+                    at,
+                    format!("is {}, not a table", describe(&other)),
+                )),
+            }
+        }
+        if wrongs.is_empty() {
+            Ok(identities)
+        } else {
+            Err(wrongs)
+        }
+    }
+
+    fn show(&self, value: &Self::Value) -> serde_json::Value {
+        let rows = value.iter().map(|identity| {
+            let mut row = serde_json::Map::new();
+            row.insert("provider".to_owned(), identity.provider.as_str().into());
+            row.insert("extern_uid".to_owned(), identity.extern_uid.as_str().into());
+            if let Some(template) = &identity.template {
+                row.insert("template".to_owned(), template.as_str().into());
+            }
+            serde_json::Value::Object(row)
+        });
+        rows.collect()
+    }
+}
+
+fn identity(at: &str, mut fields: Dict, wrongs: &mut Vec<Wrong>) -> Option<IdentityPattern> {
+    let mut field =
+        |name: &str, required: bool, allowed: &str, objection: &dyn Fn(&str) -> Option<String>| {
+            let reason = match fields.remove(name) {
+                None if required => "is missing".to_owned(),
+                None => return None,
+                Some(Value::String(_, text)) => match objection(&text) {
+                    None => return Some(text),
+                    Some(reason) => reason,
+                },
+                Some(other) => format!("is {}, not text", describe(&other)),
+            };
+            let allowed = Some(allowed.to_owned());
+            wrongs.push(Wrong {
+                at: format!("{at}.{name}"),
+                reason,
+                allowed,
+            });
+            None
+        };
+    let provider = field("provider", true, Text::ANY.allowed, &empty_or_control);
+    let rule = Pattern::NamesCrsid;
+    let extern_uid = field("extern_uid", true, rule.allowed(), &|text| {
+        rule.objection(text)
+    });
+    let template = field("template", false, "text with {crsid} in it", &|text| {
+        (!text.contains("{crsid}")).then(|| "has no {crsid} in it".to_owned())
+    });
+    wrongs.extend(
+        fields
+            .keys()
+            .map(|name| Wrong::inside(format!("{at}.{name}"), "is an unknown key")),
+    );
+    Some(IdentityPattern {
+        provider: provider?,
+        extern_uid: extern_uid?,
+        template,
+    })
+}

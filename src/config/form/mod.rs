@@ -1,0 +1,145 @@
+//! The forms that values take: how each is read, what it allows, how it is shown.
+
+mod choice;
+mod list;
+mod number;
+mod pattern;
+mod text;
+mod time;
+mod url;
+
+use figment2::{
+    providers::{Format, Toml},
+    value::{Dict, Value},
+};
+
+pub(super) use self::{
+    choice::{Choice, Truth},
+    list::{Identities, Patterns, Texts},
+    number::{Percent, Whole},
+    text::{Filter, SECRET, Secret, Text},
+    time::Span,
+    url::{Address, HostPort},
+};
+
+/// One form of values.
+pub(super) trait Form {
+    /// What it reads to.
+    type Value;
+
+    /// What is allowed, to be read after "allowed:".
+    fn allowed(&self) -> String;
+
+    /// Reads a value.
+    fn read(&self, given: &Given<'_>) -> Result<Self::Value, Vec<Wrong>>;
+
+    /// How an effective value is shown: as TOML would say it.
+    fn show(&self, value: &Self::Value) -> serde_json::Value;
+}
+
+/// Why a value is not of its form. It never repeats a given text, which may be a misplaced secret.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Wrong {
+    /// The place inside the value, such as `[2]`; empty for all of it.
+    pub at: String,
+    /// What it is, such as "is empty".
+    pub reason: String,
+    /// What is allowed there, if that is not what [`Form::allowed`] says.
+    pub allowed: Option<String>,
+}
+
+impl Wrong {
+    pub(super) fn because(reason: impl Into<String>) -> Vec<Self> {
+        vec![Self::inside("", reason)]
+    }
+
+    pub(super) fn inside(at: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self {
+            at: at.into(),
+            reason: reason.into(),
+            allowed: None,
+        }
+    }
+}
+
+/// A value as a source gave it.
+pub(super) struct Given<'v> {
+    /// The value.
+    pub value: &'v Value,
+    /// Whether its source knows nothing but text, as the environment does.
+    pub from_text: bool,
+}
+
+impl Given<'_> {
+    /// The text it is.
+    pub fn text(&self) -> Result<&str, Vec<Wrong>> {
+        match self.value.as_str() {
+            Some(text) => Ok(text),
+            None => Err(self.is_not("text")),
+        }
+    }
+
+    /// The whole number it is.
+    pub fn whole(&self) -> Result<i128, Vec<Wrong>> {
+        let found = match (self.value, self.from_text) {
+            (Value::String(_, text), true) => text.trim().parse().ok(),
+            (value, _) => value.to_i128(),
+        };
+        found.ok_or_else(|| self.is_not("a whole number"))
+    }
+
+    /// The number it is; a whole one will do.
+    pub fn number(&self) -> Result<f64, Vec<Wrong>> {
+        let found = match (self.value, self.from_text) {
+            (Value::String(_, text), true) => text.trim().parse().ok(),
+            (Value::Num(_, number), _) => number
+                .to_f64()
+                // Whole numbers a file can hold come as `i64`; those that matter here are small.
+                .or_else(|| i32::try_from(self.value.to_i128()?).ok().map(f64::from)),
+            _ => None,
+        };
+        found.ok_or_else(|| self.is_not("a number"))
+    }
+
+    /// The truth value it is.
+    pub fn truth(&self) -> Result<bool, Vec<Wrong>> {
+        let found = match (self.value, self.from_text) {
+            (Value::String(_, text), true) => text.trim().parse().ok(),
+            (value, _) => value.to_bool(),
+        };
+        found.ok_or_else(|| self.is_not("true or false"))
+    }
+
+    /// The list it is; in the environment, a list as TOML writes it.
+    pub fn list(&self) -> Result<Vec<Value>, Vec<Wrong>> {
+        let found = match (self.value, self.from_text) {
+            (Value::String(_, text), true) => Toml::from_str::<Dict>(&format!("list = {text}"))
+                .ok()
+                .filter(|dict| dict.len() == 1)
+                .and_then(|mut dict| dict.remove("list")?.into_array()),
+            (value, _) => value.clone().into_array(),
+        };
+        found.ok_or_else(|| self.is_not("a list"))
+    }
+
+    fn is_not(&self, wanted: &str) -> Vec<Wrong> {
+        Wrong::because(format!("is {}, not {wanted}", describe(self.value)))
+    }
+}
+
+/// What kind of value it is. Numbers are said, texts are not: see [`Wrong`].
+pub(super) fn describe(value: &Value) -> String {
+    match value {
+        Value::String(_, text) if text.is_empty() => "empty".to_owned(),
+        Value::String(..) | Value::Char(..) => "text".to_owned(),
+        Value::Bool(_, truth) => truth.to_string(),
+        Value::Num(..) => match (value.to_i128(), value.to_f64()) {
+            (Some(whole), _) => format!("the number {whole}"),
+            (None, Some(number)) => format!("the number {number}"),
+            (None, None) => "a number".to_owned(),
+        },
+        Value::Empty(..) => "nothing".to_owned(),
+        Value::Dict(..) => "a table".to_owned(),
+        Value::Array(..) => "a list".to_owned(),
+    }
+}

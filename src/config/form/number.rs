@@ -1,0 +1,56 @@
+//! Whole numbers and percentages.
+
+use std::{fmt, ops::RangeInclusive};
+
+use super::{Form, Given, Wrong};
+
+/// A whole number within bounds.
+pub(in crate::config) struct Whole<N>(pub RangeInclusive<N>);
+
+impl<N> Form for Whole<N>
+where
+    N: TryFrom<i128> + TryInto<u64> + PartialOrd + fmt::Display + Copy,
+{
+    type Value = N;
+
+    fn allowed(&self) -> String {
+        format!("a whole number from {} to {}", self.0.start(), self.0.end())
+    }
+
+    fn read(&self, given: &Given<'_>) -> Result<N, Vec<Wrong>> {
+        let whole = given.whole()?;
+        N::try_from(whole)
+            .ok()
+            .filter(|number| self.0.contains(number))
+            .ok_or_else(|| Wrong::because(format!("is {whole}")))
+    }
+
+    fn show(&self, value: &N) -> serde_json::Value {
+        let number: Option<u64> = (*value).try_into().ok();
+        number.into()
+    }
+}
+
+/// A share in percent.
+pub(in crate::config) struct Percent;
+
+impl Form for Percent {
+    type Value = f64;
+
+    fn allowed(&self) -> String {
+        "a number from 0 to 100".to_owned()
+    }
+
+    fn read(&self, given: &Given<'_>) -> Result<f64, Vec<Wrong>> {
+        let percent = given.number()?;
+        // Not-a-number is in no range.
+        if (0.0..=100.0).contains(&percent) {
+            return Ok(percent);
+        }
+        Err(Wrong::because(format!("is {percent}")))
+    }
+
+    fn show(&self, value: &f64) -> serde_json::Value {
+        (*value).into()
+    }
+}

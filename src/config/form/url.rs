@@ -1,0 +1,163 @@
+//! Addresses: of HTTP APIs, and of a broker.
+
+use url::{Host, Url};
+
+use super::{Form, Given, Wrong};
+
+/// The address of an HTTP API: `https`, or `http` to this machine alone.
+pub(in crate::config) struct Address {
+    /// An ending that the client adds itself, and a person is likely to give.
+    pub without: Option<&'static str>,
+}
+
+impl Form for Address {
+    type Value = Url;
+
+    fn allowed(&self) -> String {
+        "an https:// address without user, query and fragment; http:// only to this machine"
+            .to_owned()
+    }
+
+    fn read(&self, given: &Given<'_>) -> Result<Url, Vec<Wrong>> {
+        let text = given.text()?;
+        if text.is_empty() {
+            return Err(Wrong::because("is empty"));
+        }
+        let url = Url::parse(text)
+            .map_err(|problem| Wrong::because(format!("is not an address ({problem})")))?;
+        match self.objection(&url) {
+            None => Ok(url),
+            Some(objection) => Err(Wrong::because(objection)),
+        }
+    }
+
+    fn show(&self, value: &Url) -> serde_json::Value {
+        value.as_str().into()
+    }
+}
+
+impl Address {
+    fn objection(&self, url: &Url) -> Option<String> {
+        if !url.username().is_empty() || url.password().is_some() {
+            return Some("holds a user or a password".to_owned());
+        }
+        if url.query().is_some() || url.fragment().is_some() {
+            return Some("holds a query or a fragment".to_owned());
+        }
+        match url.scheme() {
+            "https" => {}
+            "http" if url.host().is_some_and(|host| is_loopback(&host)) => {}
+            "http" => return Some(
+                "is plain http:// to another machine, which would show the token to the network"
+                    .to_owned(),
+            ),
+            _ => return Some("has another scheme".to_owned()),
+        }
+        let ending = self.without?;
+        let has_it = url.path().trim_end_matches('/').ends_with(ending);
+        has_it.then(|| format!("ends in {ending}, which is added by itself"))
+    }
+}
+
+fn is_loopback(host: &Host<&str>) -> bool {
+    match host {
+        Host::Domain(name) => *name == "localhost" || name.ends_with(".localhost"),
+        Host::Ipv4(address) => address.is_loopback(),
+        Host::Ipv6(address) => address.is_loopback(),
+    }
+}
+
+/// `host:port`, as `PUBSUB_EMULATOR_HOST` has it.
+pub(in crate::config) struct HostPort;
+
+impl Form for HostPort {
+    type Value = String;
+
+    fn allowed(&self) -> String {
+        "host:port, such as \"127.0.0.1:8085\"".to_owned()
+    }
+
+    fn read(&self, given: &Given<'_>) -> Result<String, Vec<Wrong>> {
+        let text = given.text()?;
+        let parts = text.rsplit_once(':').filter(|(host, port)| {
+            let plain = !host.is_empty() && !host.contains(['/', '@', '?', '#']);
+            plain && port.parse::<u16>().is_ok_and(|port| port > 0) && Host::parse(host).is_ok()
+        });
+        match parts {
+            Some(_) => Ok(text.to_owned()),
+            None if text.is_empty() => Err(Wrong::because("is empty")),
+            None => Err(Wrong::because("is not of this form")),
+        }
+    }
+
+    fn show(&self, value: &String) -> serde_json::Value {
+        value.as_str().into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use figment2::value::Value;
+    use rstest::rstest;
+
+    use super::{Address, Form, Given, HostPort};
+
+    fn accepts<F: Form>(form: &F, text: &str) -> bool {
+        let given = Given {
+            value: &Value::from(text),
+            from_text: true,
+        };
+        form.read(&given).is_ok()
+    }
+
+    #[rstest]
+    #[case("https://gitlab.example.ac.uk", true)]
+    #[case("https://gitlab.example.ac.uk/sub/", true)]
+    #[case("http://127.0.0.1:8080", true)]
+    #[case("http://127.8.8.8", true)]
+    #[case("http://[::1]:8080", true)]
+    #[case("http://localhost:1", true)]
+    #[case("http://gitlab.localhost", true)]
+    #[case("http://gitlab.example.ac.uk", false)]
+    #[case("http://10.0.0.1", false)]
+    #[case("http://localhost.example.ac.uk", false)]
+    #[case("http://127.0.0.1.example.ac.uk", false)]
+    #[case("http://[::ffff:8.8.8.8]", false)]
+    #[case("https://me:secret@gitlab.example.ac.uk", false)]
+    #[case("https://gitlab.example.ac.uk/?private_token=x", false)]
+    #[case("https://gitlab.example.ac.uk/#x", false)]
+    #[case("https://gitlab.example.ac.uk/api/v4", false)]
+    #[case("https://gitlab.example.ac.uk/api/v4/", false)]
+    #[case("ftp://gitlab.example.ac.uk", false)]
+    #[case("file:///etc/passwd", false)]
+    #[case("gitlab.example.ac.uk", false)]
+    #[case("https://", false)]
+    #[case("", false)]
+    fn an_address_is_https_or_of_this_machine(#[case] text: &str, #[case] accepted: bool) {
+        assert_eq!(
+            accepts(
+                &Address {
+                    without: Some("/api/v4")
+                },
+                text
+            ),
+            accepted
+        );
+    }
+
+    #[rstest]
+    #[case("127.0.0.1:8085", true)]
+    #[case("[::1]:8085", true)]
+    #[case("pubsub:8085", true)]
+    #[case("pubsub", false)]
+    #[case("pubsub:", false)]
+    #[case("pubsub:0", false)]
+    #[case("pubsub:99999", false)]
+    #[case(":8085", false)]
+    #[case("http://pubsub:8085", false)]
+    #[case("user@pubsub:8085", false)]
+    #[case("", false)]
+    fn a_broker_is_named_by_host_and_port(#[case] text: &str, #[case] accepted: bool) {
+        assert_eq!(accepts(&HostPort, text), accepted);
+    }
+}

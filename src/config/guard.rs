@@ -1,0 +1,85 @@
+//! `[guard]`
+
+use super::{
+    form::{Percent, Truth, Whole},
+    reader::Reader,
+};
+
+/// How much a run may change.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Guard {
+    /// Percent of the in-scope accounts that are active or deactivated. 5.
+    pub max_block_percent: f64,
+    /// Percent of the accounts blocked by us. 25.
+    pub max_unblock_percent: f64,
+    /// Changes of each kind always allowed. 10.
+    pub floor: u32,
+    /// Percent of the asked members that Lookup must know. 50.
+    pub min_known_percent: f64,
+}
+
+impl Default for Guard {
+    fn default() -> Self {
+        Self {
+            max_block_percent: 5.0,
+            max_unblock_percent: 25.0,
+            floor: 10,
+            min_known_percent: 50.0,
+        }
+    }
+}
+
+/// The largest floor that still guards something.
+const MAX_FLOOR: u32 = 1_000;
+
+impl Guard {
+    pub(super) fn read(reader: &mut Reader<'_>) -> Self {
+        let default = Self::default();
+        let guard = Self {
+            max_block_percent: reader.value_or(
+                "guard.max_block_percent",
+                &Percent,
+                default.max_block_percent,
+            ),
+            max_unblock_percent: reader.value_or(
+                "guard.max_unblock_percent",
+                &Percent,
+                default.max_unblock_percent,
+            ),
+            floor: reader.value_or("guard.floor", &Whole(0..=u32::MAX), default.floor),
+            min_known_percent: reader.value_or(
+                "guard.min_known_percent",
+                &Percent,
+                default.min_known_percent,
+            ),
+        };
+        if !reader.value_or("guard.allow_everything", &Truth, false) {
+            guard.object_to_being_off(reader);
+        }
+        guard
+    }
+
+    /// A guard that lets everything through has to be meant.
+    fn object_to_being_off(&self, reader: &mut Reader<'_>) {
+        let off = [
+            ("guard.max_block_percent", self.max_block_percent >= 100.0),
+            (
+                "guard.max_unblock_percent",
+                self.max_unblock_percent >= 100.0,
+            ),
+            ("guard.floor", self.floor > MAX_FLOOR),
+            ("guard.min_known_percent", self.min_known_percent <= 0.0),
+        ];
+        for (key, _) in off.into_iter().filter(|(_, off)| *off) {
+            let sense = match key {
+                "guard.floor" => format!("at most {MAX_FLOOR}"),
+                "guard.min_known_percent" => "more than 0".to_owned(),
+                _ => "less than 100".to_owned(),
+            };
+            reader.object(
+                key,
+                format!("switches the guard off; allowed: {sense}, unless guard.allow_everything = true says that it is meant"),
+            );
+        }
+    }
+}

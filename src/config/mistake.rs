@@ -1,0 +1,98 @@
+//! What is wrong with a configuration, as the person who has to correct it reads it.
+
+use std::{error::Error, fmt};
+
+use super::origin::Origin;
+
+/// One mistake: which key, what is wrong with it, what is allowed, where it came from.
+/// It never repeats a given text: a secret pasted into the wrong key must not reach a log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mistake {
+    /// The key, such as `gitlab.url`, or what stands in its place, such as a file that cannot be read.
+    pub key: String,
+    /// What is wrong with it, and what is allowed.
+    pub problem: String,
+    /// Where it came from; `None` when it came from nowhere, such as a missing key.
+    pub origin: Option<Origin>,
+}
+
+impl Mistake {
+    /// A mistake in what `origin` gave for `key`.
+    pub(super) fn at(key: impl Into<String>, origin: Origin, problem: impl Into<String>) -> Self {
+        Self {
+            key: key.into(),
+            problem: problem.into(),
+            origin: Some(origin),
+        }
+    }
+
+    /// A mistake that no source made.
+    pub(super) fn nowhere(key: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self {
+            key: key.into(),
+            problem: problem.into(),
+            origin: None,
+        }
+    }
+}
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.key, self.problem)?;
+        match &self.origin {
+            Some(origin) => write!(f, " ({origin})"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Every mistake of a configuration at once, never empty, ordered by key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mistakes(Vec<Mistake>);
+
+impl Mistakes {
+    /// `Err` when there is any mistake.
+    pub(super) fn check(mut mistakes: Vec<Mistake>) -> Result<(), Self> {
+        if mistakes.is_empty() {
+            return Ok(());
+        }
+        mistakes.sort_by(|a, b| (&a.key, &a.problem).cmp(&(&b.key, &b.problem)));
+        mistakes.dedup();
+        Err(Self(mistakes))
+    }
+
+    /// For a configuration that is not whole, though nothing said why. Reading tells a mistake for
+    /// each value it does not get, so nobody should ever see this.
+    pub(super) fn incomplete() -> Self {
+        Self(vec![Mistake::nowhere(
+            "the configuration",
+            "is not complete",
+        )])
+    }
+
+    /// The line above the list.
+    pub fn heading(&self) -> String {
+        match self.0.len() {
+            1 => "the configuration has a mistake; correct it and start again:".to_owned(),
+            count => {
+                format!("the configuration has {count} mistakes; correct them and start again:")
+            }
+        }
+    }
+
+    /// Each of them.
+    pub fn iter(&self) -> impl Iterator<Item = &Mistake> {
+        self.0.iter()
+    }
+}
+
+impl fmt::Display for Mistakes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.heading())?;
+        self.0
+            .iter()
+            .try_for_each(|mistake| write!(f, "\n  {mistake}"))
+    }
+}
+
+impl Error for Mistakes {}

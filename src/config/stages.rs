@@ -1,0 +1,109 @@
+//! `[fan_out]`, `[worker]` and `[serve]`
+
+use std::time::Duration;
+
+use super::{
+    form::{Choice, Span, Whole},
+    reader::Reader,
+};
+
+/// The fan-out stage.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FanOut {
+    /// Which accounts get a message.
+    pub messages: FanOutMessages,
+}
+
+/// Which accounts get a message.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FanOutMessages {
+    /// Every in-scope account.
+    #[default]
+    All,
+    /// Only accounts that need a write.
+    Changes,
+}
+
+const MESSAGES: Choice<FanOutMessages> = Choice(&[
+    ("all", FanOutMessages::All),
+    ("changes", FanOutMessages::Changes),
+]);
+
+impl FanOut {
+    pub(super) fn read(reader: &mut Reader<'_>) -> Self {
+        Self {
+            messages: reader.value_or("fan_out.messages", &MESSAGES, FanOutMessages::default()),
+        }
+    }
+}
+
+/// The user worker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Worker {
+    /// Messages leased at once. 1,000: the client acks every 100 ms, so throughput is about ten times this.
+    pub max_outstanding: usize,
+    /// Resyncs this process writes for in an hour. 50.
+    pub resyncs_per_hour: u32,
+}
+
+impl Default for Worker {
+    fn default() -> Self {
+        Self {
+            max_outstanding: 1_000,
+            resyncs_per_hour: 50,
+        }
+    }
+}
+
+impl Worker {
+    pub(super) fn read(reader: &mut Reader<'_>) -> Self {
+        let default = Self::default();
+        Self {
+            max_outstanding: reader.value_or(
+                "worker.max_outstanding",
+                &Whole(1..=10_000),
+                default.max_outstanding,
+            ),
+            resyncs_per_hour: reader.value_or(
+                "worker.resyncs_per_hour",
+                &Whole(0..=100_000),
+                default.resyncs_per_hour,
+            ),
+        }
+    }
+}
+
+/// The serving process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Serve {
+    /// Port of the HTTP endpoints. 8080; 0 takes any free one.
+    pub port: u16,
+    /// Time to finish after SIGTERM. 8 s; Cloud Run kills at 10.
+    pub grace: Duration,
+}
+
+impl Default for Serve {
+    fn default() -> Self {
+        Self {
+            port: 8080,
+            grace: Duration::from_secs(8),
+        }
+    }
+}
+
+/// Cloud Run kills 10 s after SIGTERM; the last second is for nacks, publishers and telemetry.
+const MAX_GRACE: Duration = Duration::from_secs(9);
+
+impl Serve {
+    pub(super) fn read(reader: &mut Reader<'_>) -> Self {
+        let default = Self::default();
+        Self {
+            port: reader.value_or("serve.port", &Whole(0..=u16::MAX), default.port),
+            grace: reader.value_or(
+                "serve.grace",
+                &Span(Duration::ZERO..=MAX_GRACE),
+                default.grace,
+            ),
+        }
+    }
+}

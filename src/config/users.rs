@@ -1,0 +1,89 @@
+//! `[users]`
+
+use super::{
+    form::{Identities, Patterns, Texts, Truth, Whole},
+    reader::Reader,
+};
+
+/// Who is who. Patterns are regular expressions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Users {
+    /// Usernames never touched.
+    pub exempt_usernames: Vec<String>,
+    /// Patterns of usernames never touched.
+    pub exempt_username_patterns: Vec<String>,
+    /// Whether administrators are never touched. False.
+    pub exempt_administrators: bool,
+    /// Identities that name a member, tried in order.
+    pub identity_patterns: Vec<IdentityPattern>,
+    /// Usernames of external accounts. `^external-`.
+    pub external_patterns: Vec<String>,
+    /// Usernames that are CRSids, with a group `crsid`. `(?i)^(?<crsid>[a-z][a-z0-9]{1,7})$`.
+    pub username_patterns: Vec<String>,
+    /// Calendar months without activity after which an external account is blocked. 24.
+    pub inactive_months: u32,
+}
+
+/// An identity that names a member.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdentityPattern {
+    /// Provider, exactly, such as `saml`.
+    pub provider: String,
+    /// Pattern of `extern_uid` with a group `crsid`.
+    pub extern_uid: String,
+    /// How to make an `extern_uid` of a crsid, such as `{crsid}@example.ac.uk`; lets a resync by CRSid find it.
+    pub template: Option<String>,
+}
+
+impl Default for Users {
+    fn default() -> Self {
+        Self {
+            exempt_usernames: Vec::new(),
+            exempt_username_patterns: Vec::new(),
+            exempt_administrators: false,
+            identity_patterns: Vec::new(),
+            external_patterns: vec!["^external-".to_owned()],
+            username_patterns: vec!["(?i)^(?<crsid>[a-z][a-z0-9]{1,7})$".to_owned()],
+            inactive_months: 24,
+        }
+    }
+}
+
+impl Users {
+    pub(super) fn read(reader: &mut Reader<'_>) -> Self {
+        let d = Self::default();
+        Self {
+            exempt_usernames: reader.value_or("users.exempt_usernames", &Texts, d.exempt_usernames),
+            exempt_username_patterns: reader.value_or(
+                "users.exempt_username_patterns",
+                &Patterns::PLAIN,
+                d.exempt_username_patterns,
+            ),
+            exempt_administrators: reader.value_or(
+                "users.exempt_administrators",
+                &Truth,
+                d.exempt_administrators,
+            ),
+            identity_patterns: reader.value_or(
+                "users.identity_patterns",
+                &Identities,
+                d.identity_patterns,
+            ),
+            external_patterns: reader.value_or(
+                "users.external_patterns",
+                &Patterns::PLAIN,
+                d.external_patterns,
+            ),
+            username_patterns: reader.value_or(
+                "users.username_patterns",
+                &Patterns::NAME_CRSID,
+                d.username_patterns,
+            ),
+            inactive_months: reader.value_or(
+                "users.inactive_months",
+                &Whole(1..=1200),
+                d.inactive_months,
+            ),
+        }
+    }
+}
