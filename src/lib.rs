@@ -6,3 +6,5 @@
 pub mod telemetry;
 
 pub mod config;
+
+pub mod upstream;

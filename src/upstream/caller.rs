@@ -1,0 +1,344 @@
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use backoff::{BackoffBuilder, ExponentialBuilder};
+use reqwest::{Method, Request, header::HeaderMap};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::sleep,
+};
+use url::Url;
+
+use super::{
+    Answer, Authorize, Blame, Budget, CallError, ErrorKind, Fault, Gate, Line, Settings, Side,
+    Ticket, pace, reservation::Reservation,
+};
+use crate::config;
+
+/// The first pause between attempts of a read, before jitter.
+const FIRST_RETRY: Duration = Duration::from_millis(200);
+/// The longest, before jitter.
+const LONGEST_RETRY: Duration = Duration::from_secs(5);
+/// The longest `Retry-After` that a read waits out in place. Beyond it the message is held instead.
+const LONGEST_WAIT: Duration = Duration::from_secs(20);
+
+/// One request, to be sent as often as its kind allows.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// What is asked, such as `list_users`; a closed set, used as a metric label.
+    pub operation: &'static str,
+    /// The method.
+    pub method: Method,
+    /// The address with its query.
+    pub url: Url,
+    /// Headers beside the credentials.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Option<String>,
+}
+
+/// An API as this process calls it: the one behaviour of every upstream. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Upstream {
+    shared: Arc<Shared>,
+    reservation: Option<Arc<Reservation>>,
+    made: Arc<AtomicU32>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    line: Line,
+    settings: &'static Settings,
+    authorize: Box<dyn Authorize>,
+    attempts: usize,
+    places: Arc<Semaphore>,
+    budget: Budget,
+    reads: Arc<Gate>,
+    writes: Arc<Gate>,
+}
+
+impl Upstream {
+    /// An upstream at the end of `line`. Its gates are open, its budget is full.
+    pub fn new(
+        line: Line,
+        calls: &config::Calls,
+        settings: &'static Settings,
+        authorize: Box<dyn Authorize>,
+    ) -> Self {
+        let name = line.name();
+        let shared = Shared {
+            line,
+            settings,
+            authorize,
+            attempts: calls.read_attempts.max(1),
+            places: Arc::new(Semaphore::new(
+                calls.concurrency.clamp(1, Semaphore::MAX_PERMITS),
+            )),
+            budget: Budget::new(calls.requests_per_minute),
+            reads: Gate::new(name, Side::Read),
+            writes: Gate::new(name, Side::Write),
+        };
+        Self {
+            shared: Arc::new(shared),
+            reservation: None,
+            made: Arc::default(),
+        }
+    }
+
+    /// Takes `calls` from the rate budget and one place among the concurrent calls, waiting until both are there.
+    /// The calls of the returned clone wait for neither again, so nothing lies between a look and its write; the
+    /// place is given back when the clone is dropped. Wait for nothing else while holding it, locks included.
+    pub async fn reserve(&self, calls: u32) -> Self {
+        self.shared.budget.take(calls).await;
+        let place = self.place().await;
+        Self {
+            shared: Arc::clone(&self.shared),
+            reservation: Some(Arc::new(Reservation::new(calls, place))),
+            made: Arc::default(),
+        }
+    }
+
+    /// Requests sent by this clone and the clones made of it, retries included.
+    pub fn calls_made(&self) -> u32 {
+        self.made.load(Ordering::Relaxed)
+    }
+
+    /// The gate of one side.
+    pub fn gate(&self, side: Side) -> Arc<Gate> {
+        Arc::clone(self.gate_of(side))
+    }
+
+    /// Asks for something that changes nothing; repeated while the failure is transient and the gate open.
+    ///
+    /// `judge` reads the answer; what it refuses counts as a failure of this call.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    pub async fn read<T>(
+        &self,
+        call: &Call,
+        judge: impl Fn(&Answer) -> Result<T, Fault>,
+    ) -> Result<T, CallError> {
+        let gate = &self.shared.reads;
+        gate.admits()
+            .map_err(|shut| CallError::withheld(call.operation, gate, &shut))?;
+        let mut place = self.admit().await;
+        let ticket = gate
+            .enter()
+            .map_err(|shut| CallError::withheld(call.operation, gate, &shut))?;
+        let mut pauses = self.pauses(ticket.is_probe());
+        loop {
+            let fault = match self.attempt(call, &judge).await {
+                Ok(value) => {
+                    ticket.succeeded();
+                    return Ok(value);
+                }
+                Err(fault) => fault,
+            };
+            drop(place);
+            let Some(pause) = pause_before_next(&fault, pauses.next()) else {
+                return Err(self.settle(Side::Read, call, ticket, fault));
+            };
+            tracing::debug!(operation = call.operation, %fault, ?pause, "read is tried again");
+            sleep(pause).await;
+            place = self.admit().await;
+            if !ticket.is_probe() && gate.admits().is_err() {
+                return Err(self.settle(Side::Read, call, ticket, fault));
+            }
+        }
+    }
+
+    /// Asks for a change, once. On a reservation nothing waits: what cannot go at once is an error.
+    ///
+    /// # Errors
+    /// See [`CallError`]. Unless [`CallError::was_sent`] is false, the change may or may not have been made.
+    pub async fn write<T>(
+        &self,
+        call: &Call,
+        judge: impl Fn(&Answer) -> Result<T, Fault>,
+    ) -> Result<T, CallError> {
+        let gate = &self.shared.writes;
+        gate.admits()
+            .map_err(|shut| CallError::withheld(call.operation, gate, &shut))?;
+        let _place = match &self.reservation {
+            Some(reservation) => self.admit_at_once(call, reservation)?,
+            None => self.admit().await,
+        };
+        let ticket = gate
+            .enter()
+            .map_err(|shut| CallError::withheld(call.operation, gate, &shut))?;
+        match self.attempt(call, &judge).await {
+            Ok(value) => {
+                ticket.succeeded();
+                Ok(value)
+            }
+            Err(fault) => Err(self.settle(Side::Write, call, ticket, fault)),
+        }
+    }
+
+    /// One attempt; a second one with fresh credentials where the first was answered 401 and there are some.
+    async fn attempt<T>(
+        &self,
+        call: &Call,
+        judge: &impl Fn(&Answer) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        let mut renewed = false;
+        loop {
+            let mut request = call.request();
+            let credentials = self.shared.authorize.header().await?;
+            if let Some((name, value)) = credentials.clone() {
+                request.headers_mut().insert(name, value);
+            }
+            self.made.fetch_add(1, Ordering::Relaxed);
+            let answer = self.shared.line.exchange(call.operation, request).await?;
+            self.learn(&answer);
+            match judge(&answer) {
+                Err(fault) if fault.kind == ErrorKind::Unauthenticated && !renewed => {
+                    renewed =
+                        credentials.is_some_and(|(_, used)| self.shared.authorize.renew(&used));
+                    if !renewed {
+                        return Err(fault);
+                    }
+                }
+                verdict => return verdict,
+            }
+        }
+    }
+
+    /// What an answer says about the pace, whatever else it says.
+    fn learn(&self, answer: &Answer) {
+        let Shared {
+            budget,
+            reads,
+            writes,
+            ..
+        } = &*self.shared;
+        if let Some((remaining, resets_in)) = pace::rate_limit(&answer.headers) {
+            budget.learn(remaining, resets_in);
+        }
+        // A 503 asks for a pause of its own side alone, which its gate keeps: GitLab in maintenance mode reads well.
+        let throttled = answer.status.as_u16() == 429;
+        if let Some(pause) = answer.retry_after().filter(|_| throttled) {
+            let until = budget.hold_off(pause);
+            reads.rest_until(until);
+            writes.rest_until(until);
+        }
+    }
+
+    /// Waits for the budget and a place.
+    async fn admit(&self) -> Option<OwnedSemaphorePermit> {
+        let budget = &self.shared.budget;
+        match &self.reservation {
+            Some(reservation) if reservation.spend() => budget.pause().await,
+            Some(_) | None => budget.take(1).await,
+        }
+        match &self.reservation {
+            Some(_) => None,
+            None => self.place().await,
+        }
+    }
+
+    fn admit_at_once(
+        &self,
+        call: &Call,
+        reservation: &Reservation,
+    ) -> Result<Option<OwnedSemaphorePermit>, CallError> {
+        let budget = &self.shared.budget;
+        let wait = budget.paused_until().or_else(|| {
+            if reservation.spend() {
+                None
+            } else {
+                budget.try_take(1)
+            }
+        });
+        let Some(until) = wait else { return Ok(None) };
+        let gate = &self.shared.writes;
+        gate.rest_until(until);
+        let fault = Fault::new(ErrorKind::Throttled, "asked for a pause before this call");
+        Err(self
+            .error(call, Blame::Upstream(Arc::clone(gate)), fault)
+            .not_sent())
+    }
+
+    async fn place(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.shared.places).acquire_owned().await.ok()
+    }
+
+    fn pauses(&self, probe: bool) -> impl Iterator<Item = Duration> + use<> {
+        ExponentialBuilder::new()
+            .with_min_delay(FIRST_RETRY)
+            .with_max_delay(LONGEST_RETRY)
+            .with_max_times(if probe { 0 } else { self.shared.attempts - 1 })
+            .with_jitter()
+            .build()
+    }
+
+    /// Tells the gate what became of the call, and makes its error.
+    fn settle(&self, side: Side, call: &Call, ticket: Ticket, fault: Fault) -> CallError {
+        let unclear = matches!(fault.kind, ErrorKind::ServerError | ErrorKind::TimedOut);
+        match side {
+            Side::Read | Side::Write if fault.kind == ErrorKind::BadRequest => {
+                ticket.succeeded();
+                self.error(call, Blame::Call, fault)
+            }
+            Side::Write if unclear => {
+                ticket.unclear();
+                self.error(call, Blame::Unclear, fault)
+            }
+            Side::Read | Side::Write => {
+                let error = self.error(call, Blame::Upstream(self.gate(side)), fault.clone());
+                ticket.failed(&fault, &error.to_string());
+                error
+            }
+        }
+    }
+
+    fn error(&self, call: &Call, blame: Blame, fault: Fault) -> CallError {
+        CallError::of(
+            self.shared.line.name(),
+            call.operation,
+            self.shared.settings,
+            blame,
+            fault,
+        )
+    }
+
+    fn gate_of(&self, side: Side) -> &Arc<Gate> {
+        match side {
+            Side::Read => &self.shared.reads,
+            Side::Write => &self.shared.writes,
+        }
+    }
+}
+
+impl Call {
+    /// A GET without further headers.
+    pub fn get(operation: &'static str, url: Url) -> Self {
+        Self {
+            operation,
+            method: Method::GET,
+            url,
+            headers: HeaderMap::new(),
+            body: None,
+        }
+    }
+
+    fn request(&self) -> Request {
+        let mut request = Request::new(self.method.clone(), self.url.clone());
+        request.headers_mut().clone_from(&self.headers);
+        *request.body_mut() = self.body.clone().map(Into::into);
+        request
+    }
+}
+
+/// How long to wait before the next attempt; `None` if there is none.
+fn pause_before_next(fault: &Fault, next: Option<Duration>) -> Option<Duration> {
+    let pause = next.filter(|_| fault.kind.is_transient())?;
+    let pause = fault.retry_after.map_or(pause, |asked| asked.max(pause));
+    (pause <= LONGEST_WAIT).then_some(pause)
+}

@@ -1,0 +1,85 @@
+use std::{error::Error, sync::Arc};
+
+use super::{ErrorKind, Fault, Gate, Name, Settings, gate::Shut};
+
+/// Whose fault a failed call is (`Whose fault it is` in the messaging design).
+#[derive(Clone, Debug)]
+pub enum Blame {
+    /// The call itself can never succeed as it is (400).
+    Call,
+    /// One write failed or timed out; whether the upstream is otherwise well is for a neutral probe to say.
+    Unclear,
+    /// The upstream as a whole: wait for this gate.
+    Upstream(Arc<Gate>),
+}
+
+/// A call that got no usable answer. Its text is one line, without secrets, bodies or people.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{text}")]
+pub struct CallError {
+    /// What was asked, such as `list_users`; a closed set, used as a metric label.
+    pub operation: &'static str,
+    /// See [`Blame`].
+    pub blame: Blame,
+    kind: ErrorKind,
+    sent: bool,
+    text: Arc<str>,
+    source: Option<Arc<dyn Error + Send + Sync>>,
+}
+
+impl CallError {
+    /// What kind of failure it is; of a call that a closed gate withheld, the kind that closed the gate.
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+
+    /// Whether the credentials are refused, which only a person can mend; otherwise the upstream is unavailable,
+    /// or the call is wrong.
+    pub fn credentials_refused(&self) -> bool {
+        self.kind.is_credentials()
+    }
+
+    /// Whether the call left this process. One that did not has certainly changed nothing.
+    pub fn was_sent(&self) -> bool {
+        self.sent
+    }
+
+    /// The error of a call that `fault` ended.
+    pub(crate) fn of(
+        name: Name,
+        operation: &'static str,
+        settings: &'static Settings,
+        blame: Blame,
+        fault: Fault,
+    ) -> Self {
+        let by_kind = || fault.kind.advice(fault.settings.unwrap_or(settings));
+        let advice = fault.advice.map_or_else(by_kind, str::to_owned);
+        Self {
+            operation,
+            blame,
+            kind: fault.kind,
+            sent: true,
+            text: format!("{name} {} ({operation}): {advice}", fault.what).into(),
+            source: fault.source,
+        }
+    }
+
+    /// The error of a call that `gate` withheld.
+    pub(crate) fn withheld(operation: &'static str, gate: &Arc<Gate>, shut: &Shut) -> Self {
+        Self {
+            operation,
+            blame: Blame::Upstream(Arc::clone(gate)),
+            kind: shut.kind,
+            sent: false,
+            text: format!("{operation} not called: {}", shut.why).into(),
+            source: None,
+        }
+    }
+
+    /// Says that the call never left this process.
+    #[must_use]
+    pub(crate) fn not_sent(mut self) -> Self {
+        self.sent = false;
+        self
+    }
+}

@@ -1,0 +1,170 @@
+use std::{error::Error, fmt, sync::Arc, time::Duration};
+
+use super::Settings;
+
+/// What kind of failure a call met.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ErrorKind {
+    /// 400: the call can never succeed as it is.
+    BadRequest,
+    /// 401: the credentials are not accepted.
+    Unauthenticated,
+    /// A bare 403, or an answer that shows less than the credentials must see.
+    Forbidden,
+    /// 429, or a pause that an earlier 429 asked for.
+    Throttled,
+    /// No whole answer within the deadline.
+    TimedOut,
+    /// No connection, or one that broke.
+    Unreachable,
+    /// 500.
+    ServerError,
+    /// 408, 502 to 504, and every other 5xx.
+    Unavailable,
+    /// A redirect: a login page, or an address that moved.
+    Redirected,
+    /// A status that this call has no use for.
+    UnexpectedStatus,
+    /// An answer that is not what was asked for: HTML, cut off, of another shape.
+    Unreadable,
+    /// An answer larger than the configured maximum.
+    TooLarge,
+}
+
+impl ErrorKind {
+    /// Whether the upstream refused who we are or what we may do: nothing works until a person acts.
+    pub const fn is_credentials(self) -> bool {
+        matches!(self, Self::Unauthenticated | Self::Forbidden)
+    }
+
+    /// Whether the same read may well succeed a moment later.
+    pub const fn is_transient(self) -> bool {
+        match self {
+            Self::Throttled
+            | Self::TimedOut
+            | Self::Unreachable
+            | Self::ServerError
+            | Self::Unavailable
+            | Self::Unreadable => true,
+            Self::BadRequest
+            | Self::Unauthenticated
+            | Self::Forbidden
+            | Self::Redirected
+            | Self::UnexpectedStatus
+            | Self::TooLarge => false,
+        }
+    }
+
+    /// What an operator does about it.
+    pub(super) fn advice(self, settings: &Settings) -> String {
+        let Settings {
+            url,
+            credentials,
+            rights,
+        } = settings;
+        match self {
+            Self::BadRequest => "the call is wrong as it is; repeating it does not help".to_owned(),
+            Self::Unauthenticated => {
+                format!("check {credentials}: mistyped, expired or revoked?")
+            }
+            Self::Forbidden => format!("check {credentials}: it needs {rights}"),
+            Self::Throttled => "wait, or lower requests_per_minute".to_owned(),
+            Self::TimedOut => "is it overloaded, or is the timeout too short?".to_owned(),
+            Self::Unreachable => format!("is {url} right, and can this machine reach it?"),
+            Self::ServerError | Self::Unavailable => {
+                "it is down, overloaded or in maintenance: wait, or ask those who run it".to_owned()
+            }
+            Self::Redirected => {
+                format!("is {url} right, and does nothing ask for a login before it?")
+            }
+            Self::UnexpectedStatus => format!("is {url} right, and is this a supported version?"),
+            Self::Unreadable => format!("is {url} right, or is it in maintenance?"),
+            Self::TooLarge => format!("is {url} right, or is max_response_bytes too small?"),
+        }
+    }
+}
+
+/// One attempt that failed, before it is known which call and which gate it belongs to.
+#[derive(Clone, Debug)]
+pub struct Fault {
+    pub(super) kind: ErrorKind,
+    pub(super) what: String,
+    pub(super) retry_after: Option<Duration>,
+    pub(super) settings: Option<&'static Settings>,
+    pub(super) advice: Option<&'static str>,
+    pub(super) source: Option<Arc<dyn Error + Send + Sync>>,
+}
+
+impl Fault {
+    /// A fault of `kind`. `what` goes on from the upstream's name, such as `answered 503`, and tells no person and no body.
+    pub fn new(kind: ErrorKind, what: impl Into<String>) -> Self {
+        Self {
+            kind,
+            what: what.into(),
+            retry_after: None,
+            settings: None,
+            advice: None,
+            source: None,
+        }
+    }
+
+    /// What lies under it.
+    #[must_use]
+    pub fn caused_by(mut self, source: impl Error + Send + Sync + 'static) -> Self {
+        self.source = Some(Arc::new(source));
+        self
+    }
+
+    /// The pause that the answer asked for.
+    #[must_use]
+    pub fn after(mut self, pause: Option<Duration>) -> Self {
+        self.retry_after = pause;
+        self
+    }
+
+    /// Settings other than the upstream's own that this is about.
+    #[must_use]
+    pub fn about(mut self, settings: &'static Settings) -> Self {
+        self.settings = Some(settings);
+        self
+    }
+
+    /// What an operator does about it, where the kind alone does not tell.
+    #[must_use]
+    pub fn advising(mut self, advice: &'static str) -> Self {
+        self.advice = Some(advice);
+        self
+    }
+
+    /// The same, known to be of another kind.
+    #[must_use]
+    pub fn of_kind(mut self, kind: ErrorKind) -> Self {
+        self.kind = kind;
+        self
+    }
+
+    /// The same, said of a part of the upstream, such as its token endpoint.
+    #[must_use]
+    pub fn at(mut self, part: &str) -> Self {
+        self.what = format!("{part} {}", self.what);
+        self
+    }
+
+    /// The same, with a remark in brackets after what happened.
+    #[must_use]
+    pub fn noting(mut self, remark: &str) -> Self {
+        self.what = format!("{} ({remark})", self.what);
+        self
+    }
+
+    /// What kind of failure this is.
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)
+    }
+}

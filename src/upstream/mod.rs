@@ -1,0 +1,30 @@
+//! One HTTP behaviour for every API: deadline, retry of reads, rate budget, gates, bounded answers, error classes.
+//!
+//! A client of an API (`gitlab`, `directory`) builds requests and judges answers; [`Upstream`] does everything
+//! between: when a call may go, how often, how long, and whose fault its failure is.
+
+mod answer;
+mod authorize;
+mod budget;
+mod caller;
+mod error;
+mod fault;
+mod gate;
+mod line;
+mod name;
+mod pace;
+mod reservation;
+mod scalar;
+mod transport;
+
+pub use answer::Answer;
+pub use authorize::{Authorize, FixedHeader};
+pub use budget::Budget;
+pub use caller::{Call, Upstream};
+pub use error::{Blame, CallError};
+pub use fault::{ErrorKind, Fault};
+pub use gate::{Gate, Passage, Shut, Ticket};
+pub use line::Line;
+pub use name::{Name, Settings, Side};
+pub use scalar::Scalar;
+pub use transport::{BuildError, Transport, TransportError, Wire};

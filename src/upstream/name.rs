@@ -1,0 +1,63 @@
+use std::fmt;
+
+/// An API this service calls; the label of its metrics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Name {
+    /// GitLab.
+    GitLab,
+    /// Lookup, its token endpoint included.
+    Lookup,
+    /// The directory that is a file.
+    DirectoryFile,
+}
+
+impl Name {
+    /// The label `upstream` of metrics and log lines.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::GitLab => "gitlab",
+            Self::Lookup => "lookup",
+            Self::DirectoryFile => "directory_file",
+        }
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::GitLab => "GitLab",
+            Self::Lookup => "Lookup",
+            Self::DirectoryFile => "The directory file",
+        })
+    }
+}
+
+/// Reads and writes of an upstream work or fail apart: GitLab in maintenance mode reads well and refuses writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Side {
+    /// Calls that change nothing.
+    Read,
+    /// Calls that change state.
+    Write,
+}
+
+impl Side {
+    /// The label `gate` of metrics and log lines.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
+        }
+    }
+}
+
+/// Which settings an operator looks at when a call fails; they appear in the text of a [`super::CallError`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// The setting that holds the address, such as `GITLAB_URL`.
+    pub url: &'static str,
+    /// The setting or settings that hold the credentials, such as `GITLAB_TOKEN`.
+    pub credentials: &'static str,
+    /// What the credentials have to be allowed, as a phrase.
+    pub rights: &'static str,
+}
