@@ -8,3 +8,5 @@ pub mod telemetry;
 pub mod config;
 
 pub mod upstream;
+
+pub mod directory;

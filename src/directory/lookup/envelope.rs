@@ -1,0 +1,198 @@
+//! Lookup's answers: `{"result": {…}}`, with `result.error` on any status, or a fault of the gateway before it.
+
+use std::collections::{HashMap, HashSet};
+
+use serde::Deserialize;
+
+use crate::{
+    directory::{Crsid, Standing},
+    upstream::{Answer, ErrorKind, Fault, Scalar},
+};
+
+#[derive(Deserialize)]
+struct Envelope<'a> {
+    #[serde(borrow, default)]
+    result: Option<Content<'a>>,
+    #[serde(borrow, default)]
+    fault: Option<GatewayFault<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Content<'a> {
+    #[serde(borrow, default)]
+    error: Option<Error<'a>>,
+    #[serde(borrow, default)]
+    people: Option<Vec<Person<'a>>>,
+    #[serde(borrow, default)]
+    value: Scalar<'a>,
+}
+
+/// Its `message` and `details` can hold anything, a stack trace included, and are not read.
+#[derive(Deserialize)]
+struct Error<'a> {
+    #[serde(borrow, default)]
+    status: Scalar<'a>,
+}
+
+#[derive(Deserialize)]
+struct GatewayFault<'a> {
+    #[serde(borrow, default)]
+    detail: Option<FaultDetail<'a>>,
+}
+
+#[derive(Deserialize)]
+struct FaultDetail<'a> {
+    #[serde(borrow, default)]
+    errorcode: Scalar<'a>,
+}
+
+#[derive(Deserialize)]
+struct Person<'a> {
+    #[serde(borrow, default)]
+    cancelled: Scalar<'a>,
+    #[serde(borrow, default)]
+    identifier: Option<Identifier<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Identifier<'a> {
+    #[serde(borrow, default)]
+    scheme: Scalar<'a>,
+    #[serde(borrow, default)]
+    value: Scalar<'a>,
+}
+
+/// What an answer says of the people asked for.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    pub(super) standings: HashMap<Crsid, Standing>,
+    /// People whose `cancelled` is missing, not a boolean, or contradicted.
+    pub(super) unclear: usize,
+}
+
+/// Reads the answer to `person/list` for `asked`.
+pub(super) fn people(answer: &Answer, asked: &[Crsid]) -> Result<Found, Fault> {
+    let asked: HashSet<_> = asked.iter().collect();
+    let mut found = Found::default();
+    for person in content(answer)?.people.unwrap_or_default() {
+        let Some(crsid) = crsid_of(&person).filter(|crsid| asked.contains(crsid)) else {
+            continue;
+        };
+        let told = standing_of(&person);
+        let standing = found.standings.entry(crsid).or_insert(told);
+        if *standing != told {
+            *standing = Standing::Unknown;
+        }
+    }
+    found.unclear = found
+        .standings
+        .values()
+        .filter(|standing| **standing == Standing::Unknown)
+        .count();
+    Ok(found)
+}
+
+/// Reads the answer to `last-transaction`; whether its value is a number or a string is not documented.
+pub(super) fn number(answer: &Answer) -> Result<u64, Fault> {
+    content(answer)?
+        .value
+        .whole_number()
+        .ok_or_else(|| Fault::new(ErrorKind::Unreadable, "answered without a number"))
+}
+
+fn content(answer: &Answer) -> Result<Content<'_>, Fault> {
+    if !answer.status.is_success() {
+        return Err(refused(answer));
+    }
+    let envelope: Envelope<'_> = answer.body_as_json()?;
+    if let Some(fault) = envelope.fault {
+        return Err(Fault::new(
+            ErrorKind::Unavailable,
+            "answered 200 with a fault of its gateway",
+        )
+        .noting(fault.code().unwrap_or("no known code")));
+    }
+    let content = envelope.result.ok_or_else(|| {
+        Fault::new(
+            ErrorKind::Unreadable,
+            "answered with JSON that holds no result",
+        )
+    })?;
+    match &content.error {
+        Some(error) => Err(error_of(error)),
+        None => Ok(content),
+    }
+}
+
+/// Every identifier we send is well-formed, so no refusal is the question's own fault: not even 400.
+fn refused(answer: &Answer) -> Fault {
+    let mut fault = answer.fault();
+    if fault.kind() == ErrorKind::BadRequest {
+        fault = fault.of_kind(ErrorKind::UnexpectedStatus);
+    }
+    let envelope = answer.body_as_json::<Envelope<'_>>().ok();
+    match envelope
+        .as_ref()
+        .and_then(|envelope| envelope.fault.as_ref()?.code())
+    {
+        Some(code) => fault.noting(code),
+        None => fault,
+    }
+}
+
+/// `result.error`, whose own status counts: the HTTP status may be 200.
+fn error_of(error: &Error<'_>) -> Fault {
+    let Some(status) = error.status.whole_number() else {
+        return Fault::new(
+            ErrorKind::UnexpectedStatus,
+            "answered with an error in its result",
+        );
+    };
+    let kind = match status {
+        401 => ErrorKind::Unauthenticated,
+        403 => ErrorKind::Forbidden,
+        429 => ErrorKind::Throttled,
+        500..=599 => ErrorKind::Unavailable,
+        _ => ErrorKind::UnexpectedStatus,
+    };
+    Fault::new(
+        kind,
+        format!("answered with an error in its result (status {status})"),
+    )
+}
+
+impl GatewayFault<'_> {
+    /// The code, if it is one of the gateway's own name spaces, which hold no person.
+    fn code(&self) -> Option<&str> {
+        let code = self.detail.as_ref()?.errorcode.text()?;
+        let known = [
+            "keymanagement.",
+            "oauth.",
+            "policies.",
+            "messaging.",
+            "protocol.",
+            "steps.",
+        ];
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+        let ours = known.iter().any(|space| code.starts_with(space));
+        (ours && code.len() <= 80 && code.bytes().all(plain)).then_some(code)
+    }
+}
+
+/// `identifier` is the person's primary identifier, whichever one was asked for.
+fn crsid_of(person: &Person<'_>) -> Option<Crsid> {
+    let identifier = person.identifier.as_ref()?;
+    (identifier.scheme.text()? == "crsid")
+        .then(|| Crsid::parse(identifier.value.text()?))
+        .flatten()
+}
+
+fn standing_of(person: &Person<'_>) -> Standing {
+    match person.cancelled {
+        Scalar::Bool(true) => Standing::Cancelled,
+        Scalar::Bool(false) => Standing::Current,
+        Scalar::Absent | Scalar::Null | Scalar::Number(_) | Scalar::Text(_) | Scalar::Other => {
+            Standing::Unknown
+        }
+    }
+}

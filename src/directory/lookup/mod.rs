@@ -1,0 +1,178 @@
+//! The Lookup web service, by the API gateway or directly.
+//!
+//! Facts are those of its OpenAPI description and of Cambridge's published clients.
+
+mod basic;
+mod envelope;
+mod people;
+mod token;
+
+use std::{collections::HashMap, sync::Arc};
+
+use futures::{StreamExt, TryStreamExt, future::BoxFuture, stream};
+use reqwest::header::{ACCEPT, HeaderValue};
+use url::Url;
+
+use self::{people::Batches, token::TokenSource};
+use super::{Crsid, Directory, Standing};
+use crate::{
+    config::{self, LookupCredentials},
+    upstream::{
+        Authorize, BuildError, Call, CallError, Gate, Line, Name, Settings, Side, Transport,
+        Upstream, Wire,
+    },
+};
+
+static GATEWAY: Settings = Settings {
+    url: "LOOKUP_URL",
+    credentials: "LOOKUP_CLIENT_ID and LOOKUP_CLIENT_SECRET",
+    rights: "a client that is allowed to use the Lookup API",
+};
+
+static DIRECT: Settings = Settings {
+    url: "LOOKUP_URL",
+    credentials: "LOOKUP_USERNAME and LOOKUP_PASSWORD",
+    rights: "a group that may read cancelled people",
+};
+
+/// Lookup as this process asks it.
+#[derive(Clone, Debug)]
+pub struct Lookup {
+    upstream: Upstream,
+    base: Url,
+    batch_size: usize,
+    in_flight: usize,
+}
+
+impl Lookup {
+    /// A client for `config`; no call is made yet.
+    ///
+    /// # Errors
+    /// An address or credentials that HTTP cannot carry.
+    pub fn new(config: &config::Lookup) -> Result<Self, BuildError> {
+        Self::over(Arc::new(Wire::new(&config.calls)?), config)
+    }
+
+    /// A client over another transport than HTTP.
+    ///
+    /// # Errors
+    /// An address or credentials that HTTP cannot carry.
+    pub fn over(
+        transport: Arc<dyn Transport>,
+        config: &config::Lookup,
+    ) -> Result<Self, BuildError> {
+        if config.url.cannot_be_a_base() {
+            return Err(BuildError::Address("LOOKUP_URL"));
+        }
+        let line = Line::new(Name::Lookup, transport, config.calls.timeout);
+        let (settings, authorize) = credentials(&config.credentials, &line)?;
+        Ok(Self {
+            upstream: Upstream::new(line, &config.calls, settings, authorize),
+            base: config.url.clone(),
+            batch_size: config.batch_size.max(1),
+            in_flight: config.calls.concurrency.max(1),
+        })
+    }
+
+    /// `last-transaction`, a number that only rises: the neutral probe.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    pub async fn last_transaction(&self) -> Result<u64, CallError> {
+        let call = self.call("last_transaction", &["last-transaction"], None);
+        self.upstream.read(&call, envelope::number).await
+    }
+
+    /// Requests sent by this client and its clones.
+    pub fn calls_made(&self) -> u32 {
+        self.upstream.calls_made()
+    }
+
+    async fn list(&self, batch: Vec<Crsid>) -> Result<HashMap<Crsid, Standing>, CallError> {
+        let call = self.call(
+            "list_people",
+            &["person", "list"],
+            Some(&people::joined(&batch)),
+        );
+        let found = self
+            .upstream
+            .read(&call, |answer| envelope::people(answer, &batch))
+            .await?;
+        if found.unclear > 0 {
+            tracing::warn!(
+                event = "lookup_unclear_people",
+                people = found.unclear,
+                "Lookup answered for {} people without a usable `cancelled`; they are unknown and stay as they are",
+                found.unclear
+            );
+        }
+        Ok(found.standings)
+    }
+
+    fn call(&self, operation: &'static str, path: &[&str], crsids: Option<&str>) -> Call {
+        let mut url = self.base.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(path);
+        }
+        if let Some(crsids) = crsids {
+            url.query_pairs_mut().clear().append_pair("crsids", crsids);
+        }
+        let mut call = Call::get(operation, url);
+        call.headers
+            .insert(ACCEPT, HeaderValue::from_static("application/json"));
+        call
+    }
+}
+
+impl Directory for Lookup {
+    fn standings<'a>(
+        &'a self,
+        people: &'a [Crsid],
+    ) -> BoxFuture<'a, Result<HashMap<Crsid, Standing>, CallError>> {
+        Box::pin(async move {
+            let empty = self.call("list_people", &["person", "list"], Some(""));
+            let batches: Vec<_> =
+                Batches::new(people, self.batch_size, empty.url.as_str().len()).collect();
+            stream::iter(batches)
+                .map(|batch| self.list(batch))
+                .buffer_unordered(self.in_flight)
+                .try_fold(
+                    HashMap::with_capacity(people.len()),
+                    |mut all, part| async {
+                        all.extend(part);
+                        Ok(all)
+                    },
+                )
+                .await
+        })
+    }
+
+    fn gates(&self) -> Vec<Arc<Gate>> {
+        vec![self.upstream.gate(Side::Read)]
+    }
+}
+
+fn credentials(
+    config: &LookupCredentials,
+    line: &Line,
+) -> Result<(&'static Settings, Box<dyn Authorize>), BuildError> {
+    Ok(match config {
+        LookupCredentials::Gateway {
+            token_url,
+            client_id,
+            client_secret,
+            scope,
+        } => {
+            let header = basic::header(client_id, client_secret)
+                .ok_or(BuildError::Credentials("LOOKUP_CLIENT_SECRET"))?;
+            let source =
+                TokenSource::new(line.clone(), token_url.clone(), header, scope.as_deref());
+            (&GATEWAY, Box::new(source))
+        }
+        LookupCredentials::Basic { username, password } => {
+            let header = basic::fixed(username, password)
+                .ok_or(BuildError::Credentials("LOOKUP_PASSWORD"))?;
+            (&DIRECT, Box::new(header))
+        }
+    })
+}

@@ -1,0 +1,172 @@
+//! The API gateway's access token: OAuth 2 client credentials (RFC 6749, 4.4).
+
+use std::{
+    fmt,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use futures::future::BoxFuture;
+use reqwest::{
+    Method, Request,
+    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue},
+};
+use serde::Deserialize;
+use tokio::time::Instant;
+use url::{Url, form_urlencoded};
+
+use crate::upstream::{Answer, Authorize, ErrorKind, Fault, Line, Scalar, Settings};
+
+static SETTINGS: Settings = Settings {
+    url: "LOOKUP_TOKEN_URL",
+    credentials: "LOOKUP_CLIENT_ID and LOOKUP_CLIENT_SECRET",
+    rights: "a client that may ask for tokens",
+};
+
+/// A token is renewed this long before it expires, as Cambridge's own client does.
+const MARGIN: Duration = Duration::from_secs(20);
+/// The life of a token that does not tell it.
+const DEFAULT_LIFE: u64 = 60;
+/// No token is trusted longer than a day.
+const LONGEST_LIFE: u64 = 86_400;
+
+/// Fetches a token when one is needed, once for all who need it, and shares it.
+pub(super) struct TokenSource {
+    line: Line,
+    url: Url,
+    client: HeaderValue,
+    form: String,
+    current: Mutex<Option<Token>>,
+    /// Held while a token is fetched, so that one request serves everybody who waits.
+    fetching: tokio::sync::Mutex<()>,
+}
+
+#[derive(Clone)]
+struct Token {
+    header: HeaderValue,
+    renew_at: Instant,
+}
+
+#[derive(Deserialize)]
+struct Grant<'a> {
+    #[serde(borrow, default)]
+    access_token: Scalar<'a>,
+    #[serde(borrow, default)]
+    expires_in: Scalar<'a>,
+}
+
+impl TokenSource {
+    /// `client` is the Basic header of the client's id and secret.
+    pub(super) fn new(line: Line, url: Url, client: HeaderValue, scope: Option<&str>) -> Self {
+        let mut form = form_urlencoded::Serializer::new(String::new());
+        form.append_pair("grant_type", "client_credentials");
+        if let Some(scope) = scope {
+            form.append_pair("scope", scope);
+        }
+        let form = form.finish();
+        Self {
+            line,
+            url,
+            client,
+            form,
+            current: Mutex::default(),
+            fetching: tokio::sync::Mutex::default(),
+        }
+    }
+
+    async fn token(&self) -> Result<HeaderValue, Fault> {
+        if let Some(header) = self.usable() {
+            return Ok(header);
+        }
+        let _turn = self.fetching.lock().await;
+        if let Some(header) = self.usable() {
+            return Ok(header);
+        }
+        let answer = self
+            .line
+            .exchange("token", self.request())
+            .await
+            .map_err(of_endpoint)?;
+        let token = grant(&answer).map_err(of_endpoint)?;
+        let header = token.header.clone();
+        *self.current() = Some(token);
+        Ok(header)
+    }
+
+    fn usable(&self) -> Option<HeaderValue> {
+        let current = self.current();
+        current
+            .as_ref()
+            .filter(|token| token.renew_at > Instant::now())
+            .map(|token| token.header.clone())
+    }
+
+    fn request(&self) -> Request {
+        let mut request = Request::new(Method::POST, self.url.clone());
+        let headers = request.headers_mut();
+        headers.insert(AUTHORIZATION, self.client.clone());
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        headers.insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static("application/x-www-form-urlencoded"),
+        );
+        *request.body_mut() = Some(self.form.clone().into());
+        request
+    }
+
+    fn current(&self) -> MutexGuard<'_, Option<Token>> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Authorize for TokenSource {
+    fn header(&self) -> BoxFuture<'_, Result<Option<(HeaderName, HeaderValue)>, Fault>> {
+        Box::pin(async move { Ok(Some((AUTHORIZATION, self.token().await?))) })
+    }
+
+    fn renew(&self, used: &HeaderValue) -> bool {
+        // Somebody else may have renewed it already; then theirs is the fresh one.
+        self.current().take_if(|token| token.header == used);
+        true
+    }
+}
+
+impl fmt::Debug for TokenSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenSource")
+            .field("url", &self.url.as_str())
+            .finish_non_exhaustive()
+    }
+}
+
+fn grant(answer: &Answer) -> Result<Token, Fault> {
+    // RFC 6749 5.2: a refused client is told so with 400 as well as with 401.
+    if matches!(answer.status.as_u16(), 400 | 401 | 403) && answer.is_json() {
+        return Err(answer.fault().of_kind(ErrorKind::Unauthenticated));
+    }
+    let grant: Grant<'_> = answer.json()?;
+    let life = grant
+        .expires_in
+        .whole_number()
+        .unwrap_or(DEFAULT_LIFE)
+        .min(LONGEST_LIFE);
+    let life = Duration::from_secs(life);
+    let token = grant.access_token.text().filter(|token| !token.is_empty());
+    let header = token.and_then(|token| HeaderValue::from_str(&format!("Bearer {token}")).ok());
+    let mut header = header.ok_or_else(|| {
+        Fault::new(
+            ErrorKind::Unreadable,
+            "answered without a usable access_token",
+        )
+    })?;
+    header.set_sensitive(true);
+    // A short-lived token still has to live for a while, or every request would fetch one.
+    Ok(Token {
+        header,
+        renew_at: Instant::now() + life.saturating_sub(MARGIN).max(life / 2),
+    })
+}
+
+fn of_endpoint(fault: Fault) -> Fault {
+    fault.at("token endpoint").about(&SETTINGS)
+}

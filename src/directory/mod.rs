@@ -1,0 +1,63 @@
+//! The directory that decides: who a person is in it, and whether they are cancelled.
+
+mod crsid;
+mod file;
+mod lookup;
+mod shared;
+
+use std::{collections::HashMap, fmt, sync::Arc};
+
+use futures::future::BoxFuture;
+
+pub use crsid::Crsid;
+pub use file::{FileDirectory, FileError};
+pub use lookup::Lookup;
+pub use shared::SharedLooks;
+
+use crate::{
+    config,
+    upstream::{BuildError, CallError, Gate},
+};
+
+/// What the directory says of a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Standing {
+    /// An explicit `cancelled: true`.
+    Cancelled,
+    /// An explicit `cancelled: false`.
+    Current,
+    /// Anything else: absent, mistyped, or about somebody else. Never a reason to write.
+    Unknown,
+}
+
+/// A directory of people. Another university's is one more implementation.
+pub trait Directory: Send + Sync + fmt::Debug {
+    /// The standing of each person asked for; who is missing from the map is [`Standing::Unknown`].
+    ///
+    /// # Errors
+    /// When any part of the question got no usable answer: there are no partial answers.
+    fn standings<'a>(
+        &'a self,
+        people: &'a [Crsid],
+    ) -> BoxFuture<'a, Result<HashMap<Crsid, Standing>, CallError>>;
+
+    /// The gates its calls go through, for readiness.
+    fn gates(&self) -> Vec<Arc<Gate>> {
+        Vec::new()
+    }
+}
+
+/// The directory that `config` names.
+///
+/// # Errors
+/// An address or credentials that HTTP cannot carry; a file that is missing or malformed.
+pub fn open(config: &config::Directory) -> Result<Arc<dyn Directory>, BuildError> {
+    Ok(match config {
+        config::Directory::Lookup(lookup) => Arc::new(Lookup::new(lookup)?),
+        config::Directory::File(path) => {
+            let file =
+                FileDirectory::open(path).map_err(|error| BuildError::File(Box::new(error)))?;
+            Arc::new(file)
+        }
+    })
+}
