@@ -1,0 +1,87 @@
+use serde::Deserialize;
+
+use crate::upstream::{Answer, ErrorKind, Fault, Scalar};
+
+/// How GitLab answered a state-changing call, judged by the body and never by the status alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Body `true`: the state changed.
+    Made,
+    /// Body `null`: it was so already; somebody else was first.
+    AlreadySo,
+    /// Body `false`: refused without a reason.
+    Refused,
+    /// 403 with a reason that names the account's state.
+    StateForbids(String),
+    /// GitLab's own JSON `404 User Not Found`.
+    Gone,
+}
+
+/// The reasons for which GitLab refuses to block or unblock an account as it is (`lib/api/users.rb`,
+/// `app/services/users/block_service.rb`). Any other 403 is about the token.
+const STATE_REASONS: [&str; 5] = [
+    "LDAP blocked users cannot be modified by the API",
+    "LDAP blocked users cannot be unblocked by the API",
+    "Deactivated users cannot be unblocked by the API",
+    "The API initiating user cannot be blocked by the API",
+    "An internal user cannot be blocked",
+];
+
+/// GitLab's error body: `{"message": …}`.
+#[derive(Deserialize)]
+struct Refusal<'a> {
+    #[serde(borrow, default)]
+    message: Scalar<'a>,
+}
+
+/// Reads the answer to `POST /users/:id/block` and `…/unblock`.
+pub(super) fn change(answer: &Answer) -> Result<Change, Fault> {
+    if answer.status.is_success() {
+        return match answer.body.trim_ascii() {
+            b"true" => Ok(Change::Made),
+            b"null" => Ok(Change::AlreadySo),
+            b"false" => Ok(Change::Refused),
+            _ => Err(Fault::new(
+                ErrorKind::Unreadable,
+                format!(
+                    "answered {} with a body other than true, false and null",
+                    answer.status.as_u16()
+                ),
+            )),
+        };
+    }
+    if is_user_not_found(answer) {
+        return Ok(Change::Gone);
+    }
+    match state_reason(answer) {
+        Some(reason) => Ok(Change::StateForbids(reason.to_owned())),
+        None => Err(answer.fault()),
+    }
+}
+
+/// Whether the account does not exist. A 404 of any other form comes from a proxy or from a wrong address.
+pub(super) fn is_user_not_found(answer: &Answer) -> bool {
+    answer.status.as_u16() == 404 && message_is(answer, |message| message == "404 User Not Found")
+}
+
+fn state_reason(answer: &Answer) -> Option<&'static str> {
+    let told = |message: &str, reason: &str| {
+        message == reason || message.strip_prefix("403 Forbidden - ") == Some(reason)
+    };
+    (answer.status.as_u16() == 403)
+        .then(|| {
+            STATE_REASONS
+                .into_iter()
+                .find(|reason| message_is(answer, |message| told(message, reason)))
+        })
+        .flatten()
+}
+
+fn message_is(answer: &Answer, expected: impl Fn(&str) -> bool) -> bool {
+    answer.body_as_json::<Refusal<'_>>().is_ok_and(|refusal| {
+        refusal
+            .message
+            .text()
+            .is_some_and(|message| expected(message.trim()))
+    })
+}

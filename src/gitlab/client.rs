@@ -1,0 +1,339 @@
+use std::sync::{Arc, OnceLock};
+
+use reqwest::{
+    Method,
+    header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue},
+};
+use secrecy::ExposeSecret;
+use url::{Url, form_urlencoded};
+
+use super::{
+    Change, CurrentUser, Identity, Page, TokenDetails, User,
+    change::{change, is_user_not_found},
+    page::{self, Start},
+    row,
+};
+use crate::{
+    config::{self, Mode},
+    upstream::{
+        Answer, BuildError, Call, CallError, ErrorKind, Fault, FixedHeader, Gate, Line, Name,
+        Scalar, Settings, Side, Transport, Upstream, Wire,
+    },
+};
+
+static SETTINGS: Settings = Settings {
+    url: "GITLAB_URL",
+    credentials: "GITLAB_TOKEN",
+    rights: "an administrator's token with the scope api, and admin_mode where Admin Mode is on",
+};
+
+/// The largest page GitLab gives.
+const PER_PAGE: &str = "100";
+
+/// The proof that a write may be made: this process runs in `mode = "apply"` and the message is not dry-run.
+/// Only [`Client::permit`] makes one, and every write asks for it.
+#[derive(Debug)]
+pub struct WritePermit {
+    _private: (),
+}
+
+/// GitLab's API as one token sees it. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Client {
+    upstream: Upstream,
+    base: Arc<Url>,
+    mode: Mode,
+    /// The id of the token's owner, once it is known. A token is replaced by restarting the process.
+    own: Arc<OnceLock<u64>>,
+}
+
+impl Client {
+    /// A client for `config`; no call is made yet.
+    ///
+    /// # Errors
+    /// When the HTTP client cannot be built.
+    pub fn new(config: &config::GitLab, mode: Mode) -> Result<Self, BuildError> {
+        Self::over(Arc::new(Wire::new(&config.calls)?), config, mode)
+    }
+
+    /// A client over another transport than HTTP.
+    ///
+    /// # Errors
+    /// An address or a token that HTTP cannot carry.
+    pub fn over(
+        transport: Arc<dyn Transport>,
+        config: &config::GitLab,
+        mode: Mode,
+    ) -> Result<Self, BuildError> {
+        let header = HeaderName::from_static("private-token");
+        let token = FixedHeader::new(header, config.token.expose_secret())
+            .ok_or(BuildError::Credentials("GITLAB_TOKEN"))?;
+        if config.url.cannot_be_a_base() {
+            return Err(BuildError::Address("GITLAB_URL"));
+        }
+        let line = Line::new(Name::GitLab, transport, config.calls.timeout);
+        let upstream = Upstream::new(line, &config.calls, &SETTINGS, Box::new(token));
+        Ok(Self {
+            upstream,
+            base: Arc::new(config.url.clone()),
+            mode,
+            own: Arc::default(),
+        })
+    }
+
+    /// `Some` only in `mode = "apply"` and for a message that is not dry-run.
+    pub fn permit(&self, message_is_dry: bool) -> Option<WritePermit> {
+        match self.mode {
+            Mode::Apply if !message_is_dry => Some(WritePermit { _private: () }),
+            Mode::Apply | Mode::DryRun => None,
+        }
+    }
+
+    /// Takes `calls` from the rate budget at once, and a place among the concurrent calls, waiting until both are
+    /// there. The calls of the returned client wait for neither; see [`Upstream::reserve`]. Take locks before it.
+    pub async fn reserve(&self, calls: u32) -> Self {
+        let upstream = self.upstream.reserve(calls).await;
+        Self {
+            upstream,
+            base: Arc::clone(&self.base),
+            mode: self.mode,
+            own: Arc::clone(&self.own),
+        }
+    }
+
+    /// Requests sent by this client and the clones made of it; a reserved one counts from zero.
+    pub fn calls_made(&self) -> u32 {
+        self.upstream.calls_made()
+    }
+
+    /// The gate that reads go through.
+    pub fn read_gate(&self) -> Arc<Gate> {
+        self.upstream.gate(Side::Read)
+    }
+
+    /// The gate that writes go through.
+    pub fn write_gate(&self) -> Arc<Gate> {
+        self.upstream.gate(Side::Write)
+    }
+
+    /// `GET /user`: the token's owner. Also the neutral probe.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    pub async fn current_user(&self) -> Result<CurrentUser, CallError> {
+        let call = Call::get("current_user", self.url(&["user"], &[]));
+        let user = self.upstream.read(&call, row::current_user).await?;
+        self.own.get_or_init(|| user.id);
+        Ok(user)
+    }
+
+    /// The id of the token's owner; asks only if no call of [`Self::current_user`] has told it.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    pub async fn own_id(&self) -> Result<u64, CallError> {
+        match self.own.get() {
+            Some(id) => Ok(*id),
+            None => self.current_user().await.map(|user| user.id),
+        }
+    }
+
+    /// `GET /personal_access_tokens/self`; `None` where the token is of another kind (404 or 403 or 401 there).
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    pub async fn token_details(&self) -> Result<Option<TokenDetails>, CallError> {
+        let call = Call::get(
+            "token_details",
+            self.url(&["personal_access_tokens", "self"], &[]),
+        );
+        let judge = |answer: &Answer| match answer.status.as_u16() {
+            401 | 403 | 404 if answer.is_json() => Ok(None),
+            _ => row::token_details(answer).map(Some),
+        };
+        self.upstream.read(&call, judge).await
+    }
+
+    /// One page of all human accounts by ascending id, with custom attributes.
+    ///
+    /// # Errors
+    /// See [`CallError`]; a row without the admin-only keys refuses the credentials, and a page that does not go
+    /// forward is an error.
+    pub async fn users_page(&self, cursor: Option<&str>) -> Result<Page, CallError> {
+        let start = Start::read(cursor);
+        let mut query = vec![
+            ("pagination", "keyset"),
+            ("order_by", "id"),
+            ("sort", "asc"),
+            ("per_page", PER_PAGE),
+            ("humans", "true"),
+            ("with_custom_attributes", "true"),
+        ];
+        query.extend(start.cursor.map(|cursor| ("cursor", cursor)));
+        let call = Call::get("list_users", self.url(&["users"], &query));
+        self.upstream
+            .read(&call, |answer| page::page(answer, start))
+            .await
+    }
+
+    /// `GET /users/:id` with custom attributes; `None` for GitLab's own JSON `404 User Not Found`.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    pub async fn user(&self, id: u64) -> Result<Option<User>, CallError> {
+        let query = [("with_custom_attributes", "true")];
+        let call = Call::get("get_user", self.url(&["users", &id.to_string()], &query));
+        let judge = |answer: &Answer| {
+            if is_user_not_found(answer) {
+                return Ok(None);
+            }
+            let user = row::user(answer)?;
+            if user.id != id {
+                return Err(Fault::new(
+                    ErrorKind::Unreadable,
+                    format!(
+                        "answered with account {} when asked for account {id}",
+                        user.id
+                    ),
+                ));
+            }
+            Ok(Some(user))
+        };
+        self.upstream.read(&call, judge).await
+    }
+
+    /// `GET /users?username=…&humans=true`. The rows still have to be checked: filters can be ignored.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    pub async fn users_by_username(&self, username: &str) -> Result<Vec<User>, CallError> {
+        self.find("find_user_by_username", &[("username", username)])
+            .await
+    }
+
+    /// `GET /users?provider=…&extern_uid=…&humans=true`. The rows still have to be checked.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    pub async fn users_by_identity(&self, identity: &Identity) -> Result<Vec<User>, CallError> {
+        let filter = [
+            ("provider", identity.provider.as_str()),
+            ("extern_uid", identity.extern_uid.as_str()),
+        ];
+        self.find("find_user_by_identity", &filter).await
+    }
+
+    /// `PUT /users/:id/custom_attributes/:key`. `Ok(false)` when the account is gone. Repeating it does no harm, but
+    /// that is for the caller to do, after another look.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    pub async fn set_custom_attribute(
+        &self,
+        _permit: &WritePermit,
+        id: u64,
+        key: &str,
+        value: &str,
+    ) -> Result<bool, CallError> {
+        let body = form_urlencoded::Serializer::new(String::new())
+            .append_pair("value", value)
+            .finish();
+        let form = HeaderValue::from_static("application/x-www-form-urlencoded");
+        let call = Call {
+            operation: "set_custom_attribute",
+            method: Method::PUT,
+            url: self.url(&["users", &id.to_string(), "custom_attributes", key], &[]),
+            headers: HeaderMap::from_iter([(CONTENT_TYPE, form)]),
+            body: Some(body),
+        };
+        let judge = |answer: &Answer| {
+            if is_user_not_found(answer) {
+                Ok(false)
+            } else {
+                is_stored(answer, key, value).map(|()| true)
+            }
+        };
+        self.upstream.write(&call, judge).await
+    }
+
+    /// `POST /users/:id/block`. Never repeated in process.
+    ///
+    /// # Errors
+    /// See [`CallError`]: afterwards the account may or may not be blocked; look again.
+    pub async fn block(&self, _permit: &WritePermit, id: u64) -> Result<Change, CallError> {
+        self.post("block_user", id, "block").await
+    }
+
+    /// `POST /users/:id/unblock`. Never repeated in process: it would lift a ban set meanwhile.
+    ///
+    /// # Errors
+    /// See [`CallError`]: look again.
+    pub async fn unblock(&self, _permit: &WritePermit, id: u64) -> Result<Change, CallError> {
+        self.post("unblock_user", id, "unblock").await
+    }
+
+    async fn find(
+        &self,
+        operation: &'static str,
+        filter: &[(&str, &str)],
+    ) -> Result<Vec<User>, CallError> {
+        let mut query = filter.to_vec();
+        query.extend([
+            ("humans", "true"),
+            ("with_custom_attributes", "true"),
+            ("per_page", PER_PAGE),
+        ]);
+        self.upstream
+            .read(
+                &Call::get(operation, self.url(&["users"], &query)),
+                row::users,
+            )
+            .await
+    }
+
+    async fn post(
+        &self,
+        operation: &'static str,
+        id: u64,
+        action: &str,
+    ) -> Result<Change, CallError> {
+        let call = Call {
+            operation,
+            method: Method::POST,
+            url: self.url(&["users", &id.to_string(), action], &[]),
+            headers: HeaderMap::new(),
+            body: None,
+        };
+        self.upstream.write(&call, change).await
+    }
+
+    fn url(&self, path: &[&str], query: &[(&str, &str)]) -> Url {
+        let mut url = Url::clone(&self.base);
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(["api", "v4"]).extend(path);
+        }
+        if !query.is_empty() {
+            url.query_pairs_mut().clear().extend_pairs(query);
+        }
+        url
+    }
+}
+
+/// GitLab answers with the attribute as it now stands.
+fn is_stored(answer: &Answer, key: &str, value: &str) -> Result<(), Fault> {
+    #[derive(serde::Deserialize)]
+    struct Stored<'a> {
+        #[serde(borrow, default)]
+        key: Scalar<'a>,
+        #[serde(borrow, default)]
+        value: Scalar<'a>,
+    }
+    let stored: Stored<'_> = answer.json()?;
+    if stored.key.text() == Some(key) && stored.value.text() == Some(value) {
+        return Ok(());
+    }
+    Err(Fault::new(
+        ErrorKind::Unreadable,
+        "did not confirm the custom attribute that was set",
+    ))
+}

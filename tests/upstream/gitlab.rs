@@ -1,0 +1,314 @@
+//! Reading accounts.
+
+use lookup_gitlab_sync::{
+    gitlab::{CustomAttribute, Identity, Timed},
+    upstream::{Blame, ErrorKind},
+};
+use proptest::prelude::*;
+use rstest::rstest;
+use serde_json::{Value, json};
+
+use crate::{
+    failures::assert_safe,
+    memory::{CURRENT_USER, gitlab, row},
+    server::{Reply, Server},
+};
+
+fn rows(rows: &[Value]) -> Reply {
+    Reply::json(200, Value::from(rows.to_vec()).to_string())
+}
+
+fn changed(key: &str, value: Value) -> Value {
+    let mut row = row(42);
+    row[key] = value;
+    row
+}
+
+fn without(key: &str) -> Value {
+    let mut row = row(42);
+    row.as_object_mut().unwrap().remove(key);
+    row
+}
+
+#[tokio::test]
+async fn an_account_is_read_with_all_that_decisions_rest_on() {
+    let server = Server::always(Reply::json(200, row(42).to_string())).await;
+    let user = gitlab(&server.url).user(42).await.unwrap().unwrap();
+    assert_eq!(
+        (user.id, user.username.as_str(), user.state.as_str()),
+        (42, "ab42", "active")
+    );
+    assert_eq!((user.bot, user.is_admin), (false, false));
+    assert_eq!(
+        user.last_activity_on,
+        Timed::On(jiff::civil::date(2024, 3, 2))
+    );
+    assert_eq!(user.current_sign_in_at, Timed::Never);
+    assert_eq!(user.identities[0].extern_uid, "ab1@example.ac.uk");
+    assert_eq!(user.custom_attributes[0].key, "blocked_by");
+    let asked = &server.asked()[0];
+    assert_eq!(asked.target, "/api/v4/users/42?with_custom_attributes=true");
+    assert_eq!(asked.header("private-token"), "glpat-secret-token");
+}
+
+#[tokio::test]
+async fn a_gitlab_under_a_relative_url_is_asked_there() {
+    let server = Server::always(Reply::json(200, CURRENT_USER)).await;
+    gitlab(&server.url.join("/git/lab/").unwrap())
+        .current_user()
+        .await
+        .unwrap();
+    assert_eq!(server.asked()[0].target, "/git/lab/api/v4/user");
+}
+
+#[tokio::test]
+async fn all_pages_are_read_by_cursor() {
+    let server = Server::start(|asked| match asked.number {
+        1 => rows(&[row(1), row(2)]).with("x-next-cursor", "eyJpZCI6IjIifQ=="),
+        _ => rows(&[row(7)]),
+    })
+    .await;
+    let client = gitlab(&server.url);
+    let first = client.users_page(None).await.unwrap();
+    let second = client.users_page(first.next.as_deref()).await.unwrap();
+    assert_eq!(first.users.len() + second.users.len(), 3);
+    assert_eq!(second.next, None);
+    let query = "pagination=keyset&order_by=id&sort=asc&per_page=100&humans=true&with_custom_attributes=true";
+    assert_eq!(server.asked()[0].target, format!("/api/v4/users?{query}"));
+    assert_eq!(
+        server.asked()[1].target,
+        format!("/api/v4/users?{query}&cursor=eyJpZCI6IjIifQ%3D%3D")
+    );
+}
+
+#[tokio::test]
+async fn the_links_cursor_is_used_where_there_is_no_other_and_its_host_is_not() {
+    let link = r#"<https://inside.example/api/v4/users?cursor=prev>; rel="prev", <https://inside.example/api/v4/users?a=b,c&cursor=bmV4dA%3D%3D>; rel="next""#;
+    let server = Server::start(move |asked| match asked.number {
+        1 => rows(&[row(1)]).with("link", link),
+        _ => rows(&[]),
+    })
+    .await;
+    let client = gitlab(&server.url);
+    let first = client.users_page(None).await.unwrap();
+    client.users_page(first.next.as_deref()).await.unwrap();
+    assert!(server.asked()[1].target.ends_with("&cursor=bmV4dA%3D%3D"));
+}
+
+#[rstest]
+#[case::the_same_cursor(rows(&[row(43)]).with("x-next-cursor", "again"))]
+#[case::an_older_account(rows(&[row(41)]).with("x-next-cursor", "other"))]
+#[case::the_same_account_twice(rows(&[row(50), row(50)]))]
+#[case::an_empty_page_that_goes_on(rows(&[]).with("x-next-cursor", "other"))]
+#[case::pages_by_number(rows(&[row(43)]).with("link", r#"<https://x/api/v4/users?page=2>; rel="next""#))]
+#[tokio::test]
+async fn a_listing_that_does_not_go_forward_is_an_error_and_no_endless_loop(#[case] second: Reply) {
+    let server = Server::start(move |asked| match asked.number {
+        1 => rows(&[row(42)]).with("x-next-cursor", "again"),
+        _ => second.clone(),
+    })
+    .await;
+    let client = gitlab(&server.url);
+    let first = client.users_page(None).await.unwrap();
+    let error = client.users_page(first.next.as_deref()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unreadable);
+    assert!(error.to_string().contains("does not go forward"), "{error}");
+}
+
+#[rstest]
+#[case("is_admin")]
+#[case("custom_attributes")]
+#[case("last_activity_on")]
+#[tokio::test]
+async fn a_row_without_an_admin_only_key_refuses_the_credentials(#[case] key: &str) {
+    let server = Server::always(rows(&[row(1), without(key)])).await;
+    let client = gitlab(&server.url);
+    for error in [
+        client.users_page(None).await.unwrap_err(),
+        gitlab(&server.url)
+            .users_by_username("ab42")
+            .await
+            .unwrap_err(),
+    ] {
+        assert!(error.credentials_refused());
+        assert!(
+            error
+                .to_string()
+                .contains("the token no longer sees everything"),
+            "{error}"
+        );
+        assert!(error.to_string().contains("admin_mode"), "{error}");
+        assert_safe(&error);
+    }
+    assert!(
+        client.read_gate().closed_because().is_some(),
+        "it closes the gate at once"
+    );
+}
+
+#[rstest]
+#[case("is_admin")]
+#[case("custom_attributes")]
+#[case("last_activity_on")]
+#[case("identities")]
+#[case("bot")]
+#[case("created_at")]
+#[tokio::test]
+async fn a_null_is_nothing_and_no_error(#[case] key: &str) {
+    let server = Server::always(rows(&[changed(key, Value::Null)])).await;
+    assert_eq!(
+        gitlab(&server.url)
+            .users_page(None)
+            .await
+            .unwrap()
+            .users
+            .len(),
+        1
+    );
+}
+
+#[rstest]
+#[case(without("id"))]
+#[case(without("username"))]
+#[case(without("state"))]
+#[case(changed("id", json!("secret")))]
+#[case(changed("id", json!(-1)))]
+#[case(changed("username", json!({"secret": 1})))]
+#[case(changed("username", json!("")))]
+#[case(changed("state", json!(7)))]
+#[case(changed("bot", json!("secret")))]
+#[case(changed("is_admin", json!("secret")))]
+#[case(changed("custom_attributes", json!("secret")))]
+#[case(changed("custom_attributes", json!([{"value": "secret"}])))]
+#[tokio::test]
+async fn a_row_that_is_wrong_where_it_matters_is_an_error_that_quotes_nothing(#[case] row: Value) {
+    let server = Server::always(rows(&[row])).await;
+    let error = gitlab(&server.url).users_page(None).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unreadable, "{error}");
+    assert_safe(&error);
+}
+
+#[tokio::test]
+async fn what_does_not_matter_may_be_anything() {
+    let mut odd = changed("name", json!([null]));
+    odd["identities"] = json!([{"provider": "saml", "extern_uid": null}, {}]);
+    odd["created_at"] = json!(12);
+    odd["custom_attributes"] = json!([{"key": "lookup_gitlab_sync_exempt", "value": null}]);
+    let server = Server::always(rows(&[odd])).await;
+    let user = gitlab(&server.url)
+        .users_page(None)
+        .await
+        .unwrap()
+        .users
+        .remove(0);
+    assert_eq!(user.created_at, Timed::Unreadable);
+    assert_eq!(user.identities, []);
+    let exempt = CustomAttribute {
+        key: "lookup_gitlab_sync_exempt".to_owned(),
+        value: String::new(),
+    };
+    assert_eq!(
+        user.custom_attributes,
+        [exempt],
+        "an exemption does not vanish for its odd value"
+    );
+}
+
+#[tokio::test]
+async fn an_account_that_does_not_exist_is_none_only_by_gitlabs_own_word() {
+    let server = Server::always(Reply::json(404, r#"{"message":"404 User Not Found"}"#)).await;
+    let client = gitlab(&server.url);
+    assert_eq!(client.user(42).await.unwrap(), None);
+    for other in [
+        Reply::html(404),
+        Reply::json(404, r#"{"error":"404 Not Found"}"#),
+    ] {
+        let server = Server::always(other).await;
+        let error = gitlab(&server.url).user(42).await.unwrap_err();
+        assert!(matches!(error.blame, Blame::Upstream(_)), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_about_another_account_is_an_error() {
+    let server = Server::always(Reply::json(200, row(43).to_string())).await;
+    let error = gitlab(&server.url).user(42).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unreadable);
+}
+
+#[tokio::test]
+async fn names_and_identities_are_encoded_in_the_query() {
+    let server = Server::always(rows(&[])).await;
+    let client = gitlab(&server.url);
+    client.users_by_username("a&humans=false#/ü").await.unwrap();
+    let identity = Identity {
+        provider: "saml".to_owned(),
+        extern_uid: "spqr1@example.ac.uk".to_owned(),
+    };
+    client.users_by_identity(&identity).await.unwrap();
+    let rest = "humans=true&with_custom_attributes=true&per_page=100";
+    let asked = server.asked();
+    assert_eq!(
+        asked[0].target,
+        format!("/api/v4/users?username=a%26humans%3Dfalse%23%2F%C3%BC&{rest}")
+    );
+    assert_eq!(
+        asked[1].target,
+        format!("/api/v4/users?provider=saml&extern_uid=spqr1%40example.ac.uk&{rest}")
+    );
+}
+
+#[tokio::test]
+async fn the_tokens_details_are_read_where_the_token_has_any() {
+    let body = r#"{"id":4,"name":"x","scopes":["api","admin_mode"],"expires_at":"2027-01-31","user_id":1}"#;
+    let server = Server::always(Reply::json(200, body)).await;
+    let details = gitlab(&server.url).token_details().await.unwrap().unwrap();
+    assert_eq!(details.scopes, ["api", "admin_mode"]);
+    assert_eq!(details.expires_at, Some(jiff::civil::date(2027, 1, 31)));
+    for status in [401, 403, 404] {
+        let server = Server::always(Reply::json(status, r#"{"message":"…"}"#)).await;
+        assert_eq!(gitlab(&server.url).token_details().await.unwrap(), None);
+    }
+    let server = Server::always(Reply::html(404)).await;
+    assert!(
+        gitlab(&server.url).token_details().await.is_err(),
+        "a proxy's page says nothing of the token"
+    );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Bytes from outside end in rows or in an error, never in a panic.
+    #[test]
+    fn no_body_makes_it_panic(body in prop_oneof![
+        prop::collection::vec(any::<u8>(), 0..200),
+        r#"\[\{("id"|"username"|"is_admin"|"custom_attributes"|"bot"):(null|1|-1|1e9|"x"|\[\]|\{\}|true)\}?\]?"#
+            .prop_map(String::into_bytes),
+    ]) {
+        use lookup_gitlab_sync::{config::Mode, gitlab::Client, upstream::{Answer, Transport, TransportError}};
+        #[derive(Debug)]
+        struct Bytes(Vec<u8>);
+        impl Transport for Bytes {
+            fn send(&self, _: reqwest::Request) -> futures::future::BoxFuture<'_, Result<Answer, TransportError>> {
+                Box::pin(async move {
+                    let headers = reqwest::header::HeaderMap::from_iter([(
+                        reqwest::header::CONTENT_TYPE,
+                        reqwest::header::HeaderValue::from_static("application/json"),
+                    )]);
+                    Ok(Answer { status: reqwest::StatusCode::OK, headers, body: self.0.clone().into() })
+                })
+            }
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        runtime.block_on(async {
+            let url = "https://gitlab.example.ac.uk".parse().unwrap();
+            let config = crate::memory::gitlab_config(&url);
+            let client = Client::over(std::sync::Arc::new(Bytes(body)), &config, Mode::Apply).unwrap();
+            let permit = client.permit(false).unwrap();
+            let _ = client.users_page(None).await;
+            let _ = client.block(&permit, 1).await;
+            let _ = client.set_custom_attribute(&permit, 1, "k", "v").await;
+        });
+    }
+}

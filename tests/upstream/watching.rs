@@ -1,0 +1,111 @@
+//! What an operator sees: two log events of a gate, and the metrics.
+
+use std::{
+    io,
+    sync::{Arc, Mutex},
+};
+
+use metrics_exporter_prometheus::PrometheusBuilder;
+use tracing_subscriber::fmt::MakeWriter;
+
+use crate::memory::{CURRENT_USER, Memory, Scripted, calls};
+
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl MakeWriter<'_> for Lines {
+    type Writer = Self;
+
+    fn make_writer(&self) -> Self {
+        self.clone()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gate_logs_one_error_when_it_closes_and_one_line_when_it_opens_and_is_a_metric() {
+    let lines = Lines::default();
+    let subscriber = tracing_subscriber::fmt()
+        .json()
+        .with_writer(lines.clone())
+        .finish();
+    let _logs = tracing::subscriber::set_default(subscriber);
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let scrape = recorder.handle();
+    let _metrics = metrics::set_default_local_recorder(&recorder);
+
+    let memory = Memory::new(|_, number| match number {
+        1..=3 => Scripted::Answers(503, "{}"),
+        _ => Scripted::Answers(200, CURRENT_USER),
+    });
+    let mut calls = calls();
+    calls.read_attempts = 1;
+    let client = memory.gitlab(calls);
+    let open =
+        |gate: &str| format!(r#"sync_upstream_gate_open{{upstream="gitlab",gate="{gate}"}}"#);
+    for _ in 0..5 {
+        client.current_user().await.unwrap_err();
+    }
+    let metrics = scrape.render();
+    assert!(
+        metrics.contains(&format!("{} 0", open("read"))),
+        "{metrics}"
+    );
+    assert!(
+        metrics.contains(&format!("{} 1", open("write"))),
+        "{metrics}"
+    );
+    let passage = client.read_gate().passable().await;
+    client.current_user().await.unwrap();
+    drop(passage);
+
+    let metrics = scrape.render();
+    assert!(
+        metrics.contains(&format!("{} 1", open("read"))),
+        "{metrics}"
+    );
+    let requests = r#"sync_upstream_requests_total{upstream="gitlab",operation="current_user",status="503"} 3"#;
+    assert!(metrics.contains(requests), "{metrics}");
+    assert!(
+        metrics.contains("sync_upstream_request_seconds"),
+        "{metrics}"
+    );
+
+    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    let events: Vec<serde_json::Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(events.len(), 2, "{text}");
+    let field = |event: usize, name: &str| events[event]["fields"][name].clone();
+    assert_eq!(
+        (&events[0]["level"], field(0, "event")),
+        (&"ERROR".into(), "gate_closed".into())
+    );
+    assert_eq!(
+        (field(0, "upstream"), field(0, "gate")),
+        ("gitlab".into(), "read".into())
+    );
+    assert!(
+        field(0, "why")
+            .as_str()
+            .unwrap()
+            .starts_with("GitLab answered 503 (current_user)"),
+        "{text}"
+    );
+    assert_eq!(
+        (&events[1]["level"], field(1, "event")),
+        (&"INFO".into(), "gate_opened".into())
+    );
+    assert!(field(1, "closed_seconds").is_u64(), "{text}");
+}
