@@ -12,3 +12,5 @@ pub mod upstream;
 pub mod directory;
 
 pub mod gitlab;
+
+pub mod messaging;

@@ -1,0 +1,284 @@
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+
+use futures::FutureExt as _;
+use jiff::Timestamp;
+use metrics::counter;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, error, warn};
+
+use super::lease::Lease;
+use crate::{
+    messaging::{
+        DeadLetter, DeadLetterReason, Delivery, Disposition, Handler, Outcomes, PubSubError,
+        Publisher, Stage, Traceparent, dead_letter, line, wire::SyncOutcome,
+    },
+    upstream::{Gate, Passage},
+};
+
+/// From this delivery on, a message that asks for another is dead-lettered.
+const LAST_ATTEMPT: u32 = 10;
+
+/// Takes one delivery to its end: asks the handler, and alone acks and nacks.
+pub(super) struct Dispatch<H, D, R> {
+    pub(super) handler: H,
+    pub(super) dead_letters: D,
+    pub(super) records: R,
+}
+
+/// Where copies of dead letters go.
+pub(super) trait DeadLetters: Send + Sync {
+    /// Returns once the copy is confirmed.
+    fn publish(
+        &self,
+        stage: Stage,
+        delivery: &Delivery,
+        letter: &DeadLetter,
+    ) -> impl Future<Output = Result<(), PubSubError>> + Send;
+}
+
+/// Where records go.
+pub(super) trait Records: Send + Sync {
+    /// Never waits.
+    fn record(&self, record: SyncOutcome, traceparent: &Traceparent);
+}
+
+impl Records for Outcomes {
+    fn record(&self, record: SyncOutcome, traceparent: &Traceparent) {
+        Self::record(self, record, traceparent);
+    }
+}
+
+/// The dead-letter topic of a stage.
+pub(super) struct DeadLetterTopic {
+    pub(super) publisher: Publisher,
+    /// The id of the topic the messages came from.
+    pub(super) original_topic: String,
+}
+
+impl DeadLetters for DeadLetterTopic {
+    async fn publish(
+        &self,
+        stage: Stage,
+        delivery: &Delivery,
+        letter: &DeadLetter,
+    ) -> Result<(), PubSubError> {
+        let attributes = dead_letter::attributes(
+            delivery,
+            stage,
+            &self.original_topic,
+            letter,
+            Timestamp::now(),
+        );
+        self.publisher
+            .publish_raw(delivery.body.clone(), attributes)
+            .await
+            .map(drop)
+    }
+}
+
+/// How a lease ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Ack,
+    Nack,
+}
+
+impl<H: Handler, D: DeadLetters, R: Records> Dispatch<H, D, R> {
+    /// Takes `delivery` to its end. After `stopping` nothing is held and nothing becomes a dead letter.
+    pub(super) async fn settle(
+        &self,
+        delivery: Arc<Delivery>,
+        lease: impl Lease,
+        stopping: &CancellationToken,
+    ) {
+        match self.conclude(&delivery, stopping).await {
+            End::Ack => lease.ack(),
+            End::Nack => lease.nack(),
+        }
+    }
+
+    async fn conclude(&self, delivery: &Arc<Delivery>, stopping: &CancellationToken) -> End {
+        let mut answer = self.ask(delivery, None).await;
+        let mut pause = Duration::ZERO;
+        loop {
+            let (disposition, took) = answer;
+            let subject = Subject {
+                stage: self.handler.stage(),
+                delivery,
+                took,
+            };
+            let gate = match disposition {
+                Disposition::Done(record) => return self.done(&subject, *record),
+                Disposition::Retry(why) => return self.retry(&subject, why, stopping).await,
+                Disposition::DeadLetter(letter) => {
+                    return self.dead_letter(&subject, letter, stopping).await;
+                }
+                Disposition::Hold(gate) => gate,
+            };
+            subject.held();
+            let passage = tokio::select! {
+                biased;
+                () = stopping.cancelled() => return End::Nack,
+                passage = pass(&gate, pause) => passage,
+            };
+            pause = PAUSE_BETWEEN_HOLDS;
+            answer = self.ask(delivery, Some(passage)).await;
+        }
+    }
+
+    /// Asks the handler, and how long it took. Its panic is a bug, and no reason to lose this message or the others.
+    /// The leave to pass a gate, if there is one, is kept until it has answered.
+    async fn ask(
+        &self,
+        delivery: &Arc<Delivery>,
+        _passage: Option<Passage>,
+    ) -> (Disposition, Duration) {
+        let started = Instant::now();
+        let handled = async { self.handler.handle(Arc::clone(delivery)).await };
+        let disposition = AssertUnwindSafe(handled)
+            .catch_unwind()
+            .await
+            .unwrap_or_else(|_| {
+                error!(
+                    event = "handler_panicked",
+                    stage = %self.handler.stage(),
+                    message_id = delivery.message_id,
+                    run = delivery.run(),
+                );
+                Disposition::Retry("the handler panicked".to_owned())
+            });
+        (disposition, started.elapsed())
+    }
+
+    fn done(&self, subject: &Subject<'_>, record: SyncOutcome) -> End {
+        subject.count("done");
+        self.records
+            .record(subject.complete(record), &subject.trace());
+        End::Ack
+    }
+
+    async fn retry(&self, subject: &Subject<'_>, why: String, stopping: &CancellationToken) -> End {
+        let exhausted = subject
+            .delivery
+            .delivery_attempt
+            .is_some_and(|attempt| attempt >= LAST_ATTEMPT);
+        if !exhausted || stopping.is_cancelled() {
+            return subject.retried(&why);
+        }
+        let letter = DeadLetter {
+            reason: DeadLetterReason::AttemptsExhausted,
+            detail: why,
+            record: None,
+        };
+        self.dead_letter(subject, letter, stopping).await
+    }
+
+    async fn dead_letter(
+        &self,
+        subject: &Subject<'_>,
+        letter: DeadLetter,
+        stopping: &CancellationToken,
+    ) -> End {
+        if stopping.is_cancelled() {
+            return subject.retried("shutting down");
+        }
+        let published = self
+            .dead_letters
+            .publish(subject.stage, subject.delivery, &letter)
+            .await;
+        if let Err(error) = published {
+            return subject.retried(&format!("{error}; its reason was {}", letter.reason));
+        }
+        subject.count("dead_letter");
+        counter!("sync_dead_letters_total", "stage" => subject.stage.as_str(), "reason" => letter.reason.as_str())
+            .increment(1);
+        self.records
+            .record(subject.complete(dead_record(letter)), &subject.trace());
+        End::Ack
+    }
+}
+
+/// The delivery that is being settled.
+struct Subject<'a> {
+    stage: Stage,
+    delivery: &'a Delivery,
+    /// How long the handler took.
+    took: Duration,
+}
+
+impl Subject<'_> {
+    fn count(&self, disposition: &'static str) {
+        counter!("sync_messages_total", "stage" => self.stage.as_str(), "disposition" => disposition)
+            .increment(1);
+    }
+
+    fn held(&self) {
+        self.count("hold");
+        debug!(
+            event = "message_held",
+            stage = %self.stage,
+            message_id = self.delivery.message_id,
+            run = self.delivery.run(),
+        );
+    }
+
+    fn trace(&self) -> Traceparent {
+        Traceparent::continuing(self.delivery)
+    }
+
+    fn retried(&self, why: &str) -> End {
+        self.count("retry");
+        warn!(
+            event = "message_retried",
+            stage = %self.stage,
+            message_id = self.delivery.message_id,
+            run = self.delivery.run(),
+            delivery_attempt = self.delivery.delivery_attempt,
+            why = line::detail(why),
+        );
+        End::Nack
+    }
+
+    /// `record` with what the delivery knows, where the handler left it open.
+    fn complete(&self, mut record: SyncOutcome) -> SyncOutcome {
+        let delivery = self.delivery;
+        record.run.get_or_insert_with(|| delivery.run().to_owned());
+        record
+            .stage
+            .get_or_insert_with(|| self.stage.as_str().to_owned());
+        record
+            .message_id
+            .get_or_insert_with(|| delivery.message_id.clone());
+        record
+            .milliseconds
+            .get_or_insert_with(|| u64::try_from(self.took.as_millis()).unwrap_or(u64::MAX));
+        record
+            .at
+            .get_or_insert_with(|| Timestamp::now().to_string());
+        record.delivery_attempt = record.delivery_attempt.or(delivery.delivery_attempt);
+        record
+    }
+}
+
+fn dead_record(letter: DeadLetter) -> SyncOutcome {
+    let mut record = letter
+        .record
+        .map_or_else(SyncOutcome::default, |known| *known);
+    record
+        .kind
+        .get_or_insert_with(|| "dead_lettered".to_owned());
+    record.dead_letter_reason = Some(letter.reason.as_str().to_owned());
+    record.detail = Some(line::detail(&letter.detail));
+    record
+}
+
+/// Before a message that was held waits again. The gate has its own pauses; this one keeps a handler that holds
+/// at an open gate from spinning.
+const PAUSE_BETWEEN_HOLDS: Duration = Duration::from_millis(200);
+
+/// Pauses first: who has been let through a gate may be its probe, and must go at once.
+async fn pass(gate: &Arc<Gate>, pause: Duration) -> Passage {
+    tokio::time::sleep(pause).await;
+    gate.passable().await
+}

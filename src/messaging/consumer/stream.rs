@@ -1,0 +1,163 @@
+use std::{sync::Arc, time::Duration};
+
+use backoff::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
+use google_cloud_pubsub::{Error, subscriber::MessageStream};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, warn};
+
+use super::{Running, lease::delivery};
+use crate::{
+    config::ACK_DEADLINE,
+    messaging::{Handler, error::chain},
+};
+
+/// The longest lease: the subscription's retention. The client's default of an hour would let held messages lapse.
+const MAX_LEASE: Duration = Duration::from_hours(7 * 24);
+/// Bytes of messages in memory at once, at most; a single larger message still comes.
+const MAX_OUTSTANDING_BYTES: i64 = 64 * 1024 * 1024;
+
+/// Why a stream ended.
+enum Ended {
+    /// We stopped it.
+    Stopped,
+    /// Pub/Sub closed it without an error.
+    Closed,
+    /// With an error that the client does not retry: Unknown, Cancelled, `NotFound`, `PermissionDenied`.
+    Failed(Box<Error>),
+}
+
+impl<H: Handler> Running<H> {
+    /// Pulls until `stopping`, with one stream after the other.
+    pub(super) async fn pull(&self, stopping: &CancellationToken) {
+        let mut pauses = growing_pauses();
+        loop {
+            let (ended, delivered) = self.one_stream(stopping).await;
+            if stopping.is_cancelled() {
+                return;
+            }
+            if delivered {
+                pauses = growing_pauses();
+            }
+            let pause = pauses.next().unwrap_or(LONGEST_PAUSE);
+            self.log_end(&ended, pause);
+            tokio::select! {
+                biased;
+                () = stopping.cancelled() => return,
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+    }
+
+    /// One stream from its opening to its end, and whether it delivered anything.
+    async fn one_stream(&self, stopping: &CancellationToken) -> (Ended, bool) {
+        let mut stream = self.open();
+        let closing = stopping.child_token();
+        self.close_when(&stream, closing.clone());
+        let mut delivered = false;
+        let ended = loop {
+            let Some(place) = self.place(stopping).await else {
+                break Ended::Stopped;
+            };
+            // Not under a `select!`: the client loses its place if a call of `next` is dropped. Closing ends it.
+            match stream.next().await {
+                Some(Ok((message, lease))) => {
+                    delivered = true;
+                    self.liveness.sign();
+                    let delivery = delivery(message, &lease);
+                    self.spawn(delivery, lease, place, stopping);
+                }
+                Some(Err(error)) => break Ended::Failed(Box::new(error)),
+                None => break Ended::Closed,
+            }
+        };
+        drop(stream);
+        closing.cancel();
+        (ended, delivered)
+    }
+
+    fn open(&self) -> MessageStream {
+        self.subscriber
+            .subscribe(&self.subscription)
+            .set_max_outstanding_messages(self.max_outstanding)
+            .set_max_outstanding_bytes(MAX_OUTSTANDING_BYTES)
+            .set_max_lease(MAX_LEASE)
+            .set_max_lease_extension(ACK_DEADLINE)
+            .build()
+    }
+
+    /// Closes the stream once `closing` is cancelled, and keeps its leases until each of its messages has ended and the
+    /// acks have gone out: dropping a stream alone does neither.
+    fn close_when(&self, stream: &MessageStream, closing: CancellationToken) {
+        let token = stream.shutdown_token();
+        self.streams.spawn(async move {
+            closing.cancelled().await;
+            token.shutdown().await;
+        });
+    }
+
+    /// A place for one more message. Pub/Sub's own flow control is for one stream, and a reopened one starts afresh.
+    async fn place(&self, stopping: &CancellationToken) -> Option<OwnedSemaphorePermit> {
+        tokio::select! {
+            biased;
+            () = stopping.cancelled() => None,
+            place = Arc::clone(&self.places).acquire_owned() => place.ok(),
+        }
+    }
+
+    fn spawn(
+        &self,
+        delivery: crate::messaging::Delivery,
+        lease: google_cloud_pubsub::subscriber::handler::Handler,
+        place: OwnedSemaphorePermit,
+        stopping: &CancellationToken,
+    ) {
+        let dispatch = Arc::clone(&self.dispatch);
+        let stopping = stopping.clone();
+        let give_up = self.give_up.clone();
+        self.tasks.spawn(async move {
+            tokio::select! {
+                biased;
+                () = give_up.cancelled() => {}
+                () = dispatch.settle(Arc::new(delivery), lease, &stopping) => {}
+            }
+            drop(place);
+        });
+    }
+
+    fn log_end(&self, ended: &Ended, pause: Duration) {
+        let stage = self.dispatch.handler.stage();
+        let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+        match ended {
+            Ended::Stopped | Ended::Closed => {
+                warn!(event = "stream_reopened", %stage, pause_ms, why = "closed by Pub/Sub");
+            }
+            Ended::Failed(error) if needs_a_person(error) => {
+                error!(event = "stream_reopened", %stage, pause_ms, why = chain(error.as_ref()),
+                    "run `lookup-gitlab-sync topology check`");
+            }
+            Ended::Failed(error) => {
+                warn!(event = "stream_reopened", %stage, pause_ms, why = chain(error.as_ref()));
+            }
+        }
+    }
+}
+
+/// A subscription that is gone or forbidden does not come back by waiting.
+fn needs_a_person(error: &Error) -> bool {
+    error
+        .status()
+        .is_some_and(|status| matches!(status.code.name(), "NOT_FOUND" | "PERMISSION_DENIED"))
+}
+
+/// The longest pause before a stream is opened again.
+const LONGEST_PAUSE: Duration = Duration::from_mins(1);
+
+fn growing_pauses() -> ExponentialBackoff {
+    ExponentialBuilder::new()
+        .with_min_delay(Duration::from_millis(500))
+        .with_max_delay(LONGEST_PAUSE)
+        .with_jitter()
+        .without_max_times()
+        .build()
+}

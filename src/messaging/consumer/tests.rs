@@ -1,0 +1,397 @@
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed; one handler panics on purpose"
+)]
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    dispatch::{DeadLetters, Dispatch, Records},
+    lease::Lease,
+};
+use crate::{
+    messaging::{
+        DeadLetter, DeadLetterReason, Delivery, Disposition, Handler, PubSubError, Stage,
+        Traceparent, wire::SyncOutcome,
+    },
+    upstream::{ErrorKind, Fault, Gate, Name, Side},
+};
+
+/// What happened, in its order.
+#[derive(Clone, Default)]
+struct Journal(Arc<Mutex<Vec<String>>>);
+
+impl Journal {
+    fn note(&self, line: impl Into<String>) {
+        self.0.lock().unwrap().push(line.into());
+    }
+
+    fn lines(&self) -> Vec<String> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+/// Tells how its lease ended; dropped, it nacks as the real one does.
+struct FakeLease {
+    journal: Journal,
+    ended: bool,
+}
+
+impl Lease for FakeLease {
+    fn ack(mut self) {
+        self.ended = true;
+        self.journal.note("ack");
+    }
+
+    fn nack(mut self) {
+        self.ended = true;
+        self.journal.note("nack");
+    }
+}
+
+impl Drop for FakeLease {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.journal.note("nack by drop");
+        }
+    }
+}
+
+type Step = Box<dyn FnOnce() -> Disposition + Send>;
+
+/// Answers as scripted.
+struct Scripted(Mutex<VecDeque<Step>>);
+
+impl Handler for Scripted {
+    fn stage(&self) -> Stage {
+        Stage::UserWorker
+    }
+
+    async fn handle(&self, _delivery: Arc<Delivery>) -> Disposition {
+        tokio::time::sleep(Duration::from_millis(40)).await;
+        let step = self.0.lock().unwrap().pop_front();
+        step.map_or_else(|| panic!("asked more often than scripted"), |step| step())
+    }
+}
+
+struct FakeDeadLetters {
+    journal: Journal,
+    refuses: bool,
+}
+
+impl DeadLetters for FakeDeadLetters {
+    async fn publish(
+        &self,
+        _stage: Stage,
+        delivery: &Delivery,
+        letter: &DeadLetter,
+    ) -> Result<(), PubSubError> {
+        if self.refuses {
+            return Err(PubSubError::Configuration("refused".to_owned()));
+        }
+        // Confirmation takes its time, and the ack must not overtake it.
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        let body = String::from_utf8_lossy(&delivery.body).into_owned();
+        self.journal.note(format!(
+            "copy of {body} for {}: {}",
+            letter.reason, letter.detail
+        ));
+        Ok(())
+    }
+}
+
+#[derive(Clone, Default)]
+struct FakeRecords {
+    journal: Journal,
+    records: Arc<Mutex<Vec<SyncOutcome>>>,
+}
+
+impl Records for FakeRecords {
+    fn record(&self, record: SyncOutcome, _traceparent: &Traceparent) {
+        self.journal.note(format!(
+            "record {}",
+            record.kind.as_deref().unwrap_or_default()
+        ));
+        self.records.lock().unwrap().push(record);
+    }
+}
+
+/// One delivery taken to its end.
+struct Scene {
+    steps: VecDeque<Step>,
+    attempt: Option<u32>,
+    refuses_copies: bool,
+    stopping: CancellationToken,
+    records: FakeRecords,
+}
+
+impl Scene {
+    fn new() -> Self {
+        Self {
+            steps: VecDeque::new(),
+            attempt: Some(1),
+            refuses_copies: false,
+            stopping: CancellationToken::new(),
+            records: FakeRecords::default(),
+        }
+    }
+
+    fn answering(mut self, step: impl FnOnce() -> Disposition + Send + 'static) -> Self {
+        self.steps.push_back(Box::new(step));
+        self
+    }
+
+    fn at_attempt(mut self, attempt: Option<u32>) -> Self {
+        self.attempt = attempt;
+        self
+    }
+
+    fn dispatch(&mut self) -> Dispatch<Scripted, FakeDeadLetters, FakeRecords> {
+        Dispatch {
+            handler: Scripted(Mutex::new(std::mem::take(&mut self.steps))),
+            dead_letters: FakeDeadLetters {
+                journal: self.records.journal.clone(),
+                refuses: self.refuses_copies,
+            },
+            records: self.records.clone(),
+        }
+    }
+
+    fn delivery(&self) -> Arc<Delivery> {
+        Arc::new(Delivery {
+            message_id: "m1".to_owned(),
+            body: Bytes::from_static(b"the body"),
+            attributes: BTreeMap::from([("run".to_owned(), "r1".to_owned())]),
+            publish_time: None,
+            delivery_attempt: self.attempt,
+        })
+    }
+
+    fn lease(&self) -> FakeLease {
+        FakeLease {
+            journal: self.records.journal.clone(),
+            ended: false,
+        }
+    }
+
+    async fn play(mut self) -> (Vec<String>, Vec<SyncOutcome>) {
+        let dispatch = self.dispatch();
+        dispatch
+            .settle(self.delivery(), self.lease(), &self.stopping)
+            .await;
+        let records = self.records.records.lock().unwrap().clone();
+        (self.records.journal.lines(), records)
+    }
+}
+
+fn done() -> Disposition {
+    Disposition::Done(Box::new(SyncOutcome {
+        kind: Some("user".to_owned()),
+        ..SyncOutcome::default()
+    }))
+}
+
+fn retry() -> Disposition {
+    Disposition::Retry("the look was too old".to_owned())
+}
+
+fn dead_letter() -> Disposition {
+    Disposition::DeadLetter(DeadLetter {
+        reason: DeadLetterReason::InvalidField,
+        detail: "crsid: expected\nsomething".to_owned(),
+        record: None,
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_done_is_recorded_and_then_acked() {
+    let (journal, records) = Scene::new()
+        .at_attempt(Some(2))
+        .answering(done)
+        .play()
+        .await;
+    assert_eq!(journal, ["record user", "ack"]);
+    let record = records.first().unwrap();
+    assert_eq!(record.run.as_deref(), Some("r1"));
+    assert_eq!(record.message_id.as_deref(), Some("m1"));
+    assert_eq!(record.stage.as_deref(), Some("user-worker"));
+    assert_eq!(record.delivery_attempt, Some(2));
+    assert_eq!(record.milliseconds, Some(40));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_is_nacked_and_not_recorded() {
+    let (journal, _) = Scene::new()
+        .at_attempt(Some(9))
+        .answering(retry)
+        .play()
+        .await;
+    assert_eq!(journal, ["nack"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_at_attempt_ten_becomes_a_dead_letter() {
+    let (journal, records) = Scene::new()
+        .at_attempt(Some(10))
+        .answering(retry)
+        .play()
+        .await;
+    assert_eq!(
+        journal,
+        [
+            "copy of the body for attempts_exhausted: the look was too old",
+            "record dead_lettered",
+            "ack"
+        ]
+    );
+    let record = records.first().unwrap();
+    assert_eq!(
+        record.dead_letter_reason.as_deref(),
+        Some("attempts_exhausted")
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unknown_attempt_is_never_the_last() {
+    let (journal, _) = Scene::new().at_attempt(None).answering(retry).play().await;
+    assert_eq!(journal, ["nack"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dead_letter_is_acked_only_after_its_copy_is_confirmed() {
+    let (journal, records) = Scene::new().answering(dead_letter).play().await;
+    assert_eq!(
+        journal,
+        [
+            "copy of the body for invalid_field: crsid: expected\nsomething",
+            "record dead_lettered",
+            "ack"
+        ]
+    );
+    let record = records.first().unwrap();
+    assert_eq!(record.detail.as_deref(), Some("crsid: expected something"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dead_letter_whose_copy_is_refused_is_nacked() {
+    let mut scene = Scene::new().answering(dead_letter);
+    scene.refuses_copies = true;
+    let (journal, _) = scene.play().await;
+    assert_eq!(journal, ["nack"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_is_a_retry() {
+    let (journal, _) = Scene::new().answering(|| panic!("a bug")).play().await;
+    assert_eq!(journal, ["nack"]);
+}
+
+/// A gate that GitLab's writes find closed.
+fn closed_gate() -> Arc<Gate> {
+    let gate = Gate::new(Name::GitLab, Side::Write);
+    for _ in 0..3 {
+        let fault = Fault::new(ErrorKind::TimedOut, "gave no answer".to_owned());
+        gate.enter().unwrap().failed(&fault, "gave no answer");
+    }
+    assert!(gate.closed_because().is_some());
+    gate
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_held_message_stays_leased_until_the_gate_opens_and_is_then_done() {
+    let gate = closed_gate();
+    let held = Arc::clone(&gate);
+    let probing = Arc::clone(&gate);
+    let scene = Scene::new()
+        .at_attempt(Some(10))
+        .answering(move || Disposition::Hold(held))
+        .answering(move || {
+            // It was let through as the one probe, and still is while it works.
+            probing.enter().unwrap().succeeded();
+            done()
+        });
+    let (journal, _) = scene.play().await;
+    // Attempt 10 and yet no dead letter: holding spends none.
+    assert_eq!(journal, ["record user", "ack"]);
+    assert!(gate.closed_because().is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_hours_of_outage_cost_a_held_message_nothing() {
+    let gate = closed_gate();
+    let began = Instant::now();
+    let outage = Duration::from_hours(2);
+    let mut scene = Scene::new().at_attempt(Some(10));
+    for _ in 0..1000 {
+        let gate = Arc::clone(&gate);
+        scene = scene.answering(move || {
+            let Ok(ticket) = gate.enter() else {
+                return Disposition::Hold(gate);
+            };
+            if began.elapsed() < outage {
+                let fault = Fault::new(ErrorKind::TimedOut, "gave no answer".to_owned());
+                ticket.failed(&fault, "gave no answer");
+                return Disposition::Hold(gate);
+            }
+            ticket.succeeded();
+            done()
+        });
+    }
+    let (journal, _) = scene.play().await;
+    assert_eq!(journal, ["record user", "ack"]);
+    assert!(began.elapsed() >= outage);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_held_message_is_given_back_at_once_on_shutdown() {
+    let gate = closed_gate();
+    let mut scene = Scene::new().answering(move || Disposition::Hold(gate));
+    let dispatch = scene.dispatch();
+    let stopping = scene.stopping.clone();
+    let settling = dispatch.settle(scene.delivery(), scene.lease(), &scene.stopping);
+    let stop = async {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        stopping.cancel();
+    };
+    let began = Instant::now();
+    tokio::join!(settling, stop);
+    assert_eq!(scene.records.journal.lines(), ["nack"]);
+    assert_eq!(began.elapsed(), Duration::from_millis(500));
+}
+
+#[tokio::test(start_paused = true)]
+async fn shutdown_never_dead_letters() {
+    for step in [dead_letter, retry] {
+        let scene = Scene::new().at_attempt(Some(10)).answering(step);
+        scene.stopping.cancel();
+        let (journal, _) = scene.play().await;
+        assert_eq!(journal, ["nack"]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_ends_during_shutdown_is_still_acked() {
+    let scene = Scene::new().answering(done);
+    scene.stopping.cancel();
+    let (journal, _) = scene.play().await;
+    assert_eq!(journal, ["record user", "ack"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delivery_given_up_half_way_is_nacked() {
+    let mut scene = Scene::new().answering(done);
+    let dispatch = scene.dispatch();
+    let settling = dispatch.settle(scene.delivery(), scene.lease(), &scene.stopping);
+    let ended = tokio::time::timeout(Duration::from_millis(10), settling).await;
+    assert!(ended.is_err());
+    assert_eq!(scene.records.journal.lines(), ["nack by drop"]);
+}

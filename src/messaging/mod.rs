@@ -1,0 +1,30 @@
+//! What both pipelines share of Pub/Sub: bodies, consumer, publisher, dead letters, topology.
+
+pub mod attributes;
+pub mod consumer;
+pub mod dead_letter;
+pub mod disposition;
+pub mod follow;
+pub mod topology;
+pub mod wire;
+
+mod connect;
+mod error;
+mod line;
+mod names;
+mod outcomes;
+mod publisher;
+mod run_id;
+
+pub use attributes::Traceparent;
+pub use connect::Connection;
+pub use consumer::{Consumer, ConsumerSettings, Liveness};
+pub use disposition::{DeadLetter, DeadLetterReason, Delivery, Disposition, Handler, Stage};
+pub use error::PubSubError;
+pub use follow::Follow;
+pub use line::MAX_DETAIL_BYTES;
+pub use names::{Names, Topic};
+pub use outcomes::Outcomes;
+pub use publisher::{Batching, Publisher, PublisherOptions};
+pub use run_id::RunId;
+pub use topology::Topology;

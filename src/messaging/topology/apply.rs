@@ -1,0 +1,120 @@
+use google_cloud_googleapis::pubsub::v1::{Subscription, Topic, UpdateSubscriptionRequest};
+use prost_types::FieldMask;
+use tonic::Code;
+
+use super::{Difference, Topology, check};
+use crate::messaging::PubSubError;
+
+/// What `apply` did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Applied {
+    /// Topics and subscriptions made, by id.
+    pub created: Vec<String>,
+    /// Subscriptions whose settings were corrected, by id.
+    pub updated: Vec<String>,
+    /// What still differs: settings that Pub/Sub fixes for a subscription's lifetime, or does not keep.
+    pub remaining: Vec<Difference>,
+}
+
+impl Topology {
+    /// Makes what is missing and corrects what differs. A second time it does nothing.
+    ///
+    /// # Errors
+    /// On Google Cloud, where Terraform owns them; or when Pub/Sub cannot be reached or refuses.
+    pub async fn apply(&self) -> Result<Applied, PubSubError> {
+        if !self.connection.is_local() {
+            return Err(PubSubError::Configuration(
+                "topics and subscriptions on Google Cloud are Terraform's; \
+                 `topology apply` is for an emulator, set PUBSUB_EMULATOR_HOST"
+                    .to_owned(),
+            ));
+        }
+        let mut applied = Applied::default();
+        for topic in Self::topics() {
+            if self.create_topic(topic).await? {
+                applied.created.push(self.names().id(topic));
+            }
+        }
+        for wanted in self.subscriptions() {
+            self.create_or_correct(wanted, &mut applied).await?;
+        }
+        applied.remaining = self.check().await?;
+        Ok(applied)
+    }
+
+    /// Whether it was missing.
+    async fn create_topic(&self, topic: &str) -> Result<bool, PubSubError> {
+        let request = self
+            .connection
+            .request(Topic {
+                name: self.names().topic(topic),
+                ..Topic::default()
+            })
+            .await?;
+        match self.connection.topics().create_topic(request).await {
+            Ok(_) => Ok(true),
+            Err(status) if status.code() == Code::AlreadyExists => Ok(false),
+            Err(status) => Err(PubSubError::refused(
+                format!("create topic {}", self.names().id(topic)),
+                &status,
+            )),
+        }
+    }
+
+    async fn create_or_correct(
+        &self,
+        wanted: Subscription,
+        applied: &mut Applied,
+    ) -> Result<(), PubSubError> {
+        let id = check::id_of(&wanted.name).to_owned();
+        let request = self.connection.request(wanted.clone()).await?;
+        match self
+            .connection
+            .subscriptions()
+            .create_subscription(request)
+            .await
+        {
+            Ok(_) => applied.created.push(id),
+            Err(status) if status.code() == Code::AlreadyExists => {
+                if self.correct(wanted).await? {
+                    applied.updated.push(id);
+                }
+            }
+            Err(status) => {
+                return Err(PubSubError::refused(
+                    format!("create subscription {id}"),
+                    &status,
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether something could be corrected.
+    async fn correct(&self, wanted: Subscription) -> Result<bool, PubSubError> {
+        let paths: Vec<String> = self
+            .differences_of(&wanted)
+            .await?
+            .iter()
+            .filter_map(Difference::mask)
+            .map(str::to_owned)
+            .collect();
+        if paths.is_empty() {
+            return Ok(false);
+        }
+        let id = check::id_of(&wanted.name).to_owned();
+        let request = self
+            .connection
+            .request(UpdateSubscriptionRequest {
+                subscription: Some(wanted),
+                update_mask: Some(FieldMask { paths }),
+            })
+            .await?;
+        self.connection
+            .subscriptions()
+            .update_subscription(request)
+            .await
+            .map_err(|status| PubSubError::refused(format!("update subscription {id}"), &status))?;
+        Ok(true)
+    }
+}

@@ -1,0 +1,60 @@
+//! The topics and subscriptions the service needs: made here on an emulator or the embedded broker, by Terraform in production.
+
+mod apply;
+mod check;
+mod table;
+
+pub use apply::Applied;
+pub use check::{Difference, StageRefused};
+
+use std::time::Duration;
+
+use super::{Connection, Names};
+
+/// The topics and subscriptions of one project and prefix.
+///
+/// `apply` makes them, `check` names what differs, `check_stage` is what a serving stage asks before its first pull.
+#[derive(Clone, Debug)]
+pub struct Topology {
+    connection: Connection,
+    retry: RetryDelays,
+}
+
+/// How long Pub/Sub waits before it delivers a nacked message again, growing from the one to the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RetryDelays {
+    /// 10 s.
+    pub minimum: Duration,
+    /// 600 s, Pub/Sub's own upper bound.
+    pub maximum: Duration,
+}
+
+impl Default for RetryDelays {
+    fn default() -> Self {
+        Self {
+            minimum: Duration::from_secs(10),
+            maximum: Duration::from_mins(10),
+        }
+    }
+}
+
+impl Topology {
+    /// The topology behind `connection`.
+    pub fn new(connection: &Connection) -> Self {
+        Self {
+            connection: connection.clone(),
+            retry: RetryDelays::default(),
+        }
+    }
+
+    /// With other retry delays, for tests that cannot wait.
+    #[must_use]
+    pub const fn with_retry_delays(mut self, retry: RetryDelays) -> Self {
+        self.retry = retry;
+        self
+    }
+
+    const fn names(&self) -> &Names {
+        self.connection.names()
+    }
+}

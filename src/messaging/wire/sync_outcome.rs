@@ -1,0 +1,79 @@
+use serde::{Deserialize, Serialize};
+
+/// The record of what became of a message or a run. Readers ignore fields they do not know.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SyncOutcome {
+    /// `user`, `run_started`, `guard_refused`, `coalesced` or `dead_lettered`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    /// The run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run: Option<String>,
+    /// `tick` or `resync`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
+    /// The stage that wrote this record.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stage: Option<String>,
+    /// The Pub/Sub message this is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message_id: Option<String>,
+    /// GitLab's account id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gitlab_user_id: Option<u64>,
+    /// GitLab's username.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+    /// The person's identifier in Lookup.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub crsid: Option<String>,
+    /// `member`, `external`, `exempt`, `not_human` or `out_of_scope`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub class: Option<String>,
+    /// `block`, `unblock` or `keep`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decision: Option<String>,
+    /// The reason of the decision.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// `applied`, `already_so`, `dry_run`, `unchanged`, `changed_since_planned`, `state_forbids` or `gone`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub result: Option<String>,
+    /// Whether writes were withheld.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dry_run: Option<bool>,
+    /// Which delivery it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delivery_attempt: Option<u32>,
+    /// How long handling took.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub milliseconds: Option<u64>,
+    /// Calls to GitLab made for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calls: Option<u32>,
+    /// When, RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at: Option<String>,
+    /// Of a run: accounts read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accounts: Option<u64>,
+    /// Of a run: user messages published, one an account.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub messages: Option<u64>,
+    /// Of a run: decided to block.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub blocks: Option<u64>,
+    /// Of a run: decided to unblock.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unblocks: Option<u64>,
+    /// Of a run: decided to keep.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keeps: Option<u64>,
+    /// Of a dead letter: the reason of the closed list.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dead_letter_reason: Option<String>,
+    /// One line for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+}
