@@ -14,3 +14,5 @@ pub mod directory;
 pub mod gitlab;
 
 pub mod messaging;
+
+pub mod users;

@@ -1,0 +1,94 @@
+//! How a block and an unblock are made, step by step, from a look that is still fresh.
+
+use jiff::Timestamp;
+
+use super::{
+    look::Look,
+    marker::{MARKER_KEY, Marker},
+    policy::{BlockReason, Decision},
+};
+use crate::{
+    gitlab::{Change, Client, WritePermit},
+    upstream::CallError,
+};
+
+/// What became of a decision to change an account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Enforced {
+    /// GitLab confirmed the change.
+    Applied,
+    /// Somebody else was first; nothing more is written.
+    AlreadySo,
+    /// GitLab refused because of the account's state, with its reason.
+    StateForbids(String),
+    /// There is no such account any more.
+    Gone,
+    /// Nothing was written: the look is too old to act on.
+    TooOld,
+    /// GitLab answered `false`: it refused and did not say why.
+    Refused,
+    /// There was nothing to change.
+    Nothing,
+}
+
+/// Applies the decision of `look` as part of `run`.
+///
+/// A block is `PUT` marker, then `POST` block; an unblock is one `POST`, made only from a block
+/// of ours, since on a banned account it would lift the ban. No step is ever repeated here: after
+/// an error, whoever tries again starts from a new look.
+///
+/// # Errors
+/// A call that got no usable answer. The account may or may not have been changed.
+pub async fn enforce(
+    look: &Look,
+    run: &str,
+    gitlab: &Client,
+    permit: &WritePermit,
+    now: Timestamp,
+) -> Result<Enforced, CallError> {
+    if !look.is_fresh() {
+        return Ok(Enforced::TooOld);
+    }
+    match look.decision {
+        Decision::Block(reason) => block(look, reason, run, gitlab, permit, now).await,
+        Decision::Unblock(_) => gitlab
+            .unblock(permit, look.account.id.0)
+            .await
+            .map(Enforced::from),
+        Decision::Keep(_) => Ok(Enforced::Nothing),
+    }
+}
+
+async fn block(
+    look: &Look,
+    reason: BlockReason,
+    run: &str,
+    gitlab: &Client,
+    permit: &WritePermit,
+    now: Timestamp,
+) -> Result<Enforced, CallError> {
+    let id = look.account.id.0;
+    let marker = Marker::new(reason.as_str(), now, run).to_value();
+    if !gitlab
+        .set_custom_attribute(permit, id, MARKER_KEY, &marker)
+        .await?
+    {
+        return Ok(Enforced::Gone);
+    }
+    if !look.is_fresh() {
+        return Ok(Enforced::TooOld);
+    }
+    gitlab.block(permit, id).await.map(Enforced::from)
+}
+
+impl From<Change> for Enforced {
+    fn from(change: Change) -> Self {
+        match change {
+            Change::Made => Self::Applied,
+            Change::AlreadySo => Self::AlreadySo,
+            Change::Refused => Self::Refused,
+            Change::StateForbids(reason) => Self::StateForbids(reason),
+            Change::Gone => Self::Gone,
+        }
+    }
+}

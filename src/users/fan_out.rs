@@ -1,0 +1,320 @@
+//! The first stage: a tick becomes one message for each account, or nothing at all.
+//!
+//! It promises that a run's messages are published only after the whole of both sides was read
+//! and the guard agreed, and that the tick is done only when every one of them is confirmed.
+//! Killed before that, the tick is delivered again and all of it is done afresh.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use futures::{TryStreamExt, stream::FuturesUnordered};
+use jiff::{SignedDuration, Timestamp, ToSpan, tz::TimeZone};
+use metrics::{counter, gauge};
+
+use super::{
+    guard::{Limits, Refusal},
+    outcome::Recorder,
+    plan::{Decided, Plan},
+    policy::Decision,
+    rules::Rules,
+    sweep::{SweepError, sweep},
+};
+use crate::{
+    config::{FanOutMessages, Mode},
+    directory::Directory,
+    gitlab,
+    messaging::{
+        DeadLetter, DeadLetterReason, Delivery, Disposition, Handler, PubSubError, Publisher,
+        Stage, Traceparent, attributes, dead_letter,
+        wire::{Cause, Planned, SyncTick, UserRequest, Who},
+    },
+};
+
+/// How long before a sweep a tick must have been published to be covered by it: two clocks.
+const COALESCE_MARGIN: SignedDuration = SignedDuration::from_mins(1);
+/// How long a tick's own percentages hold after it was published.
+const OVERRIDE_LAPSES: SignedDuration = SignedDuration::from_hours(1);
+/// How many days before the token expires every run warns.
+const TOKEN_WARNING_DAYS: i32 = 30;
+/// Messages handed to the publisher at once; it bounds memory, and this bounds the futures.
+const PUBLISHING: usize = 4_096;
+
+/// The fan-out stage.
+#[derive(Debug)]
+pub struct FanOut {
+    gitlab: gitlab::Client,
+    directory: Arc<dyn Directory>,
+    rules: Arc<Rules>,
+    mode: Mode,
+    messages: FanOutMessages,
+    users: Publisher,
+    last_sweep: Mutex<Option<Swept>>,
+}
+
+/// A sweep that was completed by this process.
+#[derive(Clone, Copy, Debug)]
+struct Swept {
+    began: Timestamp,
+    dry_run: bool,
+}
+
+/// What one tick asks for.
+#[derive(Debug)]
+struct Run<'a> {
+    delivery: &'a Delivery,
+    tick: SyncTick,
+    dry_run: bool,
+    now: Timestamp,
+}
+
+impl FanOut {
+    /// A fan-out that publishes to `users`.
+    pub fn new(
+        gitlab: gitlab::Client,
+        directory: Arc<dyn Directory>,
+        rules: Arc<Rules>,
+        mode: Mode,
+        messages: FanOutMessages,
+        users: Publisher,
+    ) -> Self {
+        Self {
+            gitlab,
+            directory,
+            rules,
+            mode,
+            messages,
+            users,
+            last_sweep: Mutex::new(None),
+        }
+    }
+
+    async fn tick(&self, delivery: &Delivery) -> Disposition {
+        let tick = match SyncTick::decode(&delivery.body) {
+            Ok(tick) => tick,
+            Err(error) => return error.into(),
+        };
+        let dry_run = self.mode == Mode::DryRun || tick.dry_run == Some(true);
+        let run = Run {
+            delivery,
+            tick,
+            dry_run,
+            now: Timestamp::now(),
+        };
+        let mut recorder = Recorder::start(delivery);
+        recorder.fields().dry_run = Some(dry_run);
+        if self.is_covered(&run) {
+            return Disposition::Done(recorder.run("coalesced", None));
+        }
+        match self.read_and_decide(&run).await {
+            Ok(plan) => self.guard_and_publish(&run, &plan, recorder).await,
+            Err(SweepError::Call(error)) => super::fault::disposition(error, &self.gitlab).await,
+            Err(error @ SweepError::Implausible { .. }) => refuse(
+                DeadLetterReason::DirectoryImplausible,
+                error.to_string(),
+                recorder,
+                None,
+            ),
+        }
+    }
+
+    /// Whether a sweep that began after this tick was published has done its work.
+    fn is_covered(&self, run: &Run<'_>) -> bool {
+        let own_limits =
+            run.tick.max_block_percent.is_some() || run.tick.max_unblock_percent.is_some();
+        let last = *self
+            .last_sweep
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        match (last, run.delivery.publish_time) {
+            (Some(last), Some(published)) if !own_limits => {
+                last.dry_run == run.dry_run
+                    && last.began.duration_since(published) > COALESCE_MARGIN
+            }
+            _ => false,
+        }
+    }
+
+    async fn read_and_decide(&self, run: &Run<'_>) -> Result<Plan, SweepError> {
+        self.warn_before_token_expires(run.now).await?;
+        let sweep = sweep(
+            &self.gitlab,
+            &*self.directory,
+            &self.rules,
+            run.now,
+            &|_| (),
+        )
+        .await?;
+        Ok(Plan::of(
+            sweep,
+            self.rules.policy,
+            run.now.to_zoned(TimeZone::UTC).date(),
+        ))
+    }
+
+    async fn guard_and_publish(
+        &self,
+        run: &Run<'_>,
+        plan: &Plan,
+        recorder: Recorder,
+    ) -> Disposition {
+        if let Err(refusal) = plan.check(&self.limits(run)) {
+            return refuse_by_guard(&refusal, recorder, plan);
+        }
+        let due: Vec<&Decided> = plan
+            .decided
+            .iter()
+            .filter(|decided| self.is_due(decided))
+            .collect();
+        if let Err(error) = self.publish(run, &due).await {
+            return Disposition::Retry(format!("not every user message was confirmed: {error}"));
+        }
+        self.completed(run, plan);
+        let mut record = recorder.run("run_started", Some(plan));
+        record.messages = Some(due.len() as u64);
+        Disposition::Done(record)
+    }
+
+    /// The configured limits, or the tick's own while they hold. A replayed tick has none.
+    fn limits(&self, run: &Run<'_>) -> Limits {
+        let lapsed = run
+            .delivery
+            .publish_time
+            .is_none_or(|published| run.now.duration_since(published) > OVERRIDE_LAPSES);
+        let configured = self.rules.limits;
+        if lapsed || dead_letter::is_replayed(run.delivery) {
+            return configured;
+        }
+        Limits {
+            max_block_percent: run
+                .tick
+                .max_block_percent
+                .unwrap_or(configured.max_block_percent),
+            max_unblock_percent: run
+                .tick
+                .max_unblock_percent
+                .unwrap_or(configured.max_unblock_percent),
+            ..configured
+        }
+    }
+
+    fn is_due(&self, decided: &Decided) -> bool {
+        match self.messages {
+            FanOutMessages::All => true,
+            FanOutMessages::Changes => decided.decision.is_change(),
+        }
+    }
+
+    async fn publish(&self, run: &Run<'_>, due: &[&Decided]) -> Result<(), PubSubError> {
+        let traceparent = Traceparent::continuing(run.delivery);
+        let attributes = attributes::for_message(run.delivery.run(), "user_sync", &traceparent);
+        let mut publishing = FuturesUnordered::new();
+        for decided in due {
+            publishing.push(self.publish_one(run, decided, attributes.clone()));
+            if publishing.len() >= PUBLISHING {
+                publishing.try_next().await?;
+            }
+        }
+        publishing.try_collect().await
+    }
+
+    async fn publish_one(
+        &self,
+        run: &Run<'_>,
+        decided: &Decided,
+        attributes: BTreeMap<String, String>,
+    ) -> Result<(), PubSubError> {
+        let request = UserRequest {
+            who: Who::Account(decided.account.id.0),
+            cause: Cause::Tick {
+                planned: planned(decided.decision),
+                planned_reason: Some(decided.decision.reason().to_owned()),
+                planned_at: Some(run.now),
+            },
+            dry_run: run.dry_run,
+            requested_by: None,
+            reason: None,
+        };
+        self.users
+            .publish(&request.to_wire(), attributes)
+            .await
+            .map(drop)
+    }
+
+    fn completed(&self, run: &Run<'_>, plan: &Plan) {
+        let swept = Swept {
+            began: run.now,
+            dry_run: run.dry_run,
+        };
+        *self
+            .last_sweep
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(swept);
+        let mode = if run.dry_run { "dry-run" } else { "apply" };
+        for ((decision, reason), count) in &plan.counts {
+            counter!("sync_decisions_total", "decision" => *decision, "reason" => *reason, "mode" => mode)
+                .increment(*count);
+        }
+        gauge!("sync_last_successful_run_timestamp_seconds").set(seconds(Timestamp::now()));
+    }
+
+    async fn warn_before_token_expires(&self, now: Timestamp) -> Result<(), SweepError> {
+        let expires = self
+            .gitlab
+            .token_details()
+            .await?
+            .and_then(|details| details.expires_at);
+        let today = now.to_zoned(TimeZone::UTC).date();
+        let soon = today.saturating_add(TOKEN_WARNING_DAYS.days());
+        if let Some(expires) = expires.filter(|expires| *expires <= soon) {
+            tracing::warn!(event = "token_expires_soon", expires = %expires, "GitLab's token expires soon: rotate it");
+        }
+        Ok(())
+    }
+}
+
+impl Handler for FanOut {
+    fn stage(&self) -> Stage {
+        Stage::FanOut
+    }
+
+    async fn handle(&self, delivery: Arc<Delivery>) -> Disposition {
+        self.tick(&delivery).await
+    }
+}
+
+/// A decision as it is written in a message.
+pub const fn planned(decision: Decision) -> Planned {
+    match decision {
+        Decision::Block(_) => Planned::Block,
+        Decision::Unblock(_) => Planned::Unblock,
+        Decision::Keep(_) => Planned::Keep,
+    }
+}
+
+fn refuse_by_guard(refusal: &Refusal, recorder: Recorder, plan: &Plan) -> Disposition {
+    counter!("sync_guard_refusals_total").increment(1);
+    let detail = format!("the run would change more than the guard allows: {refusal}");
+    refuse(DeadLetterReason::GuardRefused, detail, recorder, Some(plan))
+}
+
+fn refuse(
+    reason: DeadLetterReason,
+    detail: String,
+    recorder: Recorder,
+    plan: Option<&Plan>,
+) -> Disposition {
+    let mut record = recorder.run(reason.as_str(), plan);
+    record.detail = Some(detail.clone());
+    Disposition::DeadLetter(DeadLetter {
+        reason,
+        detail,
+        record: Some(record),
+    })
+}
+
+#[expect(clippy::cast_precision_loss, reason = "whole seconds stay below 2^52")]
+fn seconds(at: Timestamp) -> f64 {
+    at.as_second() as f64
+}

@@ -1,0 +1,195 @@
+//! How much a run may change: the guard that stands before the first message.
+//!
+//! Each kind of change has a percentage and a floor. What we changed in the last 24 hours counts
+//! with this run's changes, so that many small runs cannot add up past it; and it counts in the
+//! base too, so that a run redelivered half-way is judged as it was the first time.
+
+use std::fmt;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{
+    account::{Account, AccountId},
+    marker::{block_is_ours, our_last_block},
+    policy::Decision,
+};
+
+/// How long a change of ours keeps counting.
+pub const WINDOW: SignedDuration = SignedDuration::from_hours(24);
+
+/// The allowed share of each kind of change.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Limits {
+    /// Percent of the in-scope accounts that are active or deactivated.
+    pub max_block_percent: f64,
+    /// Percent of the accounts blocked by us.
+    pub max_unblock_percent: f64,
+    /// Changes of each kind that are always allowed.
+    pub floor: u64,
+}
+
+/// One kind of change, counted over a sweep.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Count {
+    /// What this run would change.
+    pub now: u64,
+    /// What we changed in the last 24 hours.
+    pub recent: u64,
+    /// The accounts that could be changed, those changed in the last 24 hours included.
+    pub base: u64,
+}
+
+/// What the guard counts while accounts are decided.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Blocks, over the in-scope accounts that can sign in.
+    pub blocks: Count,
+    /// Unblocks, over the accounts blocked by us.
+    pub unblocks: Count,
+}
+
+/// What the guard must know of an in-scope account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counted {
+    /// Which change it is open to.
+    pub reach: Reach,
+    /// We blocked it in the last 24 hours, whatever its state is now.
+    pub recently_blocked: bool,
+    /// We unblocked it in the last 24 hours, whatever its state is now.
+    pub recently_unblocked: bool,
+}
+
+/// Which change an account is open to in its present state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// Active or deactivated: it could be blocked.
+    Block,
+    /// Blocked by us: it could be unblocked.
+    Unblock,
+    /// Neither.
+    Nothing,
+}
+
+impl Counted {
+    /// What the guard counts of `account` at `now`; `own` is the id of the token's own account.
+    pub fn of(account: &Account, own: AccountId, now: Timestamp) -> Self {
+        let reach = match account.state {
+            state if state.is_open() => Reach::Block,
+            _ if block_is_ours(account, own) => Reach::Unblock,
+            _ => Reach::Nothing,
+        };
+        Self {
+            reach,
+            recently_blocked: is_recent(our_last_block(account, own), now),
+            recently_unblocked: is_recent(account.unblocked_by.when_by(own), now),
+        }
+    }
+}
+
+impl Tally {
+    /// Counts one in-scope account and what was decided for it.
+    pub fn add(&mut self, account: Counted, decision: Decision) {
+        self.blocks.base += u64::from(account.reach == Reach::Block || account.recently_blocked);
+        self.unblocks.base +=
+            u64::from(account.reach == Reach::Unblock || account.recently_unblocked);
+        self.blocks.recent += u64::from(account.recently_blocked);
+        self.unblocks.recent += u64::from(account.recently_unblocked);
+        match decision {
+            Decision::Block(_) => self.blocks.now += 1,
+            Decision::Unblock(_) => self.unblocks.now += 1,
+            Decision::Keep(_) => {}
+        }
+    }
+
+    /// Whether a run that counted this may change anything.
+    ///
+    /// # Errors
+    /// The kinds of change that are over their limit.
+    pub fn check(&self, limits: &Limits) -> Result<(), Refusal> {
+        let over = |count: Count, percent| count.over(percent, limits.floor);
+        let refusal = Refusal {
+            blocks: over(self.blocks, limits.max_block_percent),
+            unblocks: over(self.unblocks, limits.max_unblock_percent),
+        };
+        if refusal.blocks.is_none() && refusal.unblocks.is_none() {
+            Ok(())
+        } else {
+            Err(refusal)
+        }
+    }
+}
+
+impl Count {
+    /// The excess over `percent` of the base and over `floor`; a run that changes nothing is never over.
+    fn over(self, percent: f64, floor: u64) -> Option<Excess> {
+        let allowed = share(percent, self.base).max(floor);
+        (self.now > 0 && self.now + self.recent > allowed).then_some(Excess {
+            count: self,
+            allowed,
+            percent,
+        })
+    }
+}
+
+/// `percent` of `base`, rounded down. Not a number allows nothing.
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a count of accounts is far below 2^52, and the result lies between 0 and the base"
+)]
+fn share(percent: f64, base: u64) -> u64 {
+    (percent.clamp(0.0, 100.0) * base as f64 / 100.0).floor() as u64
+}
+
+/// A kind of change that is over its limit.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Excess {
+    /// What was counted.
+    pub count: Count,
+    /// How many would have been allowed.
+    pub allowed: u64,
+    /// The percentage that applied.
+    pub percent: f64,
+}
+
+impl fmt::Display for Excess {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Count { now, recent, base } = self.count;
+        write!(
+            f,
+            "{now} now and {recent} in the last 24 hours of {base}, allowed {} ({} %)",
+            self.allowed, self.percent
+        )
+    }
+}
+
+/// Why a run may not go on.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Refusal {
+    /// Too many blocks.
+    pub blocks: Option<Excess>,
+    /// Too many unblocks.
+    pub unblocks: Option<Excess>,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kinds = [("blocks", self.blocks), ("unblocks", self.unblocks)];
+        let mut separator = "";
+        for (kind, excess) in kinds {
+            if let Some(excess) = excess {
+                write!(f, "{separator}{kind}: {excess}")?;
+                separator = "; ";
+            }
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+/// Whether a change of ours at `at` still counts at `now`.
+fn is_recent(at: Option<Timestamp>, now: Timestamp) -> bool {
+    at.is_some_and(|at| now.duration_since(at) < WINDOW)
+}

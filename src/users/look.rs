@@ -1,0 +1,117 @@
+//! The second look: one account and its person, read afresh right before a write.
+
+use std::time::Duration;
+
+use jiff::civil::Date;
+use tokio::time::Instant;
+
+use super::{
+    account::{Account, AccountId, Identity, LastSeen, State},
+    marker::{BLOCKED_BY_KEY, EXEMPT_KEY, MARKER_KEY, Marker, Recorded, UNBLOCKED_BY_KEY},
+    policy::{Decision, Facts, decide},
+    rules::Rules,
+};
+use crate::{
+    directory::{SharedLooks, Standing},
+    gitlab::{self, Timed},
+    upstream::CallError,
+};
+
+/// How old a look may be when it is acted on.
+const FRESH: Duration = Duration::from_secs(5);
+
+/// One account as it is now, and what is to be done with it.
+#[derive(Debug)]
+pub struct Look {
+    /// The account.
+    pub account: Account,
+    /// What the decision depends on.
+    pub facts: Facts,
+    /// The decision.
+    pub decision: Decision,
+    taken: Instant,
+}
+
+impl Look {
+    /// Reads account `id` and its person; `None` when GitLab has no such account.
+    ///
+    /// # Errors
+    /// When GitLab or the directory gave no usable answer.
+    pub async fn at(
+        id: AccountId,
+        own: AccountId,
+        gitlab: &gitlab::Client,
+        directory: &SharedLooks,
+        rules: &Rules,
+        today: Date,
+    ) -> Result<Option<Self>, CallError> {
+        let Some(row) = gitlab.user(id.0).await? else {
+            return Ok(None);
+        };
+        let taken = Instant::now();
+        let account = account(&row);
+        let mut facts = Facts::of(&account, &rules.classes, own, Standing::Unknown);
+        if let Some(person) = facts.class.crsid() {
+            facts.standing = directory.standing(person).await?;
+        }
+        let decision = decide(&facts, rules.policy, today);
+        Ok(Some(Self {
+            account,
+            facts,
+            decision,
+            taken,
+        }))
+    }
+
+    /// Whether it is recent enough to act on.
+    pub fn is_fresh(&self) -> bool {
+        self.taken.elapsed() < FRESH
+    }
+}
+
+/// The facts of one row of GitLab's users API.
+pub fn account(row: &gitlab::User) -> Account {
+    let attribute = |key: &str| {
+        row.custom_attributes
+            .iter()
+            .find(|attribute| attribute.key == key)
+            .map(|attribute| attribute.value.as_str())
+    };
+    Account {
+        id: AccountId(row.id),
+        username: row.username.clone(),
+        state: State::parse(&row.state),
+        human: !row.bot,
+        administrator: row.is_admin,
+        exempt_attribute: attribute(EXEMPT_KEY).is_some(),
+        identities: row.identities.iter().map(identity).collect(),
+        activity: activity(row),
+        marker: attribute(MARKER_KEY).and_then(Marker::parse),
+        blocked_by: Recorded::read(attribute(BLOCKED_BY_KEY)),
+        unblocked_by: Recorded::read(attribute(UNBLOCKED_BY_KEY)),
+    }
+}
+
+fn identity(identity: &gitlab::Identity) -> Identity {
+    Identity {
+        provider: identity.provider.clone(),
+        extern_uid: identity.extern_uid.clone(),
+    }
+}
+
+/// The latest of the row's own times. Null is no sign; a row with no sign at all is unknown.
+fn activity(row: &gitlab::User) -> LastSeen {
+    let times = [
+        row.last_activity_on,
+        row.current_sign_in_at,
+        row.last_sign_in_at,
+        row.created_at,
+        row.confirmed_at,
+    ];
+    let signs = times.into_iter().filter_map(|time| match time {
+        Timed::Never => None,
+        Timed::On(day) => Some(LastSeen::On(day)),
+        Timed::Unreadable => Some(LastSeen::Unknown),
+    });
+    signs.reduce(LastSeen::latest).unwrap_or(LastSeen::Unknown)
+}

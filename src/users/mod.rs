@@ -1,0 +1,21 @@
+//! The user pipeline: who is who, what is decided for them, and how it is done.
+//!
+//! `account`, `class`, `marker`, `policy` and `guard` are pure; the rest reads, applies and records.
+
+pub mod account;
+pub mod class;
+pub mod enforce;
+pub mod fan_out;
+mod fault;
+pub mod find;
+mod flood;
+pub mod guard;
+mod locks;
+pub mod look;
+pub mod marker;
+pub mod outcome;
+pub mod plan;
+pub mod policy;
+pub mod rules;
+pub mod sweep;
+pub mod worker;

@@ -1,0 +1,115 @@
+//! What became of a message: one record, the same for the log line, the metric and `sync-outcome`.
+
+use std::time::Instant;
+
+use jiff::Timestamp;
+
+use super::{
+    account::Account,
+    class::Class,
+    plan::Plan,
+    policy::{Decision, Facts},
+};
+use crate::messaging::{Delivery, wire::SyncOutcome};
+
+/// How a user's message ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// GitLab confirmed the change, now or at an earlier delivery of the same run.
+    Applied,
+    /// It was so already when we came to write.
+    AlreadySo,
+    /// It would have been changed, but for dry run.
+    DryRun,
+    /// Nothing was to be done.
+    Unchanged,
+    /// The second look did not confirm the plan; the next tick settles it.
+    ChangedSincePlanned,
+    /// GitLab refused because of the account's state.
+    StateForbids,
+    /// GitLab has no such account.
+    Gone,
+}
+
+impl End {
+    /// The name in records.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Applied => "applied",
+            Self::AlreadySo => "already_so",
+            Self::DryRun => "dry_run",
+            Self::Unchanged => "unchanged",
+            Self::ChangedSincePlanned => "changed_since_planned",
+            Self::StateForbids => "state_forbids",
+            Self::Gone => "gone",
+        }
+    }
+}
+
+/// Builds the record of one message.
+#[derive(Debug)]
+pub struct Recorder {
+    started: Instant,
+    record: SyncOutcome,
+}
+
+impl Recorder {
+    /// Starts the record of `delivery`; the time until it ends is measured.
+    pub fn start(delivery: &Delivery) -> Self {
+        let record = SyncOutcome {
+            run: Some(delivery.run().to_owned()),
+            message_id: Some(delivery.message_id.clone()),
+            delivery_attempt: delivery.delivery_attempt,
+            ..SyncOutcome::default()
+        };
+        Self {
+            started: Instant::now(),
+            record,
+        }
+    }
+
+    /// Adds what was read of the account.
+    pub fn account(&mut self, account: &Account, facts: &Facts) {
+        self.record.gitlab_user_id = Some(account.id.0);
+        self.record.username = Some(account.username.clone());
+        self.class(&facts.class);
+    }
+
+    fn class(&mut self, class: &Class) {
+        self.record.class = Some(class.as_str().to_owned());
+        self.record.crsid = class.crsid().map(ToString::to_string);
+    }
+
+    /// The record so far, for what the caller knows.
+    pub fn fields(&mut self) -> &mut SyncOutcome {
+        &mut self.record
+    }
+
+    /// Ends the record of one user.
+    pub fn user(mut self, decision: Option<Decision>, end: End, calls: u32) -> Box<SyncOutcome> {
+        self.record.kind = Some("user".to_owned());
+        self.record.decision = decision.map(|decision| decision.action().to_owned());
+        self.record.reason = decision.map(|decision| decision.reason().to_owned());
+        self.record.result = Some(end.as_str().to_owned());
+        self.record.calls = Some(calls);
+        self.finish()
+    }
+
+    /// Ends the record of one run: `run_started`, `coalesced` or `guard_refused`.
+    pub fn run(mut self, kind: &str, plan: Option<&Plan>) -> Box<SyncOutcome> {
+        self.record.kind = Some(kind.to_owned());
+        if let Some(plan) = plan {
+            self.record.accounts = Some(plan.accounts as u64);
+            self.record.blocks = Some(plan.tally.blocks.now);
+            self.record.unblocks = Some(plan.tally.unblocks.now);
+            self.record.keeps = Some(plan.kept());
+        }
+        self.finish()
+    }
+
+    fn finish(mut self) -> Box<SyncOutcome> {
+        self.record.at = Some(Timestamp::now().to_string());
+        self.record.milliseconds = self.started.elapsed().as_millis().try_into().ok();
+        Box::new(self.record)
+    }
+}

@@ -1,0 +1,85 @@
+//! What a run would do: every in-scope account with its decision, the counts, and the guard's word.
+
+use std::collections::BTreeMap;
+
+use jiff::civil::Date;
+
+use super::{
+    account::AccountId,
+    guard::{Limits, Refusal, Tally},
+    policy::{Decision, Policy, decide},
+    sweep::{Sweep, Swept},
+};
+
+/// The decisions of one run.
+#[derive(Debug, Default)]
+pub struct Plan {
+    /// Every in-scope account, by ascending id.
+    pub decided: Vec<Decided>,
+    /// Accounts read, those out of scope included.
+    pub accounts: usize,
+    /// How many accounts have each decision, those out of scope included.
+    pub counts: BTreeMap<(&'static str, &'static str), u64>,
+    /// What the guard counts.
+    pub tally: Tally,
+}
+
+/// One in-scope account and its decision.
+#[derive(Debug)]
+pub struct Decided {
+    /// The account as it was swept.
+    pub account: Swept,
+    /// What is to be done with it.
+    pub decision: Decision,
+}
+
+impl Plan {
+    /// Decides for every account of a sweep on the day `today` (UTC).
+    pub fn of(sweep: Sweep, policy: Policy, today: Date) -> Self {
+        let mut plan = Self {
+            accounts: sweep.accounts.len(),
+            ..Self::default()
+        };
+        for account in sweep.accounts {
+            plan.add(account, policy, today);
+        }
+        plan
+    }
+
+    fn add(&mut self, account: Swept, policy: Policy, today: Date) {
+        let decision = decide(&account.facts, policy, today);
+        *self
+            .counts
+            .entry((decision.action(), decision.reason()))
+            .or_default() += 1;
+        if account.facts.class.is_in_scope() {
+            self.tally.add(account.counted, decision);
+            self.decided.push(Decided { account, decision });
+        }
+    }
+
+    /// Whether the run may go on.
+    ///
+    /// # Errors
+    /// The kinds of change that are over their limit.
+    pub fn check(&self, limits: &Limits) -> Result<(), Refusal> {
+        self.tally.check(limits)
+    }
+
+    /// The accounts that would be changed.
+    pub fn changes(&self) -> impl Iterator<Item = &Decided> {
+        self.decided
+            .iter()
+            .filter(|decided| decided.decision.is_change())
+    }
+
+    /// How many in-scope accounts are kept as they are.
+    pub fn kept(&self) -> u64 {
+        self.decided.len() as u64 - self.tally.blocks.now - self.tally.unblocks.now
+    }
+
+    /// The id of every in-scope account.
+    pub fn ids(&self) -> impl Iterator<Item = AccountId> {
+        self.decided.iter().map(|decided| decided.account.id)
+    }
+}

@@ -1,0 +1,221 @@
+//! Where it is decided that an account is blocked, unblocked or kept: one pure, total function.
+
+use std::fmt;
+
+use jiff::{Span, civil::Date};
+
+use super::{
+    account::{Account, AccountId, LastSeen, State},
+    class::{Class, Classes},
+    marker::block_is_ours,
+};
+use crate::directory::Standing;
+
+/// Everything a decision depends on, but for the day.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Facts {
+    /// Whose account it is.
+    pub class: Class,
+    /// Its state in GitLab.
+    pub state: State,
+    /// Whether it is blocked by this service.
+    pub ours: bool,
+    /// The latest sign of life; decides for external accounts.
+    pub last_seen: LastSeen,
+    /// What the directory says; decides for members.
+    pub standing: Standing,
+}
+
+impl Facts {
+    /// The facts of one account that was just read.
+    pub fn of(account: &Account, classes: &Classes, own: AccountId, standing: Standing) -> Self {
+        Self {
+            class: classes.classify(account, own),
+            state: account.state,
+            ours: block_is_ours(account, own),
+            last_seen: account.last_seen(own),
+            standing,
+        }
+    }
+}
+
+/// The configured part of the rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// Calendar months without activity after which an external account is inactive.
+    pub inactive_months: u32,
+}
+
+/// What is to be done with an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Decision {
+    /// Block it.
+    Block(BlockReason),
+    /// Unblock it.
+    Unblock(UnblockReason),
+    /// Leave it as it is.
+    Keep(KeepReason),
+}
+
+/// Why an account is blocked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum BlockReason {
+    /// The directory says the person is no longer a member.
+    CancelledInLookup,
+    /// An external account without a sign of life for too long.
+    Inactive,
+}
+
+/// Why an account is unblocked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum UnblockReason {
+    /// The directory says the person is a member, and it was we who blocked.
+    NoLongerCancelled,
+}
+
+/// Why an account is left as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum KeepReason {
+    /// A member in good standing who can sign in.
+    Current,
+    /// What should be blocked is blocked, by whomever.
+    AlreadyBlocked,
+    /// A member in good standing whom somebody else blocked.
+    BlockedByAnother,
+    /// The directory gave no explicit answer about this person.
+    NotInLookup,
+    /// An external account seen since.
+    Active,
+    /// An external account whose activity could not be read.
+    ActivityUnknown,
+    /// An operator or administrator exempted it.
+    Exempt,
+    /// Not a person's account.
+    NotHuman,
+    /// Nobody we know.
+    OutOfScope,
+    /// LDAP's, an abuse team's or an approver's business, or a state we do not know.
+    StateOwnedElsewhere,
+}
+
+/// Decides what is to be done with an account on the day `today` (UTC).
+///
+/// Total: every combination of facts has exactly one answer. An unknown standing or an unknown
+/// activity is never a reason to write.
+pub fn decide(facts: &Facts, policy: Policy, today: Date) -> Decision {
+    match &facts.class {
+        Class::Exempt => Decision::Keep(KeepReason::Exempt),
+        Class::NotHuman => Decision::Keep(KeepReason::NotHuman),
+        Class::OutOfScope => Decision::Keep(KeepReason::OutOfScope),
+        Class::Member(_) => decide_member(facts),
+        Class::External => decide_external(facts, policy, today),
+    }
+}
+
+fn decide_member(facts: &Facts) -> Decision {
+    match (facts.state, facts.standing) {
+        (state, _) if is_owned_elsewhere(state) => Decision::Keep(KeepReason::StateOwnedElsewhere),
+        (_, Standing::Unknown) => Decision::Keep(KeepReason::NotInLookup),
+        (State::Blocked, Standing::Cancelled) => Decision::Keep(KeepReason::AlreadyBlocked),
+        (State::Blocked, Standing::Current) if facts.ours => {
+            Decision::Unblock(UnblockReason::NoLongerCancelled)
+        }
+        (State::Blocked, Standing::Current) => Decision::Keep(KeepReason::BlockedByAnother),
+        (_, Standing::Cancelled) => Decision::Block(BlockReason::CancelledInLookup),
+        (_, Standing::Current) => Decision::Keep(KeepReason::Current),
+    }
+}
+
+fn decide_external(facts: &Facts, policy: Policy, today: Date) -> Decision {
+    match (facts.state, facts.last_seen) {
+        (state, _) if is_owned_elsewhere(state) => Decision::Keep(KeepReason::StateOwnedElsewhere),
+        (State::Blocked, _) => Decision::Keep(KeepReason::AlreadyBlocked),
+        (_, LastSeen::Unknown) => Decision::Keep(KeepReason::ActivityUnknown),
+        (_, LastSeen::On(day)) if is_inactive(day, policy, today) => {
+            Decision::Block(BlockReason::Inactive)
+        }
+        (_, LastSeen::On(_)) => Decision::Keep(KeepReason::Active),
+    }
+}
+
+/// Whether somebody or something else has the say over accounts in this state.
+const fn is_owned_elsewhere(state: State) -> bool {
+    match state {
+        State::Active | State::Deactivated | State::Blocked => false,
+        State::LdapBlocked
+        | State::Banned
+        | State::BlockedPendingApproval
+        | State::Unrecognised => true,
+    }
+}
+
+/// Whether `last_seen` plus the calendar months has come. 29 February plus 24 months is 28 February.
+/// A due day that no calendar holds never comes.
+fn is_inactive(last_seen: Date, policy: Policy, today: Date) -> bool {
+    let due = Span::new()
+        .try_months(policy.inactive_months)
+        .and_then(|months| last_seen.checked_add(months));
+    due.is_ok_and(|due| due <= today)
+}
+
+impl Decision {
+    /// `block`, `unblock` or `keep`.
+    pub const fn action(self) -> &'static str {
+        match self {
+            Self::Block(_) => "block",
+            Self::Unblock(_) => "unblock",
+            Self::Keep(_) => "keep",
+        }
+    }
+
+    /// The reason's name in records, markers and tables.
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::Block(reason) => reason.as_str(),
+            Self::Unblock(UnblockReason::NoLongerCancelled) => "no_longer_cancelled",
+            Self::Keep(reason) => reason.as_str(),
+        }
+    }
+
+    /// Whether it changes GitLab.
+    pub const fn is_change(self) -> bool {
+        match self {
+            Self::Block(_) | Self::Unblock(_) => true,
+            Self::Keep(_) => false,
+        }
+    }
+}
+
+impl fmt::Display for Decision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.action(), self.reason())
+    }
+}
+
+impl BlockReason {
+    /// The name in records and markers.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::CancelledInLookup => "cancelled_in_lookup",
+            Self::Inactive => "inactive",
+        }
+    }
+}
+
+impl KeepReason {
+    /// The name in records.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Current => "current",
+            Self::AlreadyBlocked => "already_blocked",
+            Self::BlockedByAnother => "blocked_by_another",
+            Self::NotInLookup => "not_in_lookup",
+            Self::Active => "active",
+            Self::ActivityUnknown => "activity_unknown",
+            Self::Exempt => "exempt",
+            Self::NotHuman => "not_human",
+            Self::OutOfScope => "out_of_scope",
+            Self::StateOwnedElsewhere => "state_owned_elsewhere",
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! The configured rules of the user pipeline, compiled once.
+
+use super::{class::Classes, guard::Limits, policy::Policy};
+use crate::config;
+
+/// Everything that configuration says about whom to change and how many.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// Who is who.
+    pub classes: Classes,
+    /// What is decided for them.
+    pub policy: Policy,
+    /// How much a run may change.
+    pub limits: Limits,
+    /// Percent of the members asked for that the directory must know.
+    pub min_known_percent: f64,
+}
+
+impl Rules {
+    /// Compiles the configured rules.
+    ///
+    /// # Errors
+    /// A pattern that is not a regular expression; see [`Classes::new`].
+    pub fn new(users: &config::Users, guard: &config::Guard) -> Result<Self, regex::Error> {
+        Ok(Self {
+            classes: Classes::new(users)?,
+            policy: Policy {
+                inactive_months: users.inactive_months,
+            },
+            limits: limits(guard),
+            min_known_percent: guard.min_known_percent,
+        })
+    }
+}
+
+fn limits(guard: &config::Guard) -> Limits {
+    Limits {
+        max_block_percent: guard.max_block_percent,
+        max_unblock_percent: guard.max_unblock_percent,
+        floor: guard.floor.into(),
+    }
+}

@@ -1,0 +1,316 @@
+//! The second stage: looks again at one account and its person, decides again, and applies.
+//!
+//! It promises that a write of a run is made only if this look agrees with the plan, from a look
+//! a few seconds old at most, and that it is safe to be killed anywhere and called again.
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+use metrics::counter;
+
+use super::{
+    account::AccountId,
+    enforce::{Enforced, enforce},
+    fan_out::planned,
+    fault,
+    find::{Found, find},
+    flood::Flood,
+    locks::Locks,
+    look::Look,
+    outcome::{End, Recorder},
+    policy::Decision,
+    rules::Rules,
+};
+use crate::{
+    directory::SharedLooks,
+    gitlab,
+    messaging::{
+        DeadLetter, DeadLetterReason, Delivery, Disposition, Handler, Stage,
+        wire::{Cause, Planned, UserRequest, Who},
+    },
+    upstream::CallError,
+};
+
+/// The calls of one message: look, marker, block; and a probe, should one of them fail.
+const CALLS: u32 = 4;
+/// How far GitLab's clock and the fan-out's may differ.
+const CLOCKS: SignedDuration = SignedDuration::from_mins(1);
+/// How often a message starts again from the look before it is given back.
+const LOOKS: usize = 3;
+
+/// The worker stage.
+#[derive(Debug)]
+pub struct UserWorker {
+    gitlab: gitlab::Client,
+    directory: SharedLooks,
+    rules: Arc<Rules>,
+    locks: Locks,
+    flood: Flood,
+}
+
+/// One message at work.
+struct Job<'a> {
+    request: &'a UserRequest,
+    run: &'a str,
+    own: AccountId,
+    gitlab: gitlab::Client,
+}
+
+/// How far one look led.
+enum Step {
+    Ended(Option<Decision>, End),
+    LookAgain,
+    Disposed(Disposition),
+}
+
+impl UserWorker {
+    /// A worker that may write for `resyncs_per_hour` resyncs in an hour.
+    pub fn new(
+        gitlab: gitlab::Client,
+        directory: SharedLooks,
+        rules: Arc<Rules>,
+        resyncs_per_hour: u32,
+    ) -> Self {
+        Self {
+            gitlab,
+            directory,
+            rules,
+            locks: Locks::default(),
+            flood: Flood::new(resyncs_per_hour),
+        }
+    }
+
+    async fn user(&self, delivery: &Delivery) -> Disposition {
+        let request = match UserRequest::decode(&delivery.body) {
+            Ok(request) => request,
+            Err(error) => return error.into(),
+        };
+        let mut recorder = Recorder::start(delivery);
+        recorder.fields().cause = Some(request.cause.as_str().to_owned());
+        recorder.fields().dry_run = Some(self.gitlab.permit(request.dry_run).is_none());
+        match self.work(delivery, &request, recorder).await {
+            Ok(disposition) => disposition,
+            Err(error) => fault::disposition(error, &self.gitlab).await,
+        }
+    }
+
+    async fn work(
+        &self,
+        delivery: &Delivery,
+        request: &UserRequest,
+        mut recorder: Recorder,
+    ) -> Result<Disposition, CallError> {
+        if let (
+            Who::Account(id),
+            Cause::Tick {
+                planned: Planned::Keep,
+                planned_reason,
+                ..
+            },
+        ) = (&request.who, &request.cause)
+        {
+            return Ok(planned_to_keep(*id, planned_reason.clone(), recorder));
+        }
+        let own = AccountId(self.gitlab.own_id().await?);
+        let id = match self.account_of(request, own).await? {
+            Found::One(id) => id,
+            Found::Nobody => {
+                name(&request.who, &mut recorder);
+                return Ok(Disposition::Done(recorder.user(None, End::Gone, 0)));
+            }
+            Found::Several(ids) => return Ok(ambiguous(&ids)),
+        };
+        let _held = self.locks.hold(id).await;
+        let gitlab = self.gitlab.reserve(CALLS).await;
+        let job = Job {
+            request,
+            run: delivery.run(),
+            own,
+            gitlab,
+        };
+        self.look_and_act(id, &job, recorder).await
+    }
+
+    /// The account a message is about. A run names it by id; a person is looked for.
+    async fn account_of(&self, request: &UserRequest, own: AccountId) -> Result<Found, CallError> {
+        match (&request.cause, &request.who) {
+            (Cause::Tick { .. }, Who::Account(id)) => Ok(Found::One(AccountId(*id))),
+            _ => find(&request.who, own, &self.gitlab, &self.rules.classes).await,
+        }
+    }
+
+    async fn look_and_act(
+        &self,
+        id: AccountId,
+        job: &Job<'_>,
+        mut recorder: Recorder,
+    ) -> Result<Disposition, CallError> {
+        for _ in 0..LOOKS {
+            let now = Timestamp::now();
+            let today = now.to_zoned(TimeZone::UTC).date();
+            let look = Look::at(
+                id,
+                job.own,
+                &job.gitlab,
+                &self.directory,
+                &self.rules,
+                today,
+            )
+            .await?;
+            let step = if let Some(look) = &look {
+                recorder.account(&look.account, &look.facts);
+                self.act(look, job, now).await?
+            } else {
+                recorder.fields().gitlab_user_id = Some(id.0);
+                Step::Ended(None, End::Gone)
+            };
+            match step {
+                Step::Ended(decision, end) => {
+                    return Ok(Disposition::Done(recorder.user(
+                        decision,
+                        end,
+                        job.gitlab.calls_made(),
+                    )));
+                }
+                Step::Disposed(disposition) => return Ok(disposition),
+                Step::LookAgain => {}
+            }
+        }
+        Ok(Disposition::Retry(
+            "every look was too old to act on: GitLab answers slowly".to_owned(),
+        ))
+    }
+
+    async fn act(&self, look: &Look, job: &Job<'_>, now: Timestamp) -> Result<Step, CallError> {
+        let ended = |end| Ok(Step::Ended(Some(look.decision), end));
+        if !agrees(look.decision, &job.request.cause) {
+            return ended(if is_own_change(look, job) {
+                End::Applied
+            } else {
+                End::ChangedSincePlanned
+            });
+        }
+        if !look.decision.is_change() {
+            return ended(End::Unchanged);
+        }
+        let Some(permit) = job.gitlab.permit(job.request.dry_run) else {
+            return ended(End::DryRun);
+        };
+        if matches!(job.request.cause, Cause::Resync) && !self.flood.admit() {
+            return Ok(Step::Disposed(flooded()));
+        }
+        match enforce(look, job.run, &job.gitlab, &permit, now).await? {
+            Enforced::Applied => {
+                counter!("sync_changes_applied_total", "action" => look.decision.action())
+                    .increment(1);
+                ended(End::Applied)
+            }
+            Enforced::AlreadySo => ended(End::AlreadySo),
+            Enforced::StateForbids(_) => ended(End::StateForbids),
+            Enforced::Gone => ended(End::Gone),
+            Enforced::Nothing => ended(End::Unchanged),
+            Enforced::TooOld => Ok(Step::LookAgain),
+            Enforced::Refused => Ok(Step::Disposed(Disposition::Retry(
+                "GitLab answered false and did not say why".to_owned(),
+            ))),
+        }
+    }
+}
+
+impl Handler for UserWorker {
+    fn stage(&self) -> Stage {
+        Stage::UserWorker
+    }
+
+    async fn handle(&self, delivery: Arc<Delivery>) -> Disposition {
+        self.user(&delivery).await
+    }
+}
+
+/// Whether a fresh decision is the planned one. A resync has no plan to agree with.
+fn agrees(fresh: Decision, cause: &Cause) -> bool {
+    match cause {
+        Cause::Resync => true,
+        Cause::Tick {
+            planned: plan,
+            planned_reason,
+            ..
+        } => {
+            *plan == planned(fresh)
+                && planned_reason
+                    .as_deref()
+                    .is_none_or(|reason| reason == fresh.reason())
+        }
+    }
+}
+
+/// Whether the account already shows what this message was to do: an earlier delivery did it and
+/// its answer was lost.
+fn is_own_change(look: &Look, job: &Job<'_>) -> bool {
+    let Cause::Tick {
+        planned,
+        planned_at,
+        ..
+    } = &job.request.cause
+    else {
+        return false;
+    };
+    match planned {
+        Planned::Keep => false,
+        Planned::Block => {
+            look.facts.ours
+                && look
+                    .account
+                    .marker
+                    .as_ref()
+                    .is_some_and(|marker| marker.run == job.run)
+        }
+        Planned::Unblock => {
+            let undone = look.account.unblocked_by.when_by(job.own);
+            let since_plan = |(undone, planned): (Timestamp, Timestamp)| {
+                undone.duration_since(planned) > -CLOCKS
+            };
+            look.account.state.is_open() && undone.zip(*planned_at).is_some_and(since_plan)
+        }
+    }
+}
+
+/// A run's message that plans nothing is done without a call, whatever its age.
+fn planned_to_keep(id: u64, reason: Option<String>, mut recorder: Recorder) -> Disposition {
+    recorder.fields().gitlab_user_id = Some(id);
+    let mut record = recorder.user(None, End::Unchanged, 0);
+    record.decision = Some(Planned::Keep.as_str().to_owned());
+    record.reason = reason;
+    Disposition::Done(record)
+}
+
+fn name(who: &Who, recorder: &mut Recorder) {
+    let fields = recorder.fields();
+    match who {
+        Who::Account(id) => fields.gitlab_user_id = Some(*id),
+        Who::Username(username) => fields.username = Some(username.clone()),
+        Who::Person(crsid) => fields.crsid = Some(crsid.to_string()),
+    }
+}
+
+fn ambiguous(ids: &[AccountId]) -> Disposition {
+    let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
+    let detail = format!(
+        "several accounts are this person's: name one by gitlab_user_id ({})",
+        ids.join(", ")
+    );
+    Disposition::DeadLetter(DeadLetter {
+        reason: DeadLetterReason::InvalidField,
+        detail,
+        record: None,
+    })
+}
+
+fn flooded() -> Disposition {
+    let detail = "more resyncs than worker.resyncs_per_hour would change accounts: publish a tick instead, or wait";
+    Disposition::DeadLetter(DeadLetter {
+        reason: DeadLetterReason::GuardRefused,
+        detail: detail.to_owned(),
+        record: None,
+    })
+}

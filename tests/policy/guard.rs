@@ -1,0 +1,195 @@
+//! How much a run may change.
+
+use jiff::SignedDuration;
+use lookup_gitlab_sync::users::{
+    account::{Account, State},
+    guard::{Count, Counted, Limits, Reach, Tally},
+    marker::{Act, Recorded},
+    policy::{BlockReason, Decision, KeepReason, UnblockReason},
+};
+use rstest::rstest;
+
+use crate::build::{OWN, PERSON, account, at, blocked_by_us};
+
+const LIMITS: Limits = Limits {
+    max_block_percent: 5.0,
+    max_unblock_percent: 25.0,
+    floor: 10,
+};
+
+fn blocks(now: u64, recent: u64, base: u64) -> Tally {
+    Tally {
+        blocks: Count { now, recent, base },
+        unblocks: Count::default(),
+    }
+}
+
+fn unblocks(now: u64, recent: u64, base: u64) -> Tally {
+    Tally {
+        blocks: Count::default(),
+        unblocks: Count { now, recent, base },
+    }
+}
+
+#[rstest]
+#[case::exactly_the_share(blocks(50, 0, 1000), true)]
+#[case::one_over(blocks(51, 0, 1000), false)]
+#[case::recent_ones_count(blocks(30, 21, 1000), false)]
+#[case::recent_ones_fit(blocks(30, 20, 1000), true)]
+#[case::the_floor_holds_on_a_small_server(blocks(10, 0, 20), true)]
+#[case::over_the_floor(blocks(11, 0, 20), false)]
+#[case::rounded_down(blocks(50, 0, 1019), true)]
+#[case::rounded_down_over(blocks(51, 0, 1019), false)]
+#[case::nothing_to_do_is_never_over(blocks(0, 900, 1000), true)]
+#[case::an_empty_server(blocks(0, 0, 0), true)]
+#[case::unblocks_exactly(unblocks(25, 0, 100), true)]
+#[case::unblocks_over(unblocks(26, 0, 100), false)]
+#[case::unblocks_recent(unblocks(20, 6, 100), false)]
+fn a_run_over_its_share_is_refused(#[case] tally: Tally, #[case] allowed: bool) {
+    assert_eq!(tally.check(&LIMITS).is_ok(), allowed, "{tally:?}");
+}
+
+#[rstest]
+#[case(f64::NAN)]
+#[case(-1.0)]
+#[case(0.0)]
+fn a_share_that_is_none_leaves_the_floor(#[case] percent: f64) {
+    let limits = Limits {
+        max_block_percent: percent,
+        ..LIMITS
+    };
+    assert!(blocks(10, 0, 1_000_000).check(&limits).is_ok());
+    assert!(blocks(11, 0, 1_000_000).check(&limits).is_err());
+}
+
+#[test]
+fn the_refusal_says_the_counts() {
+    let tally = Tally {
+        blocks: Count {
+            now: 400,
+            recent: 20,
+            base: 5000,
+        },
+        unblocks: Count {
+            now: 30,
+            recent: 0,
+            base: 40,
+        },
+    };
+    let refusal = tally.check(&LIMITS).unwrap_err();
+    assert_eq!(
+        refusal.to_string(),
+        "blocks: 400 now and 20 in the last 24 hours of 5000, allowed 250 (5 %); \
+         unblocks: 30 now and 0 in the last 24 hours of 40, allowed 10 (25 %)"
+    );
+}
+
+#[test]
+fn a_run_redelivered_half_way_is_judged_as_it_was_the_first_time() {
+    let total = 1_000;
+    for done in 0..=50 {
+        let mut tally = Tally::default();
+        for index in 0..total {
+            let (reach, recently_blocked, decision) = match index {
+                index if index < done => (
+                    Reach::Unblock,
+                    true,
+                    Decision::Keep(KeepReason::AlreadyBlocked),
+                ),
+                index if index < 50 => (
+                    Reach::Block,
+                    false,
+                    Decision::Block(BlockReason::CancelledInLookup),
+                ),
+                _ => (Reach::Block, false, Decision::Keep(KeepReason::Current)),
+            };
+            let counted = Counted {
+                reach,
+                recently_blocked,
+                recently_unblocked: false,
+            };
+            tally.add(counted, decision);
+        }
+        assert!(tally.check(&LIMITS).is_ok(), "{done} of 50 done: {tally:?}");
+    }
+}
+
+#[test]
+fn each_kind_is_counted_by_itself() {
+    let mut tally = Tally::default();
+    let counted = |reach| Counted {
+        reach,
+        recently_blocked: false,
+        recently_unblocked: false,
+    };
+    tally.add(
+        counted(Reach::Block),
+        Decision::Block(BlockReason::Inactive),
+    );
+    tally.add(
+        counted(Reach::Unblock),
+        Decision::Unblock(UnblockReason::NoLongerCancelled),
+    );
+    tally.add(
+        counted(Reach::Nothing),
+        Decision::Keep(KeepReason::BlockedByAnother),
+    );
+    let one = Count {
+        now: 1,
+        recent: 0,
+        base: 1,
+    };
+    assert_eq!(
+        tally,
+        Tally {
+            blocks: one,
+            unblocks: one
+        }
+    );
+}
+
+#[test]
+fn what_we_changed_in_the_last_24_hours_counts_whatever_became_of_it() {
+    let blocked_at = at("2026-11-01T02:00:03Z");
+    let soon = blocked_at + SignedDuration::from_hours(23);
+    let later = blocked_at + SignedDuration::from_hours(24);
+    let lifted = Act {
+        by: PERSON,
+        at: blocked_at + SignedDuration::from_hours(1),
+    };
+    let reactivated = Account {
+        state: State::Active,
+        unblocked_by: Recorded::By(lifted),
+        ..blocked_by_us()
+    };
+    assert!(Counted::of(&blocked_by_us(), OWN, soon).recently_blocked);
+    assert!(Counted::of(&reactivated, OWN, soon).recently_blocked);
+    assert!(!Counted::of(&blocked_by_us(), OWN, later).recently_blocked);
+}
+
+#[test]
+fn only_our_own_unblocks_count() {
+    let now = at("2026-11-01T03:00:00Z");
+    let unblocked = |by| Account {
+        unblocked_by: Recorded::By(Act {
+            by,
+            at: at("2026-11-01T02:00:00Z"),
+        }),
+        ..account("spqr1")
+    };
+    assert!(Counted::of(&unblocked(OWN), OWN, now).recently_unblocked);
+    assert!(!Counted::of(&unblocked(PERSON), OWN, now).recently_unblocked);
+}
+
+#[rstest]
+#[case(Account { state: State::Active, ..account("a1") }, Reach::Block)]
+#[case(Account { state: State::Deactivated, ..account("a1") }, Reach::Block)]
+#[case(blocked_by_us(), Reach::Unblock)]
+#[case(Account { state: State::Blocked, ..account("a1") }, Reach::Nothing)]
+#[case(Account { state: State::Banned, ..blocked_by_us() }, Reach::Nothing)]
+fn the_base_is_what_could_be_changed(#[case] account: Account, #[case] reach: Reach) {
+    assert_eq!(
+        Counted::of(&account, OWN, at("2026-12-01T00:00:00Z")).reach,
+        reach
+    );
+}

@@ -1,0 +1,13 @@
+//! The pure core: who is who, whose block it is, what is decided, and how much a run may change.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a panic in a test is a failure with a place"
+)]
+
+mod build;
+mod class;
+mod decision;
+mod guard;
+mod marker;
+mod properties;

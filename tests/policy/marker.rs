@@ -1,0 +1,196 @@
+//! Whose block it is.
+
+use jiff::SignedDuration;
+use lookup_gitlab_sync::users::{
+    account::{Account, AccountId, LastSeen, State},
+    marker::{Act, Marker, Recorded, block_is_ours, our_last_block},
+};
+use rstest::rstest;
+
+use crate::build::{OWN, PERSON, account, at, blocked_by_us, seen};
+
+#[test]
+fn a_block_with_our_marker_and_gitlabs_record_is_ours() {
+    assert!(block_is_ours(&blocked_by_us(), OWN));
+}
+
+#[rstest]
+fn only_a_blocked_account_can_be_ours(
+    #[values(
+        State::Active,
+        State::Deactivated,
+        State::LdapBlocked,
+        State::Banned,
+        State::BlockedPendingApproval,
+        State::Unrecognised
+    )]
+    state: State,
+) {
+    let account = Account {
+        state,
+        ..blocked_by_us()
+    };
+    assert!(!block_is_ours(&account, OWN));
+}
+
+#[test]
+fn a_block_by_a_person_after_our_own_is_theirs() {
+    let act = Act {
+        by: PERSON,
+        at: at("2026-11-01T02:00:05Z"),
+    };
+    let account = Account {
+        blocked_by: Recorded::By(act),
+        ..blocked_by_us()
+    };
+    assert!(!block_is_ours(&account, OWN));
+}
+
+#[rstest]
+#[case::no_marker(Account { marker: None, ..blocked_by_us() })]
+#[case::no_record(Account { blocked_by: Recorded::Absent, ..blocked_by_us() })]
+#[case::unreadable_record(Account { blocked_by: Recorded::Unreadable, ..blocked_by_us() })]
+#[case::unreadable_unblock(Account { unblocked_by: Recorded::Unreadable, ..blocked_by_us() })]
+fn half_a_proof_is_none(#[case] account: Account) {
+    assert!(!block_is_ours(&account, OWN));
+}
+
+#[rstest]
+#[case::same_moment(0, true)]
+#[case::ten_minutes_after(600, true)]
+#[case::ten_minutes_before(-600, true)]
+#[case::later_than_ten_minutes(601, false)]
+#[case::earlier_than_ten_minutes(-601, false)]
+fn marker_and_record_must_be_of_one_block(#[case] seconds: i64, #[case] ours: bool) {
+    let blocked_at = at("2026-11-01T02:00:03Z");
+    let marker = Marker::new(
+        "inactive",
+        blocked_at - SignedDuration::from_secs(seconds),
+        "run-1",
+    );
+    let account = Account {
+        marker: Some(marker),
+        ..blocked_by_us()
+    };
+    assert_eq!(block_is_ours(&account, OWN), ours);
+    assert_eq!(our_last_block(&account, OWN), ours.then_some(blocked_at));
+}
+
+#[rstest]
+#[case::older("2026-10-01T00:00:00Z", true)]
+#[case::same_second("2026-11-01T02:00:03Z", true)]
+#[case::newer("2026-11-01T02:00:04Z", false)]
+fn an_unblock_since_means_the_present_block_is_not_ours(#[case] undone: &str, #[case] ours: bool) {
+    let act = Act {
+        by: PERSON,
+        at: at(undone),
+    };
+    let account = Account {
+        unblocked_by: Recorded::By(act),
+        ..blocked_by_us()
+    };
+    assert_eq!(block_is_ours(&account, OWN), ours);
+}
+
+#[rstest]
+#[case::utc(
+    "svc-lookup/9001+2026-11-01 02:00:03 UTC",
+    9001,
+    "2026-11-01T02:00:03Z"
+)]
+#[case::offset("svc/1+2026-11-01 03:00:03 +0100", 1, "2026-11-01T02:00:03Z")]
+#[case::negative_offset("svc/1+2026-10-31 22:00:03 -0400", 1, "2026-11-01T02:00:03Z")]
+#[case::slash_in_the_name("a/7/12+2026-11-01 02:00:03 UTC", 12, "2026-11-01T02:00:03Z")]
+#[case::plus_in_the_name("a+b/12+2026-11-01 02:00:03 UTC", 12, "2026-11-01T02:00:03Z")]
+fn gitlabs_record_is_read(#[case] value: &str, #[case] by: u64, #[case] when: &str) {
+    let act = Act {
+        by: AccountId(by),
+        at: at(when),
+    };
+    assert_eq!(Act::parse(value), Some(act));
+}
+
+#[rstest]
+#[case("")]
+#[case("svc-lookup")]
+#[case("svc-lookup/9001")]
+#[case("svc-lookup/+2026-11-01 02:00:03 UTC")]
+#[case("/9001+2026-11-01 02:00:03 UTC")]
+#[case("svc/-1+2026-11-01 02:00:03 UTC")]
+#[case("svc/+1+2026-11-01 02:00:03 UTC")]
+#[case("svc/99999999999999999999999+2026-11-01 02:00:03 UTC")]
+#[case("svc/1+2026-11-01 02:00:03")]
+#[case("svc/1+2026-11-01 02:00:03 CET")]
+#[case("svc/1+2026-13-01 02:00:03 UTC")]
+#[case("svc/1+2026-02-30 02:00:03 UTC")]
+#[case("svc/1+2026-11-01 25:00:03 UTC")]
+#[case("svc/1+2026-11-01 02:00:03 UTC, twice")]
+#[case("svc/1+yesterday")]
+#[case("svc/1+2026-11-01 02:00:03 UTC\u{0}")]
+fn what_is_not_in_gitlabs_form_is_nobodys(#[case] value: &str) {
+    assert_eq!(Act::parse(value), None);
+    assert_eq!(Recorded::read(Some(value)), Recorded::Unreadable);
+}
+
+#[test]
+fn a_marker_reads_back_as_it_was_written() {
+    let marker = Marker::new("inactive", at("2026-11-01T02:00:00Z"), "run-1");
+    let value = marker.to_value();
+    assert_eq!(
+        value,
+        r#"{"at":"2026-11-01T02:00:00Z","reason":"inactive","run":"run-1","v":1}"#
+    );
+    assert_eq!(Marker::parse(&value), Some(marker));
+}
+
+#[rstest]
+#[case("")]
+#[case("true")]
+#[case("null")]
+#[case("{}")]
+#[case(r#"{"v":2,"reason":"inactive","at":"2026-11-01T02:00:00Z","run":"r"}"#)]
+#[case(r#"{"v":1,"reason":"inactive","at":"yesterday","run":"r"}"#)]
+#[case(r#"{"v":1,"reason":"inactive","at":"2026-11-01T02:00:00Z"}"#)]
+#[case(r#"{"v":"1","reason":"inactive","at":"2026-11-01T02:00:00Z","run":"r"}"#)]
+#[case(r#"{"v":1,"reason":"inactive","at":"2026-11-01T02:00:00Z","run":"r"}trailing"#)]
+fn what_is_not_a_marker_proves_nothing(#[case] value: &str) {
+    assert_eq!(Marker::parse(value), None);
+}
+
+#[test]
+fn a_person_who_unblocks_starts_the_time_anew() {
+    let act = Act {
+        by: PERSON,
+        at: at("2026-11-15T23:30:00Z"),
+    };
+    let account = Account {
+        activity: seen("2020-01-01"),
+        unblocked_by: Recorded::By(act),
+        ..account("external-x")
+    };
+    assert_eq!(account.last_seen(OWN), seen("2026-11-15"));
+}
+
+#[test]
+fn our_own_unblock_is_no_sign_of_life() {
+    let act = Act {
+        by: OWN,
+        at: at("2026-11-15T23:30:00Z"),
+    };
+    let account = Account {
+        activity: seen("2020-01-01"),
+        unblocked_by: Recorded::By(act),
+        ..account("external-x")
+    };
+    assert_eq!(account.last_seen(OWN), seen("2020-01-01"));
+}
+
+#[test]
+fn an_unreadable_unblock_leaves_activity_unknown() {
+    let account = Account {
+        activity: seen("2020-01-01"),
+        unblocked_by: Recorded::Unreadable,
+        ..account("external-x")
+    };
+    assert_eq!(account.last_seen(OWN), LastSeen::Unknown);
+}
