@@ -16,3 +16,6 @@ pub mod gitlab;
 pub mod messaging;
 
 pub mod users;
+
+#[cfg(feature = "simulate")]
+pub mod simulate;

@@ -1,0 +1,164 @@
+//! What each action does in each state: GitLab's table (`lib/api/users.rb`, `app/services/users/*.rb`), statuses and
+//! bodies included.
+
+use super::account::{Account, State};
+
+/// A state-changing call, `POST /users/:id/<name>`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Action {
+    Block,
+    Unblock,
+    Deactivate,
+    Activate,
+    Ban,
+    Unban,
+}
+
+/// How it ends. Only [`Verdict::Becomes`] changes anything.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// 201 `true`.
+    Becomes(State),
+    /// 201 `true`, though nothing changes.
+    StaysTrue,
+    /// 201 `null`: somebody was first.
+    StaysNull,
+    /// 201 `false`.
+    StaysFalse,
+    /// 403 with this message.
+    Forbidden(String),
+}
+
+/// How long an account must have been quiet before it can be deactivated (`deactivate_dormant_users_period`).
+pub(super) const DORMANT_DAYS: i32 = 90;
+
+impl Action {
+    /// The action with this name in the path.
+    pub(super) fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "block" => Self::Block,
+            "unblock" => Self::Unblock,
+            "deactivate" => Self::Deactivate,
+            "activate" => Self::Activate,
+            "ban" => Self::Ban,
+            "unban" => Self::Unban,
+            _ => return None,
+        })
+    }
+
+    /// What becomes of `account`. `own`: it is the caller's. `dormant`: it was quiet for [`DORMANT_DAYS`].
+    pub(super) fn verdict(self, account: &Account, own: bool, dormant: bool) -> Verdict {
+        match self {
+            Self::Block => block(account, own),
+            Self::Unblock => unblock(&account.state),
+            Self::Deactivate => deactivate(account, own, dormant),
+            Self::Activate => activate(&account.state),
+            Self::Ban => ban(account, own),
+            Self::Unban => unban(&account.state),
+        }
+    }
+}
+
+fn block(account: &Account, own: bool) -> Verdict {
+    let internal = account.kind.is_internal();
+    match &account.state {
+        State::LdapBlocked => {
+            forbidden("403 Forbidden - LDAP blocked users cannot be modified by the API")
+        }
+        _ if own => {
+            forbidden("403 Forbidden - The API initiating user cannot be blocked by the API")
+        }
+        State::Blocked | State::Banned | State::BlockedPendingApproval => Verdict::StaysNull,
+        State::Active | State::Deactivated if internal => {
+            forbidden("An internal user cannot be blocked")
+        }
+        State::Active | State::Deactivated => Verdict::Becomes(State::Blocked),
+        State::Other(state) => {
+            forbidden(&format!("Cannot transition user via :block from :{state}"))
+        }
+    }
+}
+
+fn unblock(state: &State) -> Verdict {
+    match state {
+        State::LdapBlocked => {
+            forbidden("403 Forbidden - LDAP blocked users cannot be unblocked by the API")
+        }
+        State::Deactivated => {
+            forbidden("403 Forbidden - Deactivated users cannot be unblocked by the API")
+        }
+        State::Active => Verdict::StaysFalse,
+        // The trap: this lifts a ban and approves a sign-up without a word.
+        State::Blocked | State::Banned | State::BlockedPendingApproval => {
+            Verdict::Becomes(State::Active)
+        }
+        State::Other(state) => forbidden(&format!(
+            "Cannot transition user via :activate from :{state}"
+        )),
+    }
+}
+
+fn deactivate(account: &Account, own: bool, dormant: bool) -> Verdict {
+    let internal = account.kind.is_internal();
+    match &account.state {
+        State::Deactivated => Verdict::StaysNull,
+        state if state.is_some_block() => {
+            forbidden("Error occurred. A blocked user cannot be deactivated")
+        }
+        _ if own => forbidden("You are not authorized to perform this action"),
+        _ if internal => forbidden("Internal users cannot be deactivated"),
+        _ if !dormant => forbidden(&format!(
+            "The user you are trying to deactivate has been active in the past {DORMANT_DAYS} days and cannot be deactivated"
+        )),
+        _ => Verdict::Becomes(State::Deactivated),
+    }
+}
+
+fn activate(state: &State) -> Verdict {
+    match state {
+        State::Active => Verdict::StaysTrue,
+        State::Deactivated => Verdict::Becomes(State::Active),
+        State::LdapBlocked => {
+            forbidden("Error occurred. A ldap_blocked user must be unblocked to be activated")
+        }
+        State::Blocked | State::Banned | State::BlockedPendingApproval | State::Other(_) => {
+            forbidden("Error occurred. A blocked user must be unblocked to be activated")
+        }
+    }
+}
+
+fn ban(account: &Account, own: bool) -> Verdict {
+    match &account.state {
+        _ if own => forbidden("You are not allowed to ban this user"),
+        State::Active if account.kind.is_internal() => {
+            forbidden("You are not allowed to ban this user")
+        }
+        State::Active => Verdict::Becomes(State::Banned),
+        State::Blocked => forbidden("You cannot ban blocked users."),
+        State::LdapBlocked => forbidden("You cannot ban ldap_blocked users."),
+        State::Deactivated => forbidden("You cannot ban deactivated users."),
+        State::Banned => forbidden("You cannot ban banned users."),
+        State::BlockedPendingApproval => {
+            forbidden("You cannot ban blocked_pending_approval users.")
+        }
+        State::Other(state) => forbidden(&format!("You cannot ban {state} users.")),
+    }
+}
+
+fn unban(state: &State) -> Verdict {
+    match state {
+        State::Banned => Verdict::Becomes(State::Active),
+        State::Active => forbidden("You cannot unban active users."),
+        State::Blocked => forbidden("You cannot unban blocked users."),
+        State::LdapBlocked => forbidden("You cannot unban ldap_blocked users."),
+        State::Deactivated => forbidden("You cannot unban deactivated users."),
+        State::BlockedPendingApproval => {
+            forbidden("You cannot unban blocked_pending_approval users.")
+        }
+        State::Other(state) => forbidden(&format!("You cannot unban {state} users.")),
+    }
+}
+
+fn forbidden(message: &str) -> Verdict {
+    Verdict::Forbidden(message.to_owned())
+}

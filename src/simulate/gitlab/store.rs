@@ -1,0 +1,123 @@
+//! Everything the simulated GitLab knows, and the effects of what is asked of it.
+
+use std::collections::BTreeMap;
+
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use serde_json::Value;
+
+use super::{
+    account::{Account, State},
+    states::{Action, DORMANT_DAYS, Verdict},
+    tokens::Tokens,
+};
+
+/// The accounts and tokens of one server.
+#[derive(Debug)]
+pub(super) struct Store {
+    pub(super) accounts: BTreeMap<u64, Account>,
+    pub(super) tokens: Tokens,
+    pub(super) maintenance: bool,
+}
+
+/// Who changed a state, as `blocked_by` and `unblocked_by` name them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Actor {
+    pub(super) id: u64,
+    pub(super) username: String,
+}
+
+impl Actor {
+    /// GitLab's `<username>/<user id>+<time>` (`app/models/user_custom_attribute.rb`), to the second.
+    pub(super) fn stamp(&self, now: Timestamp) -> String {
+        format!(
+            "{}/{}+{}",
+            self.username,
+            self.id,
+            now.strftime("%Y-%m-%d %H:%M:%S UTC")
+        )
+    }
+}
+
+impl Store {
+    /// Does `action` on an account that is there; `None` if it is not.
+    pub(super) fn act(
+        &mut self,
+        action: Action,
+        id: u64,
+        caller: u64,
+        now: Timestamp,
+    ) -> Option<Verdict> {
+        let actor = self.actor(caller);
+        let account = self.accounts.get_mut(&id)?;
+        let dormant = quiet_for(account, DORMANT_DAYS, now.to_zoned(TimeZone::UTC).date());
+        let verdict = action.verdict(account, id == caller, dormant);
+        if let Verdict::Becomes(state) = &verdict {
+            account.state = state.clone();
+            account.stamp(action, &actor, now);
+        }
+        Some(verdict)
+    }
+
+    /// The account as an actor; one that is gone has no name.
+    pub(super) fn actor(&self, id: u64) -> Actor {
+        let username = self
+            .accounts
+            .get(&id)
+            .map(|account| account.username.clone())
+            .unwrap_or_default();
+        Actor { id, username }
+    }
+
+    /// The lowest administrator other than `owner`: who a change by hand is put down to.
+    pub(super) fn another_administrator(&self, owner: u64) -> Actor {
+        let other = self
+            .accounts
+            .values()
+            .find(|account| account.is_admin && account.id != owner);
+        match other {
+            Some(account) => Actor {
+                id: account.id,
+                username: account.username.clone(),
+            },
+            None => Actor {
+                id: 0,
+                username: "root".to_owned(),
+            },
+        }
+    }
+}
+
+impl Account {
+    /// Writes who blocked or unblocked it. The other actions leave no trace of this kind.
+    fn stamp(&mut self, action: Action, actor: &Actor, now: Timestamp) {
+        let key = match action {
+            Action::Block => "blocked_by",
+            Action::Unblock => "unblocked_by",
+            Action::Deactivate | Action::Activate | Action::Ban | Action::Unban => return,
+        };
+        self.custom_attributes
+            .insert(key.to_owned(), actor.stamp(now));
+    }
+
+    /// Puts a person's change of state on record, as the administrators' pages do.
+    pub(super) fn stamp_change(&mut self, before: &State, actor: &Actor, now: Timestamp) {
+        if *before == self.state {
+            return;
+        }
+        match (before, &self.state) {
+            (_, State::Blocked) => self.stamp(Action::Block, actor, now),
+            (State::Blocked, State::Active) => self.stamp(Action::Unblock, actor, now),
+            _ => {}
+        }
+    }
+}
+
+/// Whether the latest of `last_activity_on` and `current_sign_in_at` is so many days ago, or never was.
+fn quiet_for(account: &Account, days: i32, today: Date) -> bool {
+    let last = ["last_activity_on", "current_sign_in_at"]
+        .into_iter()
+        .filter_map(|key| account.others.get(key).and_then(Value::as_str))
+        .filter_map(|text| text.get(..10).and_then(|day| day.parse::<Date>().ok()))
+        .max();
+    last.is_none_or(|day| (today - day).get_days() >= days)
+}

@@ -1,0 +1,202 @@
+//! A Lookup as its web service behaves: behind the API gateway with client credentials, and directly with a group's
+//! password.
+
+mod answers;
+mod by_hand;
+mod credentials;
+mod people;
+mod person;
+
+use std::{
+    collections::BTreeMap,
+    io,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use axum::{
+    Router,
+    middleware::{from_fn, from_fn_with_state},
+    routing::post,
+};
+use serde_json::{Map, Value};
+
+use super::{
+    control::{Control, RateLimit, Refusal, lock},
+    server::{Bound, Running},
+};
+
+pub use person::{Person, PersonError};
+
+use credentials::AccessTokens;
+use people::People;
+
+/// The gateway's client id.
+pub const CLIENT_ID: &str = "simulated-client";
+
+/// The gateway's client secret.
+pub const CLIENT_SECRET: &str = "simulated-client-secret";
+
+/// The short name of the group that may ask directly.
+pub const GROUP: &str = "simulated-group";
+
+/// The group's password.
+pub const GROUP_PASSWORD: &str = "simulated-group-password";
+
+/// What to start.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The port on 127.0.0.1; 0 takes a free one.
+    pub port: u16,
+    /// Everybody in it. Of two with the same CRSid the last counts.
+    pub people: Vec<Person>,
+    /// Added to each answer.
+    pub latency: Duration,
+    /// The gateway's quota, off by default.
+    pub rate_limit: Option<RateLimit>,
+    /// How long an access token is good; an hour by default.
+    pub token_lifetime: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            port: 0,
+            people: Vec::new(),
+            latency: Duration::ZERO,
+            rate_limit: None,
+            token_lifetime: Duration::from_secs(3599),
+        }
+    }
+}
+
+/// A running Lookup; it stops when dropped.
+#[derive(Debug)]
+pub struct Lookup {
+    app: App,
+    control: Control,
+    running: Running,
+    base: String,
+}
+
+type App = Arc<Server>;
+
+#[derive(Debug)]
+struct Server {
+    people: Mutex<People>,
+    tokens: Mutex<AccessTokens>,
+}
+
+impl Lookup {
+    /// Binds the port and serves.
+    ///
+    /// # Errors
+    ///
+    /// When the port cannot be bound.
+    pub async fn start(settings: Settings) -> io::Result<Self> {
+        let bound = Bound::new(settings.port).await?;
+        let base = bound.url();
+        let by_crsid = settings
+            .people
+            .into_iter()
+            .map(|person| (person.crsid.clone(), person))
+            .collect();
+        let app = Arc::new(Server {
+            people: Mutex::new(People {
+                by_crsid,
+                transaction: 1,
+            }),
+            tokens: Mutex::new(AccessTokens::new(settings.token_lifetime)),
+        });
+        let refusal = Refusal {
+            answer: answers::quota,
+            headers: false,
+        };
+        let control = Control::new(settings.latency, settings.rate_limit, refusal);
+        let router = api(&app).merge(by_hand::routes(Arc::clone(&app)));
+        let running = bound.serve(control.around(router), control.stopping());
+        Ok(Self {
+            app,
+            control,
+            running,
+            base,
+        })
+    }
+
+    /// The gateway's base path, `http://127.0.0.1:port/lookup/v1`.
+    pub fn url(&self) -> String {
+        format!("{}/lookup/v1", self.base)
+    }
+
+    /// The gateway's token endpoint.
+    pub fn token_url(&self) -> String {
+        format!("{}/oauth2/v1/token", self.base)
+    }
+
+    /// The base path of direct access, `http://127.0.0.1:port/api/v1`.
+    pub fn direct_url(&self) -> String {
+        format!("{}/api/v1", self.base)
+    }
+
+    /// The address alone, to which `/simulate/…` is added.
+    pub fn control_url(&self) -> &str {
+        &self.base
+    }
+
+    /// Faults, latency and the record of requests.
+    pub fn control(&self) -> &Control {
+        &self.control
+    }
+
+    /// Everybody as they are now, by CRSid.
+    pub fn snapshot(&self) -> BTreeMap<String, Person> {
+        lock(&self.app.people).by_crsid.clone()
+    }
+
+    /// What `PUT /simulate/people/{crsid}` does: merges keys into the row, where null removes one; somebody new is a
+    /// current member first.
+    pub fn change_person(&self, crsid: &str, changes: Map<String, Value>) {
+        by_hand::change(&self.app, crsid, changes);
+    }
+
+    /// Cancels the person or makes them current, which is what changes most.
+    pub fn set_cancelled(&self, crsid: &str, cancelled: bool) {
+        self.change_person(
+            crsid,
+            Map::from_iter([("cancelled".to_owned(), Value::Bool(cancelled))]),
+        );
+    }
+
+    /// Takes the person out altogether; says whether they were there.
+    pub fn remove_person(&self, crsid: &str) -> bool {
+        by_hand::remove(&self.app, crsid)
+    }
+
+    /// Refuses every access token given out so far, though none has expired.
+    pub fn revoke_tokens(&self) {
+        lock(&self.app.tokens).revoke();
+    }
+
+    /// Lets the requests under way end, and stops.
+    ///
+    /// # Errors
+    ///
+    /// When the server's task failed or panicked.
+    pub async fn stop(self) -> io::Result<()> {
+        self.running.stop().await
+    }
+}
+
+fn api(app: &App) -> Router {
+    let gateway = people::routes().layer(from_fn_with_state(
+        Arc::clone(app),
+        credentials::at_the_gateway,
+    ));
+    let direct = people::routes().layer(from_fn(credentials::at_the_service));
+    Router::new()
+        .route("/oauth2/v1/token", post(credentials::token))
+        .nest("/lookup/v1", gateway)
+        .nest("/api/v1", direct)
+        .layer(from_fn(people::keep_short))
+        .with_state(Arc::clone(app))
+}

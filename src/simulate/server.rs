@@ -1,0 +1,70 @@
+//! One HTTP server on a loopback port, from bind to graceful stop.
+
+use std::{
+    io,
+    net::{Ipv4Addr, SocketAddr},
+};
+
+use axum::Router;
+use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::connection::{Connection, Sockets};
+
+/// A port that is bound but not yet served, so that the handlers can know their own address.
+pub(super) struct Bound {
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+impl Bound {
+    /// Binds `127.0.0.1:port`; port 0 takes a free one.
+    pub(super) async fn new(port: u16) -> io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
+        let address = listener.local_addr()?;
+        Ok(Self { listener, address })
+    }
+
+    /// `http://127.0.0.1:port`, without a slash at the end.
+    pub(super) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Serves until `stopping` is cancelled or the answer is dropped.
+    pub(super) fn serve(self, router: Router, stopping: CancellationToken) -> Running {
+        let service = router.into_make_service_with_connect_info::<Connection>();
+        let stopped = stopping.clone().cancelled_owned();
+        let served = axum::serve(Sockets(self.listener), service).with_graceful_shutdown(stopped);
+        let task = tokio::spawn(async move { served.await });
+        Running {
+            address: self.address,
+            task,
+            stopping: stopping.drop_guard(),
+        }
+    }
+}
+
+/// A server that runs until it is stopped or dropped.
+#[derive(Debug)]
+pub struct Running {
+    address: SocketAddr,
+    task: JoinHandle<io::Result<()>>,
+    stopping: DropGuard,
+}
+
+impl Running {
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Takes no new connection, lets the requests under way end, and returns when the last is answered.
+    ///
+    /// # Errors
+    ///
+    /// When the server's task failed or panicked.
+    pub async fn stop(self) -> io::Result<()> {
+        drop(self.stopping);
+        self.task.await.map_err(io::Error::other)?
+    }
+}
