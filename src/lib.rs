@@ -19,3 +19,5 @@ pub mod users;
 
 #[cfg(feature = "simulate")]
 pub mod simulate;
+
+pub mod cli;

@@ -1,3 +1,31 @@
 //! The binary `lookup-gitlab-sync`.
 
-fn main() {}
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
+
+use clap::Parser;
+use lookup_gitlab_sync::cli::{self, Cli, Failure};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            // Where standard error is gone too, the exit code is all that is left to say.
+            let _ = writeln!(io::stderr(), "{failure}");
+            ExitCode::from(&failure)
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    let result = runtime.block_on(cli::run(cli));
+    // A blocking read that nobody waits for any more must not keep the process alive.
+    runtime.shutdown_background();
+    result
+}

@@ -1,0 +1,103 @@
+//! `config check` and `config show`.
+
+use std::io::{self, Write};
+
+use clap::Subcommand;
+use serde::Serialize;
+
+use super::{
+    context::Context,
+    failure::Failure,
+    output::{self, Output, Row},
+};
+use crate::config::{AnyConfig, ReadingConfig, Setting};
+
+/// Checks the configuration, or shows what is in effect
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  lookup-gitlab-sync config check --config /etc/lookup-gitlab-sync.toml"
+)]
+pub struct Args {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Tells every mistake of the configuration; exit code 78 if there is any
+    ///
+    /// GitLab and the directory have to be there. Pub/Sub may be missing, since reading commands do
+    /// without; `check` says so.
+    #[command(
+        after_help = "Example:\n  GITLAB_TOKEN=… lookup-gitlab-sync config check --config production.toml"
+    )]
+    Check,
+    /// Shows every key, its effective value with secrets redacted, and where the value came from
+    #[command(after_help = "Example:\n  lookup-gitlab-sync config show --output json")]
+    Show {
+        /// How it is printed
+        #[arg(long, value_enum, default_value_t)]
+        output: Output,
+    },
+}
+
+impl Args {
+    pub(super) fn run(self, context: &Context) -> Result<(), Failure> {
+        match self.action {
+            Action::Check => check(context),
+            Action::Show { output } => show(context, output),
+        }
+    }
+}
+
+fn check(context: &Context) -> Result<(), Failure> {
+    let config: ReadingConfig = context.load()?.config;
+    let verdict = match config.pubsub {
+        Some(_) => "the configuration is good",
+        None => {
+            "the configuration is good for plan and explain; all other commands need pubsub.project"
+        }
+    };
+    writeln!(io::stdout(), "{verdict}")?;
+    Ok(())
+}
+
+fn show(context: &Context, output: Output) -> Result<(), Failure> {
+    let loaded = context.load()?;
+    let _: &AnyConfig = &loaded.config;
+    output::print(
+        output,
+        &loaded.settings.iter().map(Line::from).collect::<Vec<_>>(),
+    )?;
+    Ok(())
+}
+
+#[derive(Serialize)]
+struct Line<'s> {
+    key: &'s str,
+    value: Option<&'s serde_json::Value>,
+    source: String,
+}
+
+impl<'s> From<&'s Setting> for Line<'s> {
+    fn from(setting: &'s Setting) -> Self {
+        Self {
+            key: &setting.key,
+            value: setting.value.as_ref(),
+            source: setting.origin.to_string(),
+        }
+    }
+}
+
+impl Row for Line<'_> {
+    const COLUMNS: &'static [&'static str] = &["key", "value", "source"];
+
+    fn cells(&self) -> Vec<String> {
+        let value = match self.value {
+            None => "(not set)".to_owned(),
+            Some(serde_json::Value::String(text)) if !text.is_empty() => text.clone(),
+            Some(value) => value.to_string(),
+        };
+        vec![self.key.to_owned(), value, self.source.clone()]
+    }
+}

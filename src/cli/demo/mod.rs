@@ -1,0 +1,86 @@
+//! `demo`: the whole service against simulated servers in this process, with the end state checked.
+
+mod acts;
+mod report;
+
+use self::{acts::Stage, report::Report};
+use super::{
+    Failure,
+    context::{Context, Global},
+    output::{self, Output},
+    population, simulate,
+    stages::Stages,
+    wiring::connect,
+};
+use crate::{
+    config::Config,
+    messaging::{self, Topology},
+    simulate::world::{Settings, World},
+};
+
+/// Runs the whole service against simulated servers, shows what it does, and checks the end state
+///
+/// It always applies, and only to the servers it starts in its own process; no file and no
+/// variable of yours is read. Exit code 0 only if every account ended as it must.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  lookup-gitlab-sync demo --users 20000 --seed 7")]
+pub struct Args {
+    #[command(flatten)]
+    population: population::Args,
+    /// A report for people, or one JSON document
+    #[arg(long, value_enum, default_value_t)]
+    output: Output,
+}
+
+impl Args {
+    pub(super) async fn run(self, global: &Global) -> Result<(), Failure> {
+        let population = self.population.population()?;
+        let world = World::start(&population, Settings::default()).await?;
+        let config: Config = only_of(&world, global).start(false)?;
+        let connection = connect(&config.pubsub).await?;
+        Topology::new(&connection).apply().await?;
+        let stages = Stages::start(&config, &connection, &messaging::Stage::ALL).await?;
+        let narrated = self.output == Output::Table;
+        let mut stage = Stage {
+            population: &population,
+            world: &world,
+            connection: &connection,
+            narrated,
+        };
+        let result = play(&mut stage).await;
+        stages.stop(config.serve.grace).await;
+        simulate::stop(world).await;
+        let report = result?;
+        if !narrated {
+            output::print(Output::Json, &[&report])?;
+        }
+        report.verdict()
+    }
+}
+
+/// The environment of these servers and nothing else: neither variables nor a file of the user's.
+/// Each of thousands of outcomes is a line of the log, so that only errors are shown unless asked.
+fn only_of(world: &World, global: &Global) -> Context {
+    let mut global = global.clone();
+    global.log_level.get_or_insert_with(|| "error".to_owned());
+    Context::within(&global, world.environment().into_iter().collect())
+}
+
+async fn play(stage: &mut Stage<'_>) -> Result<Report, Failure> {
+    stage.introduce()?;
+    let first = stage.first_tick().await?;
+    let second = stage.second_tick().await?;
+    let mismatches = stage.check_end()?;
+    let resync = stage.a_person_returns(&first).await?;
+    let dead_letter = None;
+    let report = Report::new(
+        stage.population,
+        first,
+        second,
+        mismatches,
+        resync,
+        dead_letter,
+    );
+    stage.conclude(&report)?;
+    Ok(report)
+}

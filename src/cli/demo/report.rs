@@ -1,0 +1,157 @@
+//! What the demo saw, as one document.
+
+use serde::Serialize;
+
+use crate::{
+    cli::{Failure, output::Row},
+    simulate::population::{Mismatch, Population},
+};
+
+/// What the demo saw.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    ok: bool,
+    accounts: usize,
+    first_tick: Run,
+    second_tick: Run,
+    mismatches: Vec<Mismatch>,
+    resync: Option<Resync>,
+    dead_letter: Option<DeadLetter>,
+}
+
+/// What one tick did.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Run {
+    /// Outcomes of distinct accounts.
+    pub outcomes: u64,
+    /// Blocks applied.
+    pub blocked: u64,
+    /// Unblocks applied.
+    pub unblocked: u64,
+    /// Calls to GitLab that read.
+    pub gitlab_reads: usize,
+    /// Calls to GitLab that write: PUT, POST and DELETE.
+    pub gitlab_writes: usize,
+    /// Calls to Lookup, its token endpoint included.
+    pub lookup_calls: usize,
+    /// Milliseconds from the tick's publication to the last outcome.
+    pub milliseconds: u128,
+    /// Each change, with its reason.
+    pub changes: Vec<Changed>,
+}
+
+/// One account that was changed.
+#[derive(Clone, Debug, Serialize)]
+pub struct Changed {
+    /// Its id.
+    pub id: u64,
+    /// Its username.
+    pub username: String,
+    /// The person, if it is a member's.
+    pub crsid: Option<String>,
+    /// `block` or `unblock`.
+    pub decision: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// What a resync of somebody who came back did.
+#[derive(Debug, Serialize)]
+pub struct Resync {
+    /// The person.
+    pub crsid: String,
+    /// The outcome's result.
+    pub result: Option<String>,
+    /// Whether the account is active afterwards.
+    pub active: bool,
+}
+
+/// What became of a poisoned message.
+#[derive(Debug, Serialize)]
+pub struct DeadLetter {
+    /// Its body.
+    pub body: String,
+    /// Why it was dead-lettered.
+    pub reason: String,
+    /// The detail.
+    pub detail: String,
+    /// How many dead letters were listed.
+    pub listed: usize,
+    /// How many were replayed.
+    pub replayed: u64,
+    /// How often it had died after the replay.
+    pub deaths_after_replay: u32,
+}
+
+impl Report {
+    /// Puts it together and judges it.
+    pub fn new(
+        population: &Population,
+        first_tick: Run,
+        second_tick: Run,
+        mismatches: Vec<Mismatch>,
+        resync: Option<Resync>,
+        dead_letter: Option<DeadLetter>,
+    ) -> Self {
+        let mut report = Self {
+            ok: false,
+            accounts: population.accounts().len(),
+            first_tick,
+            second_tick,
+            mismatches,
+            resync,
+            dead_letter,
+        };
+        report.ok = report.complaints().is_empty();
+        report
+    }
+
+    /// What is not as it must be.
+    fn complaints(&self) -> Vec<String> {
+        let mut complaints: Vec<String> = self.mismatches.iter().map(ToString::to_string).collect();
+        let mut must = |holds: bool, complaint: &str| {
+            if !holds {
+                complaints.push(complaint.to_owned());
+            }
+        };
+        must(self.second_tick.gitlab_writes == 0, "the second tick wrote");
+        let came_back = self.resync.as_ref().is_none_or(|resync| resync.active);
+        must(came_back, "the person who came back is not active");
+        complaints
+    }
+
+    /// Fails with what is not as it must be.
+    pub fn verdict(&self) -> Result<(), Failure> {
+        if self.ok {
+            return Ok(());
+        }
+        Err(anyhow::anyhow!(
+            "the end is not as it must be: {}",
+            self.complaints().join("; ")
+        )
+        .into())
+    }
+}
+
+impl Row for &Report {
+    const COLUMNS: &'static [&'static str] = &["ok", "accounts"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![self.ok.to_string(), self.accounts.to_string()]
+    }
+}
+
+impl Row for Changed {
+    const COLUMNS: &'static [&'static str] = &["id", "username", "crsid", "decision", "reason"];
+
+    fn cells(&self) -> Vec<String> {
+        let crsid = self.crsid.clone().unwrap_or_default();
+        vec![
+            self.id.to_string(),
+            self.username.clone(),
+            crsid,
+            self.decision.clone(),
+            self.reason.clone(),
+        ]
+    }
+}

@@ -1,0 +1,197 @@
+//! `explain`: how one decision comes about. Writes nothing and publishes nothing.
+
+use jiff::{Timestamp, tz::TimeZone};
+use serde::Serialize;
+
+use super::{
+    Failure,
+    context::Context,
+    output::{self, Output, Row},
+    who,
+    wiring::Sides,
+};
+use crate::{
+    config::ReadingConfig,
+    directory::{Crsid, Standing},
+    messaging::wire::Who,
+    users::{
+        account::{AccountId, LastSeen},
+        class::Class,
+        find::{Found, find},
+        look::Look,
+        marker::Recorded,
+        policy::Decision,
+    },
+};
+
+/// Shows the steps of one decision: account, class, Lookup's answer, whose block it is, and what would happen
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  lookup-gitlab-sync explain spqr1")]
+pub struct Args {
+    /// A CRSid, a username or a GitLab id
+    #[arg(value_parser = who::parse)]
+    who: Who,
+    /// How it is printed
+    #[arg(long, value_enum, default_value_t)]
+    output: Output,
+}
+
+impl Args {
+    pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
+        let config: ReadingConfig = context.start(false)?;
+        let sides = Sides::for_reading(&config)?;
+        let own = AccountId(sides.gitlab.current_user().await?.id);
+        let steps = match find(&self.who, own, &sides.gitlab, &sides.rules.classes).await? {
+            Found::One(id) => self.steps(id, own, &sides).await?,
+            Found::Nobody => self.nobody(&sides).await?,
+            Found::Several(ids) => several(&ids),
+        };
+        Ok(output::print(self.output, &steps)?)
+    }
+
+    async fn steps(
+        &self,
+        id: AccountId,
+        own: AccountId,
+        sides: &Sides,
+    ) -> Result<Vec<Step>, Failure> {
+        let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
+        let directory = sides.shared_looks();
+        let look = Look::at(id, own, &sides.gitlab, &directory, &sides.rules, today).await?;
+        match look {
+            Some(look) => Ok(explain(&look, own)),
+            None => self.nobody(sides).await,
+        }
+    }
+
+    async fn nobody(&self, sides: &Sides) -> Result<Vec<Step>, Failure> {
+        let mut steps = vec![Step::new(
+            "account",
+            format!("no human account in GitLab is {}", who::show(&self.who)),
+        )];
+        if let Who::Person(person) = &self.who {
+            let standing = sides.shared_looks().standing(person).await?;
+            steps.push(Step::new("directory", in_directory(person, standing)));
+        }
+        steps.push(Step::new("decision", "nothing to do"));
+        Ok(steps)
+    }
+}
+
+#[derive(Serialize)]
+struct Step {
+    step: &'static str,
+    finding: String,
+}
+
+impl Step {
+    fn new(step: &'static str, finding: impl Into<String>) -> Self {
+        Self {
+            step,
+            finding: finding.into(),
+        }
+    }
+}
+
+impl Row for Step {
+    const COLUMNS: &'static [&'static str] = &["step", "finding"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![self.step.to_owned(), self.finding.clone()]
+    }
+}
+
+fn several(ids: &[AccountId]) -> Vec<Step> {
+    let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
+    vec![Step::new(
+        "account",
+        format!(
+            "several accounts are this person's: ask for one of {}",
+            ids.join(", ")
+        ),
+    )]
+}
+
+fn explain(look: &Look, own: AccountId) -> Vec<Step> {
+    let Look {
+        account,
+        facts,
+        decision,
+        ..
+    } = look;
+    let mut steps = vec![
+        Step::new(
+            "account",
+            format!(
+                "{} is account {}, {}",
+                account.username,
+                account.id,
+                account.state.as_str()
+            ),
+        ),
+        Step::new("class", class(&facts.class)),
+    ];
+    match &facts.class {
+        Class::Member(person) => {
+            steps.push(Step::new("directory", in_directory(person, facts.standing)));
+        }
+        Class::External => steps.push(Step::new("last seen", last_seen(facts.last_seen))),
+        Class::Exempt | Class::NotHuman | Class::OutOfScope => {}
+    }
+    let marker = account.marker.as_ref();
+    let marker = marker.map_or_else(
+        || "none".to_owned(),
+        |marker| format!("{} at {}, run {}", marker.reason, marker.at, marker.run),
+    );
+    steps.extend([
+        Step::new("our marker", marker),
+        Step::new("blocked by", recorded(&account.blocked_by, own)),
+        Step::new("unblocked by", recorded(&account.unblocked_by, own)),
+        Step::new("our block", if facts.ours { "yes" } else { "no" }),
+        Step::new("decision", decision.to_string()),
+        Step::new("a resync would", would(*decision)),
+    ]);
+    steps
+}
+
+fn class(class: &Class) -> String {
+    match class {
+        Class::Exempt => "exempt: the token's own account, or somebody said so".to_owned(),
+        Class::NotHuman => "not a person's account".to_owned(),
+        Class::Member(person) => format!("member {person}: the directory decides"),
+        Class::External => "external: activity decides".to_owned(),
+        Class::OutOfScope => "out of scope: no rule names a person".to_owned(),
+    }
+}
+
+fn in_directory(person: &Crsid, standing: Standing) -> String {
+    match standing {
+        Standing::Cancelled => format!("{person} is cancelled"),
+        Standing::Current => format!("{person} is a current member"),
+        Standing::Unknown => format!("no explicit answer about {person}: nothing is concluded"),
+    }
+}
+
+fn last_seen(last_seen: LastSeen) -> String {
+    match last_seen {
+        LastSeen::On(day) => day.to_string(),
+        LastSeen::Unknown => "not known: nothing is concluded".to_owned(),
+    }
+}
+
+fn recorded(recorded: &Recorded, own: AccountId) -> String {
+    match recorded {
+        Recorded::Absent => "nobody".to_owned(),
+        Recorded::By(act) if act.by == own => format!("this service at {}", act.at),
+        Recorded::By(act) => format!("account {} at {}", act.by, act.at),
+        Recorded::Unreadable => "a record that cannot be read".to_owned(),
+    }
+}
+
+fn would(decision: Decision) -> &'static str {
+    match decision {
+        Decision::Block(_) => "block it (in mode apply)",
+        Decision::Unblock(_) => "unblock it (in mode apply)",
+        Decision::Keep(_) => "change nothing",
+    }
+}

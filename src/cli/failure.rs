@@ -1,0 +1,164 @@
+//! How a command fails: an exit code, one line that says what to do, and the causes under it.
+
+use std::{error::Error, fmt, process::ExitCode};
+
+use crate::{
+    config::Mistakes,
+    telemetry::printable,
+    upstream::{Blame, CallError},
+};
+
+/// What the exit code says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// 1: the command failed.
+    Failed,
+    /// 2: it was called wrongly.
+    Usage,
+    /// 3: the guard refused, or would.
+    GuardRefused,
+    /// 4: an upstream is unavailable.
+    Unavailable,
+    /// 78: the configuration is wrong (`EX_CONFIG`).
+    Configuration,
+    /// 130: interrupted.
+    Interrupted,
+}
+
+impl Exit {
+    /// The number a shell sees.
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Failed => 1,
+            Self::Usage => 2,
+            Self::GuardRefused => 3,
+            Self::Unavailable => 4,
+            Self::Configuration => 78,
+            Self::Interrupted => 130,
+        }
+    }
+}
+
+/// Why a command did not do what it was asked.
+///
+/// It is not an [`Error`] itself, so that `?` makes one of every error: [`Exit::Unavailable`] where an
+/// upstream is to blame, [`Exit::Failed`] otherwise.
+#[derive(Debug)]
+pub struct Failure {
+    exit: Exit,
+    error: anyhow::Error,
+}
+
+impl Failure {
+    /// A failure with its own exit code.
+    pub fn new(exit: Exit, error: impl Into<anyhow::Error>) -> Self {
+        Self {
+            exit,
+            error: error.into(),
+        }
+    }
+
+    /// Called wrongly, in a way that the parser of the command line cannot see.
+    pub fn usage(message: impl fmt::Display) -> Self {
+        Self::new(Exit::Usage, anyhow::anyhow!("{message}"))
+    }
+
+    /// Refused by the guard.
+    pub fn guard_refused(message: impl fmt::Display) -> Self {
+        Self::new(Exit::GuardRefused, anyhow::anyhow!("{message}"))
+    }
+
+    /// Stopped by SIGINT.
+    pub fn interrupted() -> Self {
+        Self::new(Exit::Interrupted, anyhow::anyhow!("interrupted"))
+    }
+
+    pub(super) fn configuration(mistakes: Mistakes) -> Self {
+        Self::new(Exit::Configuration, mistakes)
+    }
+
+    /// What the exit code says.
+    pub fn exit(&self) -> Exit {
+        self.exit
+    }
+}
+
+impl<E: Into<anyhow::Error>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        let error = error.into();
+        let unavailable = error
+            .chain()
+            .any(|cause| match cause.downcast_ref::<CallError>() {
+                Some(call) => matches!(call.blame, Blame::Upstream(_)),
+                None => false,
+            });
+        let exit = if unavailable {
+            Exit::Unavailable
+        } else {
+            Exit::Failed
+        };
+        Self { exit, error }
+    }
+}
+
+impl From<&Failure> for ExitCode {
+    fn from(failure: &Failure) -> Self {
+        Self::from(failure.exit.code())
+    }
+}
+
+/// The message on the first line, each cause on one of its own. A configuration's mistakes are a list already.
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("error: ")?;
+        if let Some(mistakes) = self.error.downcast_ref::<Mistakes>() {
+            f.write_str(mistakes.heading().as_str())?;
+            return mistakes
+                .iter()
+                .try_for_each(|mistake| write!(f, "\n  {}", printable(&mistake.to_string())));
+        }
+        f.write_str(&printable(&self.error.to_string()))?;
+        let causes = std::iter::successors(self.error.source(), |cause| Error::source(*cause));
+        causes
+            .into_iter()
+            .try_for_each(|cause| write!(f, "\n  caused by: {}", printable(&cause.to_string())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use anyhow::Context;
+
+    use super::{Exit, Failure};
+
+    #[test]
+    fn a_failure_is_one_line_with_its_causes_under_it() {
+        let cause: Result<(), _> = Err(io::Error::other("connection\nrefused"));
+        let failure = Failure::from(
+            cause
+                .context("reaching the broker")
+                .context("publish the tick again")
+                .unwrap_err(),
+        );
+        assert_eq!(failure.exit(), Exit::Failed);
+        insta::assert_snapshot!(failure.to_string());
+    }
+
+    #[test]
+    fn every_exit_has_the_code_that_is_documented() {
+        let exits = [
+            Exit::Failed,
+            Exit::Usage,
+            Exit::GuardRefused,
+            Exit::Unavailable,
+            Exit::Configuration,
+            Exit::Interrupted,
+        ];
+        assert_eq!(exits.map(Exit::code), [1, 2, 3, 4, 78, 130]);
+        assert_eq!(Failure::usage("x").exit(), Exit::Usage);
+        assert_eq!(Failure::guard_refused("x").exit(), Exit::GuardRefused);
+        assert_eq!(Failure::interrupted().exit(), Exit::Interrupted);
+    }
+}

@@ -1,0 +1,120 @@
+//! The commands, one file each: parse, load what the command needs, do it, say what became of it.
+
+mod config;
+mod context;
+#[cfg(feature = "simulate")]
+mod demo;
+mod explain;
+mod failure;
+mod follow;
+pub mod output;
+mod plan;
+#[cfg(feature = "simulate")]
+mod population;
+mod resync;
+mod serve;
+mod signals;
+#[cfg(feature = "simulate")]
+mod simulate;
+mod stages;
+mod tick;
+mod topology;
+mod who;
+mod wiring;
+
+use clap::{Parser, Subcommand};
+
+pub use self::{
+    context::{Context, Global},
+    failure::{Exit, Failure},
+};
+
+/// Keeps a self-managed GitLab in step with the university directory that decides who may sign in.
+#[derive(Debug, Parser)]
+#[command(
+    name = "lookup-gitlab-sync",
+    version,
+    about,
+    arg_required_else_help = true
+)]
+pub struct Cli {
+    /// What every command understands.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+#[expect(
+    missing_docs,
+    reason = "each command's text stands at its arguments, where `--help` takes it from"
+)]
+pub enum Command {
+    #[cfg(feature = "simulate")]
+    Demo(demo::Args),
+    #[cfg(feature = "simulate")]
+    Simulate(simulate::Args),
+    Serve(serve::Args),
+    Plan(plan::Args),
+    Explain(explain::Args),
+    Tick(tick::Args),
+    Resync(resync::Args),
+    Topology(topology::Args),
+    Config(config::Args),
+}
+
+impl Command {
+    /// Whether it ends by itself on SIGINT and SIGTERM, finishing its work first.
+    fn stops_by_itself(&self) -> bool {
+        match self {
+            #[cfg(feature = "simulate")]
+            Self::Simulate(_) => true,
+            Self::Serve(_) => true,
+            #[cfg(feature = "simulate")]
+            Self::Demo(_) => false,
+            Self::Plan(_)
+            | Self::Explain(_)
+            | Self::Tick(_)
+            | Self::Resync(_)
+            | Self::Topology(_)
+            | Self::Config(_) => false,
+        }
+    }
+
+    async fn run(self, global: Global) -> Result<(), Failure> {
+        let context = &Context::new(&global);
+        match self {
+            #[cfg(feature = "simulate")]
+            Self::Demo(args) => args.run(&global).await,
+            #[cfg(feature = "simulate")]
+            Self::Simulate(args) => args.run(&global).await,
+            Self::Serve(args) => args.run(context).await,
+            Self::Plan(args) => args.run(context).await,
+            Self::Explain(args) => args.run(context).await,
+            Self::Tick(args) => args.run(context).await,
+            Self::Resync(args) => args.run(context).await,
+            Self::Topology(args) => args.run(context).await,
+            Self::Config(args) => args.run(context),
+        }
+    }
+}
+
+/// Runs the command to its end, or to an interrupt that the command does not take for itself.
+///
+/// # Errors
+/// With the exit code and what to tell the person.
+pub async fn run(cli: Cli) -> Result<(), Failure> {
+    if cli.command.stops_by_itself() {
+        return cli.command.run(cli.global).await;
+    }
+    tokio::select! {
+        result = cli.command.run(cli.global) => result,
+        interrupt = tokio::signal::ctrl_c() => match interrupt {
+            Ok(()) => Err(Failure::interrupted()),
+            Err(error) => Err(Failure::from(error)),
+        },
+    }
+}

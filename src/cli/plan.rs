@@ -1,0 +1,261 @@
+//! `plan`: what a run would change. Writes nothing and publishes nothing.
+
+use std::{
+    io::{self, IsTerminal},
+    time::Duration,
+};
+
+use indicatif::ProgressBar;
+use jiff::{Timestamp, tz::TimeZone};
+use serde::Serialize;
+
+use super::{
+    Failure,
+    context::Context,
+    output::{self, Output, Row},
+    wiring::Sides,
+};
+use crate::{
+    config::ReadingConfig,
+    users::{
+        guard::{Count, Limits, Refusal},
+        plan::{Decided, Plan},
+        sweep::{SweepError, sweep},
+    },
+};
+
+/// Shows what a run would change and what the guard would say; writes and publishes nothing
+///
+/// Exit code 3 where the guard would refuse the run.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  lookup-gitlab-sync plan --output csv > plan.csv")]
+pub struct Args {
+    /// Also list the accounts that would be kept as they are
+    #[arg(long)]
+    all: bool,
+    /// Judge with this share of blocks instead of the configured one
+    #[arg(long, value_name = "PERCENT")]
+    max_block_percent: Option<f64>,
+    /// Judge with this share of unblocks instead of the configured one
+    #[arg(long, value_name = "PERCENT")]
+    max_unblock_percent: Option<f64>,
+    /// How it is printed
+    #[arg(long, value_enum, default_value_t)]
+    output: Output,
+}
+
+impl Args {
+    pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
+        let config: ReadingConfig = context.start(false)?;
+        let sides = Sides::for_reading(&config)?;
+        let plan = make_plan(&sides).await?;
+        let listed = plan
+            .decided
+            .iter()
+            .filter(|decided| self.all || decided.decision.is_change());
+        output::print(self.output, &listed.map(Line::from).collect::<Vec<_>>())?;
+        let verdict = plan.check(&self.limits(sides.rules.limits));
+        summarise(self.output, &plan, verdict.as_ref().err())?;
+        verdict.map_err(|refusal| {
+            Failure::guard_refused(format!("the guard would refuse this run: {refusal}"))
+        })
+    }
+
+    fn limits(&self, configured: Limits) -> Limits {
+        Limits {
+            max_block_percent: self
+                .max_block_percent
+                .unwrap_or(configured.max_block_percent),
+            max_unblock_percent: self
+                .max_unblock_percent
+                .unwrap_or(configured.max_unblock_percent),
+            ..configured
+        }
+    }
+}
+
+/// Reads both sides with a spinner that counts accounts, and decides.
+async fn make_plan(sides: &Sides) -> Result<Plan, Failure> {
+    let now = Timestamp::now();
+    let spinner = if io::stderr().is_terminal() {
+        ProgressBar::new_spinner()
+    } else {
+        ProgressBar::hidden()
+    };
+    spinner.enable_steady_tick(Duration::from_millis(100));
+    let progress = |accounts| spinner.set_message(format!("{accounts} accounts read"));
+    let sweep = sweep(
+        &sides.gitlab,
+        &*sides.directory,
+        &sides.rules,
+        now,
+        &progress,
+    )
+    .await;
+    spinner.finish_and_clear();
+    let sweep = sweep.map_err(|error| match error {
+        // As itself, so that the exit code says whether an upstream is to blame.
+        SweepError::Call(error) => Failure::from(error),
+        error @ SweepError::Implausible { .. } => Failure::from(error),
+    })?;
+    Ok(Plan::of(
+        sweep,
+        sides.rules.policy,
+        now.to_zoned(TimeZone::UTC).date(),
+    ))
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    kind: &'static str,
+    id: u64,
+    username: &'a str,
+    class: &'static str,
+    crsid: Option<&'a str>,
+    state: &'static str,
+    decision: &'static str,
+    reason: &'static str,
+}
+
+impl<'a> From<&'a Decided> for Line<'a> {
+    fn from(decided: &'a Decided) -> Self {
+        let account = &decided.account;
+        Self {
+            kind: "account",
+            id: account.id.0,
+            username: &account.username,
+            class: account.facts.class.as_str(),
+            crsid: account
+                .facts
+                .class
+                .crsid()
+                .map(crate::directory::Crsid::as_str),
+            state: account.facts.state.as_str(),
+            decision: decided.decision.action(),
+            reason: decided.decision.reason(),
+        }
+    }
+}
+
+impl Row for Line<'_> {
+    const COLUMNS: &'static [&'static str] = &[
+        "id", "username", "class", "crsid", "state", "decision", "reason",
+    ];
+
+    fn cells(&self) -> Vec<String> {
+        let texts = [
+            self.username,
+            self.class,
+            self.crsid.unwrap_or(""),
+            self.state,
+            self.decision,
+            self.reason,
+        ];
+        std::iter::once(self.id.to_string())
+            .chain(texts.map(ToOwned::to_owned))
+            .collect()
+    }
+}
+
+/// What is said after the list: for people on standard error, so that the list can be piped; for
+/// programs as the last line of JSON.
+fn summarise(output: Output, plan: &Plan, refusal: Option<&Refusal>) -> io::Result<()> {
+    match output {
+        Output::Json => output::print(output, &[Summary::new(plan, refusal)]),
+        Output::Table | Output::Csv => output::note(&in_words(plan, refusal)),
+    }
+}
+
+fn in_words(plan: &Plan, refusal: Option<&Refusal>) -> String {
+    let Plan {
+        accounts, tally, ..
+    } = plan;
+    let said = |count: Count| match count.recent {
+        0 => count.now.to_string(),
+        recent => format!("{} ({recent} in the last 24 hours)", count.now),
+    };
+    let counts = plan
+        .counts
+        .iter()
+        .map(|((action, reason), count)| format!("\n  {count:>7}  {action} ({reason})"));
+    format!(
+        "{accounts} accounts read, {} in scope: {} to block, {} to unblock; the guard {}{}",
+        plan.decided.len(),
+        said(tally.blocks),
+        said(tally.unblocks),
+        refusal.map_or("agrees", |_| "refuses"),
+        counts.collect::<String>(),
+    )
+}
+
+#[derive(Serialize)]
+struct Summary {
+    kind: &'static str,
+    accounts: usize,
+    in_scope: usize,
+    blocks: u64,
+    unblocks: u64,
+    keeps: u64,
+    recent_blocks: u64,
+    recent_unblocks: u64,
+    guard: &'static str,
+    guard_detail: Option<String>,
+    counts: Vec<DecisionCount>,
+}
+
+#[derive(Serialize)]
+struct DecisionCount {
+    decision: &'static str,
+    reason: &'static str,
+    accounts: u64,
+}
+
+impl Summary {
+    fn new(plan: &Plan, refusal: Option<&Refusal>) -> Self {
+        let count = |(&(decision, reason), &accounts): (&(&'static str, &'static str), &u64)| {
+            DecisionCount {
+                decision,
+                reason,
+                accounts,
+            }
+        };
+        Self {
+            kind: "summary",
+            accounts: plan.accounts,
+            in_scope: plan.decided.len(),
+            blocks: plan.tally.blocks.now,
+            unblocks: plan.tally.unblocks.now,
+            keeps: plan.kept(),
+            recent_blocks: plan.tally.blocks.recent,
+            recent_unblocks: plan.tally.unblocks.recent,
+            guard: if refusal.is_some() {
+                "refuses"
+            } else {
+                "agrees"
+            },
+            guard_detail: refusal.map(ToString::to_string),
+            counts: plan.counts.iter().map(count).collect(),
+        }
+    }
+}
+
+impl Row for Summary {
+    const COLUMNS: &'static [&'static str] = &[
+        "accounts", "in_scope", "blocks", "unblocks", "keeps", "guard",
+    ];
+
+    fn cells(&self) -> Vec<String> {
+        let counts = [
+            self.accounts as u64,
+            self.in_scope as u64,
+            self.blocks,
+            self.unblocks,
+            self.keeps,
+        ];
+        counts
+            .iter()
+            .map(ToString::to_string)
+            .chain([self.guard.to_owned()])
+            .collect()
+    }
+}

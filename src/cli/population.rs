@@ -1,0 +1,49 @@
+//! Who is in the simulated servers: the flags that `demo` and `simulate` share.
+
+use std::path::PathBuf;
+
+use jiff::{Timestamp, tz::TimeZone};
+
+use super::Failure;
+use crate::simulate::population::Population;
+
+/// A made-up population, or saved pages of the real APIs.
+#[derive(Clone, Debug, clap::Args)]
+#[group(skip)]
+pub struct Args {
+    /// How many accounts to make up
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 2_000,
+        conflicts_with = "gitlab_users"
+    )]
+    pub users: usize,
+    /// The same seed makes the same accounts
+    #[arg(
+        long,
+        value_name = "S",
+        default_value_t = 1,
+        conflicts_with = "gitlab_users"
+    )]
+    pub seed: u64,
+    /// Real accounts: a JSON array of rows as GET /api/v4/users gives them to an administrator
+    #[arg(long, value_name = "FILE", requires = "lookup_people")]
+    pub gitlab_users: Option<PathBuf>,
+    /// Real people: a JSON array of people as Lookup's person/list gives them
+    #[arg(long, value_name = "FILE", requires = "gitlab_users")]
+    pub lookup_people: Option<PathBuf>,
+}
+
+impl Args {
+    /// Makes or reads it.
+    ///
+    /// # Errors
+    /// A file that is not there or not in the API's form.
+    pub fn population(&self) -> Result<Population, Failure> {
+        if let (Some(users), Some(people)) = (&self.gitlab_users, &self.lookup_people) { Ok(Population::from_files(users, people)?) } else {
+            let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
+            Ok(Population::generate(self.users, self.seed, today))
+        }
+    }
+}

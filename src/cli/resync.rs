@@ -1,0 +1,73 @@
+//! `resync`: asks for single users.
+
+use std::collections::BTreeMap;
+
+use super::{
+    Failure,
+    context::Context,
+    follow::{Watch, follow},
+    output::{self, Output},
+    who,
+    wiring::{connect, requester},
+};
+use crate::{
+    config::MessagingConfig,
+    messaging::{
+        Follow, RunId, Topic, Traceparent, attributes,
+        wire::{Cause, UserRequest, UserSync, Who},
+    },
+};
+
+/// Publishes a message for each user named; a worker looks, decides and applies
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  lookup-gitlab-sync resync spqr1 external-partner 42 --follow")]
+pub struct Args {
+    /// A CRSid, a username or a GitLab id, each
+    #[arg(required = true, value_parser = who::parse)]
+    who: Vec<Who>,
+    /// Decide and report, write nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Why, for the record
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    /// Show what became of each
+    #[arg(long)]
+    follow: bool,
+    /// How the summary is printed
+    #[arg(long, value_enum, default_value_t)]
+    output: Output,
+}
+
+impl Args {
+    pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
+        let config: MessagingConfig = context.start(false)?;
+        let connection = connect(&config.pubsub).await?;
+        let users = connection.publisher(Topic::UserSync).await?;
+        let run = RunId::new();
+        let outcomes = if self.follow { Some(Follow::open(&connection, &run).await?) } else { None };
+        let mut published = BTreeMap::new();
+        for who in &self.who {
+            let attributes =
+                attributes::for_message(run.as_str(), "user_sync", &Traceparent::new());
+            let body = self.request(who, requester(context));
+            published.insert(users.publish(&body, attributes).await?, who::show(who));
+        }
+        output::note(&format!("{} published, run {run}", published.len()))?;
+        match outcomes {
+            Some(outcomes) => follow(outcomes, Watch::messages(published), self.output).await,
+            None => Ok(()),
+        }
+    }
+
+    fn request(&self, who: &Who, requested_by: Option<String>) -> UserSync {
+        let request = UserRequest {
+            who: who.clone(),
+            cause: Cause::Resync,
+            dry_run: self.dry_run,
+            requested_by,
+            reason: self.reason.clone(),
+        };
+        request.to_wire()
+    }
+}

@@ -1,0 +1,162 @@
+//! `simulate`: the simulated servers, left running for the other commands.
+
+use std::{fmt::Write, path::PathBuf, time::Duration};
+
+use serde::Serialize;
+
+use super::{
+    Failure,
+    context::{Context, Global},
+    output::{self, Output, Row},
+    population,
+    signals::Signals,
+};
+use crate::{
+    config::{AnyConfig, Environment},
+    simulate::world::{Settings, World},
+};
+
+/// Runs a simulated GitLab, Lookup and Pub/Sub until SIGTERM, for trying the other commands
+///
+/// Prints one line of JSON with the addresses when they are ready. They can be told to fail:
+/// POST [{"method":"POST","path":"/api/v4/users/*/block","status":503,"times":3}] to
+/// /simulate/faults of GitLab or Lookup; GET /simulate/requests tells what was asked.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  lookup-gitlab-sync simulate --users 500 --env-file sim.env & sleep 1; . ./sim.env"
+)]
+pub struct Args {
+    #[command(flatten)]
+    population: population::Args,
+    /// Added to each answer of GitLab and Lookup, such as 20ms
+    #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = duration)]
+    latency: Duration,
+    /// GitLab's port; 0 takes a free one
+    #[arg(long, value_name = "P", default_value_t = 0)]
+    gitlab_port: u16,
+    /// Lookup's port; 0 takes a free one
+    #[arg(long, value_name = "P", default_value_t = 0)]
+    lookup_port: u16,
+    /// Pub/Sub's port; 0 takes a free one
+    #[arg(long, value_name = "P", default_value_t = 0)]
+    pubsub_port: u16,
+    /// Start no Pub/Sub
+    #[arg(long, conflicts_with = "pubsub_port")]
+    without_pubsub: bool,
+    /// Write the environment for the other commands here, for a shell to read
+    #[arg(long, value_name = "PATH")]
+    env_file: Option<PathBuf>,
+}
+
+impl Args {
+    pub(super) async fn run(self, global: &Global) -> Result<(), Failure> {
+        let mut signals = Signals::catch()?;
+        let _: AnyConfig = Context::within(global, Environment::default()).start(false)?;
+        let settings = Settings {
+            gitlab_port: self.gitlab_port,
+            lookup_port: self.lookup_port,
+            pubsub_port: (!self.without_pubsub).then_some(self.pubsub_port),
+            latency: self.latency,
+        };
+        let world = World::start(&self.population.population()?, settings).await?;
+        if let Some(path) = &self.env_file {
+            tokio::fs::write(path, shell(&world.environment()))
+                .await
+                .map_err(|error| {
+                    anyhow::anyhow!(error).context(format!("cannot write {}", path.display()))
+                })?;
+        }
+        output::print(Output::Json, &[Ready::of(&world)])?;
+        signals.next().await;
+        stop(world).await;
+        Ok(())
+    }
+}
+
+/// Ends all three; what they held is gone.
+pub(super) async fn stop(world: World) {
+    let World {
+        gitlab,
+        lookup,
+        broker,
+    } = world;
+    if let Some(broker) = broker {
+        broker.stop().await;
+    }
+    for (server, result) in [
+        ("gitlab", gitlab.stop().await),
+        ("lookup", lookup.stop().await),
+    ] {
+        if let Err(error) = result {
+            tracing::warn!(event = "simulated_server_failed", server, %error);
+        }
+    }
+}
+
+/// As `. FILE` reads it. Every value is an address or a made-up word, and is quoted all the same.
+fn shell(environment: &[(&str, String)]) -> String {
+    environment
+        .iter()
+        .fold(String::new(), |mut text, (name, value)| {
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "export {name}='{}'", value.replace('\'', r"'\''"));
+            text
+        })
+}
+
+#[derive(Serialize)]
+struct Ready<'a> {
+    event: &'static str,
+    gitlab: &'a str,
+    lookup: &'a str,
+    pubsub: Option<String>,
+}
+
+impl<'a> Ready<'a> {
+    fn of(world: &'a World) -> Self {
+        Self {
+            event: "ready",
+            gitlab: world.gitlab.url(),
+            lookup: world.lookup.control_url(),
+            pubsub: world
+                .broker
+                .as_ref()
+                .map(crate::simulate::pubsub::Broker::host),
+        }
+    }
+}
+
+impl Row for Ready<'_> {
+    const COLUMNS: &'static [&'static str] = &["gitlab", "lookup", "pubsub"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.gitlab.to_owned(),
+            self.lookup.to_owned(),
+            self.pubsub.clone().unwrap_or_default(),
+        ]
+    }
+}
+
+/// Such as `20ms` or `1s`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let parsed: Result<jiff::SignedDuration, _> = text.parse();
+    let duration = parsed
+        .ok()
+        .and_then(|duration| Duration::try_from(duration).ok());
+    duration.ok_or_else(|| "a duration such as 20ms or 1s".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_environment_file_is_read_back_by_a_shell() {
+        let text = shell(&[
+            ("A", "it's".to_owned()),
+            ("B", "http://127.0.0.1:1".to_owned()),
+        ]);
+        assert_eq!(text, "export A='it'\\''s'\nexport B='http://127.0.0.1:1'\n");
+    }
+}

@@ -1,0 +1,77 @@
+//! `tick`: asks for one run over all accounts.
+
+use super::{
+    Failure,
+    context::Context,
+    follow::{Watch, follow},
+    output::{self, Output},
+    wiring::{connect, requester},
+};
+use crate::{
+    config::MessagingConfig,
+    messaging::{Follow, RunId, Topic, Traceparent, attributes, wire::SyncTick},
+};
+
+/// Publishes a tick, and with --follow shows the run to its end
+///
+/// Exit code 3 where the guard refused the run, 1 where messages were dead-lettered.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  lookup-gitlab-sync tick --dry-run --follow")]
+pub struct Args {
+    /// Decide and report, write nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// This run's own share of blocks; lapses an hour after it is published
+    #[arg(long, value_name = "PERCENT", value_parser = percent)]
+    max_block_percent: Option<f64>,
+    /// This run's own share of unblocks; lapses an hour after it is published
+    #[arg(long, value_name = "PERCENT", value_parser = percent)]
+    max_unblock_percent: Option<f64>,
+    /// Why, for the record
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    /// Show the run to its end
+    #[arg(long)]
+    follow: bool,
+    /// How the summary is printed
+    #[arg(long, value_enum, default_value_t)]
+    output: Output,
+}
+
+impl Args {
+    pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
+        let config: MessagingConfig = context.start(false)?;
+        let connection = connect(&config.pubsub).await?;
+        let ticks = connection.publisher(Topic::SyncTick).await?;
+        let run = RunId::new();
+        let outcomes = if self.follow { Some(Follow::open(&connection, &run).await?) } else { None };
+        let attributes = attributes::for_message(run.as_str(), "sync_tick", &Traceparent::new());
+        let message_id = ticks
+            .publish(&self.tick(requester(context)), attributes)
+            .await?;
+        output::note(&format!("tick {message_id} published, run {run}"))?;
+        match outcomes {
+            Some(outcomes) => follow(outcomes, Watch::run(), self.output).await,
+            None => Ok(()),
+        }
+    }
+
+    fn tick(&self, requested_by: Option<String>) -> SyncTick {
+        SyncTick {
+            dry_run: self.dry_run.then_some(true),
+            max_block_percent: self.max_block_percent,
+            max_unblock_percent: self.max_unblock_percent,
+            reason: self.reason.clone(),
+            requested_by,
+        }
+    }
+}
+
+/// A percentage.
+fn percent(text: &str) -> Result<f64, String> {
+    let percent = text
+        .parse()
+        .ok()
+        .filter(|percent: &f64| (0.0..=100.0).contains(percent));
+    percent.ok_or_else(|| "a number from 0 to 100".to_owned())
+}

@@ -1,0 +1,103 @@
+//! `topology`: what Pub/Sub must have.
+
+use clap::Subcommand;
+use serde::Serialize;
+
+use super::{
+    Failure,
+    context::Context,
+    output::{self, Output, Row},
+    wiring::connect,
+};
+use crate::{config::MessagingConfig, messaging::Topology};
+
+/// Makes the topics and subscriptions, or compares what exists with what the service needs
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  lookup-gitlab-sync topology check")]
+pub struct Args {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Makes what is missing, on an emulator or the simulated Pub/Sub; on Google Cloud that is Terraform's
+    #[command(
+        after_help = "Example:\n  PUBSUB_EMULATOR_HOST=localhost:8085 lookup-gitlab-sync topology apply"
+    )]
+    Apply {
+        /// How it is printed
+        #[arg(long, value_enum, default_value_t)]
+        output: Output,
+    },
+    /// Names each difference; exit code 1 if there is any
+    #[command(after_help = "Example:\n  lookup-gitlab-sync topology check --output json")]
+    Check {
+        /// How it is printed
+        #[arg(long, value_enum, default_value_t)]
+        output: Output,
+    },
+}
+
+impl Args {
+    pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
+        let config: MessagingConfig = context.start(false)?;
+        let topology = Topology::new(&connect(&config.pubsub).await?);
+        match self.action {
+            Action::Apply { output } => apply(&topology, output).await,
+            Action::Check { output } => check(&topology, output).await,
+        }
+    }
+}
+
+async fn apply(topology: &Topology, output: Output) -> Result<(), Failure> {
+    let applied = topology.apply().await?;
+    let line = |change, subject: &String| Line {
+        change,
+        subject: subject.clone(),
+    };
+    let created = applied.created.iter().map(|id| line("created", id));
+    let updated = applied.updated.iter().map(|id| line("updated", id));
+    let remaining = applied.remaining.iter().map(|difference| Line {
+        change: "differs",
+        subject: difference.to_string(),
+    });
+    let lines: Vec<Line> = created.chain(updated).chain(remaining).collect();
+    if lines.is_empty() {
+        output::note("everything was there already")?;
+        return Ok(());
+    }
+    Ok(output::print(output, &lines)?)
+}
+
+async fn check(topology: &Topology, output: Output) -> Result<(), Failure> {
+    let differences = topology.check().await?;
+    if differences.is_empty() {
+        output::note("everything is as the service needs it")?;
+        return Ok(());
+    }
+    let line = |difference: &crate::messaging::topology::Difference| Line {
+        change: "differs",
+        subject: difference.to_string(),
+    };
+    output::print(output, &differences.iter().map(line).collect::<Vec<_>>())?;
+    Err(anyhow::anyhow!(
+        "{} differences: apply the Terraform module, or `topology apply` on an emulator",
+        differences.len()
+    )
+    .into())
+}
+
+#[derive(Serialize)]
+struct Line {
+    change: &'static str,
+    subject: String,
+}
+
+impl Row for Line {
+    const COLUMNS: &'static [&'static str] = &["change", "what"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![self.change.to_owned(), self.subject.clone()]
+    }
+}

@@ -1,0 +1,276 @@
+//! The commands as a person runs them.
+
+use lookup_gitlab_sync::{
+    messaging::wire::SyncTick,
+    simulate::{
+        gitlab::{Account, State},
+        lookup::Person,
+        population::Population,
+    },
+};
+use serde_json::Value;
+
+use crate::scene::Scene;
+
+fn lines(output: &std::process::Output) -> Vec<Value> {
+    let text = String::from_utf8(output.stdout.clone()).unwrap();
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn plan_and_explain_write_nothing_and_publish_nothing() {
+    let today = jiff::Timestamp::now()
+        .to_zoned(jiff::tz::TimeZone::UTC)
+        .date();
+    let population = Population::generate(300, 3, today);
+    let scene = Scene::of_population(&population).await;
+    let counts = population.counts();
+
+    let plan = scene.run(&["plan", "--output", "json"], &[]).await;
+    assert_eq!(plan.status.code(), Some(0));
+    let rows = lines(&plan);
+    let summary = rows.last().unwrap();
+    assert_eq!(
+        (summary["kind"].as_str(), summary["guard"].as_str()),
+        (Some("summary"), Some("agrees"))
+    );
+    assert_eq!(rows.len() - 1, counts.blocks + counts.unblocks);
+
+    for row in &rows[..rows.len() - 1] {
+        let id = row["id"].to_string();
+        let explained = scene.run(&["explain", &id, "--output", "json"], &[]).await;
+        let steps = lines(&explained);
+        let decision = steps
+            .iter()
+            .find(|step| step["step"] == "decision")
+            .unwrap();
+        let expected = format!(
+            "{} ({})",
+            row["decision"].as_str().unwrap(),
+            row["reason"].as_str().unwrap()
+        );
+        assert_eq!(decision["finding"], expected.as_str());
+    }
+    assert_eq!(scene.writes(), 0);
+    for subscription in ["sync-tick-fan-out", "user-sync-worker"] {
+        assert_eq!(scene.counts(subscription).published, 0, "{subscription}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn plan_without_pubsub_needs_no_project() {
+    let scene = Scene::of(
+        vec![Account::new(42, "spqr1")],
+        vec![Person::cancelled("spqr1", "Gone")],
+    )
+    .await;
+    let none = [("GOOGLE_CLOUD_PROJECT", ""), ("PUBSUB_EMULATOR_HOST", "")];
+    assert_eq!(scene.run(&["plan"], &none).await.status.code(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn plan_exits_3_where_the_guard_would_refuse() {
+    let accounts = (10..30)
+        .map(|id| Account::new(id, &format!("ab{id}")))
+        .collect();
+    let people = (10..30)
+        .map(|id| Person::cancelled(&format!("ab{id}"), "Gone"))
+        .collect();
+    let scene = Scene::of(accounts, people).await;
+    let plan = scene.run(&["plan"], &[]).await;
+    assert_eq!(plan.status.code(), Some(3));
+    let said = String::from_utf8(plan.stderr).unwrap();
+    assert!(
+        said.contains("20 now and 0 in the last 24 hours of 20, allowed 10"),
+        "{said}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn plan_exits_4_where_an_upstream_is_unavailable() {
+    let scene = Scene::of(Vec::new(), Vec::new()).await;
+    let refused = [("GITLAB_URL", "http://127.0.0.1:1")];
+    let plan = scene.run(&["plan"], &refused).await;
+    assert_eq!(
+        plan.status.code(),
+        Some(4),
+        "{}",
+        String::from_utf8_lossy(&plan.stderr)
+    );
+    assert!(plan.stdout.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tick_follow_shows_the_run_to_its_end() {
+    let mut scene = Scene::of(
+        vec![Account::new(42, "spqr1")],
+        vec![Person::cancelled("spqr1", "Gone")],
+    )
+    .await;
+    scene.serve(&[], &[]).await;
+    let followed = scene
+        .run(&["tick", "--follow", "--reason", "a test"], &[])
+        .await;
+    assert_eq!(
+        followed.status.code(),
+        Some(0),
+        "{}",
+        String::from_utf8_lossy(&followed.stderr)
+    );
+    let rows = lines(&followed);
+    let user = rows.iter().find(|row| row["kind"] == "user").unwrap();
+    assert_eq!(
+        (user["username"].as_str(), user["result"].as_str()),
+        (Some("spqr1"), Some("applied"))
+    );
+    let summary = rows.last().unwrap();
+    assert_eq!(
+        (summary["kind"].as_str(), summary["accounts"].as_u64()),
+        (Some("summary"), Some(1))
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tick_follow_exits_3_where_the_guard_refused() {
+    let accounts = (10..30)
+        .map(|id| Account::new(id, &format!("ab{id}")))
+        .collect();
+    let people = (10..30)
+        .map(|id| Person::cancelled(&format!("ab{id}"), "Gone"))
+        .collect();
+    let mut scene = Scene::of(accounts, people).await;
+    scene.serve(&[], &[]).await;
+    let followed = scene.run(&["tick", "--follow"], &[]).await;
+    assert_eq!(followed.status.code(), Some(3));
+    let said = String::from_utf8(followed.stderr).unwrap();
+    assert!(said.contains("20 now and 0 in the last 24 hours"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn resync_follow_names_each_outcome() {
+    let accounts = vec![Account::new(42, "spqr1"), Account::new(43, "external-x")];
+    let mut scene = Scene::of(accounts, vec![Person::cancelled("spqr1", "Gone")]).await;
+    scene.serve(&["user-worker"], &[]).await;
+    let followed = scene
+        .run(&["resync", "spqr1", "external-x", "4711", "--follow"], &[])
+        .await;
+    assert_eq!(
+        followed.status.code(),
+        Some(0),
+        "{}",
+        String::from_utf8_lossy(&followed.stderr)
+    );
+    let mut results: Vec<String> = lines(&followed)
+        .iter()
+        .filter(|row| row["kind"] == "user")
+        .map(|row| row["result"].as_str().unwrap().to_owned())
+        .collect();
+    results.sort();
+    assert_eq!(results, ["applied", "gone", "unchanged"]);
+    assert_eq!(scene.state(42), State::Blocked);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn topology_is_made_once_and_checked() {
+    let scene = Scene::of(Vec::new(), Vec::new()).await;
+    let prefix = [("LOOKUP_GITLAB_SYNC__PUBSUB__PREFIX", "other-")];
+    let missing = scene
+        .run(&["topology", "check", "--output", "json"], &prefix)
+        .await;
+    assert_eq!(missing.status.code(), Some(1));
+    assert!(lines(&missing).iter().any(|line| {
+        line["subject"]
+            .as_str()
+            .unwrap()
+            .contains("other-user-sync")
+    }));
+    assert_eq!(
+        scene
+            .run(&["topology", "apply"], &prefix)
+            .await
+            .status
+            .code(),
+        Some(0)
+    );
+    assert_eq!(
+        scene
+            .run(&["topology", "check"], &prefix)
+            .await
+            .status
+            .code(),
+        Some(0)
+    );
+    let again = scene.run(&["topology", "apply"], &prefix).await;
+    assert!(again.stdout.is_empty(), "everything is there");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_use_exits_2_and_says_what_is_allowed() {
+    let scene = Scene::of(Vec::new(), Vec::new()).await;
+    for arguments in [
+        &["tick", "--max-block-percent", "101"][..],
+        &["resync"],
+        &["resync", "0"],
+        &["serve", "all"],
+    ] {
+        let output = scene.run(arguments, &[]).await;
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(output.stdout.is_empty() && !output.stderr.is_empty());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn metrics_and_health_are_served_and_change_nothing() {
+    let mut scene = Scene::of(
+        vec![Account::new(42, "spqr1")],
+        vec![Person::cancelled("spqr1", "Gone")],
+    )
+    .await;
+    scene.serve(&[], &[]).await;
+    scene.tick(SyncTick::default()).await;
+    scene.quiet().await;
+    let page = reqwest::get(scene.serving(0).url("/metrics"))
+        .await
+        .unwrap()
+        .text()
+        .await
+        .unwrap();
+    for sample in [
+        "sync_messages_total{stage=\"fan-out\",disposition=\"done\"} 1",
+        "sync_changes_applied_total{action=\"block\"} 1",
+        "sync_decisions_total{decision=\"block\",reason=\"cancelled_in_lookup\",mode=\"apply\"} 1",
+    ] {
+        assert!(page.contains(sample), "{sample} in\n{page}");
+    }
+    assert!(!page.contains("spqr1"), "no user in a label");
+    for path in ["/livez", "/readyz", "/healthy", "/status"] {
+        assert_eq!(
+            reqwest::get(scene.serving(0).url(path))
+                .await
+                .unwrap()
+                .status(),
+            200,
+            "{path}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn demo_ends_as_it_must() {
+    let scene = Scene::of(Vec::new(), Vec::new()).await;
+    let demo = scene
+        .run(&["demo", "--users", "300", "--output", "json"], &[])
+        .await;
+    assert_eq!(
+        demo.status.code(),
+        Some(0),
+        "{}",
+        String::from_utf8_lossy(&demo.stderr)
+    );
+    let report = &lines(&demo)[0];
+    assert_eq!(report["ok"], true);
+    assert_eq!(report["second_tick"]["gitlab_writes"], 0);
+    assert_eq!(scene.writes(), 0, "it touches only the servers it started");
+}

@@ -1,0 +1,64 @@
+//! A Pub/Sub server for one test.
+
+use std::time::{Duration, Instant};
+
+use lookup_gitlab_sync::{
+    config,
+    messaging::{Connection, Topology, topology::RetryDelays},
+    simulate::pubsub::{Broker, Settings},
+};
+
+/// A server that lives as long as this does.
+pub struct PubSub {
+    host: String,
+    _broker: Broker,
+}
+
+/// Starts one.
+pub async fn pubsub_host() -> PubSub {
+    let broker = Broker::start(Settings::default()).await.unwrap();
+    PubSub {
+        host: broker.host(),
+        _broker: broker,
+    }
+}
+
+impl PubSub {
+    /// The configuration that leads here.
+    pub fn config(&self) -> config::PubSub {
+        config::PubSub {
+            project: "test-project".to_owned(),
+            emulator_host: Some(self.host.clone()),
+            prefix: "t1-".to_owned(),
+        }
+    }
+
+    /// A connection.
+    pub async fn connect(&self) -> Connection {
+        Connection::open(&self.config()).await.unwrap()
+    }
+
+    /// A connection to a server that has all topics and subscriptions, and redelivers without long pauses.
+    pub async fn connect_prepared(&self) -> Connection {
+        let connection = self.connect().await;
+        quick(&connection).apply().await.unwrap();
+        connection
+    }
+}
+
+/// The topology with the shortest pause before a redelivery.
+pub fn quick(connection: &Connection) -> Topology {
+    Topology::new(connection).with_retry_delays(RetryDelays {
+        minimum: Duration::ZERO,
+        maximum: Duration::from_secs(1),
+    })
+}
+
+/// Waits until `condition` holds, up to a bound that no healthy run meets.
+pub async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
+    let give_up = Instant::now() + Duration::from_mins(1);
+    while !condition().await {
+        assert!(Instant::now() < give_up, "never happened: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
