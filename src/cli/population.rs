@@ -41,7 +41,9 @@ impl Args {
     /// # Errors
     /// A file that is not there or not in the API's form.
     pub fn population(&self) -> Result<Population, Failure> {
-        if let (Some(users), Some(people)) = (&self.gitlab_users, &self.lookup_people) { Ok(Population::from_files(users, people)?) } else {
+        if let (Some(users), Some(people)) = (&self.gitlab_users, &self.lookup_people) {
+            Ok(Population::from_files(users, people)?)
+        } else {
             let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
             Ok(Population::generate(self.users, self.seed, today))
         }

@@ -45,7 +45,11 @@ impl Args {
         let connection = connect(&config.pubsub).await?;
         let users = connection.publisher(Topic::UserSync).await?;
         let run = RunId::new();
-        let outcomes = if self.follow { Some(Follow::open(&connection, &run).await?) } else { None };
+        let outcomes = if self.follow {
+            Some(Follow::open(&connection, &run).await?)
+        } else {
+            None
+        };
         let mut published = BTreeMap::new();
         for who in &self.who {
             let attributes =

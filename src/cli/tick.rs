@@ -44,7 +44,11 @@ impl Args {
         let connection = connect(&config.pubsub).await?;
         let ticks = connection.publisher(Topic::SyncTick).await?;
         let run = RunId::new();
-        let outcomes = if self.follow { Some(Follow::open(&connection, &run).await?) } else { None };
+        let outcomes = if self.follow {
+            Some(Follow::open(&connection, &run).await?)
+        } else {
+            None
+        };
         let attributes = attributes::for_message(run.as_str(), "sync_tick", &Traceparent::new());
         let message_id = ticks
             .publish(&self.tick(requester(context)), attributes)

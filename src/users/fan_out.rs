@@ -62,7 +62,7 @@ struct Swept {
 
 /// What one tick asks for.
 #[derive(Debug)]
-struct Run<'a> {
+struct Asked<'a> {
     delivery: &'a Delivery,
     tick: SyncTick,
     dry_run: bool,
@@ -96,7 +96,7 @@ impl FanOut {
             Err(error) => return error.into(),
         };
         let dry_run = self.mode == Mode::DryRun || tick.dry_run == Some(true);
-        let run = Run {
+        let run = Asked {
             delivery,
             tick,
             dry_run,
@@ -120,7 +120,7 @@ impl FanOut {
     }
 
     /// Whether a sweep that began after this tick was published has done its work.
-    fn is_covered(&self, run: &Run<'_>) -> bool {
+    fn is_covered(&self, run: &Asked<'_>) -> bool {
         let own_limits =
             run.tick.max_block_percent.is_some() || run.tick.max_unblock_percent.is_some();
         let last = *self
@@ -136,7 +136,7 @@ impl FanOut {
         }
     }
 
-    async fn read_and_decide(&self, run: &Run<'_>) -> Result<Plan, SweepError> {
+    async fn read_and_decide(&self, run: &Asked<'_>) -> Result<Plan, SweepError> {
         self.warn_before_token_expires(run.now).await?;
         let sweep = sweep(
             &self.gitlab,
@@ -155,7 +155,7 @@ impl FanOut {
 
     async fn guard_and_publish(
         &self,
-        run: &Run<'_>,
+        run: &Asked<'_>,
         plan: &Plan,
         recorder: Recorder,
     ) -> Disposition {
@@ -177,7 +177,7 @@ impl FanOut {
     }
 
     /// The configured limits, or the tick's own while they hold. A replayed tick has none.
-    fn limits(&self, run: &Run<'_>) -> Limits {
+    fn limits(&self, run: &Asked<'_>) -> Limits {
         let lapsed = run
             .delivery
             .publish_time
@@ -206,7 +206,7 @@ impl FanOut {
         }
     }
 
-    async fn publish(&self, run: &Run<'_>, due: &[&Decided]) -> Result<(), PubSubError> {
+    async fn publish(&self, run: &Asked<'_>, due: &[&Decided]) -> Result<(), PubSubError> {
         let traceparent = Traceparent::continuing(run.delivery);
         let attributes = attributes::for_message(run.delivery.run(), "user_sync", &traceparent);
         let mut publishing = FuturesUnordered::new();
@@ -221,7 +221,7 @@ impl FanOut {
 
     async fn publish_one(
         &self,
-        run: &Run<'_>,
+        run: &Asked<'_>,
         decided: &Decided,
         attributes: BTreeMap<String, String>,
     ) -> Result<(), PubSubError> {
@@ -242,7 +242,7 @@ impl FanOut {
             .map(drop)
     }
 
-    fn completed(&self, run: &Run<'_>, plan: &Plan) {
+    fn completed(&self, run: &Asked<'_>, plan: &Plan) {
         let swept = Swept {
             began: run.now,
             dry_run: run.dry_run,

@@ -1,0 +1,39 @@
+# Writes to GitLab. Promoted by hand from staging, with the digest that ran there.
+module "sync" {
+  source = "../.."
+
+  project_id = var.project_id
+  region     = "europe-west2"
+  image      = var.image
+  mode       = "apply"
+
+  gitlab = {
+    url                 = "https://gitlab.example.ac.uk"
+    requests_per_minute = 600
+  }
+
+  lookup = {
+    url       = "https://api.apps.example.ac.uk/lookup/v1"
+    token_url = "https://api.apps.example.ac.uk/oauth2/v1/token"
+    client_id = "lookup-gitlab-sync-production"
+  }
+
+  guard = {
+    max_block_percent   = 5
+    max_unblock_percent = 25
+  }
+
+  tick = {
+    schedule         = "7 * * * *"
+    time_zone        = "Europe/London"
+    interval_seconds = 3600
+  }
+
+  operators   = ["group:gitlab-operators@example.ac.uk"]
+  runbook_url = "https://gitlab.example.ac.uk/devops/lookup-gitlab-sync/-/blob/main/docs/operations.md"
+
+  alerting = {
+    page   = ["projects/${var.project_id}/notificationChannels/1000000000000000001"]
+    ticket = ["projects/${var.project_id}/notificationChannels/1000000000000000002"]
+  }
+}

@@ -1,0 +1,98 @@
+//! The project's own files, and copies of them that a test may break.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+};
+
+use tempfile::TempDir;
+
+/// The namespace pipeline brings this schema; until then its place in the module is tested with the settled fields.
+const NAMESPACE_SYNC: &str = "syntax = \"proto3\";\n\nmessage NamespaceSync {\n  optional string namespace_id = 1;\n  optional string requested_by = 2;\n}\n";
+
+/// The project's root.
+pub fn root() -> PathBuf {
+    env::var_os("CARGO_MANIFEST_DIR")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from)
+}
+
+/// The text of one of the project's files.
+pub fn read(path: &str) -> String {
+    let path = root().join(path);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// Every file below `folder` whose name ends with `ending`, with its text.
+pub fn files(folder: &str, ending: &str) -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    let mut open = vec![root().join(folder)];
+    while let Some(folder) = open.pop() {
+        for entry in
+            fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
+        {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                open.push(path);
+            } else if path.to_string_lossy().ends_with(ending) {
+                found.push((path.clone(), fs::read_to_string(&path).unwrap()));
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// The module and the schemas it reads, in a folder of their own: Terraform writes beside what it checks.
+pub struct Copy(TempDir);
+
+impl Copy {
+    /// A faithful copy.
+    pub fn new() -> Self {
+        let copy = Self(TempDir::new().unwrap());
+        for folder in ["terraform", "schemas"] {
+            for (path, text) in files(folder, "") {
+                let target = copy.path().join(path.strip_prefix(root()).unwrap());
+                fs::create_dir_all(target.parent().unwrap()).unwrap();
+                fs::write(target, text).unwrap();
+            }
+        }
+        let namespace_sync = copy.path().join("schemas/namespace_sync.proto");
+        if !namespace_sync.exists() {
+            fs::write(namespace_sync, NAMESPACE_SYNC).unwrap();
+        }
+        copy
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// Where the module is.
+    pub fn module(&self) -> PathBuf {
+        self.path().join("terraform")
+    }
+
+    /// Replaces the first `from` in a file of the module, which must be there.
+    pub fn replace(&self, file: &str, from: &str, to: &str) {
+        let path = self.module().join(file);
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(
+            text.contains(from),
+            "{file} no longer holds what this test breaks: {from}"
+        );
+        fs::write(path, text.replacen(from, to, 1)).unwrap();
+    }
+
+    /// Leaves of a test file only what stands before its first `run`, and the one named `run`.
+    pub fn only(&self, file: &str, run: &str) {
+        let path = self.module().join("tests").join(file);
+        let text = fs::read_to_string(&path).unwrap();
+        let (head, _) = text.split_once("run \"").unwrap();
+        let (_, rest) = text
+            .split_once(&format!("run \"{run}\" {{\n"))
+            .unwrap_or_else(|| panic!("{file} has no run {run}"));
+        let (body, _) = rest.split_once("\n}\n").unwrap();
+        fs::write(path, format!("{head}run \"{run}\" {{\n{body}\n}}\n")).unwrap();
+    }
+}
