@@ -2,6 +2,7 @@
 
 mod config;
 mod context;
+mod dead_letters;
 #[cfg(feature = "simulate")]
 mod demo;
 mod explain;
@@ -62,6 +63,7 @@ pub enum Command {
     Explain(explain::Args),
     Tick(tick::Args),
     Resync(resync::Args),
+    DeadLetters(dead_letters::Args),
     Topology(topology::Args),
     Config(config::Args),
 }
@@ -72,7 +74,7 @@ impl Command {
         match self {
             #[cfg(feature = "simulate")]
             Self::Simulate(_) => true,
-            Self::Serve(_) => true,
+            Self::Serve(_) | Self::DeadLetters(_) => true,
             #[cfg(feature = "simulate")]
             Self::Demo(_) => false,
             Self::Plan(_)
@@ -96,6 +98,7 @@ impl Command {
             Self::Explain(args) => args.run(context).await,
             Self::Tick(args) => args.run(context).await,
             Self::Resync(args) => args.run(context).await,
+            Self::DeadLetters(args) => args.run(context).await,
             Self::Topology(args) => args.run(context).await,
             Self::Config(args) => args.run(context),
         }

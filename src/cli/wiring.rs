@@ -8,7 +8,7 @@ use crate::{
     directory::{self, Directory, SharedLooks},
     gitlab,
     messaging::Connection,
-    users::rules::Rules,
+    users::{forecast::Forecaster, rules::Rules},
 };
 
 /// How many people's second looks share one question: what fits in a `person/list` call.
@@ -53,6 +53,17 @@ impl Sides {
     /// The directory for single looks that share calls.
     pub fn shared_looks(&self) -> SharedLooks {
         SharedLooks::new(Arc::clone(&self.directory), LOOKS_TOGETHER)
+    }
+
+    /// Says what the stages would do with a message now.
+    pub fn forecaster(&self) -> Forecaster {
+        let directory = Arc::clone(&self.directory);
+        Forecaster::new(
+            self.gitlab.clone(),
+            directory,
+            self.shared_looks(),
+            Arc::clone(&self.rules),
+        )
     }
 }
 

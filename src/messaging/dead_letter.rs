@@ -1,10 +1,10 @@
 //! What a dead letter carries, written by the service or by Pub/Sub itself.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use jiff::Timestamp;
 
-use super::{DeadLetter, DeadLetterReason, Delivery, Stage, line};
+use super::{DeadLetter, DeadLetterReason, Delivery, RunId, Stage, attributes::RUN, line};
 
 /// Why, from the closed list.
 pub const REASON: &str = "dead_letter_reason";
@@ -27,6 +27,13 @@ pub const DEATHS: &str = "deaths";
 
 /// Set on a message that an operator replayed; each replay has an id of its own.
 pub const REPLAY_ID: &str = "replay_id";
+
+/// How often an operator has replayed it.
+pub const REPLAYS: &str = "replays";
+/// Why it died the first time; see [`Why`].
+pub const FIRST_REASON: &str = "first_dead_letter_reason";
+/// When it died the first time, RFC 3339.
+pub const FIRST_AT: &str = "first_dead_letter_at";
 
 /// Whether an operator replayed this message.
 pub fn is_replayed(delivery: &Delivery) -> bool {
@@ -106,6 +113,86 @@ pub fn without_dead_letter(attributes: &BTreeMap<String, String>) -> BTreeMap<St
         .collect()
 }
 
+/// The attributes of a dead letter of `stage` as an operator publishes it again: as it was published before, and its
+/// history, so that the next death is counted on. `died` is when it came to the dead-letter topic.
+///
+/// A tick loses its run, since what it starts now is a new one. A user's message keeps its run, which for one that was
+/// published without is the message id it had.
+pub fn replayed(
+    attributes: &BTreeMap<String, String>,
+    stage: Stage,
+    replay_id: &str,
+    died: Option<Timestamp>,
+) -> BTreeMap<String, String> {
+    let history = History::read(attributes);
+    let mut again = without_dead_letter(attributes);
+    match stage {
+        Stage::FanOut => drop(again.remove(RUN)),
+        Stage::UserWorker => {
+            if let Some(run) = history.message_id.as_deref().and_then(RunId::parse) {
+                again
+                    .entry(RUN.to_owned())
+                    .or_insert_with(|| run.to_string());
+            }
+        }
+    }
+    again
+        .entry(FIRST_REASON.to_owned())
+        .or_insert_with(|| history.why().to_string());
+    if let Some(died) = died.or(history.at) {
+        again
+            .entry(FIRST_AT.to_owned())
+            .or_insert_with(|| died.to_string());
+    }
+    again.insert(DEATHS.to_owned(), history.deaths.to_string());
+    again.insert(
+        REPLAYS.to_owned(),
+        history.replays.saturating_add(1).to_string(),
+    );
+    again.insert(REPLAY_ID.to_owned(), replay_id.to_owned());
+    again
+}
+
+/// Why a message died, as far as it says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Why {
+    /// The service gave it up.
+    Reason(DeadLetterReason),
+    /// Pub/Sub forwarded it at the subscription's `max_delivery_attempts`.
+    Forwarded,
+    /// It does not say, or with a word of another version.
+    Unstated,
+}
+
+impl Why {
+    const FORWARDED: &str = "forwarded";
+    const UNSTATED: &str = "unstated";
+
+    /// The cause called `name`.
+    pub fn parse(name: &str) -> Option<Self> {
+        match name {
+            Self::FORWARDED => Some(Self::Forwarded),
+            Self::UNSTATED => Some(Self::Unstated),
+            reason => DeadLetterReason::parse(reason).map(Self::Reason),
+        }
+    }
+
+    /// Its name: a `dead_letter_reason`, `forwarded` or `unstated`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Reason(reason) => reason.as_str(),
+            Self::Forwarded => Self::FORWARDED,
+            Self::Unstated => Self::UNSTATED,
+        }
+    }
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 /// What a dead letter says of itself. What is missing or does not parse is `None`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct History {
@@ -131,6 +218,12 @@ pub struct History {
     pub delivery_attempt: Option<u32>,
     /// How often it has been a dead letter, this time included.
     pub deaths: u32,
+    /// How often an operator has replayed it.
+    pub replays: u32,
+    /// Why it died the first time, if it was replayed since.
+    pub first_reason: Option<String>,
+    /// When it died the first time, if it was replayed since.
+    pub first_at: Option<Timestamp>,
 }
 
 /// Who gave a message up.
@@ -162,6 +255,9 @@ impl History {
                 publish_time: parsed(attributes, FORWARDED_PUBLISH_TIME),
                 delivery_attempt: parsed(attributes, FORWARDED_ATTEMPTS),
                 deaths: deaths(attributes).saturating_add(1),
+                replays: parsed(attributes, REPLAYS).unwrap_or(0),
+                first_reason: text(FIRST_REASON),
+                first_at: parsed(attributes, FIRST_AT),
             };
         }
         Self {
@@ -182,6 +278,18 @@ impl History {
             publish_time: parsed(attributes, ORIGINAL_PUBLISH_TIME),
             delivery_attempt: parsed(attributes, ORIGINAL_DELIVERY_ATTEMPT),
             deaths: deaths(attributes).max(1),
+            replays: parsed(attributes, REPLAYS).unwrap_or(0),
+            first_reason: text(FIRST_REASON),
+            first_at: parsed(attributes, FIRST_AT),
+        }
+    }
+
+    /// Why it died this time.
+    pub fn why(&self) -> Why {
+        match (self.by, self.reason) {
+            (GivenUpBy::PubSub, _) => Why::Forwarded,
+            (GivenUpBy::Service, Some(reason)) => Why::Reason(reason),
+            (GivenUpBy::Service, None) | (GivenUpBy::Unknown, _) => Why::Unstated,
         }
     }
 }
@@ -289,5 +397,64 @@ mod tests {
     fn stripping_gives_back_the_original_attributes() {
         let original = delivery(&[("run", "r1"), ("colour", "blue")]);
         assert_eq!(without_dead_letter(&copied(&original)), original.attributes);
+    }
+
+    #[test]
+    fn a_replayed_message_looks_as_it_was_published_and_keeps_its_history() {
+        let again = replayed(
+            &copied(&delivery(&[("run", "r1"), ("colour", "blue")])),
+            Stage::UserWorker,
+            "p1",
+            None,
+        );
+        insta::assert_debug_snapshot!(again, @r#"
+        {
+            "colour": "blue",
+            "deaths": "1",
+            "first_dead_letter_at": "2026-11-22T02:00:05Z",
+            "first_dead_letter_reason": "undecodable",
+            "replay_id": "p1",
+            "replays": "1",
+            "run": "r1",
+        }
+        "#);
+    }
+
+    #[test]
+    fn a_second_death_is_counted_on_and_the_first_cause_stays() {
+        let mut again = delivery(&[]);
+        again.attributes = replayed(&copied(&delivery(&[])), Stage::UserWorker, "p1", None);
+        let at = "2026-11-23T00:00:00Z".parse().unwrap_or_default();
+        let other = DeadLetter {
+            reason: DeadLetterReason::Refused,
+            ..letter()
+        };
+        let copy = attributes(&again, Stage::UserWorker, "user-sync", &other, at);
+        let history = History::read(&copy);
+        assert_eq!((history.deaths, history.replays), (2, 1));
+        let third = replayed(&copy, Stage::UserWorker, "p2", None);
+        assert_eq!(
+            third.get(FIRST_REASON).map(String::as_str),
+            Some("undecodable")
+        );
+        assert_eq!(
+            third.get(FIRST_AT).map(String::as_str),
+            Some("2026-11-22T02:00:05Z")
+        );
+        assert_eq!(third.get(REPLAYS).map(String::as_str), Some("2"));
+        assert_eq!(third.get(DEATHS).map(String::as_str), Some("2"));
+    }
+
+    #[test]
+    fn a_replayed_tick_starts_a_new_run_and_a_user_message_keeps_its_own() {
+        let with_run = copied(&delivery(&[("run", "r1")]));
+        assert_eq!(
+            replayed(&with_run, Stage::FanOut, "p1", None).get(RUN),
+            None
+        );
+        let without = copied(&delivery(&[]));
+        assert_eq!(replayed(&without, Stage::FanOut, "p1", None).get(RUN), None);
+        let kept = replayed(&without, Stage::UserWorker, "p1", None);
+        assert_eq!(kept.get(RUN).map(String::as_str), Some("42"));
     }
 }

@@ -3,6 +3,7 @@
 pub mod attributes;
 pub mod consumer;
 pub mod dead_letter;
+pub mod dead_letters;
 pub mod disposition;
 pub mod follow;
 pub mod topology;

@@ -9,6 +9,7 @@ pub mod fan_out;
 mod fault;
 pub mod find;
 mod flood;
+pub mod forecast;
 pub mod guard;
 mod locks;
 pub mod look;

@@ -118,7 +118,7 @@ impl UserWorker {
                 name(&request.who, &mut recorder);
                 return Ok(Disposition::Done(recorder.user(None, End::Gone, 0)));
             }
-            Found::Several(ids) => return Ok(ambiguous(&ids)),
+            Found::Several(ids) => return Ok(Disposition::DeadLetter(ambiguous(&ids))),
         };
         let _held = self.locks.hold(id).await;
         let gitlab = self.gitlab.reserve(CALLS).await;
@@ -184,11 +184,13 @@ impl UserWorker {
     async fn act(&self, look: &Look, job: &Job<'_>, now: Timestamp) -> Result<Step, CallError> {
         let ended = |end| Ok(Step::Ended(Some(look.decision), end));
         if !agrees(look.decision, &job.request.cause) {
-            return ended(if is_own_change(look, job) {
-                End::Applied
-            } else {
-                End::ChangedSincePlanned
-            });
+            return ended(
+                if is_own_change(look, &job.request.cause, job.run, job.own) {
+                    End::Applied
+                } else {
+                    End::ChangedSincePlanned
+                },
+            );
         }
         if !look.decision.is_change() {
             return ended(End::Unchanged);
@@ -228,7 +230,7 @@ impl Handler for UserWorker {
 }
 
 /// Whether a fresh decision is the planned one. A resync has no plan to agree with.
-fn agrees(fresh: Decision, cause: &Cause) -> bool {
+pub(super) fn agrees(fresh: Decision, cause: &Cause) -> bool {
     match cause {
         Cause::Resync => true,
         Cause::Tick {
@@ -246,12 +248,12 @@ fn agrees(fresh: Decision, cause: &Cause) -> bool {
 
 /// Whether the account already shows what this message was to do: an earlier delivery did it and
 /// its answer was lost.
-fn is_own_change(look: &Look, job: &Job<'_>) -> bool {
+pub(super) fn is_own_change(look: &Look, cause: &Cause, run: &str, own: AccountId) -> bool {
     let Cause::Tick {
         planned,
         planned_at,
         ..
-    } = &job.request.cause
+    } = cause
     else {
         return false;
     };
@@ -263,10 +265,10 @@ fn is_own_change(look: &Look, job: &Job<'_>) -> bool {
                     .account
                     .marker
                     .as_ref()
-                    .is_some_and(|marker| marker.run == job.run)
+                    .is_some_and(|marker| marker.run == run)
         }
         Planned::Unblock => {
-            let undone = look.account.unblocked_by.when_by(job.own);
+            let undone = look.account.unblocked_by.when_by(own);
             let since_plan = |(undone, planned): (Timestamp, Timestamp)| {
                 undone.duration_since(planned) > -CLOCKS
             };
@@ -293,17 +295,17 @@ fn name(who: &Who, recorder: &mut Recorder) {
     }
 }
 
-fn ambiguous(ids: &[AccountId]) -> Disposition {
+pub(super) fn ambiguous(ids: &[AccountId]) -> DeadLetter {
     let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
     let detail = format!(
         "several accounts are this person's: name one by gitlab_user_id ({})",
         ids.join(", ")
     );
-    Disposition::DeadLetter(DeadLetter {
+    DeadLetter {
         reason: DeadLetterReason::InvalidField,
         detail,
         record: None,
-    })
+    }
 }
 
 fn flooded() -> Disposition {

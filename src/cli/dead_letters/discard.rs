@@ -1,0 +1,110 @@
+//! `dead-letters discard`.
+
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use tokio_util::sync::CancellationToken;
+
+use super::filter::Filter;
+use crate::{
+    cli::{
+        Failure,
+        context::Context,
+        output::{self, Output, Row},
+        wiring::connect,
+    },
+    config::MessagingConfig,
+    messaging::dead_letters::{Discarded, discard},
+};
+
+/// Takes dead letters away for good, having written them to a new file
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  lookup-gitlab-sync dead-letters discard --reason undecodable --older-than 7d --yes"
+)]
+pub(super) struct Args {
+    /// These, by id
+    ids: Vec<String>,
+    #[command(flatten)]
+    filter: Filter,
+    /// They are really meant to go
+    #[arg(long)]
+    yes: bool,
+    /// The file, one JSON object a line [default: dead-letters-TIME.jsonl]
+    #[arg(long, value_name = "PATH")]
+    file: Option<PathBuf>,
+    /// How the summary is printed
+    #[arg(long, value_enum, default_value_t)]
+    output: Output,
+}
+
+impl Args {
+    pub(super) async fn run(
+        self,
+        context: &Context,
+        stopping: &CancellationToken,
+    ) -> Result<(), Failure> {
+        let now = Timestamp::now();
+        let selection = self.filter.selection(self.ids, now);
+        if selection.is_everything() {
+            return Err(Failure::usage(
+                "discard needs ids or a filter: see `dead-letters discard --help`",
+            ));
+        }
+        if !self.yes {
+            return Err(Failure::usage(
+                "discarding is for good: say --yes, after `dead-letters list` with the same filter",
+            ));
+        }
+        let config: MessagingConfig = context.load()?.config;
+        let connection = connect(&config.pubsub).await?;
+        let path = self.file.unwrap_or_else(|| {
+            now.strftime("dead-letters-%Y%m%dT%H%M%SZ.jsonl")
+                .to_string()
+                .into()
+        });
+        let discarded = discard(&connection, &selection, &path, stopping, &|_| ()).await;
+        let file = (discarded.discarded > 0).then(|| path.display().to_string());
+        output::print(
+            self.output,
+            &[Line {
+                kind: "summary",
+                discarded: discarded.discarded,
+                file,
+            }],
+        )?;
+        verdict(discarded)
+    }
+}
+
+fn verdict(discarded: Discarded) -> Result<(), Failure> {
+    if let Some(error) = discarded.broken {
+        return Err(error.into());
+    }
+    if discarded.stopped {
+        return Err(Failure::interrupted());
+    }
+    if discarded.missing.is_empty() {
+        return Ok(());
+    }
+    Err(anyhow::anyhow!("not seen: {}", discarded.missing.join(", ")).into())
+}
+
+#[derive(Serialize)]
+struct Line {
+    kind: &'static str,
+    discarded: u64,
+    file: Option<String>,
+}
+
+impl Row for Line {
+    const COLUMNS: &'static [&'static str] = &["discarded", "file"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.discarded.to_string(),
+            self.file.clone().unwrap_or_default(),
+        ]
+    }
+}

@@ -1,0 +1,103 @@
+//! Which dead letters, as it is said on the command line.
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::messaging::{DeadLetterReason, Stage, dead_letter::Why, dead_letters::Selection};
+
+/// Every flag narrows the selection; one that may be repeated widens itself.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(super) struct Filter {
+    /// Only those that were published to this topic; may be repeated
+    #[arg(long, value_name = "TOPIC", value_parser = topics())]
+    topic: Vec<Stage>,
+    /// Only those that died of this: a dead_letter_reason, or forwarded for those that Pub/Sub itself gave up; may be repeated
+    #[arg(long, value_name = "REASON", value_parser = reasons())]
+    reason: Vec<Why>,
+    /// Only those about this CRSid, username or GitLab id, as it stands in the message
+    #[arg(long, value_name = "WHO")]
+    user: Option<String>,
+    /// Only those about this namespace id
+    #[arg(long, value_name = "ID")]
+    namespace: Option<String>,
+    /// Only those that died longer ago than this, such as 90m, 12h or 3d
+    #[arg(long, value_name = "AGE", value_parser = age)]
+    older_than: Option<SignedDuration>,
+    /// Only those that died since, such as 90m, 12h or 3d ago
+    #[arg(long, value_name = "AGE", value_parser = age)]
+    newer_than: Option<SignedDuration>,
+    /// Only those that died at least so often
+    #[arg(long, value_name = "N")]
+    min_deaths: Option<u32>,
+}
+
+impl Filter {
+    /// The selection it stands for at `now`, of `ids` if any are named.
+    pub(super) fn selection(&self, ids: Vec<String>, now: Timestamp) -> Selection {
+        Selection {
+            ids: ids.into_iter().collect(),
+            stages: self.topic.clone(),
+            causes: self.reason.clone(),
+            user: self.user.clone(),
+            namespace: self.namespace.clone(),
+            before: self.older_than.and_then(|age| now.checked_sub(age).ok()),
+            since: self.newer_than.and_then(|age| now.checked_sub(age).ok()),
+            min_deaths: self.min_deaths,
+        }
+    }
+}
+
+fn topics() -> impl TypedValueParser<Value = Stage> {
+    let names = Stage::ALL.map(|stage| stage.topic().as_str());
+    let stage = |name: String| {
+        Stage::ALL
+            .into_iter()
+            .find(|stage| stage.topic().as_str() == name)
+    };
+    PossibleValuesParser::new(names).try_map(move |name| stage(name).ok_or("no such topic"))
+}
+
+fn reasons() -> impl TypedValueParser<Value = Why> {
+    let reasons = DeadLetterReason::ALL.into_iter().map(Why::Reason);
+    let names = reasons
+        .chain([Why::Forwarded, Why::Unstated])
+        .map(Why::as_str);
+    PossibleValuesParser::new(names).try_map(|name| Why::parse(&name).ok_or("no such reason"))
+}
+
+/// Such as `90m`, `12h`, or `3d`, where a day is 24 hours.
+fn age(text: &str) -> Result<SignedDuration, String> {
+    let days = text
+        .strip_suffix('d')
+        .and_then(|days| days.parse::<i64>().ok());
+    let age = match days {
+        Some(days) => days
+            .checked_mul(24)
+            .and_then(SignedDuration::try_from_hours),
+        None => text.parse().ok(),
+    };
+    let in_reach = |age: &SignedDuration| !age.is_negative() && age.as_hours() < 100 * 366 * 24;
+    age.filter(in_reach)
+        .ok_or_else(|| "an age such as 90m, 12h or 3d".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_age_is_minutes_hours_or_days() {
+        assert_eq!(age("90m"), Ok(SignedDuration::from_mins(90)));
+        assert_eq!(age("3d"), Ok(SignedDuration::from_hours(72)));
+        for text in [
+            "",
+            "d",
+            "-1h",
+            "3 weeks ago",
+            "99999999999999d",
+            "9999999999999h",
+        ] {
+            assert!(age(text).is_err(), "{text}");
+        }
+    }
+}

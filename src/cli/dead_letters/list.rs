@@ -1,0 +1,55 @@
+//! `dead-letters list`.
+
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+
+use super::{filter::Filter, text::Line};
+use crate::{
+    cli::{
+        Failure,
+        context::Context,
+        output::{self, Output},
+        wiring::connect,
+    },
+    config::MessagingConfig,
+    messaging::{PubSubError, dead_letters::Scan},
+};
+
+/// Shows the messages that were given up and can be seen now; somebody else may have others leased
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  lookup-gitlab-sync dead-letters list --topic user-sync --newer-than 2d"
+)]
+pub(super) struct Args {
+    #[command(flatten)]
+    filter: Filter,
+    /// How it is printed
+    #[arg(long, value_enum, default_value_t)]
+    output: Output,
+}
+
+impl Args {
+    pub(super) async fn run(
+        self,
+        context: &Context,
+        stopping: &CancellationToken,
+    ) -> Result<(), Failure> {
+        let config: MessagingConfig = context.load()?.config;
+        let connection = connect(&config.pubsub).await?;
+        let selection = self.filter.selection(Vec::new(), Timestamp::now());
+        let mut scan = Scan::new(&connection, &selection, stopping.clone());
+        let lines = collect(&mut scan).await;
+        scan.release().await;
+        let lines = lines?;
+        output::print(self.output, &lines)?;
+        Ok(output::note(&format!("{} seen", lines.len()))?)
+    }
+}
+
+async fn collect(scan: &mut Scan) -> Result<Vec<Line>, PubSubError> {
+    let mut lines = Vec::new();
+    while let Some(letters) = scan.next().await? {
+        lines.extend(letters.into_iter().map(|letter| Line::from(letter.seen)));
+    }
+    Ok(lines)
+}

@@ -1,0 +1,419 @@
+//! `dead-letters replay`.
+
+use std::{
+    io::{self, IsTerminal},
+    time::Duration,
+};
+
+use futures::future::join_all;
+use indicatif::{ProgressBar, ProgressStyle};
+use jiff::Timestamp;
+use serde::Serialize;
+use tokio_util::sync::CancellationToken;
+
+use super::{filter::Filter, text};
+use crate::{
+    cli::{
+        Failure,
+        context::Context,
+        output::{self, Output, Row},
+        wiring::{Sides, connect},
+    },
+    config::{Config, MessagingConfig},
+    messaging::dead_letters::{
+        Letter, ReplayEvent, ReplayOptions, Scan, Seen, Selection, Skip, Summary, replay,
+    },
+    telemetry::printable,
+    users::forecast::Forecaster,
+};
+
+/// Forecasts under way at once.
+const AT_ONCE: usize = 8;
+
+/// Publishes dead letters again, each to the topic it came from
+///
+/// Exit code 1 unless every one that was meant has been replayed.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  lookup-gitlab-sync dead-letters replay --reason attempts_exhausted --rate 5/s"
+)]
+pub(super) struct Args {
+    /// These, by id
+    ids: Vec<String>,
+    #[command(flatten)]
+    filter: Filter,
+    /// Publish nothing; say what the service would do with each now
+    #[arg(long)]
+    dry_run: bool,
+    /// At most so many
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    max: Option<u64>,
+    /// No faster than this, such as 10/s or 30/m
+    #[arg(long, value_name = "N/s", value_parser = rate)]
+    rate: Option<Duration>,
+    /// Even those that were replayed three times or more
+    #[arg(long)]
+    force: bool,
+    /// How it is printed
+    #[arg(long, value_enum, default_value_t)]
+    output: Output,
+}
+
+impl Args {
+    pub(super) async fn run(
+        self,
+        context: &Context,
+        stopping: &CancellationToken,
+    ) -> Result<(), Failure> {
+        let selection = self.filter.selection(self.ids.clone(), Timestamp::now());
+        let options = ReplayOptions {
+            max: self.max,
+            pause: self.rate,
+            force: self.force,
+            ..ReplayOptions::new()
+        };
+        if self.dry_run {
+            return self.forecast(context, &selection, &options, stopping).await;
+        }
+        let config: MessagingConfig = context.load()?.config;
+        let connection = connect(&config.pubsub).await?;
+        let bar = Bar::new(self.max.or_else(|| {
+            u64::try_from(selection.ids.len())
+                .ok()
+                .filter(|ids| *ids > 0)
+        }));
+        let progress = |event: ReplayEvent<'_>| bar.show(event, self.output);
+        let summary = replay(&connection, &selection, &options, stopping, &progress).await;
+        bar.clear();
+        output::print(self.output, &[Line::of(&summary, &options)])?;
+        verdict(summary)
+    }
+
+    /// Each letter's forecast; JSON as they come, a table at the end.
+    async fn forecast(
+        &self,
+        context: &Context,
+        selection: &Selection,
+        options: &ReplayOptions,
+        stopping: &CancellationToken,
+    ) -> Result<(), Failure> {
+        let config: Config = context.load()?.config;
+        let forecaster = Sides::for_reading(&config)?.forecaster();
+        let connection = connect(&config.pubsub).await?;
+        let mut scan = Scan::new(&connection, selection, stopping.clone());
+        let forecast = self.forecast_all(&mut scan, &forecaster, options).await;
+        let missing: Vec<String> = scan.missing().iter().cloned().collect();
+        scan.release().await;
+        output::note(&format!("{} seen, nothing published", forecast?))?;
+        not_seen(&missing)
+    }
+
+    async fn forecast_all(
+        &self,
+        scan: &mut Scan,
+        forecaster: &Forecaster,
+        options: &ReplayOptions,
+    ) -> Result<u64, Failure> {
+        let mut table = Vec::new();
+        let mut seen = 0;
+        let room = |seen: u64| options.max.map_or(u64::MAX, |max| max.saturating_sub(seen));
+        while room(seen) > 0
+            && let Some(mut letters) = scan.next().await?
+        {
+            letters.truncate(usize::try_from(room(seen)).unwrap_or(usize::MAX));
+            seen += letters.len() as u64;
+            for some in letters.chunks(AT_ONCE) {
+                let lines = join_all(
+                    some.iter()
+                        .map(|letter| forecast(letter, forecaster, options)),
+                )
+                .await;
+                let lines = lines.into_iter().collect::<Result<Vec<_>, _>>()?;
+                match self.output {
+                    Output::Json => output::print(self.output, &lines)?,
+                    Output::Table | Output::Csv => table.extend(lines),
+                }
+            }
+        }
+        if self.output != Output::Json {
+            output::print(self.output, &table)?;
+        }
+        Ok(seen)
+    }
+}
+
+async fn forecast(
+    letter: &Letter,
+    forecaster: &Forecaster,
+    options: &ReplayOptions,
+) -> Result<Forecasted, Failure> {
+    let Seen {
+        id,
+        stage,
+        about,
+        history,
+        run,
+        ..
+    } = &letter.seen;
+    let (now, detail) = match options.skip(&letter.seen) {
+        Some(skip) => ("skipped", words(skip).to_owned()),
+        None => {
+            let forecast = forecaster
+                .forecast(*stage, &letter.body, run.as_deref().unwrap_or(id))
+                .await?;
+            (forecast.as_str(), forecast.to_string())
+        }
+    };
+    Ok(Forecasted {
+        kind: "forecast",
+        id: id.clone(),
+        topic: stage.topic().as_str(),
+        about: text::about(about),
+        reason: history.why().as_str(),
+        replays: history.replays,
+        now,
+        detail,
+    })
+}
+
+#[derive(Serialize)]
+struct Forecasted {
+    kind: &'static str,
+    id: String,
+    topic: &'static str,
+    about: String,
+    reason: &'static str,
+    replays: u32,
+    now: &'static str,
+    detail: String,
+}
+
+impl Row for Forecasted {
+    const COLUMNS: &'static [&'static str] =
+        &["id", "topic", "about", "died of", "replays", "would now"];
+
+    fn cells(&self) -> Vec<String> {
+        let texts = [self.topic, &self.about, self.reason].map(ToOwned::to_owned);
+        let ends = [self.replays.to_string(), self.detail.clone()];
+        std::iter::once(self.id.clone())
+            .chain(texts)
+            .chain(ends)
+            .collect()
+    }
+}
+
+fn words(skip: Skip) -> &'static str {
+    match skip {
+        Skip::DiedAgain => "it died again after this replay",
+        Skip::ReplayedTooOften => "it was replayed too often: --force",
+    }
+}
+
+fn verdict(summary: Summary) -> Result<(), Failure> {
+    if let Some(error) = summary.broken {
+        return Err(error.into());
+    }
+    if summary.stopped {
+        return Err(Failure::interrupted());
+    }
+    not_seen(&summary.missing)?;
+    if summary.is_complete() {
+        return Ok(());
+    }
+    let Summary {
+        failed,
+        replayed_too_often,
+        ..
+    } = summary;
+    Err(anyhow::anyhow!(
+        "{failed} could not be replayed and {replayed_too_often} were replayed too often (--force replays those): \
+         they are dead letters still"
+    )
+    .into())
+}
+
+fn not_seen(missing: &[String]) -> Result<(), Failure> {
+    if missing.is_empty() {
+        Ok(())
+    } else {
+        Err(anyhow::anyhow!("not seen: {}", missing.join(", ")).into())
+    }
+}
+
+#[derive(Serialize)]
+struct Line {
+    kind: &'static str,
+    replay_id: String,
+    replayed: u64,
+    skipped: u64,
+    died_again: u64,
+    replayed_too_often: u64,
+    failed: u64,
+}
+
+impl Line {
+    fn of(summary: &Summary, options: &ReplayOptions) -> Self {
+        Self {
+            kind: "summary",
+            replay_id: options.replay_id.clone(),
+            replayed: summary.replayed,
+            skipped: summary.died_again + summary.replayed_too_often,
+            died_again: summary.died_again,
+            replayed_too_often: summary.replayed_too_often,
+            failed: summary.failed,
+        }
+    }
+}
+
+impl Row for Line {
+    const COLUMNS: &'static [&'static str] = &[
+        "replayed",
+        "skipped",
+        "of these died again",
+        "of these replayed too often",
+        "failed",
+        "replay_id",
+    ];
+
+    fn cells(&self) -> Vec<String> {
+        let counts = [
+            self.replayed,
+            self.skipped,
+            self.died_again,
+            self.replayed_too_often,
+            self.failed,
+        ];
+        counts
+            .iter()
+            .map(ToString::to_string)
+            .chain([self.replay_id.clone()])
+            .collect()
+    }
+}
+
+/// Progress on a terminal; what was not replayed is said as it happens.
+struct Bar(ProgressBar);
+
+impl Bar {
+    fn new(total: Option<u64>) -> Self {
+        if !io::stderr().is_terminal() {
+            return Self(ProgressBar::hidden());
+        }
+        let (bar, template) = match total {
+            Some(total) => (
+                ProgressBar::new(total),
+                "{bar:40} {pos}/{len} replayed {per_sec} {eta}",
+            ),
+            None => (
+                ProgressBar::new_spinner(),
+                "{spinner} {pos} replayed {per_sec}",
+            ),
+        };
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style);
+        }
+        bar.enable_steady_tick(Duration::from_millis(100));
+        Self(bar)
+    }
+
+    fn show(&self, event: ReplayEvent<'_>, output: Output) {
+        let told = match event {
+            ReplayEvent::Confirmed(..) | ReplayEvent::Skipped(_, Skip::DiedAgain) => return,
+            ReplayEvent::Replayed(seen, message_id) => {
+                self.0.inc(1);
+                if output != Output::Json {
+                    return;
+                }
+                Told {
+                    kind: "replayed",
+                    id: &seen.id,
+                    message_id: Some(message_id),
+                    why: None,
+                }
+            }
+            ReplayEvent::Skipped(seen, skip @ Skip::ReplayedTooOften) => Told {
+                kind: "skipped",
+                id: &seen.id,
+                message_id: None,
+                why: Some(words(skip)),
+            },
+            ReplayEvent::Failed(seen, why) => Told {
+                kind: "failed",
+                id: &seen.id,
+                message_id: None,
+                why: Some(why),
+            },
+        };
+        let printed = self.0.suspend(|| told.print(output));
+        if let Err(error) = printed {
+            tracing::debug!(event = "progress_not_shown", %error);
+        }
+    }
+
+    fn clear(&self) {
+        self.0.finish_and_clear();
+    }
+}
+
+/// What became of one letter.
+#[derive(Serialize)]
+struct Told<'a> {
+    kind: &'static str,
+    id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<&'a str>,
+}
+
+impl Told<'_> {
+    fn print(&self, output: Output) -> io::Result<()> {
+        match output {
+            Output::Json => output::print(output, std::slice::from_ref(self)),
+            Output::Table | Output::Csv => {
+                let why = printable(self.why.unwrap_or_default());
+                output::note(&format!("{} {}: {why}", self.kind, printable(self.id)))
+            }
+        }
+    }
+}
+
+impl Row for Told<'_> {
+    const COLUMNS: &'static [&'static str] = &["kind", "id", "why"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.kind.to_owned(),
+            self.id.to_owned(),
+            self.why.unwrap_or_default().to_owned(),
+        ]
+    }
+}
+
+/// Such as `10/s`, `30/m` or `10`, which is a second's: the time from one to the next.
+fn rate(text: &str) -> Result<Duration, String> {
+    let (count, seconds) = match text.split_once('/') {
+        None => (text, 1.0),
+        Some((count, "s")) => (count, 1.0),
+        Some((count, "m")) => (count, 60.0),
+        Some(_) => ("", 0.0),
+    };
+    let count: Option<u32> = count.parse().ok().filter(|count| *count > 0);
+    let count = count.ok_or_else(|| "a rate such as 10/s or 30/m".to_owned())?;
+    Ok(Duration::from_secs_f64(seconds / f64::from(count)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_is_a_number_in_a_second_or_a_minute() {
+        assert_eq!(rate("10/s"), Ok(Duration::from_millis(100)));
+        assert_eq!(rate("4"), Ok(Duration::from_millis(250)));
+        assert_eq!(rate("30/m"), Ok(Duration::from_secs(2)));
+        for text in ["", "0/s", "/s", "-1/s", "10/h", "10/s/s", "fast"] {
+            assert!(rate(text).is_err(), "{text}");
+        }
+    }
+}

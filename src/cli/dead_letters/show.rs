@@ -1,0 +1,252 @@
+//! `dead-letters show`.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    filter::Filter,
+    text::{self, Body},
+};
+use crate::{
+    cli::{
+        Failure,
+        context::Context,
+        output::{self, Output, Row},
+        wiring::{Sides, connect},
+    },
+    config::Config,
+    messaging::{
+        PubSubError,
+        dead_letter::{GivenUpBy, History},
+        dead_letters::{Letter, Scan},
+    },
+    upstream::CallError,
+    users::forecast::Forecast,
+};
+
+/// How much of a body a table shows, in characters.
+const SHOWN: usize = 4_000;
+
+/// Shows one dead letter whole, and what the service would do with it now
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  lookup-gitlab-sync dead-letters show 12083918203912")]
+pub(super) struct Args {
+    /// The id, as `dead-letters list` shows it
+    id: String,
+    /// How it is printed
+    #[arg(long, value_enum, default_value_t)]
+    output: Output,
+}
+
+impl Args {
+    pub(super) async fn run(
+        self,
+        context: &Context,
+        stopping: &CancellationToken,
+    ) -> Result<(), Failure> {
+        let config: Config = context.load()?.config;
+        let sides = Sides::for_reading(&config)?;
+        let connection = connect(&config.pubsub).await?;
+        let selection = Filter::default().selection(vec![self.id.clone()], Timestamp::now());
+        let mut scan = Scan::new(&connection, &selection, stopping.clone());
+        let letter = first(&mut scan).await;
+        scan.release().await;
+        let Some(letter) = letter? else {
+            return Err(anyhow::anyhow!(
+                "no dead letter {} was seen: `dead-letters list` shows what is",
+                self.id
+            )
+            .into());
+        };
+        let run = letter.seen.run.as_deref().unwrap_or(&letter.seen.id);
+        let now = sides
+            .forecaster()
+            .forecast(letter.seen.stage, &letter.body, run)
+            .await;
+        self.print(&letter, &now)?;
+        now.map(drop).map_err(Failure::from)
+    }
+
+    fn print(&self, letter: &Letter, now: &Result<Forecast, CallError>) -> Result<(), Failure> {
+        match self.output {
+            Output::Json => output::print(self.output, &[Whole::of(letter, now)])?,
+            Output::Table | Output::Csv => output::print(self.output, &fields(letter, now))?,
+        }
+        Ok(())
+    }
+}
+
+async fn first(scan: &mut Scan) -> Result<Option<Letter>, PubSubError> {
+    Ok(scan.next().await?.into_iter().flatten().next())
+}
+
+#[derive(Serialize)]
+struct Field {
+    field: String,
+    value: String,
+}
+
+impl Row for Field {
+    const COLUMNS: &'static [&'static str] = &["field", "value"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![self.field.clone(), self.value.clone()]
+    }
+}
+
+fn fields(letter: &Letter, now: &Result<Forecast, CallError>) -> Vec<Field> {
+    let Letter {
+        seen,
+        body,
+        attributes,
+    } = letter;
+    let mut fields = vec![
+        ("id".to_owned(), seen.id.clone()),
+        ("topic".to_owned(), seen.stage.topic().as_str().to_owned()),
+        ("about".to_owned(), text::about(&seen.about)),
+        ("history".to_owned(), history(&seen.history, seen.died())),
+    ];
+    fields.extend(
+        attributes
+            .iter()
+            .map(|(name, value)| (format!("attribute {name}"), value.clone())),
+    );
+    fields.push(match Body::of(body) {
+        Body::Text(text) => ("body".to_owned(), cut(text)),
+        Body::Base64(text) => ("body, base64".to_owned(), cut(&text)),
+    });
+    fields.push(("now".to_owned(), forecast(now)));
+    fields
+        .into_iter()
+        .map(|(field, value)| Field { field, value })
+        .collect()
+}
+
+fn cut(text: &str) -> String {
+    let shown: String = text.chars().take(SHOWN).collect();
+    if shown.len() == text.len() {
+        shown
+    } else {
+        format!(
+            "{shown} ... ({} bytes; --output json shows all)",
+            text.len()
+        )
+    }
+}
+
+/// In one sentence.
+fn history(history: &History, died: Option<Timestamp>) -> String {
+    let by = match history.by {
+        GivenUpBy::Service => history
+            .stage
+            .map_or("the service".to_owned(), |stage| format!("the {stage}")),
+        GivenUpBy::PubSub => "Pub/Sub".to_owned(),
+        GivenUpBy::Unknown => "nobody who says so".to_owned(),
+    };
+    let attempt = history
+        .delivery_attempt
+        .map(|attempt| format!(" at delivery {attempt}"))
+        .unwrap_or_default();
+    let detail = history
+        .detail
+        .as_ref()
+        .map(|detail| format!(": {detail}"))
+        .unwrap_or_default();
+    let first = history
+        .first_reason
+        .as_ref()
+        .map(|reason| format!(", the first time of {reason}"))
+        .unwrap_or_default();
+    format!(
+        "given up by {by}{attempt}, {}, {}{detail}; dead {} times{first}; replayed {} times",
+        text::time(died),
+        history.why(),
+        history.deaths,
+        history.replays,
+    )
+}
+
+fn forecast(now: &Result<Forecast, CallError>) -> String {
+    match now {
+        Ok(forecast) => forecast.to_string(),
+        Err(error) => format!("cannot be told: {error}"),
+    }
+}
+
+/// Everything, for programs.
+#[derive(Serialize)]
+struct Whole<'a> {
+    id: &'a str,
+    topic: &'static str,
+    published: Option<Timestamp>,
+    attributes: &'a BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body_base64: Option<String>,
+    history: Past<'a>,
+    now: &'static str,
+    now_detail: String,
+}
+
+#[derive(Serialize)]
+struct Past<'a> {
+    reason: &'static str,
+    detail: Option<&'a str>,
+    deaths: u32,
+    replays: u32,
+    delivery_attempt: Option<u32>,
+    original_message_id: Option<&'a str>,
+    original_publish_time: Option<Timestamp>,
+    first_reason: Option<&'a str>,
+    first_at: Option<Timestamp>,
+}
+
+impl<'a> Whole<'a> {
+    fn of(letter: &'a Letter, now: &Result<Forecast, CallError>) -> Self {
+        let Letter {
+            seen, attributes, ..
+        } = letter;
+        let (body, body_base64) = match Body::of(&letter.body) {
+            Body::Text(text) => (Some(text), None),
+            Body::Base64(text) => (None, Some(text)),
+        };
+        let past = &seen.history;
+        Self {
+            id: &seen.id,
+            topic: seen.stage.topic().as_str(),
+            published: seen.published,
+            attributes,
+            body,
+            body_base64,
+            history: Past {
+                reason: past.why().as_str(),
+                detail: past.detail.as_deref(),
+                deaths: past.deaths,
+                replays: past.replays,
+                delivery_attempt: past.delivery_attempt,
+                original_message_id: past.message_id.as_deref(),
+                original_publish_time: past.publish_time,
+                first_reason: past.first_reason.as_deref(),
+                first_at: past.first_at,
+            },
+            now: now.as_ref().map_or("unknown", Forecast::as_str),
+            now_detail: forecast(now),
+        }
+    }
+}
+
+impl Row for Whole<'_> {
+    const COLUMNS: &'static [&'static str] = &["id", "topic", "now"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.id.to_owned(),
+            self.topic.to_owned(),
+            self.now_detail.clone(),
+        ]
+    }
+}

@@ -1,0 +1,332 @@
+//! The command itself: the real binary against the simulated servers.
+
+use std::{
+    fs,
+    process::{Output, Stdio},
+    time::Duration,
+};
+
+use futures::{StreamExt as _, stream};
+use jiff::civil::date;
+use lookup_gitlab_sync::{
+    config,
+    messaging::{Connection, DeadLetterReason, PublisherOptions, Stage, Topology},
+    simulate::{
+        gitlab::State,
+        population::Population,
+        world::{PROJECT, Settings, World},
+    },
+};
+use serde_json::Value;
+use tokio::process::{Child, Command};
+
+use crate::bench::{Bench, PATIENCE, died};
+
+struct Desk {
+    world: World,
+    bench: Bench,
+    population: Population,
+}
+
+impl Desk {
+    async fn start() -> Self {
+        let population = Population::generate(60, 7, date(2026, 11, 22));
+        let mut world = World::start(&population, Settings::default())
+            .await
+            .unwrap();
+        let broker = world.broker.take().unwrap();
+        let config = config::PubSub {
+            project: PROJECT.to_owned(),
+            emulator_host: Some(broker.host()),
+            prefix: String::new(),
+        };
+        let connection = Connection::open(&config).await.unwrap();
+        Topology::new(&connection).apply().await.unwrap();
+        Self {
+            world,
+            bench: Bench {
+                connection,
+                broker: Some(broker),
+            },
+            population,
+        }
+    }
+
+    /// A member who may sign in, and is made to be cancelled now.
+    fn cancelled_member(&self) -> (u64, String) {
+        let people = self.population.people();
+        let account = self.population.accounts().iter().find(|account| {
+            let is_person = people.iter().any(|person| person.crsid == account.username);
+            is_person
+                && account.state == State::Active
+                && account.custom_attributes.is_empty()
+                && !account.is_admin
+        });
+        let account = account.expect("a population has an active member");
+        self.world.lookup.set_cancelled(&account.username, true);
+        (account.id, account.username.clone())
+    }
+
+    fn spawn(&self, arguments: &[&str]) -> Child {
+        let host = self.bench.broker.as_ref().unwrap().host();
+        Command::new(env!("CARGO_BIN_EXE_lookup-gitlab-sync"))
+            .arg("dead-letters")
+            .args(arguments)
+            .env_clear()
+            .envs(self.world.environment())
+            .env("GOOGLE_CLOUD_PROJECT", PROJECT)
+            .env("PUBSUB_EMULATOR_HOST", host)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap()
+    }
+
+    async fn run(&self, arguments: &[&str]) -> Output {
+        let ended = self.spawn(arguments).wait_with_output();
+        tokio::time::timeout(PATIENCE, ended)
+            .await
+            .expect("the command ends")
+            .unwrap()
+    }
+}
+
+fn lines(output: &Output) -> Vec<Value> {
+    let text = std::str::from_utf8(&output.stdout).unwrap();
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+fn errors(output: &Output) -> &str {
+    std::str::from_utf8(&output.stderr).unwrap()
+}
+
+#[tokio::test]
+async fn show_and_dry_run_say_what_the_service_would_do_now_and_change_nothing() {
+    let desk = Desk::start().await;
+    let (id, username) = desk.cancelled_member();
+    let resync = desk
+        .bench
+        .give_up(
+            &format!(r#"{{"crsid":"{username}"}}"#),
+            DeadLetterReason::Refused,
+        )
+        .await;
+    let keep = format!(
+        r#"{{"gitlab_user_id":{id},"cause":"tick","planned":"unblock","planned_reason":"no_longer_cancelled"}}"#
+    );
+    let changed = desk
+        .bench
+        .give_up(&keep, DeadLetterReason::AttemptsExhausted)
+        .await;
+    let poison = desk
+        .bench
+        .give_up("not JSON", DeadLetterReason::Undecodable)
+        .await;
+    let tick = died(
+        Stage::FanOut,
+        b"{}",
+        &[].into(),
+        DeadLetterReason::GuardRefused,
+    );
+    let tick = desk.bench.bury(Stage::FanOut, b"{}", tick).await;
+
+    let shown = desk.run(&["show", &resync, "--output", "json"]).await;
+    assert!(shown.status.success(), "{}", errors(&shown));
+    let shown = &lines(&shown)[0];
+    assert_eq!(
+        (&shown["now"], &shown["now_detail"]),
+        (&"block".into(), &"block (cancelled_in_lookup)".into())
+    );
+    assert_eq!(shown["attributes"]["dead_letter_reason"], "refused");
+
+    let dry = desk.run(&["replay", "--dry-run", "--output", "json"]).await;
+    assert!(dry.status.success(), "{}", errors(&dry));
+    let said = lines(&dry);
+    let of = |id: &str| said.iter().find(|line| line["id"] == id).unwrap();
+    assert_eq!(of(&resync)["now"], "block");
+    assert_eq!(
+        of(&changed)["detail"],
+        "nothing: changed_since_planned, block (cancelled_in_lookup)"
+    );
+    assert_eq!(of(&poison)["now"], "dead_letter");
+    assert_eq!(of(&tick)["now"], "run");
+    assert_eq!(said.len(), 4);
+
+    assert_eq!(desk.bench.held(), 3);
+    assert_eq!(
+        desk.bench
+            .counts(Stage::UserWorker.subscription())
+            .published,
+        0
+    );
+    assert_eq!(desk.world.gitlab.account(id).unwrap().state, State::Active);
+}
+
+#[tokio::test]
+async fn a_hostile_letter_cannot_touch_the_terminal() {
+    let desk = Desk::start().await;
+    let mut hostile = died(
+        Stage::UserWorker,
+        b"",
+        &[].into(),
+        DeadLetterReason::Refused,
+    );
+    hostile.insert(
+        "dead_letter_detail".to_owned(),
+        "a\u{1b}]0;b\u{7}\u{9b}2J\nforged\u{202e}".to_owned(),
+    );
+    hostile.insert("\u{1b}[31m".to_owned(), "\u{85}".to_owned());
+    let body = "{\"username\":\"\\u001b[2J\u{9b}31m\"}\r\n\u{1b}c\u{200b}";
+    let id = desk
+        .bench
+        .bury(Stage::UserWorker, body.as_bytes(), hostile)
+        .await;
+    let unsafe_character = |character: &char| {
+        (character.is_control() && *character != '\n')
+            || matches!(character, '\u{200b}' | '\u{202e}')
+    };
+    for output in ["table", "json", "csv"] {
+        for arguments in [vec!["list"], vec!["show", &id], vec!["replay", "--dry-run"]] {
+            let printed = desk
+                .run(&[arguments.as_slice(), &["--output", output]].concat())
+                .await;
+            assert!(
+                printed.status.success(),
+                "{arguments:?}: {}",
+                errors(&printed)
+            );
+            let text = [printed.stdout, printed.stderr].concat();
+            let text = String::from_utf8(text).unwrap();
+            assert_eq!(
+                text.chars().find(unsafe_character),
+                None,
+                "{arguments:?} {output}: {text:?}"
+            );
+        }
+    }
+    let shown = lines(&desk.run(&["show", &id, "--output", "json"]).await);
+    assert_eq!(shown[0]["body"], body);
+}
+
+#[tokio::test]
+async fn a_partial_replay_exits_with_1_and_says_what_is_left() {
+    let desk = Desk::start().await;
+    let often = died(
+        Stage::UserWorker,
+        b"{}",
+        &[("replays", "3")].into(),
+        DeadLetterReason::Refused,
+    );
+    let often = desk.bench.bury(Stage::UserWorker, b"{}", often).await;
+    desk.bench.give_up("{}", DeadLetterReason::Refused).await;
+    let partial = desk.run(&["replay", "--output", "json"]).await;
+    assert_eq!(partial.status.code(), Some(1));
+    let said = lines(&partial);
+    let skipped = said.iter().find(|line| line["kind"] == "skipped").unwrap();
+    assert_eq!(skipped["id"], often.as_str());
+    let summary = said.last().unwrap();
+    assert_eq!(
+        (
+            &summary["replayed"],
+            &summary["skipped"],
+            &summary["failed"]
+        ),
+        (&1.into(), &1.into(), &0.into())
+    );
+    let forced = desk.run(&["replay", "--force"]).await;
+    assert_eq!(forced.status.code(), Some(0), "{}", errors(&forced));
+    assert_eq!(desk.bench.held(), 0);
+}
+
+#[tokio::test]
+async fn discard_needs_a_selection_and_a_yes() {
+    let desk = Desk::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("letters.jsonl");
+    let file = file.to_str().unwrap();
+    desk.bench
+        .give_up("poison", DeadLetterReason::Undecodable)
+        .await;
+    for refused in [
+        vec!["discard", "--yes"],
+        vec!["discard", "--reason", "undecodable"],
+    ] {
+        assert_eq!(desk.run(&refused).await.status.code(), Some(2));
+    }
+    assert_eq!(desk.bench.held(), 1);
+    let done = desk
+        .run(&[
+            "discard",
+            "--reason",
+            "undecodable",
+            "--yes",
+            "--file",
+            file,
+        ])
+        .await;
+    assert_eq!(done.status.code(), Some(0), "{}", errors(&done));
+    assert_eq!(
+        (
+            desk.bench.held(),
+            fs::read_to_string(file).unwrap().lines().count()
+        ),
+        (0, 1)
+    );
+}
+
+#[tokio::test]
+async fn ten_thousand_dead_letters_are_replayed_exactly_and_in_bounded_memory() {
+    const LETTERS: usize = 10_000;
+    /// All bodies together are five times the memory allowed.
+    const BODY: usize = 50_000;
+    const MEMORY_KIB: u64 = 100 * 1024;
+    let desk = Desk::start().await;
+    let publisher = desk
+        .bench
+        .connection
+        .publisher_with("user-sync-dead", &PublisherOptions::default());
+    let body = bytes::Bytes::from(vec![b'x'; BODY]);
+    let attributes = died(
+        Stage::UserWorker,
+        &body,
+        &[("run", "r1")].into(),
+        DeadLetterReason::Undecodable,
+    );
+    stream::iter(0..LETTERS)
+        .for_each_concurrent(200, async |_| {
+            publisher
+                .publish_raw(body.clone(), attributes.clone())
+                .await
+                .unwrap();
+        })
+        .await;
+    let mut child = desk.spawn(&["replay"]);
+    let mut peak = 0;
+    let status = loop {
+        peak = peak.max(peak_memory_kib(child.id()).unwrap_or(0));
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    let output = child.wait_with_output().await.unwrap();
+    assert!(status.success(), "{}", errors(&output));
+    assert_eq!(desk.bench.held(), 0);
+    assert_eq!(
+        desk.bench
+            .counts(Stage::UserWorker.subscription())
+            .published,
+        LETTERS as u64
+    );
+    assert!((1..MEMORY_KIB).contains(&peak), "{peak} KiB at its peak");
+}
+
+/// `VmHWM` of a process that still runs.
+fn peak_memory_kib(process: Option<u32>) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{}/status", process?)).ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    line.split_whitespace().nth(1)?.parse().ok()
+}
