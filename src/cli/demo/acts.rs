@@ -6,7 +6,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::report::{Changed, Report, Resync, Run};
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::report::{Changed, DeadLetter, Report, Resync, Run};
 use crate::{
     cli::{
         Failure,
@@ -15,7 +18,8 @@ use crate::{
     },
     directory::Crsid,
     messaging::{
-        Connection, Follow, RunId, Topic, Traceparent, attributes,
+        Connection, DeadLetterReason, Follow, RunId, Topic, Traceparent, attributes,
+        dead_letters::{ReplayOptions, Seen, Selection, list, replay},
         wire::{Cause, SyncOutcome, SyncTick, UserRequest, Who},
     },
     simulate::{
@@ -26,6 +30,8 @@ use crate::{
     },
 };
 
+/// How long a dead letter is waited for.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// How many changes are shown.
 const SHOWN: usize = 8;
 /// Not a CRSid, and so nobody.
@@ -123,6 +129,67 @@ impl Stage<'_> {
             if active { "" } else { "not " }
         ))?;
         Ok(Some(resync))
+    }
+
+    /// Nobody can be found by it: given up at its first delivery, listed, and given up again when it is replayed.
+    pub async fn a_poisoned_message(&self) -> Result<DeadLetter, Failure> {
+        self.say(&format!("\n4. A poisoned message: {POISON}\n"))?;
+        let users = self.connection.publisher(Topic::UserSync).await?;
+        let attributes =
+            attributes::for_message(RunId::new().as_str(), "user_sync", &Traceparent::new());
+        users.publish_raw(POISON.into(), attributes).await?;
+        let letter = self.letter_that_died(1).await?;
+        let reason = letter
+            .history
+            .reason
+            .map_or("none", DeadLetterReason::as_str)
+            .to_owned();
+        let detail = letter.history.detail.clone().unwrap_or_default();
+        self.say(&format!(
+            "   listed: dead letter {} ({reason}): {detail}",
+            letter.id
+        ))?;
+        let selection = Selection::of_ids([letter.id]);
+        let (options, stopping) = (ReplayOptions::new(), CancellationToken::new());
+        let replayed = replay(self.connection, &selection, &options, &stopping, &|_| ())
+            .await
+            .replayed;
+        let deaths = self.letter_that_died(2).await?.history.deaths;
+        self.say(&format!(
+            "   {replayed} replayed; it is poison still, and is a dead letter for the second time"
+        ))?;
+        Ok(DeadLetter {
+            body: POISON.to_owned(),
+            reason,
+            detail,
+            replayed,
+            deaths,
+        })
+    }
+
+    /// The one dead letter, as soon as it has died `deaths` times.
+    async fn letter_that_died(&self, deaths: u32) -> Result<Seen, Failure> {
+        let selection = Selection {
+            min_deaths: Some(deaths),
+            ..Selection::default()
+        };
+        let listed = async {
+            loop {
+                match list(self.connection, &selection).await?.as_slice() {
+                    [] => sleep(Duration::from_millis(50)).await,
+                    [letter] => return Ok(letter.clone()),
+                    letters => {
+                        return Err(anyhow::anyhow!(
+                            "{} dead letters, where one was expected",
+                            letters.len()
+                        ));
+                    }
+                }
+            }
+        };
+        Ok(timeout(PATIENCE, listed)
+            .await
+            .map_err(|_| anyhow::anyhow!("nothing was dead-lettered"))??)
     }
 
     pub fn conclude(&self, report: &Report) -> Result<(), Failure> {

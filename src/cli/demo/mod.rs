@@ -72,7 +72,7 @@ async fn play(stage: &mut Stage<'_>) -> Result<Report, Failure> {
     let second = stage.second_tick().await?;
     let mismatches = stage.check_end()?;
     let resync = stage.a_person_returns(&first).await?;
-    let dead_letter = None;
+    let dead_letter = stage.a_poisoned_message().await?;
     let report = Report::new(
         stage.population,
         first,

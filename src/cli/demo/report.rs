@@ -16,7 +16,7 @@ pub struct Report {
     second_tick: Run,
     mismatches: Vec<Mismatch>,
     resync: Option<Resync>,
-    dead_letter: Option<DeadLetter>,
+    dead_letter: DeadLetter,
 }
 
 /// What one tick did.
@@ -75,12 +75,10 @@ pub struct DeadLetter {
     pub reason: String,
     /// The detail.
     pub detail: String,
-    /// How many dead letters were listed.
-    pub listed: usize,
     /// How many were replayed.
     pub replayed: u64,
     /// How often it had died after the replay.
-    pub deaths_after_replay: u32,
+    pub deaths: u32,
 }
 
 impl Report {
@@ -91,7 +89,7 @@ impl Report {
         second_tick: Run,
         mismatches: Vec<Mismatch>,
         resync: Option<Resync>,
-        dead_letter: Option<DeadLetter>,
+        dead_letter: DeadLetter,
     ) -> Self {
         let mut report = Self {
             ok: false,
@@ -117,6 +115,18 @@ impl Report {
         must(self.second_tick.gitlab_writes == 0, "the second tick wrote");
         let came_back = self.resync.as_ref().is_none_or(|resync| resync.active);
         must(came_back, "the person who came back is not active");
+        must(
+            self.dead_letter.reason == "invalid_field",
+            "the poisoned message was not given up for its field",
+        );
+        must(
+            self.dead_letter.replayed == 1,
+            "the dead letter was not replayed",
+        );
+        must(
+            self.dead_letter.deaths == 2,
+            "the poisoned message did not die again",
+        );
         complaints
     }
 
