@@ -172,7 +172,7 @@ impl Bench {
     /// Lets leases of dead letters lapse after 10 s, the least that Pub/Sub knows.
     pub async fn lapse_soon(&self) {
         self.remake(Stage::UserWorker.hold_subscription(), |hold| {
-            hold.ack_deadline_seconds = 10
+            hold.ack_deadline_seconds = 10;
         })
         .await;
     }

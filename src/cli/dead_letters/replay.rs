@@ -155,14 +155,13 @@ async fn forecast(
         run,
         ..
     } = &letter.seen;
-    let (now, detail) = match options.skip(&letter.seen) {
-        Some(skip) => ("skipped", words(skip).to_owned()),
-        None => {
-            let forecast = forecaster
-                .forecast(*stage, &letter.body, run.as_deref().unwrap_or(id))
-                .await?;
-            (forecast.as_str(), forecast.to_string())
-        }
+    let (now, detail) = if let Some(skip) = options.skip(&letter.seen) {
+        ("skipped", words(skip).to_owned())
+    } else {
+        let forecast = forecaster
+            .forecast(*stage, &letter.body, run.as_deref().unwrap_or(id))
+            .await?;
+        (forecast.as_str(), forecast.to_string())
     };
     Ok(Forecasted {
         kind: "forecast",

@@ -83,7 +83,9 @@ async fn run(
             None => create(path).await.map_err(failed)?,
         };
         file = Some(append(open, &letters).await.map_err(failed)?);
-        letters.iter().for_each(|letter| written(&letter.seen));
+        for letter in &letters {
+            written(&letter.seen);
+        }
         let ids: Vec<&str> = letters
             .iter()
             .map(|letter| letter.seen.id.as_str())

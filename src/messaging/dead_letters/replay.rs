@@ -18,7 +18,7 @@ pub const MAX_REPLAYS: u32 = 3;
 /// Letters under way at once.
 const AT_ONCE: usize = 32;
 /// How long a confirmation is waited for. One that comes later makes a duplicate, which does no harm.
-const CONFIRMATION: Duration = Duration::from_secs(60);
+const CONFIRMATION: Duration = Duration::from_mins(1);
 
 /// How letters are replayed.
 #[derive(Clone, Debug)]
@@ -250,8 +250,8 @@ impl Replay<'_> {
         let seen = &letter.seen;
         let id = &self.options.replay_id;
         let attributes = dead_letter::replayed(&letter.attributes, seen.stage, id, seen.died());
-        let published = publisher.publish_raw(letter.body.clone(), attributes);
-        match timeout(CONFIRMATION, published).await {
+        let confirmation = publisher.publish_raw(letter.body.clone(), attributes);
+        match timeout(CONFIRMATION, confirmation).await {
             Ok(Ok(message_id)) => Ok(message_id),
             Ok(Err(error)) => Err(error.to_string()),
             Err(_) => Err(format!("not confirmed after {} s", CONFIRMATION.as_secs())),
