@@ -129,6 +129,11 @@ async fn sigterm_stops_it_with_exit_code_0_and_what_was_begun_is_finished_later(
     })
     .await;
     assert_eq!(scene.serving(0).terminate().await, Some(0));
+    dbg!(
+        scene.counts("user-sync-worker"),
+        scene.counts("sync-tick-fan-out")
+    );
+    scene.lapse_leases();
     scene.serve(&[], &[]).await;
     scene.quiet().await;
     assert_eq!(population.check(&scene.world.gitlab.snapshot()), []);
@@ -147,6 +152,7 @@ async fn a_process_killed_in_the_middle_loses_nothing() {
     scene.tick(SyncTick::default()).await;
     until("a write was made", async || scene.writes() > 0).await;
     scene.serving(0).kill().await;
+    scene.lapse_leases();
     scene.serve(&[], &[]).await;
     scene.quiet().await;
     assert_eq!(population.check(&scene.world.gitlab.snapshot()), []);

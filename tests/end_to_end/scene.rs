@@ -175,6 +175,14 @@ impl Scene {
         .await;
     }
 
+    /// Ends the leases of processes that are gone, which would else last for the ack deadline.
+    pub fn lapse_leases(&self) {
+        let broker = self.world.broker.as_ref().unwrap();
+        for name in ["sync-tick-fan-out", "user-sync-worker"] {
+            broker.lapse_leases(&subscription(name)).unwrap();
+        }
+    }
+
     pub fn counts(&self, subscription: &str) -> Counts {
         let broker = self.world.broker.as_ref().unwrap();
         broker.counts(&self::subscription(subscription)).unwrap()

@@ -105,6 +105,26 @@ async fn counts_tell_what_became_of_the_messages() {
 }
 
 #[tokio::test]
+async fn leases_can_be_ended_as_the_deadline_of_a_killed_worker_ends_them() {
+    let (broker, server) = start().await;
+    let topic = server.topic().await;
+    let dead = server.topic().await;
+    let hold = server.subscription(&dead, Subscription::default()).await;
+    let subscription = server.subscription(&topic, dead_letter_to(&dead, 5)).await;
+    server.publish(&topic, vec![message("work")]).await;
+    assert_eq!(broker.lapse_leases(&subscription), Some(0));
+    for attempt in 1..=5 {
+        let received = server.pull_one(&subscription).await;
+        assert_eq!(received.delivery_attempt, attempt);
+        assert_eq!(broker.lapse_leases(&subscription), Some(1));
+    }
+    assert_eq!(crate::server::data(&server.pull_one(&hold).await), "work");
+    let counts = broker.counts(&subscription).unwrap();
+    assert_eq!((counts.lapsed, counts.dead_lettered), (5, 1));
+    assert_eq!(broker.lapse_leases(&server.fresh("subscriptions")), None);
+}
+
+#[tokio::test]
 async fn what_is_not_offered_is_refused_by_name() {
     let (_broker, server) = start().await;
     let topic = server.topic().await;

@@ -139,6 +139,17 @@ impl Broker {
             .map(|subscription| subscription.counts())
     }
 
+    /// Ends every lease of a subscription now, as its ack deadline would: what was delivered and
+    /// is not acknowledged is delivered again. For tests that would else wait for the deadline of
+    /// a consumer that was killed. Returns how many leases there were; `None` if the subscription
+    /// is not there. The name is full: `projects/{project}/subscriptions/{id}`.
+    pub fn lapse_leases(&self, subscription: &str) -> Option<usize> {
+        let subscription = self.store.subscription(subscription).ok()?;
+        let (lapsed, dead) = subscription.lapse();
+        self.store.bury(&subscription, dead);
+        Some(lapsed)
+    }
+
     /// Messages published to a topic; `None` if it is not there. The name is full:
     /// `projects/{project}/topics/{id}`.
     pub fn published(&self, topic: &str) -> Option<u64> {

@@ -187,6 +187,26 @@ impl Queue {
         dead
     }
 
+    /// Ends every lease now, as if its time were over. Returns how many, and what has died of it.
+    pub(super) fn lapse(&mut self, now: Instant) -> (usize, Vec<Dead>) {
+        let mut leased: Vec<Ticket> = self
+            .entries
+            .iter()
+            .filter(|(_, entry)| matches!(entry.place, Place::Leased { .. }))
+            .map(|(message, entry)| Ticket {
+                message: *message,
+                generation: entry.generation,
+            })
+            .collect();
+        leased.sort_unstable();
+        self.counts.lapsed += leased.len() as u64;
+        let dead = leased
+            .iter()
+            .filter_map(|ticket| self.retry(*ticket, now))
+            .collect();
+        (leased.len(), dead)
+    }
+
     /// When [`Queue::advance`] next has something to do.
     pub(super) fn next_timer(&mut self) -> Option<Instant> {
         while let Some(Reverse((at, ticket))) = self.timers.peek().copied() {

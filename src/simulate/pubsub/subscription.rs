@@ -149,6 +149,16 @@ impl Subscription {
         dead
     }
 
+    /// Ends every lease now. Returns how many, and what has died of it.
+    pub(super) fn lapse(&self) -> (usize, Vec<Dead>) {
+        let mut state = self.lock();
+        let lapsed = state.queue.lapse(Instant::now());
+        self.rearm(&mut state);
+        drop(state);
+        self.ready.notify_waiters();
+        lapsed
+    }
+
     /// Takes back a message that no dead-letter topic would have.
     pub(super) fn put_back(&self, dead: Dead) {
         self.lock().queue.put_back(dead);

@@ -179,6 +179,31 @@ fn a_stream_gets_room_back_by_ack_nack_and_lapse() {
 }
 
 #[test]
+fn leases_that_are_ended_early_are_retried_as_if_they_had_lapsed() {
+    let backoff = Some(Backoff {
+        minimum: LEASE / 2,
+        maximum: LEASE,
+    });
+    let mut queue = queue(Policy { backoff, ..plain() }, 3);
+    let now = Instant::now();
+    let first = lease(&mut queue, now)[0];
+    queue.acknowledge(first);
+    assert_eq!(queue.lapse(now).0, 2);
+    assert_eq!(queue.lapse(now).0, 0, "they are leased no more");
+    assert_eq!(
+        lease(&mut queue, now).len(),
+        2,
+        "the first retry is immediate"
+    );
+    queue.lapse(now);
+    assert!(lease(&mut queue, now).is_empty(), "the second is delayed");
+    queue.advance(now + LEASE / 2);
+    assert_eq!(lease(&mut queue, now + LEASE / 2).len(), 2);
+    queue.advance(now + LEASE);
+    assert_eq!(queue.counts().lapsed, 4, "the old timers do nothing");
+}
+
+#[test]
 fn timers_left_behind_are_swept() {
     let mut queue = queue(plain(), 20_000);
     let now = Instant::now();
