@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use google_cloud_googleapis::pubsub::v1::{
     AcknowledgeRequest, DeadLetterPolicy, DeleteSubscriptionRequest, GetSubscriptionRequest,
     ModifyAckDeadlineRequest, PubsubMessage, PullRequest, ReceivedMessage, RetryPolicy,
-    Subscription,
+    Subscription, Topic,
 };
 use jiff::Timestamp;
 use lookup_gitlab_sync::{
@@ -32,15 +32,45 @@ impl Bench {
     pub async fn start() -> Self {
         let broker = Broker::start(Settings::default()).await.unwrap();
         let connection = connect(&broker.host()).await;
+        Topology::new(&connection).apply().await.unwrap();
         Self {
             connection,
             broker: Some(broker),
         }
     }
 
+    /// On an emulator, which refuses the topology's 31 days of retention: the users' part, made by hand.
     pub async fn at(host: &str) -> Self {
+        let connection = connect(host).await;
+        let (names, stage) = (connection.names(), Stage::UserWorker);
+        for topic in [stage.topic().as_str(), stage.dead_letter_topic()] {
+            let topic = Topic {
+                name: names.topic(topic),
+                ..Topic::default()
+            };
+            connection.topics().create_topic(topic).await.unwrap();
+        }
+        let subscription = |name: &str, topic: &str| Subscription {
+            name: names.subscription(name),
+            topic: names.topic(topic),
+            ack_deadline_seconds: 60,
+            ..Subscription::default()
+        };
+        let mut work = subscription(stage.subscription(), stage.topic().as_str());
+        work.dead_letter_policy = Some(DeadLetterPolicy {
+            dead_letter_topic: names.topic(stage.dead_letter_topic()),
+            max_delivery_attempts: 100,
+        });
+        let hold = subscription(stage.hold_subscription(), stage.dead_letter_topic());
+        for subscription in [work, hold] {
+            connection
+                .subscriptions()
+                .create_subscription(subscription)
+                .await
+                .unwrap();
+        }
         Self {
-            connection: connect(host).await,
+            connection,
             broker: None,
         }
     }
@@ -219,6 +249,28 @@ impl Bench {
         tokio::time::timeout(PATIENCE, giving_back)
             .await
             .expect("it is delivered five times");
+        self.wait_for_forwarded().await;
+    }
+
+    /// The emulator forwards some time after the last nack.
+    async fn wait_for_forwarded(&self) {
+        let hold = Stage::UserWorker.hold_subscription();
+        let coming = async {
+            loop {
+                let received = self.pull(hold).await;
+                if !received.is_empty() {
+                    return self.nack(hold, &received).await;
+                }
+                assert!(
+                    self.pull(Stage::UserWorker.subscription()).await.is_empty(),
+                    "it was delivered a sixth time"
+                );
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, coming)
+            .await
+            .expect("it is forwarded");
     }
 }
 
@@ -228,9 +280,7 @@ async fn connect(host: &str) -> Connection {
         emulator_host: Some(host.to_owned()),
         prefix: "test-".to_owned(),
     };
-    let connection = Connection::open(&config).await.unwrap();
-    Topology::new(&connection).apply().await.unwrap();
-    connection
+    Connection::open(&config).await.unwrap()
 }
 
 /// The attributes of a message that a stage gave up.

@@ -1,6 +1,7 @@
 //! The command itself: the real binary against the simulated servers.
 
 use std::{
+    collections::BTreeSet,
     fs,
     process::{Output, Stdio},
     time::Duration,
@@ -12,7 +13,7 @@ use lookup_gitlab_sync::{
     config,
     messaging::{Connection, DeadLetterReason, PublisherOptions, Stage, Topology},
     simulate::{
-        gitlab::State,
+        gitlab::{Kind, State},
         population::Population,
         world::{PROJECT, Settings, World},
     },
@@ -57,10 +58,8 @@ impl Desk {
         let people = self.population.people();
         let account = self.population.accounts().iter().find(|account| {
             let is_person = people.iter().any(|person| person.crsid == account.username);
-            is_person
-                && account.state == State::Active
-                && account.custom_attributes.is_empty()
-                && !account.is_admin
+            let may_sign_in = account.state == State::Active && account.kind == Kind::Human;
+            is_person && may_sign_in && account.custom_attributes.is_empty() && !account.is_admin
         });
         let account = account.expect("a population has an active member");
         self.world.lookup.set_cancelled(&account.username, true);
@@ -280,8 +279,8 @@ async fn discard_needs_a_selection_and_a_yes() {
 #[tokio::test]
 async fn ten_thousand_dead_letters_are_replayed_exactly_and_in_bounded_memory() {
     const LETTERS: usize = 10_000;
-    /// All bodies together are five times the memory allowed.
-    const BODY: usize = 50_000;
+    /// All bodies together are twice the memory allowed.
+    const BODY: usize = 20_000;
     const MEMORY_KIB: u64 = 100 * 1024;
     let desk = Desk::start().await;
     let publisher = desk
@@ -322,6 +321,79 @@ async fn ten_thousand_dead_letters_are_replayed_exactly_and_in_bounded_memory() 
         LETTERS as u64
     );
     assert!((1..MEMORY_KIB).contains(&peak), "{peak} KiB at its peak");
+}
+
+#[tokio::test]
+async fn a_replay_that_is_killed_outright_loses_nothing() {
+    const LETTERS: usize = 40;
+    let desk = Desk::start().await;
+    desk.bench.lapse_soon().await;
+    for number in 1..=LETTERS {
+        desk.bench
+            .give_up(
+                &format!(r#"{{"gitlab_user_id":{number}}}"#),
+                DeadLetterReason::Refused,
+            )
+            .await;
+    }
+    let worker = Stage::UserWorker.subscription();
+    let mut killed = desk.spawn(&["replay", "--rate", "50/s"]);
+    let killing = async {
+        while desk.bench.counts(worker).published < 5 {
+            tokio::task::yield_now().await;
+        }
+        killed.kill().await.unwrap();
+    };
+    tokio::time::timeout(PATIENCE, killing)
+        .await
+        .expect("it publishes");
+    assert!(desk.bench.held() > 0, "it was killed too late");
+    let rest = async {
+        while desk.bench.held() > 0 {
+            assert!(desk.run(&["replay"]).await.status.success());
+        }
+    };
+    tokio::time::timeout(PATIENCE, rest)
+        .await
+        .expect("the rest is replayed");
+    let published = usize::try_from(desk.bench.counts(worker).published).unwrap();
+    let messages = desk.bench.take(worker, published).await;
+    let bodies: BTreeSet<_> = messages.into_iter().map(|message| message.data).collect();
+    assert_eq!(bodies.len(), LETTERS);
+}
+
+#[tokio::test]
+async fn an_interrupted_replay_gives_back_its_leases_says_what_it_did_and_exits_with_130() {
+    let desk = Desk::start().await;
+    for _ in 0..40 {
+        desk.bench.give_up("{}", DeadLetterReason::Refused).await;
+    }
+    let worker = Stage::UserWorker.subscription();
+    let child = desk.spawn(&["replay", "--rate", "2/s", "--output", "json"]);
+    let process = child.id().unwrap().to_string();
+    let interrupting = async {
+        while desk.bench.counts(worker).published < 1 {
+            tokio::task::yield_now().await;
+        }
+        Command::new("kill")
+            .args(["-INT", &process])
+            .status()
+            .await
+            .unwrap();
+        child.wait_with_output().await.unwrap()
+    };
+    let ended = tokio::time::timeout(PATIENCE, interrupting)
+        .await
+        .expect("it ends");
+    assert_eq!(ended.status.code(), Some(130), "{}", errors(&ended));
+    let said = lines(&ended);
+    let replayed = desk.bench.counts(worker).published;
+    assert_eq!(said.last().unwrap()["replayed"], replayed);
+    let counts = desk.bench.counts(Stage::UserWorker.hold_subscription());
+    assert_eq!(
+        (counts.outstanding, counts.waiting as u64),
+        (0, 40 - replayed)
+    );
 }
 
 /// `VmHWM` of a process that still runs.

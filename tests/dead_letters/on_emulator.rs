@@ -19,7 +19,10 @@ async fn on_googles_emulator_letters_are_listed_replayed_and_discarded_alike() {
         let body = format!(r#"{{"gitlab_user_id":{number}}}"#);
         given_up.push(bench.give_up(&body, DeadLetterReason::Refused).await);
     }
-    let all = Selection::default();
+    let all = Selection {
+        stages: vec![Stage::UserWorker],
+        ..Selection::default()
+    };
     let listed = list(&bench.connection, &all).await.unwrap();
     assert_eq!(listed.len(), 121);
     let forwarded: Vec<_> = listed
@@ -37,7 +40,10 @@ async fn on_googles_emulator_letters_are_listed_replayed_and_discarded_alike() {
 
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("letters.jsonl");
-    let ten = Selection::of_ids(given_up.drain(..10));
+    let ten = Selection {
+        ids: given_up.drain(..10).collect(),
+        ..all.clone()
+    };
     let discarded = discard(
         &bench.connection,
         &ten,

@@ -10,8 +10,8 @@ use tokio_util::sync::CancellationToken;
 use crate::bench::{Attributes, Bench, PATIENCE, died};
 
 pub async fn run(bench: &Bench, selection: &Selection, options: &ReplayOptions) -> Summary {
-    let never = CancellationToken::new();
-    let replaying = replay(&bench.connection, selection, options, &never, &|_| ());
+    let stopping = CancellationToken::new();
+    let replaying = replay(&bench.connection, selection, options, &stopping, &|_| ());
     tokio::time::timeout(PATIENCE, replaying)
         .await
         .expect("a replay ends")

@@ -129,10 +129,6 @@ async fn sigterm_stops_it_with_exit_code_0_and_what_was_begun_is_finished_later(
     })
     .await;
     assert_eq!(scene.serving(0).terminate().await, Some(0));
-    dbg!(
-        scene.counts("user-sync-worker"),
-        scene.counts("sync-tick-fan-out")
-    );
     scene.lapse_leases();
     scene.serve(&[], &[]).await;
     scene.quiet().await;

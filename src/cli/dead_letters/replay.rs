@@ -158,9 +158,8 @@ async fn forecast(
     let (now, detail) = if let Some(skip) = options.skip(&letter.seen) {
         ("skipped", words(skip).to_owned())
     } else {
-        let forecast = forecaster
-            .forecast(*stage, &letter.body, run.as_deref().unwrap_or(id))
-            .await?;
+        let run = run.as_deref().unwrap_or(id);
+        let forecast = forecaster.forecast(*stage, &letter.body, run).await?;
         (forecast.as_str(), forecast.to_string())
     };
     Ok(Forecasted {
