@@ -122,7 +122,7 @@ impl<H: Handler, D: DeadLetters, R: Records> Dispatch<H, D, R> {
                 () = stopping.cancelled() => return End::Nack,
                 passage = pass(&gate, pause) => passage,
             };
-            pause = PAUSE_BETWEEN_HOLDS;
+            pause = next_pause(pause);
             answer = self.ask(delivery, Some(passage)).await;
         }
     }
@@ -273,9 +273,15 @@ fn dead_record(letter: DeadLetter) -> SyncOutcome {
     record
 }
 
-/// Before a message that was held waits again. The gate has its own pauses; this one keeps a handler that holds
-/// at an open gate from spinning.
-const PAUSE_BETWEEN_HOLDS: Duration = Duration::from_millis(200);
+/// Before a message that was held waits again. The gate has its own pauses; these are for a message that is held again
+/// and again though the gate opens, such as one whose own calls are refused while all others are answered.
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+/// The longest of them.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+fn next_pause(last: Duration) -> Duration {
+    last.saturating_mul(2).clamp(FIRST_PAUSE, LONGEST_PAUSE)
+}
 
 /// Pauses first: who has been let through a gate may be its probe, and must go at once.
 async fn pass(gate: &Arc<Gate>, pause: Duration) -> Passage {

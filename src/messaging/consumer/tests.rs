@@ -352,6 +352,19 @@ async fn two_hours_of_outage_cost_a_held_message_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_message_that_is_held_at_an_open_gate_asks_less_and_less_often() {
+    let began = Instant::now();
+    let mut scene = Scene::new();
+    for _ in 0..20 {
+        let open = Gate::new(Name::GitLab, Side::Write);
+        scene = scene.answering(move || Disposition::Hold(open));
+    }
+    let (journal, _) = scene.answering(done).play().await;
+    assert_eq!(journal, ["record user", "ack"]);
+    assert!(began.elapsed() > Duration::from_mins(5));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_held_message_is_given_back_at_once_on_shutdown() {
     let gate = closed_gate();
     let mut scene = Scene::new().answering(move || Disposition::Hold(gate));
