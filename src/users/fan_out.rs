@@ -137,7 +137,6 @@ impl FanOut {
     }
 
     async fn read_and_decide(&self, run: &Asked<'_>) -> Result<Plan, SweepError> {
-        self.warn_before_token_expires(run.now).await?;
         let sweep = sweep(
             &self.gitlab,
             &*self.directory,
@@ -146,6 +145,7 @@ impl FanOut {
             &|_| (),
         )
         .await?;
+        self.warn_before_token_expires(run.now).await;
         Ok(Plan::of(
             sweep,
             self.rules.policy,
@@ -259,18 +259,17 @@ impl FanOut {
         gauge!("sync_last_successful_run_timestamp_seconds").set(seconds(Timestamp::now()));
     }
 
-    async fn warn_before_token_expires(&self, now: Timestamp) -> Result<(), SweepError> {
-        let expires = self
-            .gitlab
-            .token_details()
-            .await?
-            .and_then(|details| details.expires_at);
+    /// After the sweep and best effort. A token of another kind is refused here and good elsewhere, so that refusal
+    /// counts as an answer: asked first, it would open a gate that the refused token had closed.
+    async fn warn_before_token_expires(&self, now: Timestamp) {
+        let Ok(Some(details)) = self.gitlab.token_details().await else {
+            return;
+        };
         let today = now.to_zoned(TimeZone::UTC).date();
         let soon = today.saturating_add(TOKEN_WARNING_DAYS.days());
-        if let Some(expires) = expires.filter(|expires| *expires <= soon) {
+        if let Some(expires) = details.expires_at.filter(|expires| *expires <= soon) {
             tracing::warn!(event = "token_expires_soon", expires = %expires, "GitLab's token expires soon: rotate it");
         }
-        Ok(())
     }
 }
 

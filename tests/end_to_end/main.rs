@@ -13,6 +13,7 @@
 mod bad_input;
 mod commands;
 mod dry_run;
+mod held;
 mod runs;
 mod scale;
 mod scene;

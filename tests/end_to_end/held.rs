@@ -1,0 +1,41 @@
+//! What is held and what is given up while GitLab refuses.
+
+use lookup_gitlab_sync::{
+    messaging::wire::SyncTick,
+    simulate::{
+        gitlab::{Account, State, TokenChange},
+        lookup::Person,
+    },
+};
+use crate::scene::{Scene, until};
+
+async fn one_cancelled_member() -> Scene {
+    Scene::of(
+        vec![Account::new(42, "spqr1")],
+        vec![Person::cancelled("spqr1", "Gone")],
+    )
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revoked_token_is_asked_about_itself_only_once_it_works_again() {
+    let mut scene = one_cancelled_member().await;
+    let (gitlab, token) = (&scene.world.gitlab, scene.world.gitlab.token());
+    let revoked = |revoked| TokenChange {
+        revoked: Some(revoked),
+        ..TokenChange::default()
+    };
+    gitlab.change_token(token, revoked(true));
+    scene.serve(&[], &[]).await;
+    scene.tick(SyncTick::default()).await;
+    let asked = |scene: &Scene, path| scene.world.gitlab.control().count("GET", path);
+    until("it was probed twice", async || {
+        asked(&scene, "/api/v4/user") >= 3
+    })
+    .await;
+    // Its refusal there means a token of another kind: an answer, which would open the gate.
+    assert_eq!(asked(&scene, "/api/v4/personal_access_tokens/self"), 0);
+    scene.world.gitlab.change_token(token, revoked(false));
+    scene.quiet().await;
+    assert_eq!(scene.state(42), State::Blocked);
+}
