@@ -10,11 +10,11 @@ use tokio::time::Instant;
 
 const HOUR: Duration = Duration::from_hours(1);
 
-/// The writes for resyncs in the last hour.
+/// The resyncs that were to write in the last hour.
 #[derive(Debug)]
 pub struct Flood {
     allowed: usize,
-    writes: Mutex<VecDeque<Instant>>,
+    resyncs: Mutex<VecDeque<(Instant, String)>>,
 }
 
 impl Flood {
@@ -23,23 +23,28 @@ impl Flood {
         let allowed = usize::try_from(allowed_per_hour).unwrap_or(usize::MAX);
         Self {
             allowed,
-            writes: Mutex::default(),
+            resyncs: Mutex::default(),
         }
     }
 
-    /// Counts one more write; `false`, and nothing counted, when the hour's are used up.
-    pub fn admit(&self) -> bool {
+    /// Counts the resync `message`; `false`, and nothing counted, when the hour's are used up.
+    ///
+    /// One that was held, delivered again or had to look again counts once: an outage is not a flood.
+    pub fn admit(&self, message: &str) -> bool {
         let now = Instant::now();
-        let mut writes = self.writes.lock().unwrap_or_else(PoisonError::into_inner);
-        while writes
+        let mut resyncs = self.resyncs.lock().unwrap_or_else(PoisonError::into_inner);
+        while resyncs
             .front()
-            .is_some_and(|at| now.duration_since(*at) >= HOUR)
+            .is_some_and(|(at, _)| now.duration_since(*at) >= HOUR)
         {
-            writes.pop_front();
+            resyncs.pop_front();
         }
-        let admitted = writes.len() < self.allowed;
+        if resyncs.iter().any(|(_, counted)| counted == message) {
+            return true;
+        }
+        let admitted = resyncs.len() < self.allowed;
         if admitted {
-            writes.push_back(now);
+            resyncs.push_back((now, message.to_owned()));
         }
         admitted
     }
@@ -52,12 +57,23 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_hour_slides() {
         let flood = Flood::new(2);
-        assert!(flood.admit());
+        assert!(flood.admit("m1"));
         tokio::time::advance(Duration::from_mins(40)).await;
-        assert!(flood.admit());
-        assert!(!flood.admit());
+        assert!(flood.admit("m2"));
+        assert!(!flood.admit("m3"));
         tokio::time::advance(Duration::from_mins(20)).await;
-        assert!(flood.admit(), "the first write is an hour old");
-        assert!(!flood.admit(), "the second is not");
+        assert!(flood.admit("m3"), "the first is an hour old");
+        assert!(!flood.admit("m4"), "the second is not");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_resync_that_starts_again_counts_once() {
+        let flood = Flood::new(2);
+        for _ in 0..100 {
+            assert!(flood.admit("held"));
+        }
+        assert!(flood.admit("another"));
+        assert!(!flood.admit("one too many"));
+        assert!(flood.admit("held"), "what was counted may go on");
     }
 }

@@ -52,6 +52,7 @@ pub struct UserWorker {
 struct Job<'a> {
     request: &'a UserRequest,
     run: &'a str,
+    message: &'a str,
     own: AccountId,
     gitlab: gitlab::Client,
 }
@@ -125,6 +126,7 @@ impl UserWorker {
         let job = Job {
             request,
             run: delivery.run(),
+            message: &delivery.message_id,
             own,
             gitlab,
         };
@@ -198,7 +200,7 @@ impl UserWorker {
         let Some(permit) = job.gitlab.permit(job.request.dry_run) else {
             return ended(End::DryRun);
         };
-        if matches!(job.request.cause, Cause::Resync) && !self.flood.admit() {
+        if matches!(job.request.cause, Cause::Resync) && !self.flood.admit(job.message) {
             return Ok(Step::Disposed(flooded()));
         }
         match enforce(look, job.run, &job.gitlab, &permit, now).await? {

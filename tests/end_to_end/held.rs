@@ -3,6 +3,7 @@
 use lookup_gitlab_sync::{
     messaging::wire::SyncTick,
     simulate::{
+        control::Fault,
         gitlab::{Account, State, TokenChange},
         lookup::Person,
     },
@@ -15,6 +16,23 @@ async fn one_cancelled_member() -> Scene {
         vec![Person::cancelled("spqr1", "Gone")],
     )
     .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_resync_held_through_maintenance_counts_once_against_the_hours_bound() {
+    let mut scene = one_cancelled_member().await;
+    let bound = [("LOOKUP_GITLAB_SYNC__WORKER__RESYNCS_PER_HOUR", "1")];
+    scene.serve(&["user-worker"], &bound).await;
+    let maintenance = Fault {
+        status: Some(503),
+        times: 4,
+        ..Fault::on("PUT", "*")
+    };
+    scene.world.gitlab.control().inject(maintenance).unwrap();
+    scene.resync_person("spqr1").await;
+    scene.quiet().await;
+    assert_eq!(scene.counts("user-sync-dead-hold").published, 0);
+    assert_eq!(scene.state(42), State::Blocked);
 }
 
 #[tokio::test(flavor = "multi_thread")]
