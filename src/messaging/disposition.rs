@@ -69,6 +69,11 @@ pub trait Handler: Send + Sync + 'static {
 
     /// Does the work of one message and says what becomes of it.
     fn handle(&self, delivery: Arc<Delivery>) -> impl Future<Output = Disposition> + Send;
+
+    /// What a message says of itself, for the record of a dead letter that brings none; nothing is asked of anybody.
+    fn about(&self, _delivery: &Delivery) -> SyncOutcome {
+        SyncOutcome::default()
+    }
 }
 
 /// What becomes of a delivery.

@@ -4,7 +4,7 @@ use super::{account::AccountId, class::Classes, look};
 use crate::{
     directory::Crsid,
     gitlab::{self, User},
-    messaging::wire::Who,
+    messaging::wire::{Cause, UserRequest, Who},
     upstream::CallError,
 };
 
@@ -42,6 +42,22 @@ pub async fn find(
         [id] => Found::One(*id),
         _ => Found::Several(ids),
     })
+}
+
+/// The account a message is about. A run names it by id, after a listing that held it; a person is looked for.
+///
+/// # Errors
+/// When GitLab gave no usable answer.
+pub async fn find_requested(
+    request: &UserRequest,
+    own: AccountId,
+    gitlab: &gitlab::Client,
+    classes: &Classes,
+) -> Result<Found, CallError> {
+    match (&request.cause, &request.who) {
+        (Cause::Tick { .. }, Who::Account(id)) => Ok(Found::One(AccountId(*id))),
+        (Cause::Tick { .. } | Cause::Resync, who) => find(who, own, gitlab, classes).await,
+    }
 }
 
 /// A listing leaves out what is not human and a row by id does not, so the id's username is listed.

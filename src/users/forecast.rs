@@ -10,7 +10,7 @@ use tokio::sync::OnceCell;
 
 use super::{
     account::AccountId,
-    find::{Found, find},
+    find::{Found, find_requested},
     look::Look,
     outcome::End,
     plan::Plan,
@@ -202,7 +202,7 @@ impl Forecaster {
             return Ok(Forecast::Nothing(End::Unchanged, None));
         }
         let own = *self.own.get_or_try_init(|| self.own_account()).await?;
-        let id = match self.account_of(&request, own).await? {
+        let id = match find_requested(&request, own, &self.gitlab, &self.rules.classes).await? {
             Found::One(id) => id,
             Found::Nobody => return Ok(Forecast::Nothing(End::Gone, None)),
             Found::Several(ids) => {
@@ -222,14 +222,6 @@ impl Forecaster {
             .current_user()
             .await
             .map(|user| AccountId(user.id))
-    }
-
-    /// As the worker finds it: a run names the account by id, a person is looked for.
-    async fn account_of(&self, request: &UserRequest, own: AccountId) -> Result<Found, CallError> {
-        match (&request.cause, &request.who) {
-            (Cause::Tick { .. }, Who::Account(id)) => Ok(Found::One(AccountId(*id))),
-            _ => find(&request.who, own, &self.gitlab, &self.rules.classes).await,
-        }
     }
 }
 

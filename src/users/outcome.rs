@@ -10,7 +10,10 @@ use super::{
     plan::Plan,
     policy::{Decision, Facts},
 };
-use crate::messaging::{Delivery, wire::SyncOutcome};
+use crate::messaging::{
+    Delivery,
+    wire::{SyncOutcome, UserRequest, Who},
+};
 
 /// How a user's message ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +71,16 @@ impl Recorder {
         }
     }
 
+    /// Adds what the message asks for.
+    pub fn request(&mut self, request: &UserRequest) {
+        self.record.cause = Some(request.cause.as_str().to_owned());
+        match &request.who {
+            Who::Account(id) => self.record.gitlab_user_id = Some(*id),
+            Who::Username(username) => self.record.username = Some(username.clone()),
+            Who::Person(crsid) => self.record.crsid = Some(crsid.to_string()),
+        }
+    }
+
     /// Adds what was read of the account.
     pub fn account(&mut self, account: &Account, facts: &Facts) {
         self.record.gitlab_user_id = Some(account.id.0);
@@ -83,6 +96,11 @@ impl Recorder {
     /// The record so far, for what the caller knows.
     pub fn fields(&mut self) -> &mut SyncOutcome {
         &mut self.record
+    }
+
+    /// The record of a message that did not come to an end of its own.
+    pub fn unfinished(self) -> SyncOutcome {
+        self.record
     }
 
     /// Ends the record of one user.

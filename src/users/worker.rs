@@ -13,7 +13,7 @@ use super::{
     enforce::{Enforced, enforce},
     fan_out::planned,
     fault,
-    find::{Found, find},
+    find::{Found, find_requested},
     flood::Flood,
     locks::Locks,
     look::Look,
@@ -26,7 +26,7 @@ use crate::{
     gitlab,
     messaging::{
         DeadLetter, DeadLetterReason, Delivery, Disposition, Handler, Stage,
-        wire::{Cause, Planned, UserRequest, Who},
+        wire::{Cause, Planned, SyncOutcome, UserRequest, Who},
     },
     upstream::CallError,
 };
@@ -86,23 +86,29 @@ impl UserWorker {
             Ok(request) => request,
             Err(error) => return error.into(),
         };
-        let mut recorder = Recorder::start(delivery);
-        recorder.fields().cause = Some(request.cause.as_str().to_owned());
-        recorder.fields().dry_run = Some(self.gitlab.permit(request.dry_run).is_none());
+        let recorder = self.recorder(delivery, &request);
         match self.work(delivery, &request, recorder).await {
             Ok(disposition) => disposition,
             Err(error) => fault::disposition(error, &self.gitlab).await,
         }
     }
 
+    /// The record as far as the message itself tells it.
+    fn recorder(&self, delivery: &Delivery, request: &UserRequest) -> Recorder {
+        let mut recorder = Recorder::start(delivery);
+        recorder.request(request);
+        recorder.fields().dry_run = Some(self.gitlab.permit(request.dry_run).is_none());
+        recorder
+    }
+
     async fn work(
         &self,
         delivery: &Delivery,
         request: &UserRequest,
-        mut recorder: Recorder,
+        recorder: Recorder,
     ) -> Result<Disposition, CallError> {
         if let (
-            Who::Account(id),
+            Who::Account(_),
             Cause::Tick {
                 planned: Planned::Keep,
                 planned_reason,
@@ -110,13 +116,12 @@ impl UserWorker {
             },
         ) = (&request.who, &request.cause)
         {
-            return Ok(planned_to_keep(*id, planned_reason.clone(), recorder));
+            return Ok(planned_to_keep(planned_reason.clone(), recorder));
         }
         let own = AccountId(self.gitlab.own_id().await?);
-        let id = match self.account_of(request, own).await? {
+        let id = match find_requested(request, own, &self.gitlab, &self.rules.classes).await? {
             Found::One(id) => id,
             Found::Nobody => {
-                name(&request.who, &mut recorder);
                 return Ok(Disposition::Done(recorder.user(None, End::Gone, 0)));
             }
             Found::Several(ids) => return Ok(Disposition::DeadLetter(ambiguous(&ids))),
@@ -131,14 +136,6 @@ impl UserWorker {
             gitlab,
         };
         self.look_and_act(id, &job, recorder).await
-    }
-
-    /// The account a message is about. A run names it by id; a person is looked for.
-    async fn account_of(&self, request: &UserRequest, own: AccountId) -> Result<Found, CallError> {
-        match (&request.cause, &request.who) {
-            (Cause::Tick { .. }, Who::Account(id)) => Ok(Found::One(AccountId(*id))),
-            _ => find(&request.who, own, &self.gitlab, &self.rules.classes).await,
-        }
     }
 
     async fn look_and_act(
@@ -229,6 +226,12 @@ impl Handler for UserWorker {
     async fn handle(&self, delivery: Arc<Delivery>) -> Disposition {
         self.user(&delivery).await
     }
+
+    fn about(&self, delivery: &Delivery) -> SyncOutcome {
+        UserRequest::decode(&delivery.body)
+            .map(|request| self.recorder(delivery, &request).unfinished())
+            .unwrap_or_default()
+    }
 }
 
 /// Whether a fresh decision is the planned one. A resync has no plan to agree with.
@@ -280,21 +283,11 @@ pub(super) fn is_own_change(look: &Look, cause: &Cause, run: &str, own: AccountI
 }
 
 /// A run's message that plans nothing is done without a call, whatever its age.
-fn planned_to_keep(id: u64, reason: Option<String>, mut recorder: Recorder) -> Disposition {
-    recorder.fields().gitlab_user_id = Some(id);
+fn planned_to_keep(reason: Option<String>, recorder: Recorder) -> Disposition {
     let mut record = recorder.user(None, End::Unchanged, 0);
     record.decision = Some(Planned::Keep.as_str().to_owned());
     record.reason = reason;
     Disposition::Done(record)
-}
-
-fn name(who: &Who, recorder: &mut Recorder) {
-    let fields = recorder.fields();
-    match who {
-        Who::Account(id) => fields.gitlab_user_id = Some(*id),
-        Who::Username(username) => fields.username = Some(username.clone()),
-        Who::Person(crsid) => fields.crsid = Some(crsid.to_string()),
-    }
 }
 
 pub(super) fn ambiguous(ids: &[AccountId]) -> DeadLetter {

@@ -8,6 +8,8 @@ use lookup_gitlab_sync::{
         lookup::Person,
     },
 };
+use serde_json::{Value, json};
+
 use crate::scene::{Scene, until};
 
 async fn one_cancelled_member() -> Scene {
@@ -56,4 +58,29 @@ async fn a_revoked_token_is_asked_about_itself_only_once_it_works_again() {
     scene.world.gitlab.change_token(token, revoked(false));
     scene.quiet().await;
     assert_eq!(scene.state(42), State::Blocked);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_record_of_a_dead_letter_names_the_account() {
+    let mut scene = one_cancelled_member().await;
+    scene.serve(&["user-worker"], &[]).await;
+    let refusal = Fault {
+        status: Some(400),
+        body: Some(json!({"message": "400 Bad request"})),
+        ..Fault::on("POST", "*/block")
+    };
+    scene.world.gitlab.control().inject(refusal).unwrap();
+    let output = scene.run(&["resync", "42", "--follow"], &[]).await;
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8(output.stdout).unwrap();
+    let record = said
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap())
+        .find(|line| line["kind"] == "dead_lettered")
+        .expect(&said);
+    assert_eq!(
+        (&record["gitlab_user_id"], &record["cause"]),
+        (&json!(42), &json!("resync"))
+    );
+    assert_eq!(record["dead_letter_reason"], "refused");
 }

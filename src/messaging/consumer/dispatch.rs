@@ -193,9 +193,22 @@ impl<H: Handler, D: DeadLetters, R: Records> Dispatch<H, D, R> {
         subject.count("dead_letter");
         counter!("sync_dead_letters_total", "stage" => subject.stage.as_str(), "reason" => letter.reason.as_str())
             .increment(1);
+        let record = self.dead_record(letter, subject.delivery);
         self.records
-            .record(subject.complete(dead_record(letter)), &subject.trace());
+            .record(subject.complete(record), &subject.trace());
         End::Ack
+    }
+
+    fn dead_record(&self, letter: DeadLetter, delivery: &Delivery) -> SyncOutcome {
+        let mut record = letter
+            .record
+            .map_or_else(|| self.handler.about(delivery), |known| *known);
+        record
+            .kind
+            .get_or_insert_with(|| "dead_lettered".to_owned());
+        record.dead_letter_reason = Some(letter.reason.as_str().to_owned());
+        record.detail = Some(line::detail(&letter.detail));
+        record
     }
 }
 
@@ -259,18 +272,6 @@ impl Subject<'_> {
         record.delivery_attempt = record.delivery_attempt.or(delivery.delivery_attempt);
         record
     }
-}
-
-fn dead_record(letter: DeadLetter) -> SyncOutcome {
-    let mut record = letter
-        .record
-        .map_or_else(SyncOutcome::default, |known| *known);
-    record
-        .kind
-        .get_or_insert_with(|| "dead_lettered".to_owned());
-    record.dead_letter_reason = Some(letter.reason.as_str().to_owned());
-    record.detail = Some(line::detail(&letter.detail));
-    record
 }
 
 /// Before a message that was held waits again. The gate has its own pauses; these are for a message that is held again

@@ -81,6 +81,13 @@ impl Handler for Scripted {
         let step = self.0.lock().unwrap().pop_front();
         step.map_or_else(|| panic!("asked more often than scripted"), |step| step())
     }
+
+    fn about(&self, _delivery: &Delivery) -> SyncOutcome {
+        SyncOutcome {
+            gitlab_user_id: Some(42),
+            ..SyncOutcome::default()
+        }
+    }
 }
 
 struct FakeDeadLetters {
@@ -257,6 +264,11 @@ async fn a_retry_at_attempt_ten_becomes_a_dead_letter() {
     assert_eq!(
         record.dead_letter_reason.as_deref(),
         Some("attempts_exhausted")
+    );
+    assert_eq!(
+        record.gitlab_user_id,
+        Some(42),
+        "it tells whom it was about"
     );
 }
 
