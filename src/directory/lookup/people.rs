@@ -63,9 +63,10 @@ mod tests {
     proptest! {
         #[test]
         fn every_person_is_in_one_batch_and_no_batch_is_too_long(
-            ids in prop::collection::vec("[a-z][a-z0-9]{1,7}", 0..900), size in 1_usize..900
+            ids in prop::collection::vec(0_u32..0x0fff_ffff, 0..900), size in 1_usize..900
         ) {
-            let people: Vec<_> = ids.iter().filter_map(|id| Crsid::parse(id)).collect();
+            // Made of numbers: strings from a pattern cost more than all the rest.
+            let people: Vec<_> = ids.iter().filter_map(|id| Crsid::parse(&format!("a{id:x}"))).collect();
             let batches: Vec<_> = Batches::new(&people, size, 80).collect();
             for batch in &batches {
                 prop_assert!(batch.len() <= size);
