@@ -31,8 +31,8 @@ use crate::{
     upstream::CallError,
 };
 
-/// The calls of one message: look, marker, block; and a probe, should one of them fail.
-const CALLS: u32 = 4;
+/// The calls of one message at most: look, marker, block. What follows a failure, such as the probe, takes its own.
+const CALLS: u32 = 3;
 /// How far GitLab's clock and the fan-out's may differ.
 const CLOCKS: SignedDuration = SignedDuration::from_mins(1);
 /// How often a message starts again from the look before it is given back.
