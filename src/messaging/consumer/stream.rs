@@ -2,9 +2,9 @@ use std::{sync::Arc, time::Duration};
 
 use backoff::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
 use google_cloud_pubsub::{Error, subscriber::MessageStream};
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::{sync::OwnedSemaphorePermit, time::timeout};
 use tokio_util::sync::CancellationToken;
-use tracing::{error, warn};
+use tracing::{debug, error, warn};
 
 use super::{Running, lease::delivery};
 use crate::{
@@ -16,6 +16,11 @@ use crate::{
 const MAX_LEASE: Duration = Duration::from_hours(7 * 24);
 /// Bytes of messages in memory at once, at most; a single larger message still comes.
 const MAX_OUTSTANDING_BYTES: i64 = 64 * 1024 * 1024;
+
+/// At the end, nothing is under way any more after this long without a message.
+const UNREAD_QUIET: Duration = Duration::from_millis(50);
+/// How long is read at the end, at most.
+const UNREAD_LONGEST: Duration = Duration::from_millis(500);
 
 /// Why a stream ended.
 enum Ended {
@@ -52,15 +57,20 @@ impl<H: Handler> Running<H> {
     /// One stream from its opening to its end, and whether it delivered anything.
     async fn one_stream(&self, stopping: &CancellationToken) -> (Ended, bool) {
         let mut stream = self.open();
-        let closing = stopping.child_token();
+        let closing = CancellationToken::new();
         self.close_when(&stream, closing.clone());
         let mut delivered = false;
         let ended = loop {
             let Some(place) = self.place(stopping).await else {
                 break Ended::Stopped;
             };
-            // Not under a `select!`: the client loses its place if a call of `next` is dropped. Closing ends it.
-            match stream.next().await {
+            // A dropped call of `next` may have to open the stream anew, so it is dropped at the very end only.
+            let next = tokio::select! {
+                biased;
+                () = stopping.cancelled() => break Ended::Stopped,
+                next = stream.next() => next,
+            };
+            match next {
                 Some(Ok((message, lease))) => {
                     delivered = true;
                     self.liveness.sign();
@@ -71,9 +81,27 @@ impl<H: Handler> Running<H> {
                 None => break Ended::Closed,
             }
         };
+        if stopping.is_cancelled() {
+            self.give_back_unread(&mut stream).await;
+        }
         drop(stream);
         closing.cancel();
         (ended, delivered)
+    }
+
+    /// Reads what is under way and gives it back. Closing nacks only what the client has read; the rest would stay leased
+    /// until the ack deadline. What Pub/Sub sends after this is beyond reach: the client cannot close its own half first.
+    async fn give_back_unread(&self, stream: &mut MessageStream) {
+        // Held to the end: each nack would make room for one more delivery.
+        let mut unread = Vec::new();
+        let reading = async {
+            while let Ok(Some(Ok((_, lease)))) = timeout(UNREAD_QUIET, stream.next()).await {
+                unread.push(lease);
+            }
+        };
+        // Under a steady stream there is always one more.
+        drop(timeout(UNREAD_LONGEST, reading).await);
+        debug!(event = "unread_given_back", messages = unread.len());
     }
 
     fn open(&self) -> MessageStream {
