@@ -129,7 +129,7 @@ async fn sigterm_stops_it_with_exit_code_0_and_what_was_begun_is_finished_later(
     })
     .await;
     assert_eq!(scene.serving(0).terminate().await, Some(0));
-    scene.lapse_leases();
+    scene.lapse_leases().await;
     scene.serve(&[], &[]).await;
     scene.quiet().await;
     assert_eq!(population.check(&scene.world.gitlab.snapshot()), []);
@@ -148,7 +148,7 @@ async fn a_process_killed_in_the_middle_loses_nothing() {
     scene.tick(SyncTick::default()).await;
     until("a write was made", async || scene.writes() > 0).await;
     scene.serving(0).kill().await;
-    scene.lapse_leases();
+    scene.lapse_leases().await;
     scene.serve(&[], &[]).await;
     scene.quiet().await;
     assert_eq!(population.check(&scene.world.gitlab.snapshot()), []);

@@ -175,10 +175,14 @@ impl Scene {
         .await;
     }
 
-    /// Ends the leases of processes that are gone, which would else last for the ack deadline.
-    pub fn lapse_leases(&self) {
+    /// Ends the leases that processes left behind, which would else last for the ack deadline. None may run.
+    pub async fn lapse_leases(&self) {
         let broker = self.world.broker.as_ref().unwrap();
         for name in ["sync-tick-fan-out", "user-sync-worker"] {
+            until("the broker has noticed", async || {
+                self.counts(name).streams == 0
+            })
+            .await;
             broker.lapse_leases(&subscription(name)).unwrap();
         }
     }

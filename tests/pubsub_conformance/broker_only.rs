@@ -96,6 +96,7 @@ async fn counts_tell_what_became_of_the_messages() {
         dead_lettered: 1,
         outstanding: 2,
         waiting: 0,
+        streams: 0,
     };
     assert_eq!(counts, expected);
     assert_eq!(broker.published(&topic), Some(4));

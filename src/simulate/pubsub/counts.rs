@@ -19,4 +19,6 @@ pub struct Counts {
     pub outstanding: usize,
     /// Messages not leased now: ready, or held back by the retry policy.
     pub waiting: usize,
+    /// Streams open now. One whose client was killed counts until the broker has noticed.
+    pub streams: usize,
 }

@@ -237,6 +237,7 @@ impl Queue {
         Counts {
             outstanding,
             waiting: self.entries.len() - outstanding,
+            streams: self.consumers.len(),
             ..self.counts
         }
     }
