@@ -25,6 +25,12 @@ pub fn for_message(run: &str, kind: &str, traceparent: &Traceparent) -> BTreeMap
     .collect()
 }
 
+/// Whether Pub/Sub itself set the attribute `name`, as it does with three on every message of a topic with a schema
+/// (`googclient_schemaname` and its like). Nobody else may publish such a name: a copy that carries one is refused.
+pub fn is_pubsubs_own(name: &str) -> bool {
+    name.starts_with("goog")
+}
+
 /// A W3C trace context, version 00 (<https://www.w3.org/TR/trace-context/#traceparent-header>).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Traceparent(String);

@@ -4,7 +4,11 @@ use std::{collections::BTreeMap, fmt};
 
 use jiff::Timestamp;
 
-use super::{DeadLetter, DeadLetterReason, Delivery, RunId, Stage, attributes::RUN, line};
+use super::{
+    DeadLetter, DeadLetterReason, Delivery, RunId, Stage,
+    attributes::{RUN, is_pubsubs_own},
+    line,
+};
 
 /// Why, from the closed list.
 pub const REASON: &str = "dead_letter_reason";
@@ -102,12 +106,14 @@ pub fn attributes(
     attributes
 }
 
-/// `attributes` as they were before the message became a dead letter, of either form.
+/// `attributes` as they were before the message became a dead letter, of either form, without those that Pub/Sub adds.
 pub fn without_dead_letter(attributes: &BTreeMap<String, String>) -> BTreeMap<String, String> {
     attributes
         .iter()
         .filter(|(name, _)| {
-            !ATTRIBUTES.contains(&name.as_str()) && !FORWARDED_ATTRIBUTES.contains(&name.as_str())
+            !ATTRIBUTES.contains(&name.as_str())
+                && !FORWARDED_ATTRIBUTES.contains(&name.as_str())
+                && !is_pubsubs_own(name)
         })
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect()

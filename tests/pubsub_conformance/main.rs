@@ -21,7 +21,10 @@ mod admin;
 mod broker_only;
 mod delivery;
 mod limits;
+mod own_schemas;
 mod redelivery;
+mod schemas;
+mod seeking;
 mod server;
 mod streaming;
 
@@ -85,6 +88,15 @@ cases! {
     redelivery::a_lapsed_last_attempt_is_dead_lettered_too,
     redelivery::a_message_with_no_place_for_its_dead_stays,
     redelivery::the_delay_grows_under_a_retry_policy,
+    schemas::a_schema_is_kept_and_shown_as_asked,
+    schemas::schemas_are_refused_as_topics_are,
+    schemas::a_message_can_be_validated_beforehand,
+    schemas::a_topic_takes_only_what_its_schema_does_and_says_so_to_readers,
+    schemas::a_topic_whose_schema_was_deleted_takes_nothing,
+    seeking::a_seek_back_brings_retained_messages_again,
+    seeking::a_seek_back_brings_nothing_that_was_not_retained,
+    seeking::a_seek_forward_acknowledges_what_is_there_and_nothing_later,
+    seeking::a_seek_needs_a_target_and_a_subscription,
     streaming::googles_client_publishes_streams_and_acknowledges,
     streaming::googles_client_nacks,
     streaming::a_stream_gets_no_more_than_it_may_hold,

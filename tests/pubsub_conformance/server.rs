@@ -62,6 +62,10 @@ impl Server {
         SubscriberClient::new(self.channel.clone()).max_decoding_message_size(32 << 20)
     }
 
+    pub fn channel(&self) -> Channel {
+        self.channel.clone()
+    }
+
     /// Google's own publisher.
     pub async fn google_publisher(&self, topic: &str) -> Publisher {
         Publisher::builder(topic)

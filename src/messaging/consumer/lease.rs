@@ -1,7 +1,7 @@
 use google_cloud_pubsub::{model::Message, subscriber::handler::Handler};
 use jiff::Timestamp;
 
-use crate::messaging::Delivery;
+use crate::messaging::{Delivery, attributes::is_pubsubs_own};
 
 /// A leased message. Google's handle cannot be built in tests, so dispatch knows only this.
 ///
@@ -28,7 +28,11 @@ pub(super) fn delivery(message: Message, lease: &Handler) -> Delivery {
     Delivery {
         message_id: message.message_id,
         body: message.data,
-        attributes: message.attributes.into_iter().collect(),
+        attributes: message
+            .attributes
+            .into_iter()
+            .filter(|(name, _)| !is_pubsubs_own(name))
+            .collect(),
         publish_time: message
             .publish_time
             .and_then(|at| Timestamp::new(at.seconds(), at.nanos()).ok()),

@@ -15,6 +15,7 @@ mod paging;
 mod policy;
 mod publisher;
 mod queue;
+mod schema;
 mod schemas;
 mod store;
 mod streaming_pull;
@@ -38,7 +39,7 @@ use tonic::transport::server::TcpIncoming;
 pub use counts::Counts;
 
 use publisher::PublisherService;
-use schemas::Schemas;
+use schemas::SchemaServiceOf;
 use store::Store;
 use stubs::publisher_server::PublisherServer;
 use stubs::schema_service_server::SchemaServiceServer;
@@ -163,13 +164,14 @@ async fn serve(
     stop: CancellationToken,
 ) -> Result<(), tonic::transport::Error> {
     let publisher = PublisherServer::new(PublisherService(Arc::clone(&store)));
+    let schemas = SchemaServiceServer::new(SchemaServiceOf(Arc::clone(&store)));
     let subscriber = SubscriberServer::new(SubscriberService(store));
     Server::builder()
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
         .add_service(publisher.max_decoding_message_size(MAX_DECODED_BYTES))
         .add_service(subscriber.max_decoding_message_size(MAX_DECODED_BYTES))
-        .add_service(SchemaServiceServer::new(Schemas))
+        .add_service(schemas)
         .serve_with_incoming_shutdown(
             TcpIncoming::from(listener).with_nodelay(Some(true)),
             stop.cancelled_owned(),

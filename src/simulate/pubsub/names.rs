@@ -9,6 +9,7 @@ use tonic::Status;
 pub(super) enum Collection {
     Topics,
     Subscriptions,
+    Schemas,
 }
 
 impl Collection {
@@ -16,6 +17,7 @@ impl Collection {
         match self {
             Self::Topics => "topics",
             Self::Subscriptions => "subscriptions",
+            Self::Schemas => "schemas",
         }
     }
 
@@ -23,6 +25,7 @@ impl Collection {
         match self {
             Self::Topics => "Topic",
             Self::Subscriptions => "Subscription",
+            Self::Schemas => "Schema",
         }
     }
 

@@ -11,6 +11,8 @@ pub(super) struct Policy {
     pub(super) ack_deadline: Duration,
     pub(super) backoff: Option<Backoff>,
     pub(super) dead_letter: Option<DeadLetter>,
+    /// How long an acknowledged message is kept for a seek, if at all.
+    pub(super) retain_acked: Option<Duration>,
 }
 
 /// A retry policy's bounds.
@@ -43,6 +45,10 @@ impl Policy {
                     topic: policy.dead_letter_topic.clone(),
                     max_attempts: u32::try_from(policy.max_delivery_attempts).unwrap_or(u32::MAX),
                 }),
+            retain_acked: settings
+                .message_retention_duration
+                .filter(|_| settings.retain_acked_messages)
+                .map(duration),
         }
     }
 

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use google_cloud_googleapis::pubsub::v1::{
-    DeleteTopicRequest, DetachSubscriptionRequest, DetachSubscriptionResponse, GetTopicRequest,
-    ListTopicSnapshotsRequest, ListTopicSnapshotsResponse, ListTopicSubscriptionsRequest,
-    ListTopicSubscriptionsResponse, ListTopicsRequest, ListTopicsResponse, PublishRequest,
-    PublishResponse, Topic, UpdateTopicRequest, topic,
+    DeleteTopicRequest, DetachSubscriptionRequest, DetachSubscriptionResponse, Encoding,
+    GetTopicRequest, ListTopicSnapshotsRequest, ListTopicSnapshotsResponse,
+    ListTopicSubscriptionsRequest, ListTopicSubscriptionsResponse, ListTopicsRequest,
+    ListTopicsResponse, PublishRequest, PublishResponse, SchemaSettings, Topic, UpdateTopicRequest,
+    topic,
 };
 use tonic::{Request, Response, Status};
 
@@ -26,6 +27,7 @@ impl Publisher for PublisherService {
     async fn create_topic(&self, request: Request<Topic>) -> Reply<Topic> {
         let mut topic = request.into_inner();
         refuse_unoffered(&topic)?;
+        check_encoding(&topic)?;
         topic.state = topic::State::Active.into();
         self.0.create_topic(topic).map(Response::new)
     }
@@ -100,7 +102,6 @@ impl Publisher for PublisherService {
 fn refuse_unoffered(topic: &Topic) -> Result<(), Status> {
     let asked = [
         ("kms_key_name", !topic.kms_key_name.is_empty()),
-        ("schema_settings", topic.schema_settings.is_some()),
         (
             "ingestion_data_source_settings",
             topic.ingestion_data_source_settings.is_some(),
@@ -110,6 +111,15 @@ fn refuse_unoffered(topic: &Topic) -> Result<(), Status> {
     match asked.into_iter().find(|(_, asked)| *asked) {
         Some((field, _)) => Err(unoffered(&format!("Topic.{field}"))),
         None => Ok(()),
+    }
+}
+
+fn check_encoding(topic: &Topic) -> Result<(), Status> {
+    match topic.schema_settings.as_ref().map(SchemaSettings::encoding) {
+        Some(Encoding::Unspecified) => {
+            Err(Status::invalid_argument("Invalid schema encoding provided"))
+        }
+        Some(Encoding::Json | Encoding::Binary) | None => Ok(()),
     }
 }
 
@@ -123,6 +133,7 @@ fn merge(current: &Topic, update: &Topic, paths: &[String]) -> Result<Topic, Sta
     for path in paths {
         match path.as_str() {
             "labels" => merged.labels.clone_from(&update.labels),
+            "schema_settings" => merged.schema_settings.clone_from(&update.schema_settings),
             "message_retention_duration" => {
                 merged.message_retention_duration = update.message_retention_duration;
             }
@@ -138,5 +149,6 @@ fn merge(current: &Topic, update: &Topic, paths: &[String]) -> Result<Topic, Sta
             }
         }
     }
+    check_encoding(&merged)?;
     Ok(merged)
 }

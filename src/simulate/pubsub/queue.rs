@@ -5,7 +5,7 @@
 //! the generation they carry.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BinaryHeap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -45,6 +45,8 @@ pub(super) struct Dead {
 pub(super) struct Queue {
     pub(super) policy: Policy,
     entries: HashMap<u64, Entry>,
+    /// Acknowledged and retained, with the generation that their old tickets have.
+    acked: BTreeMap<u64, (Arc<Message>, u32)>,
     ready: VecDeque<Ticket>,
     timers: BinaryHeap<Reverse<(Instant, Ticket)>>,
     consumers: HashMap<ConsumerId, Consumer>,
@@ -85,6 +87,7 @@ impl Queue {
         Self {
             policy,
             entries: HashMap::new(),
+            acked: BTreeMap::new(),
             ready: VecDeque::new(),
             timers: BinaryHeap::new(),
             consumers: HashMap::new(),
@@ -132,10 +135,7 @@ impl Queue {
         if self.current(ticket).is_none() {
             return false;
         }
-        if let Some(entry) = self.entries.remove(&ticket.message) {
-            self.give_back(&entry);
-            self.counts.acked += 1;
-        }
+        self.finish(ticket.message);
         true
     }
 
@@ -370,5 +370,6 @@ fn free_room(consumers: &mut HashMap<ConsumerId, Consumer>, place: Place, bytes:
     }
 }
 
+mod seek;
 #[cfg(test)]
 mod tests;

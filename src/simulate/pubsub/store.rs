@@ -6,7 +6,8 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use google_cloud_googleapis::pubsub::v1::{
-    PubsubMessage, Subscription as Settings, Topic as TopicSettings,
+    PubsubMessage, Schema as SchemaSettings, SchemaView, Subscription as Settings,
+    Topic as TopicSettings,
 };
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
@@ -16,6 +17,7 @@ use super::message::Message;
 use super::names::{Collection, Name, within};
 use super::paging::{Page, page};
 use super::queue::Dead;
+use super::schema::{DELETED_SCHEMA, Schema};
 use super::subscription::Subscription;
 
 /// The state of one broker, in memory only.
@@ -31,6 +33,7 @@ pub(super) struct Store {
 struct Catalog {
     topics: BTreeMap<String, Topic>,
     subscriptions: BTreeMap<String, Arc<Subscription>>,
+    schemas: BTreeMap<String, Schema>,
 }
 
 #[derive(Debug)]
@@ -67,6 +70,7 @@ impl Store {
         if catalog.topics.contains_key(&settings.name) {
             return Err(Collection::Topics.already_exists(&settings.name));
         }
+        catalog.check_schema_of(&settings)?;
         let topic = Topic {
             settings: settings.clone(),
             subscriptions: BTreeMap::new(),
@@ -87,12 +91,12 @@ impl Store {
         change: impl FnOnce(&TopicSettings) -> Result<TopicSettings, Status>,
     ) -> Result<TopicSettings, Status> {
         let mut catalog = self.write();
-        let topic = catalog
-            .topics
-            .get_mut(name)
-            .ok_or_else(|| Collection::Topics.missing(name))?;
-        topic.settings = change(&topic.settings)?;
-        Ok(topic.settings.clone())
+        let changed = change(&catalog.topic(name)?.settings)?;
+        catalog.check_schema_of(&changed)?;
+        if let Some(topic) = catalog.topics.get_mut(name) {
+            topic.settings = changed.clone();
+        }
+        Ok(changed)
     }
 
     /// Topics of a project, by name.
@@ -128,14 +132,16 @@ impl Store {
         Ok(())
     }
 
-    /// Publishes to every subscription of the topic; returns the message ids.
+    /// Publishes to every subscription of the topic; returns the message ids. One message that the
+    /// topic's schema refuses is the refusal of all.
     pub(super) fn publish(
         &self,
         topic: &str,
-        messages: Vec<PubsubMessage>,
+        mut messages: Vec<PubsubMessage>,
     ) -> Result<Vec<String>, Status> {
         let catalog = self.read();
         let topic = catalog.topic(topic)?;
+        catalog.validate(&topic.settings, &mut messages)?;
         let first = self
             .next_message
             .fetch_add(messages.len() as u64, Ordering::Relaxed);
@@ -233,6 +239,57 @@ impl Store {
         Ok(())
     }
 
+    /// Creates a schema of `parent`, which is `projects/{project}`.
+    pub(super) fn create_schema(
+        &self,
+        parent: &str,
+        id: &str,
+        schema: Schema,
+    ) -> Result<SchemaSettings, Status> {
+        let name = Name::parse(Collection::Schemas, &format!("{parent}/schemas/{id}"))?.to_string();
+        let revision = self.next_subscription.fetch_add(1, Ordering::Relaxed);
+        let mut catalog = self.write();
+        if catalog.schemas.contains_key(&name) {
+            return Err(Collection::Schemas.already_exists(&name));
+        }
+        let schema = schema.named(name.clone(), revision);
+        let shown = schema.view(SchemaView::Full);
+        catalog.schemas.insert(name, schema);
+        Ok(shown)
+    }
+
+    pub(super) fn schema(&self, name: &str) -> Result<Schema, Status> {
+        self.read().schema(name).cloned()
+    }
+
+    /// Schemas of a project, by name.
+    pub(super) fn schemas(
+        &self,
+        project: &str,
+        view: SchemaView,
+        size: i32,
+        token: &str,
+    ) -> Page<SchemaSettings> {
+        let catalog = self.read();
+        page(&catalog.schemas, size, token, |name| within(project, name))
+            .map(|schema| schema.view(view))
+    }
+
+    /// Deletes a schema. Its topics stay, and take nothing from then on.
+    pub(super) fn delete_schema(&self, name: &str) -> Result<(), Status> {
+        let mut catalog = self.write();
+        if catalog.schemas.remove(name).is_none() {
+            return Err(Collection::Schemas.missing(name));
+        }
+        catalog
+            .topics
+            .values_mut()
+            .filter_map(|topic| topic.settings.schema_settings.as_mut())
+            .filter(|settings| settings.schema == name)
+            .for_each(|settings| DELETED_SCHEMA.clone_into(&mut settings.schema));
+        Ok(())
+    }
+
     /// Forwards dead messages. Where there is no topic for them they stay, as on the service.
     pub(super) fn bury(&self, subscription: &Subscription, dead: Vec<Dead>) {
         let policy = subscription.policy().dead_letter;
@@ -268,6 +325,45 @@ impl Catalog {
         self.topics
             .get(name)
             .ok_or_else(|| Collection::Topics.missing(name))
+    }
+
+    fn schema(&self, name: &str) -> Result<&Schema, Status> {
+        self.schemas
+            .get(name)
+            .ok_or_else(|| Collection::Schemas.missing(name))
+    }
+
+    fn check_schema_of(&self, topic: &TopicSettings) -> Result<(), Status> {
+        match &topic.schema_settings {
+            Some(settings) if settings.schema != DELETED_SCHEMA => {
+                self.schema(&settings.schema).map(drop)
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Checks messages by the topic's schema and marks them with it, as the service does.
+    fn validate(
+        &self,
+        topic: &TopicSettings,
+        messages: &mut [PubsubMessage],
+    ) -> Result<(), Status> {
+        let Some(settings) = &topic.schema_settings else {
+            return Ok(());
+        };
+        if settings.schema == DELETED_SCHEMA {
+            return Err(Status::not_found("Schema associated with topic deleted."));
+        }
+        let schema = self.schema(&settings.schema)?;
+        for message in &*messages {
+            schema.check(settings.encoding(), &message.data)?;
+        }
+        for message in messages {
+            message
+                .attributes
+                .extend(schema.attributes(settings.encoding()));
+        }
+        Ok(())
     }
 
     fn check_dead_letter_topic(&self, settings: &Settings) -> Result<(), Status> {

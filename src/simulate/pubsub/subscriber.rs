@@ -2,7 +2,7 @@
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use futures::stream::BoxStream;
 use google_cloud_googleapis::pubsub::v1::{
@@ -11,7 +11,7 @@ use google_cloud_googleapis::pubsub::v1::{
     ListSubscriptionsRequest, ListSubscriptionsResponse, ModifyAckDeadlineRequest,
     ModifyPushConfigRequest, PullRequest, PullResponse, ReceivedMessage, SeekRequest, SeekResponse,
     Snapshot, StreamingPullRequest, StreamingPullResponse, Subscription, UpdateSnapshotRequest,
-    UpdateSubscriptionRequest,
+    UpdateSubscriptionRequest, seek_request::Target,
 };
 use tonic::{Request, Response, Status, Streaming};
 
@@ -163,8 +163,21 @@ impl Subscriber for SubscriberService {
         Err(unoffered("Subscriber/DeleteSnapshot"))
     }
 
-    async fn seek(&self, _: Request<SeekRequest>) -> Reply<SeekResponse> {
-        Err(unoffered("Subscriber/Seek"))
+    async fn seek(&self, request: Request<SeekRequest>) -> Reply<SeekResponse> {
+        let asked = request.into_inner();
+        let subscription = self.0.subscription(&asked.subscription)?;
+        match asked.target {
+            Some(Target::Time(time)) => {
+                let time = SystemTime::try_from(time)
+                    .map_err(|_| Status::invalid_argument("The time to seek to is invalid"))?;
+                subscription.seek(time);
+                Ok(Response::new(SeekResponse {}))
+            }
+            Some(Target::Snapshot(_)) => Err(unoffered("SeekRequest.snapshot")),
+            None => Err(Status::invalid_argument(
+                "No target was specified in the SeekRequest. Must specify either a time or a snapshot",
+            )),
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use google_cloud_googleapis::pubsub::v1::{ReceivedMessage, Subscription as Settings};
 use tokio::sync::Notify;
@@ -157,6 +157,12 @@ impl Subscription {
         drop(state);
         self.ready.notify_waiters();
         lapsed
+    }
+
+    /// Sets every message published at `to` or later to be delivered, and no earlier one.
+    pub(super) fn seek(&self, to: SystemTime) {
+        self.lock().queue.seek(to);
+        self.ready.notify_waiters();
     }
 
     /// Takes back a message that no dead-letter topic would have.

@@ -22,6 +22,7 @@ fn plain() -> Policy {
         ack_deadline: LEASE,
         backoff: None,
         dead_letter: None,
+        retain_acked: None,
     }
 }
 
@@ -201,6 +202,70 @@ fn leases_that_are_ended_early_are_retried_as_if_they_had_lapsed() {
     assert_eq!(lease(&mut queue, now + LEASE / 2).len(), 2);
     queue.advance(now + LEASE);
     assert_eq!(queue.counts().lapsed, 4, "the old timers do nothing");
+}
+
+/// Three messages, published a minute apart, from `first` on.
+fn published_apart(policy: Policy, first: SystemTime) -> Queue {
+    let mut queue = Queue::new(policy);
+    for id in 0..3_u32 {
+        queue.publish(Arc::new(Message::new(
+            u64::from(id),
+            first + Duration::from_mins(1) * id,
+            google_cloud_googleapis::pubsub::v1::PubsubMessage::default(),
+        )));
+    }
+    queue
+}
+
+fn retaining(retention: Duration) -> Policy {
+    Policy {
+        retain_acked: Some(retention),
+        ..plain()
+    }
+}
+
+#[test]
+fn a_seek_brings_back_what_is_retained_and_voids_old_tickets() {
+    let first = SystemTime::UNIX_EPOCH + Duration::from_hours(1);
+    let now = Instant::now();
+    let mut queue = published_apart(retaining(Duration::from_hours(1)), first);
+    let old = lease(&mut queue, now);
+    queue.acknowledge(old[0]);
+    queue.acknowledge(old[1]);
+    queue.seek(first + Duration::from_mins(1));
+    assert!(
+        !queue.acknowledge(old[1]) && !queue.acknowledge(old[2]),
+        "tickets of before"
+    );
+    let again: Vec<u64> = lease(&mut queue, now)
+        .iter()
+        .map(|ticket| ticket.message)
+        .collect();
+    assert_eq!(again, [1, 2], "the first is acknowledged still");
+    queue.seek(first + Duration::from_hours(1));
+    let counts = queue.counts();
+    assert_eq!((counts.waiting, counts.outstanding), (0, 0));
+}
+
+#[test]
+fn a_seek_brings_back_nothing_that_was_not_retained_or_not_long_enough() {
+    let first = SystemTime::UNIX_EPOCH + Duration::from_hours(1);
+    let now = Instant::now();
+    for (policy, left) in [
+        (plain(), vec![]),
+        (retaining(Duration::from_secs(90)), vec![1, 2]),
+    ] {
+        let mut queue = published_apart(policy, first);
+        for ticket in lease(&mut queue, now) {
+            queue.acknowledge(ticket);
+        }
+        queue.seek(SystemTime::UNIX_EPOCH);
+        let back: Vec<u64> = lease(&mut queue, now)
+            .iter()
+            .map(|ticket| ticket.message)
+            .collect();
+        assert_eq!(back, left);
+    }
 }
 
 #[test]
