@@ -1,0 +1,170 @@
+//! The published Python clients as judges of the simulated servers, and as drivers of the service.
+//!
+//! Each test starts the servers and runs one module of cases, which reports each case by name.
+
+#![cfg(feature = "simulate")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stderr,
+    missing_docs,
+    reason = "a panic is how a test fails, and a line on standard error how it reports"
+)]
+
+mod python;
+
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use lookup_gitlab_sync::simulate::population::Population;
+use lookup_gitlab_sync::simulate::pubsub::Counts;
+use lookup_gitlab_sync::simulate::world::{PROJECT, Settings, World};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::{Child, Command};
+use tokio::time::{Instant, sleep, timeout};
+
+/// How long anything is waited for; a machine under load is slow.
+const PATIENCE: Duration = Duration::from_mins(3);
+
+/// Enough for several pages.
+const USERS: usize = 300;
+
+fn population() -> Population {
+    let today = jiff::Timestamp::now()
+        .to_zoned(jiff::tz::TimeZone::UTC)
+        .date();
+    Population::generate(USERS, 20_261_122, today)
+}
+
+/// Runs a module of cases, or some of it, in the environment that points at the servers.
+async fn judge(python: &Path, world: &World, module_and_cases: &[&str]) {
+    let run = Command::new(python)
+        .arg("run.py")
+        .args(module_and_cases)
+        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop"))
+        .envs(world.environment())
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .env("NO_PROXY", "127.0.0.1")
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .output();
+    let output = timeout(PATIENCE, run)
+        .await
+        .expect("the cases come to their end")
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    let also = String::from_utf8_lossy(&output.stderr);
+    eprintln!("{said}");
+    assert!(output.status.success(), "{said}\n{also}");
+}
+
+async fn servers() -> World {
+    World::start(&population(), Settings::default())
+        .await
+        .unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn python_gitlab_finds_the_gitlab_it_knows() {
+    let Some(python) = python::with_clients() else {
+        return;
+    };
+    judge(&python, &servers().await, &["gitlab_cases"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ucam_identitylib_finds_the_lookup_it_knows() {
+    let Some(python) = python::with_clients() else {
+        return;
+    };
+    judge(&python, &servers().await, &["lookup_cases"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn google_cloud_pubsub_for_python_finds_the_pubsub_it_knows() {
+    let Some(python) = python::with_clients() else {
+        return;
+    };
+    judge(&python, &servers().await, &["pubsub_cases"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_published_by_python_drive_the_service_to_the_right_end() {
+    let Some(python) = python::with_clients() else {
+        return;
+    };
+    let population = population();
+    let world = World::start(&population, Settings::default())
+        .await
+        .unwrap();
+    let applied = service(&world, &["topology", "apply"]).status();
+    assert!(applied.await.unwrap().success());
+    let _serving = serve(&world).await;
+
+    let tick = "a_tick_is_followed_by_one_outcome_an_account";
+    judge(&python, &world, &["service_cases", tick]).await;
+    until_all_is_acked(&world).await;
+    assert_eq!(population.check(&world.gitlab.snapshot()), []);
+
+    for case in [
+        "a_resync_blocks_and_unblocks_the_one_person",
+        "a_body_that_is_no_request_is_dead_lettered_with_the_reason",
+    ] {
+        judge(&python, &world, &["service_cases", case]).await;
+    }
+}
+
+/// The real binary, pointed at the servers.
+fn service(world: &World, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lookup-gitlab-sync"));
+    command
+        .args(arguments)
+        .env_clear()
+        .envs(world.environment())
+        .env("PORT", "0")
+        .current_dir(std::env::temp_dir())
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
+    command
+}
+
+/// Starts the service and reads on what it says, so that it never waits for us.
+async fn serve(world: &World) -> Child {
+    let mut child = service(world, &["serve", "--log-format=json"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let serving = async {
+        while let Some(line) = lines.next_line().await.unwrap() {
+            if line.contains("\"serving\"") {
+                return;
+            }
+        }
+    };
+    timeout(PATIENCE, serving).await.expect("it serves");
+    tokio::spawn(async move { while lines.next_line().await.is_ok_and(|line| line.is_some()) {} });
+    child
+}
+
+async fn until_all_is_acked(world: &World) {
+    let deadline = Instant::now() + PATIENCE;
+    while !["sync-tick-fan-out", "user-sync-worker"]
+        .iter()
+        .all(|name| is_quiet(counts(world, name)))
+    {
+        assert!(Instant::now() < deadline, "some messages are not acked");
+        sleep(Duration::from_millis(20)).await;
+    }
+}
+
+fn counts(world: &World, subscription: &str) -> Counts {
+    let name = format!("projects/{PROJECT}/subscriptions/{subscription}");
+    let broker = world.broker.as_ref().unwrap();
+    broker.counts(&name).unwrap()
+}
+
+fn is_quiet(counts: Counts) -> bool {
+    counts.published == counts.acked && counts.outstanding == 0 && counts.waiting == 0
+}
