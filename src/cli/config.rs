@@ -1,7 +1,5 @@
 //! `config check` and `config show`.
 
-use std::io::{self, Write};
-
 use clap::Subcommand;
 use serde::Serialize;
 
@@ -14,9 +12,7 @@ use crate::config::{AnyConfig, ReadingConfig, Setting};
 
 /// Checks the configuration, or shows what is in effect
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Example:\n  lookup-gitlab-sync config check --config /etc/lookup-gitlab-sync.toml"
-)]
+#[command(after_help = "Example:\n  lookup-gitlab-sync config check")]
 pub struct Args {
     #[command(subcommand)]
     action: Action,
@@ -28,9 +24,7 @@ enum Action {
     ///
     /// GitLab and the directory have to be there. Pub/Sub may be missing, since reading commands do
     /// without; `check` says so.
-    #[command(
-        after_help = "Example:\n  GITLAB_TOKEN=… lookup-gitlab-sync config check --config production.toml"
-    )]
+    #[command(after_help = "Example:\n  lookup-gitlab-sync config check --config production.toml")]
     Check,
     /// Shows every key, its effective value with secrets redacted, and where the value came from
     #[command(after_help = "Example:\n  lookup-gitlab-sync config show --output json")]
@@ -58,8 +52,7 @@ fn check(context: &Context) -> Result<(), Failure> {
             "the configuration is good for plan and explain; all other commands need pubsub.project"
         }
     };
-    writeln!(io::stdout(), "{verdict}")?;
-    Ok(())
+    Ok(output::say(verdict)?)
 }
 
 fn show(context: &Context, output: Output) -> Result<(), Failure> {

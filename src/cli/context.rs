@@ -129,12 +129,25 @@ fn start_log(log: &config::Log, project: Option<&str>, serving: bool) -> Result<
         config::LogFormat::Json => Form::Json,
     };
     logs::install(logs::Options {
-        filter: logs::filter(&log.level)?,
+        filter: logs::filter(&level(log, serving))?,
         form,
         stream: surroundings.stream(form),
         project: project.map(str::to_owned),
     })?;
     Ok(())
+}
+
+/// What is let through of a level. A certificate that is not trusted is told by whoever called; and a command that ends
+/// at a failure tells it itself, so that calls to be held would be the same said twice.
+fn level(log: &config::Log, serving: bool) -> String {
+    let level = &log.level;
+    if level.contains(['=', ',']) {
+        level.clone()
+    } else if serving {
+        format!("{level},rustls_platform_verifier=off")
+    } else {
+        format!("{level},rustls_platform_verifier=off,lookup_gitlab_sync::upstream::gate=off")
+    }
 }
 
 fn flags(global: &Global) -> Vec<(&'static str, &'static str, String)> {

@@ -4,6 +4,7 @@ use std::{error::Error, fmt, process::ExitCode};
 
 use crate::{
     config::Mistakes,
+    messaging::PubSubError,
     telemetry::printable,
     upstream::{Blame, CallError},
 };
@@ -86,12 +87,13 @@ impl Failure {
 impl<E: Into<anyhow::Error>> From<E> for Failure {
     fn from(error: E) -> Self {
         let error = error.into();
-        let unavailable = error
-            .chain()
-            .any(|cause| match cause.downcast_ref::<CallError>() {
-                Some(call) => matches!(call.blame, Blame::Upstream(_)),
-                None => false,
-            });
+        let upstream = |call: &CallError| matches!(call.blame, Blame::Upstream(_));
+        let unavailable = error.chain().any(|cause| {
+            cause.downcast_ref().is_some_and(upstream)
+                || cause
+                    .downcast_ref()
+                    .is_some_and(PubSubError::is_unavailable)
+        });
         let exit = if unavailable {
             Exit::Unavailable
         } else {

@@ -26,6 +26,8 @@ pub struct Watch {
     subjects: HashSet<Subject>,
     ends: BTreeMap<(String, String, String), u64>,
     dead: u64,
+    /// Changes that were due, and not made because of dry run.
+    withheld: u64,
     /// How the run itself ended, if it has.
     run: Option<RunEnd>,
 }
@@ -71,6 +73,7 @@ impl Watch {
             subjects: HashSet::new(),
             ends: BTreeMap::new(),
             dead: 0,
+            withheld: 0,
             run: None,
         }
     }
@@ -107,6 +110,9 @@ impl Watch {
         };
         if !self.subjects.insert(subject) {
             return;
+        }
+        if outcome.result.as_deref() == Some("dry_run") {
+            self.withheld += 1;
         }
         let text = |field: &Option<String>| field.clone().unwrap_or_else(|| "-".to_owned());
         let result = match &outcome.dead_letter_reason {
@@ -161,6 +167,21 @@ impl Watch {
         }
     }
 
+    /// Why GitLab is as it was, where dry run is the reason. `asked`: by this very command.
+    fn dry_run(&self, asked: bool) -> Option<String> {
+        let changes = match self.withheld {
+            0 => return None,
+            1 => "1 change was".to_owned(),
+            many => format!("{many} changes were"),
+        };
+        let remedy = if asked {
+            "as --dry-run asked for"
+        } else {
+            "to have such changes made, serve with mode = \"apply\" or LOOKUP_GITLAB_SYNC__MODE=apply"
+        };
+        Some(format!("{changes} withheld by dry run: {remedy}"))
+    }
+
     fn lines(&self) -> Vec<Line> {
         let line =
             |((decision, reason, result), accounts): (&(String, String, String), &u64)| Line {
@@ -192,8 +213,14 @@ impl Watch {
 
 /// Follows to the end and prints the summary.
 ///
-/// On a terminal there is a bar; elsewhere each outcome is a line of JSON as it comes.
-pub async fn follow(outcomes: Follow, mut watch: Watch, output: Output) -> Result<(), Failure> {
+/// On a terminal there is a bar; elsewhere each outcome is a line of JSON as it comes. `dry_run`: the command asked
+/// for nothing else.
+pub async fn follow(
+    outcomes: Follow,
+    mut watch: Watch,
+    dry_run: bool,
+    output: Output,
+) -> Result<(), Failure> {
     let bar = Bar::when(true);
     let tell = |watch: &Watch, outcome: &SyncOutcome| {
         bar.show(watch);
@@ -210,6 +237,9 @@ pub async fn follow(outcomes: Follow, mut watch: Watch, output: Output) -> Resul
     }
     let output = if bar.is_shown() { output } else { Output::Json };
     output::print(output, &watch.lines())?;
+    if let Some(told) = watch.dry_run(dry_run) {
+        output::note(&told)?;
+    }
     ended?;
     watch.verdict()
 }
@@ -377,6 +407,23 @@ mod tests {
         watch.see(&user(1));
         assert_eq!(watch.seen(), 1);
         assert!(!watch.is_complete());
+    }
+
+    #[test]
+    fn changes_that_dry_run_withheld_are_counted_and_the_remedy_told() {
+        let dry = |id| SyncOutcome {
+            result: Some("dry_run".to_owned()),
+            ..user(id)
+        };
+        let mut watch = Watch::run();
+        watch.see(&user(1));
+        assert_eq!(watch.dry_run(false), None);
+        watch.see(&dry(2));
+        watch.see(&dry(2));
+        watch.see(&dry(3));
+        let told = watch.dry_run(false).unwrap();
+        assert!(told.starts_with("2 changes were withheld") && told.contains("MODE=apply"));
+        assert!(watch.dry_run(true).unwrap().contains("--dry-run"));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The commands, one file each: parse, load what the command needs, do it, say what became of it.
 
+mod completions;
 mod config;
 mod context;
 mod dead_letters;
@@ -66,6 +67,7 @@ pub enum Command {
     DeadLetters(dead_letters::Args),
     Topology(topology::Args),
     Config(config::Args),
+    Completions(completions::Args),
 }
 
 impl Command {
@@ -82,7 +84,8 @@ impl Command {
             | Self::Tick(_)
             | Self::Resync(_)
             | Self::Topology(_)
-            | Self::Config(_) => false,
+            | Self::Config(_)
+            | Self::Completions(_) => false,
         }
     }
 
@@ -101,6 +104,7 @@ impl Command {
             Self::DeadLetters(args) => args.run(context).await,
             Self::Topology(args) => args.run(context).await,
             Self::Config(args) => args.run(context),
+            Self::Completions(args) => args.run(),
         }
     }
 }

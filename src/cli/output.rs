@@ -34,13 +34,29 @@ pub trait Row: Serialize {
 
 /// Prints rows on standard output. A reader that goes away early, such as `head`, is no failure.
 ///
+/// A table is as wide as `COLUMNS` says, else as the terminal is; in a pipe each of its rows is one line.
+///
 /// # Errors
 /// When standard output cannot be written.
 pub fn print<R: Row>(output: Output, rows: &[R]) -> io::Result<()> {
     let colour =
         io::stdout().is_terminal() && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let mut out = io::stdout().lock();
-    match write(&mut out, output, rows, colour, None).and_then(|()| out.flush()) {
+    unless_gone(write(&mut out, output, rows, colour, columns()).and_then(|()| out.flush()))
+}
+
+/// The width that the environment asks for.
+fn columns() -> Option<u16> {
+    env::var("COLUMNS")
+        .ok()?
+        .parse()
+        .ok()
+        .filter(|width| *width > 0)
+}
+
+/// A reader that went away is no failure.
+fn unless_gone(written: io::Result<()>) -> io::Result<()> {
+    match written {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         result => result,
     }
@@ -51,10 +67,7 @@ pub fn print<R: Row>(output: Output, rows: &[R]) -> io::Result<()> {
 /// # Errors
 /// When standard output cannot be written.
 pub fn say(text: &str) -> io::Result<()> {
-    match writeln!(io::stdout(), "{text}") {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        result => result,
-    }
+    unless_gone(writeln!(io::stdout(), "{text}"))
 }
 
 /// Tells a person something beside the result, on standard error, so that the result can be piped.
@@ -62,10 +75,7 @@ pub fn say(text: &str) -> io::Result<()> {
 /// # Errors
 /// When standard error cannot be written.
 pub fn note(text: &str) -> io::Result<()> {
-    match writeln!(io::stderr(), "{text}") {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        result => result,
-    }
+    unless_gone(writeln!(io::stderr(), "{text}"))
 }
 
 /// Writes rows. `width` stands in for the terminal's.

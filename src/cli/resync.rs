@@ -59,7 +59,15 @@ impl Args {
         }
         output::note(&format!("{} published, run {run}", published.len()))?;
         match outcomes {
-            Some(outcomes) => follow(outcomes, Watch::messages(published), self.output).await,
+            Some(outcomes) => {
+                follow(
+                    outcomes,
+                    Watch::messages(published),
+                    self.dry_run,
+                    self.output,
+                )
+                .await
+            }
             None => Ok(()),
         }
     }

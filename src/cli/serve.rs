@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Failure, context::Context, signals::Signals, stages::Stages, wiring::connect};
 use crate::{
-    config::Config,
+    config::{Config, Mode},
     messaging::{Liveness, Stage},
     telemetry::{Health, Metrics, http::Server},
     upstream::Gate,
@@ -61,6 +61,13 @@ impl Args {
         let stop_answering = CancellationToken::new();
         let answering = tokio::spawn(server.serve(stop_answering.clone()));
         tracing::info!(event = "serving", port, mode = ?config.mode, "serving on port {port}");
+        if config.mode == Mode::DryRun {
+            tracing::warn!(
+                event = "dry_run_mode",
+                "mode is dry-run: GitLab is not changed; set mode = \"apply\" or LOOKUP_GITLAB_SYNC__MODE=apply \
+                 when the plan is what you expect"
+            );
+        }
         let ended = tokio::select! {
             () = signals.next() => Ok(()),
             () = stages.ended() => Err(anyhow::anyhow!("a stage ended by itself: see the log")),

@@ -22,9 +22,7 @@ use crate::{
 /// POST [{"method":"POST","path":"/api/v4/users/*/block","status":503,"times":3}] to
 /// /simulate/faults of GitLab or Lookup; GET /simulate/requests tells what was asked.
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Example:\n  lookup-gitlab-sync simulate --users 500 --env-file sim.env & sleep 1; . ./sim.env"
-)]
+#[command(after_help = "Example:\n  lookup-gitlab-sync simulate --users 500 --env-file sim.env")]
 pub struct Args {
     #[command(flatten)]
     population: population::Args,

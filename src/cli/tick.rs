@@ -55,7 +55,7 @@ impl Args {
             .await?;
         output::note(&format!("tick {message_id} published, run {run}"))?;
         match outcomes {
-            Some(outcomes) => follow(outcomes, Watch::run(), self.output).await,
+            Some(outcomes) => follow(outcomes, Watch::run(), self.dry_run, self.output).await,
             None => Ok(()),
         }
     }

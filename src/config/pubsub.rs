@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use url::Url;
+
 use super::{
-    form::{HostPort, Text},
+    form::{Address, HostPort, Text},
     reader::Reader,
 };
 
@@ -17,6 +19,9 @@ pub struct PubSub {
     pub project: String,
     /// `host:port` of an emulator or of the embedded broker; no credentials are sent there.
     pub emulator_host: Option<String>,
+    /// Where Google Cloud's Pub/Sub is asked for instead of `https://pubsub.googleapis.com`, such as a region's own
+    /// endpoint, which keeps messages in that region.
+    pub endpoint: Option<Url>,
     /// Put before every topic and subscription name. Empty.
     pub prefix: String,
 }
@@ -47,10 +52,18 @@ impl PubSub {
     pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
         let project = reader.required("pubsub.project", &PROJECT);
         let emulator_host = reader.optional("pubsub.emulator_host", &HostPort);
+        let endpoint = reader.optional("pubsub.endpoint", &Address { without: None });
+        if reader.is_given("pubsub.endpoint") && reader.is_given("pubsub.emulator_host") {
+            reader.object(
+                "pubsub.endpoint",
+                "is given beside pubsub.emulator_host; allowed: one of them",
+            );
+        }
         let prefix = reader.value_or("pubsub.prefix", &PREFIX, String::new());
         Some(Self {
             project: project?,
             emulator_host,
+            endpoint,
             prefix,
         })
     }

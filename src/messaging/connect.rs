@@ -63,9 +63,9 @@ impl Connection {
                 emulator_endpoint(host)?,
                 credentials::anonymous::Builder::new().build(),
             ),
-            None => (GOOGLE_CLOUD.to_owned(), default_credentials().await?),
+            None => (google_endpoint(config), default_credentials().await?),
         };
-        let channel = connect(&endpoint, local).await?;
+        let channel = connect(&endpoint).await?;
         let (base_publisher, subscriber) = data_clients(&endpoint, &credentials).await?;
         Ok(Self {
             names: Names::new(config.project.trim(), &config.prefix),
@@ -157,15 +157,26 @@ fn emulator_endpoint(host: &str) -> Result<String, PubSubError> {
     }
 }
 
+/// Google Cloud's address, or the one configured in its place.
+fn google_endpoint(config: &config::PubSub) -> String {
+    match &config.endpoint {
+        Some(url) => url.as_str().trim_end_matches('/').to_owned(),
+        None => GOOGLE_CLOUD.to_owned(),
+    }
+}
+
 async fn default_credentials() -> Result<Credentials, PubSubError> {
     let credentials = credentials::Builder::default()
         .build()
-        .map_err(|error| no_credentials(&error))?;
+        .map_err(|error| PubSubError::Credentials(file_problem(&error)))?;
     // Without a key the library asks the metadata server, and for long where there is none.
     tokio::time::timeout(CONNECT_TIMEOUT, authorization(&credentials))
         .await
         .map_err(|_| {
-            PubSubError::Credentials(format!("no token after {} s", CONNECT_TIMEOUT.as_secs()))
+            PubSubError::Credentials(format!(
+                "no token came within {} s, as the key file says or by Google Cloud's metadata server",
+                CONNECT_TIMEOUT.as_secs()
+            ))
         })??;
     Ok(credentials)
 }
@@ -174,7 +185,7 @@ async fn authorization(credentials: &Credentials) -> Result<MetadataMap, PubSubE
     let headers = credentials
         .headers(tonic::Extensions::new())
         .await
-        .map_err(|error| no_credentials(&error))?;
+        .map_err(|error| no_token(&error))?;
     match headers {
         CacheableResource::New { data, .. } => Ok(MetadataMap::from_headers(data)),
         // Answered only to a caller that names what it has, which this one never does.
@@ -184,14 +195,14 @@ async fn authorization(credentials: &Credentials) -> Result<MetadataMap, PubSubE
     }
 }
 
-async fn connect(endpoint: &str, local: bool) -> Result<Channel, PubSubError> {
+async fn connect(endpoint: &str) -> Result<Channel, PubSubError> {
     let failed = |error: tonic::transport::Error| unreachable_at(endpoint, &error);
     let mut target = Endpoint::from_shared(endpoint.to_owned())
         .map_err(failed)?
         .connect_timeout(CONNECT_TIMEOUT)
         .keep_alive_while_idle(true)
         .tcp_keepalive(Some(Duration::from_mins(1)));
-    if !local {
+    if endpoint.starts_with("https:") {
         target = target
             .tls_config(ClientTlsConfig::new().with_native_roots())
             .map_err(failed)?;
@@ -199,9 +210,32 @@ async fn connect(endpoint: &str, local: bool) -> Result<Channel, PubSubError> {
     target.connect().await.map_err(failed)
 }
 
-/// The library's causes repeat each other at length.
-fn no_credentials(error: &dyn std::error::Error) -> PubSubError {
-    PubSubError::Credentials(one_line(&error.to_string(), 160))
+/// The library's own text names the file and whence its name came, where there is none.
+fn file_problem(error: &google_cloud_auth::build_errors::Error) -> String {
+    let text = if error.is_parsing() {
+        format!(
+            "the credentials file is not a key file: {}",
+            innermost(error)
+        )
+    } else {
+        error.to_string()
+    };
+    one_line(text.trim_end_matches('.'), 300)
+}
+
+/// The outermost texts speak of retries and of the library; what happened is said by the innermost cause.
+fn no_token(error: &dyn std::error::Error) -> PubSubError {
+    let said = one_line(&innermost(error), 300);
+    PubSubError::Credentials(format!(
+        "no token was given, as the key file says or by Google Cloud's metadata server: {said}"
+    ))
+}
+
+fn innermost(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| (*cause).source());
+    causes
+        .last()
+        .map_or_else(|| error.to_string(), ToString::to_string)
 }
 
 /// Google's own clients, one channel each.
@@ -260,6 +294,7 @@ mod tests {
         let config = config::PubSub {
             project: " ".to_owned(),
             emulator_host: None,
+            endpoint: None,
             prefix: String::new(),
         };
         let error = Connection::open(&config).await.err().map(|e| e.to_string());

@@ -1,6 +1,11 @@
 //! What can go wrong with Pub/Sub itself.
 
+use std::sync::Arc;
+
+use google_cloud_pubsub::error::PublishError;
 use tonic::{Code, Status};
+
+use super::advice;
 
 /// A Pub/Sub that could not be reached or refused. Its text is one line, without bodies and without secrets.
 #[derive(Debug, thiserror::Error)]
@@ -15,7 +20,7 @@ pub enum PubSubError {
     )]
     Credentials(String),
     /// Nothing answers there.
-    #[error("Pub/Sub at {endpoint} cannot be reached: {why}")]
+    #[error("Pub/Sub at {endpoint} cannot be reached: {why}; {}", reach(.endpoint))]
     Unreachable {
         /// Where it was looked for.
         endpoint: String,
@@ -23,7 +28,7 @@ pub enum PubSubError {
         why: String,
     },
     /// It answered with an error.
-    #[error("Pub/Sub refused to {operation}: {code:?}: {message}")]
+    #[error("Pub/Sub refused to {operation}: {code:?}: {message}{}", advice::after(.operation, *.code, .message))]
     Refused {
         /// What was asked, such as `create subscription user-sync-worker`.
         operation: String,
@@ -58,6 +63,68 @@ impl PubSubError {
             code: status.code(),
             message: super::line::detail(status.message()),
         }
+    }
+
+    /// Why `topic` did not confirm a message.
+    pub(crate) fn unconfirmed(topic: &str, error: &PublishError) -> Self {
+        match rpc(error).and_then(google_cloud_pubsub::Error::status) {
+            Some(status) => Self::Refused {
+                operation: format!("publish to {topic}"),
+                code: code_named(status.code.name()),
+                message: super::line::detail(&status.message),
+            },
+            None => Self::Unconfirmed {
+                topic: topic.to_owned(),
+                why: chain(error),
+            },
+        }
+    }
+
+    /// Whether Pub/Sub, not the request, is to blame: waiting may help.
+    pub fn is_unavailable(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } => true,
+            Self::Refused { code, .. } => {
+                matches!(code, Code::Unavailable | Code::DeadlineExceeded)
+            }
+            Self::Configuration(_)
+            | Self::Credentials(_)
+            | Self::Unconfirmed { .. }
+            | Self::Unencodable { .. } => false,
+        }
+    }
+}
+
+fn rpc(error: &PublishError) -> Option<&google_cloud_pubsub::Error> {
+    let source = std::error::Error::source(error)?;
+    source
+        .downcast_ref::<Arc<google_cloud_pubsub::Error>>()
+        .map(AsRef::as_ref)
+}
+
+/// Google's client and ours have a type each for the same codes.
+fn code_named(name: &str) -> Code {
+    match name {
+        "CANCELLED" => Code::Cancelled,
+        "INVALID_ARGUMENT" => Code::InvalidArgument,
+        "DEADLINE_EXCEEDED" => Code::DeadlineExceeded,
+        "NOT_FOUND" => Code::NotFound,
+        "PERMISSION_DENIED" => Code::PermissionDenied,
+        "RESOURCE_EXHAUSTED" => Code::ResourceExhausted,
+        "FAILED_PRECONDITION" => Code::FailedPrecondition,
+        "INTERNAL" => Code::Internal,
+        "UNAVAILABLE" => Code::Unavailable,
+        "UNAUTHENTICATED" => Code::Unauthenticated,
+        _ => Code::Unknown,
+    }
+}
+
+/// What to look at where nothing answers.
+fn reach(endpoint: &str) -> &'static str {
+    if endpoint.starts_with("https:") {
+        "can this machine reach it, and does it trust its certificate?"
+    } else {
+        "is PUBSUB_EMULATOR_HOST right, and does the emulator run?"
     }
 }
 

@@ -1,5 +1,6 @@
 //! What both pipelines share of Pub/Sub: bodies, consumer, publisher, dead letters, topology.
 
+mod advice;
 pub mod attributes;
 pub mod consumer;
 pub mod dead_letter;

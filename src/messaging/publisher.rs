@@ -6,7 +6,7 @@ use bytes::Bytes;
 use google_cloud_pubsub::{client::BasePublisher, model::Message};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::{PubSubError, error::chain};
+use super::PubSubError;
 
 /// How a publisher batches and how much it may hold.
 #[derive(Clone, Debug)]
@@ -119,10 +119,7 @@ impl Publisher {
             .client
             .publish(message)
             .await
-            .map_err(|error| PubSubError::Unconfirmed {
-                topic: self.inner.topic.clone(),
-                why: chain(&error),
-            })
+            .map_err(|error| PubSubError::unconfirmed(&self.inner.topic, &error))
     }
 
     /// Sends what waits in a batch now, and returns when each message handed in before has been confirmed or has failed.

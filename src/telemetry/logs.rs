@@ -76,6 +76,8 @@ where
 {
     let layer = tracing_subscriber::fmt::layer()
         .with_ansi(false)
+        // It would be told on standard error by a macro that panics where that is gone as well.
+        .log_internal_errors(false)
         .fmt_fields(JsonFields::new())
         .event_format(lines)
         .with_writer(writer);

@@ -278,6 +278,7 @@ async fn connect(host: &str) -> Connection {
     let config = config::PubSub {
         project: "p".to_owned(),
         emulator_host: Some(host.to_owned()),
+        endpoint: None,
         prefix: "test-".to_owned(),
     };
     Connection::open(&config).await.unwrap()

@@ -39,6 +39,7 @@ impl Desk {
         let config = config::PubSub {
             project: PROJECT.to_owned(),
             emulator_host: Some(broker.host()),
+            endpoint: None,
             prefix: String::new(),
         };
         let connection = Connection::open(&config).await.unwrap();

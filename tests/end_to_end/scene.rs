@@ -371,6 +371,7 @@ async fn connect(world: &World) -> Connection {
             .broker
             .as_ref()
             .map(lookup_gitlab_sync::simulate::pubsub::Broker::host),
+        endpoint: None,
         prefix: String::new(),
     };
     Connection::open(&config).await.unwrap()

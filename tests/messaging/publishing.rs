@@ -62,7 +62,7 @@ async fn publishing_to_a_topic_that_is_not_there_is_an_error_that_names_it() {
         .await
         .unwrap_err();
     assert!(error.to_string().contains("t1-sync-tick"), "{error}");
-    assert!(matches!(error, PubSubError::Unconfirmed { .. }));
+    assert!(matches!(error, PubSubError::Refused { .. }));
 }
 
 #[tokio::test]
@@ -74,6 +74,7 @@ async fn a_server_that_is_not_there_is_unreachable_at_once() {
     let error = Connection::open(&config::PubSub {
         project: "test-project".to_owned(),
         emulator_host: Some(format!("127.0.0.1:{port}")),
+        endpoint: None,
         prefix: String::new(),
     })
     .await

@@ -29,6 +29,7 @@ impl PubSub {
         config::PubSub {
             project: "test-project".to_owned(),
             emulator_host: Some(self.host.clone()),
+            endpoint: None,
             prefix: "t1-".to_owned(),
         }
     }

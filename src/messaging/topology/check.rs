@@ -2,10 +2,10 @@ use std::fmt;
 
 use google_cloud_googleapis::pubsub::v1::{GetSubscriptionRequest, GetTopicRequest, Subscription};
 use prost_types::Duration as ProtoDuration;
-use tonic::Code;
+use tonic::{Code, Status};
 
 use super::Topology;
-use crate::messaging::{PubSubError, Stage, Topic};
+use crate::messaging::{PubSubError, Stage, Topic, advice};
 
 /// One way in which what exists differs from what the service needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -177,9 +177,7 @@ impl Topology {
         let id = self.names().id(topic);
         match self.connection.topics().get_topic(request).await {
             Ok(_) => Ok(None),
-            Err(status) if status.code() == Code::NotFound => {
-                Ok(Some(Difference::MissingTopic { topic: id }))
-            }
+            Err(status) if is_missing(&status) => Ok(Some(Difference::MissingTopic { topic: id })),
             Err(status) => Err(PubSubError::refused(format!("get topic {id}"), &status)),
         }
     }
@@ -202,7 +200,7 @@ impl Topology {
             .await
         {
             Ok(found) => Ok(differing_settings(wanted, found.get_ref())),
-            Err(status) if status.code() == Code::NotFound => {
+            Err(status) if is_missing(&status) => {
                 Ok(vec![Difference::MissingSubscription { subscription: id }])
             }
             Err(status) => Err(PubSubError::refused(
@@ -211,6 +209,11 @@ impl Topology {
             )),
         }
     }
+}
+
+/// Not so where the project itself is not found: then all would seem to be missing, and none could be made.
+fn is_missing(status: &Status) -> bool {
+    status.code() == Code::NotFound && !advice::is_of_the_project(status.message())
 }
 
 fn differing_settings(wanted: &Subscription, found: &Subscription) -> Vec<Difference> {

@@ -1,0 +1,167 @@
+//! What an operator does when Pub/Sub refuses. Its own texts seldom say: `User not authorized to perform this action.`
+
+use tonic::Code;
+
+/// What to do about `code` in answer to `operation`, to be read after Pub/Sub's own message; empty where that says it.
+pub(super) fn after(operation: &str, code: Code, message: &str) -> String {
+    let advice = match code {
+        Code::PermissionDenied => forbidden(operation, message),
+        Code::NotFound => missing(message),
+        Code::Unauthenticated => {
+            "the token is not accepted: run `gcloud auth application-default login` again, \
+             or replace the key that GOOGLE_APPLICATION_CREDENTIALS names"
+                .to_owned()
+        }
+        Code::Unavailable | Code::DeadlineExceeded => {
+            "it is down or cannot be reached from here: try again".to_owned()
+        }
+        _ => return String::new(),
+    };
+    format!("; {advice}")
+}
+
+/// Google answers so for a right that is missing, and also for a project that is somebody else's, for a service that
+/// was never switched on, and for a quota project that may not be charged.
+fn forbidden(operation: &str, message: &str) -> String {
+    let says = |word: &str| message.to_ascii_lowercase().contains(word);
+    if says("has not been used in project") || says("it is disabled") {
+        "run `gcloud services enable pubsub.googleapis.com` for this project, and wait some minutes"
+            .to_owned()
+    } else if says("serviceusage") || says("quota project") {
+        "the account needs roles/serviceusage.serviceUsageConsumer on the quota project, or another \
+         GOOGLE_CLOUD_QUOTA_PROJECT"
+            .to_owned()
+    } else {
+        format!(
+            "if pubsub.project is right, the account of these credentials needs {}",
+            role(operation)
+        )
+    }
+}
+
+/// The smallest predefined role that allows `operation`, and on what, see
+/// <https://docs.cloud.google.com/pubsub/docs/access-control#roles>.
+fn role(operation: &str) -> String {
+    let words: Vec<&str> = operation.split(' ').collect();
+    match words.as_slice() {
+        ["publish", "to", topic] => format!("roles/pubsub.publisher on the topic {topic}"),
+        ["get", kind @ ("topic" | "subscription"), id] => {
+            format!("roles/pubsub.viewer on the {kind} {id}")
+        }
+        ["get", "the", "subscription"] => {
+            "roles/pubsub.viewer on the stage's subscription".to_owned()
+        }
+        ["read", "dead", "letters", "from", subscription] => {
+            format!("roles/pubsub.subscriber on the subscription {subscription}")
+        }
+        ["subscribe", "to", "the", "run's", "outcomes"] => {
+            "roles/pubsub.editor on the project, to make a subscription of its own on sync-outcome"
+                .to_owned()
+        }
+        ["create" | "update" | "delete", ..] => "roles/pubsub.editor on the project".to_owned(),
+        _ => "roles/pubsub.subscriber on the subscriptions".to_owned(),
+    }
+}
+
+fn missing(message: &str) -> String {
+    if is_of_the_project(message) {
+        "pubsub.project (GOOGLE_CLOUD_PROJECT) must be the project's id, not its name or number"
+            .to_owned()
+    } else {
+        "run `lookup-gitlab-sync topology check`: are project and prefix right, and is everything made?".to_owned()
+    }
+}
+
+/// Whether a `NOT_FOUND` is about the project itself: `Requested project not found or user does not have access to it
+/// (project=…)`. A topic or a subscription in it would be a `Resource`.
+pub(super) fn is_of_the_project(message: &str) -> bool {
+    message
+        .to_ascii_lowercase()
+        .contains("project not found or user does not have access")
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case(
+        "publish to sync-tick",
+        "roles/pubsub.publisher on the topic sync-tick"
+    )]
+    #[case("get topic user-sync", "roles/pubsub.viewer on the topic user-sync")]
+    #[case("get subscription s", "roles/pubsub.viewer on the subscription s")]
+    #[case(
+        "get the subscription",
+        "roles/pubsub.viewer on the stage's subscription"
+    )]
+    #[case(
+        "read dead letters from h",
+        "roles/pubsub.subscriber on the subscription h"
+    )]
+    #[case("ack dead letters", "roles/pubsub.subscriber on the subscriptions")]
+    #[case(
+        "subscribe to the run's outcomes",
+        "roles/pubsub.editor on the project"
+    )]
+    #[case(
+        "delete the follower's subscription",
+        "roles/pubsub.editor on the project"
+    )]
+    fn a_missing_right_is_told_as_a_role_on_a_resource(
+        #[case] operation: &str,
+        #[case] role: &str,
+    ) {
+        let advice = after(
+            operation,
+            Code::PermissionDenied,
+            "User not authorized to perform this action.",
+        );
+        assert!(advice.contains(role), "{advice}");
+    }
+
+    #[rstest]
+    #[case(
+        Code::PermissionDenied,
+        "Cloud Pub/Sub API has not been used in project 1 before or it is disabled.",
+        "gcloud services enable"
+    )]
+    #[case(
+        Code::PermissionDenied,
+        "Grant the caller the roles/serviceusage.serviceUsageConsumer role",
+        "GOOGLE_CLOUD_QUOTA_PROJECT"
+    )]
+    #[case(
+        Code::NotFound,
+        "Requested project not found or user does not have access to it (project=x).",
+        "the project's id"
+    )]
+    #[case(
+        Code::NotFound,
+        "Resource not found (resource=sync-tick).",
+        "topology check"
+    )]
+    #[case(
+        Code::Unauthenticated,
+        "Request had invalid authentication credentials.",
+        "gcloud auth"
+    )]
+    fn other_refusals_say_what_to_do(
+        #[case] code: Code,
+        #[case] message: &str,
+        #[case] advice: &str,
+    ) {
+        let told = after("get topic t", code, message);
+        assert!(told.contains(advice), "{told}");
+    }
+
+    #[test]
+    fn a_refusal_that_speaks_for_itself_has_no_advice() {
+        assert_eq!(
+            after("create topic t", Code::InvalidArgument, "Invalid name"),
+            ""
+        );
+    }
+}

@@ -1,0 +1,153 @@
+//! What is printed goes well through pipes, fits narrow terminals, and has no colour where none is wanted.
+
+use std::process::Stdio;
+
+use lookup_gitlab_sync::simulate::population::Population;
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::Command,
+};
+
+use crate::scene::{Scene, until};
+
+async fn populated() -> Scene {
+    let today = jiff::Timestamp::now()
+        .to_zoned(jiff::tz::TimeZone::UTC)
+        .date();
+    Scene::of_population(&Population::generate(100, 5, today)).await
+}
+
+/// In bash, with the binary as `$B`: what went out, and what went to standard error.
+async fn bash(scene: &Scene, script: &str, variables: &[(&str, &str)]) -> (String, String) {
+    let output = Command::new("bash")
+        .args(["-c", script])
+        .env_clear()
+        .envs(scene.world.environment())
+        .env("B", env!("CARGO_BIN_EXE_lookup-gitlab-sync"))
+        .env("PATH", "/usr/bin:/bin")
+        .env("TERM", "xterm")
+        .envs(variables.iter().copied())
+        .stdin(Stdio::null())
+        .output()
+        .await
+        .unwrap();
+    (
+        String::from_utf8(output.stdout).unwrap(),
+        String::from_utf8(output.stderr).unwrap(),
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_that_goes_away_early_is_no_failure() {
+    let scene = populated().await;
+    // The scene's redeliveries come at once; `topology check` would tell.
+    scene.run(&["topology", "apply"], &[]).await;
+    for command in [
+        "$B plan --all --output csv",
+        "$B plan --all --output json",
+        "$B plan --all",
+        "$B explain 2",
+        "$B config show",
+        "$B config check",
+        "$B topology check",
+        "$B completions bash",
+        "$B --help",
+    ] {
+        // `true` reads nothing at all, `head` one line.
+        for reader in ["true", "head -n 1"] {
+            let script = format!("{command} | {reader} > /dev/null; echo ${{PIPESTATUS[0]}}");
+            let (codes, said) = bash(&scene, &script, &[]).await;
+            assert_eq!(codes, "0\n", "{command} | {reader}: {said}");
+            assert!(!said.contains("panicked"), "{command} | {reader}: {said}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_whose_log_nobody_reads_any_more_serves_on() {
+    let scene = populated().await;
+    let mut child = Command::new(env!("CARGO_BIN_EXE_lookup-gitlab-sync"))
+        .args(["serve", "--log-format=json"])
+        .env_clear()
+        .envs(scene.world.environment())
+        .env("PORT", "0")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let port = loop {
+        let line = lines.next_line().await.unwrap().expect("it serves");
+        let event: serde_json::Value = serde_json::from_str(&line).unwrap();
+        if event["event"] == "serving" {
+            break event["port"].as_u64().unwrap();
+        }
+    };
+    drop((lines, child.stderr.take()));
+    scene
+        .tick(lookup_gitlab_sync::messaging::wire::SyncTick::default())
+        .await;
+    until("the run is done", async || {
+        scene.counts("sync-tick-fan-out").acked > 0
+    })
+    .await;
+    scene.quiet().await;
+    assert!(child.try_wait().unwrap().is_none(), "it still runs");
+    let alive = reqwest::get(format!("http://127.0.0.1:{port}/livez")).await;
+    assert_eq!(alive.unwrap().status(), 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_keeps_to_the_width_that_is_asked_for() {
+    let scene = populated().await;
+    for (width, most) in [("60", 60), ("100", 100)] {
+        let (table, said) = bash(&scene, "$B config show", &[("COLUMNS", width)]).await;
+        let widest = table.lines().map(|line| line.chars().count()).max();
+        assert!(widest.is_some_and(|widest| widest <= most), "{table}{said}");
+    }
+    let (piped, _) = bash(&scene, "$B config show", &[]).await;
+    let rows = piped
+        .lines()
+        .filter(|line| line.contains("users.username_patterns"));
+    assert_eq!(rows.count(), 1, "in a pipe a row is one line");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_narrow_terminal_gets_a_narrow_table_and_colour_only_where_it_is_wanted() {
+    let scene = populated().await;
+    let script = "script -qec 'stty cols 50; $B config show' /dev/null";
+    let (coloured, _) = bash(&scene, script, &[]).await;
+    assert!(coloured.contains("gitlab.url"), "{coloured}");
+    assert!(
+        coloured.contains('\u{1b}'),
+        "the heading is bold: {coloured:?}"
+    );
+    let (plain, _) = bash(&scene, script, &[("NO_COLOR", "1")]).await;
+    assert!(!plain.contains('\u{1b}'), "{plain:?}");
+    let widest = plain
+        .lines()
+        .map(|line| line.trim_end().chars().count())
+        .max();
+    assert!(widest.is_some_and(|widest| widest <= 50), "{plain}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn completions_are_read_by_their_shell_and_know_the_commands() {
+    let scene = Scene::of(Vec::new(), Vec::new()).await;
+    let asked = "source <($B completions bash)\n\
+                 COMP_WORDS=(lookup-gitlab-sync to); COMP_CWORD=1\n\
+                 function=$(complete -p lookup-gitlab-sync | sed 's/.* -F \\([^ ]*\\) .*/\\1/')\n\
+                 $function lookup-gitlab-sync to lookup-gitlab-sync\n\
+                 echo \"${COMPREPLY[@]}\"";
+    let (completed, said) = bash(&scene, asked, &[]).await;
+    assert_eq!(completed.trim(), "topology", "{said}");
+    for (shell, word) in [("zsh", "#compdef"), ("fish", "complete -c")] {
+        let (text, _) = bash(&scene, &format!("$B completions {shell}"), &[]).await;
+        assert!(
+            text.contains(word) && text.contains("dead-letters"),
+            "{shell}"
+        );
+    }
+}
