@@ -37,9 +37,9 @@ impl Service {
             ..Settings::default()
         };
         let world = World::of(accounts, people, settings).await.unwrap();
-        let unique = RunId::new().to_string();
-        let project = format!("p-{}", &unique[..8]);
-        let prefix = format!("t{}-", &unique[..8]);
+        let unique = RunId::new();
+        let project = format!("p-{unique}");
+        let prefix = format!("t{unique}-");
         let mut variables = world.environment();
         variables.extend([
             ("PUBSUB_EMULATOR_HOST", host.to_owned()),
