@@ -17,6 +17,8 @@ pub mod messaging;
 
 pub mod users;
 
+pub mod namespaces;
+
 #[cfg(feature = "simulate")]
 pub mod simulate;
 

@@ -9,6 +9,8 @@ mod demo;
 mod explain;
 mod failure;
 mod follow;
+mod namespace_wiring;
+mod namespaces;
 pub mod output;
 mod plan;
 #[cfg(feature = "simulate")]
@@ -65,6 +67,7 @@ pub enum Command {
     Tick(tick::Args),
     Resync(resync::Args),
     DeadLetters(dead_letters::Args),
+    Namespaces(namespaces::Args),
     Topology(topology::Args),
     Config(config::Args),
     Completions(completions::Args),
@@ -83,6 +86,7 @@ impl Command {
             | Self::Explain(_)
             | Self::Tick(_)
             | Self::Resync(_)
+            | Self::Namespaces(_)
             | Self::Topology(_)
             | Self::Config(_)
             | Self::Completions(_) => false,
@@ -102,6 +106,7 @@ impl Command {
             Self::Tick(args) => args.run(context).await,
             Self::Resync(args) => args.run(context).await,
             Self::DeadLetters(args) => args.run(context).await,
+            Self::Namespaces(args) => args.run(context).await,
             Self::Topology(args) => args.run(context).await,
             Self::Config(args) => args.run(context),
             Self::Completions(args) => args.run(),

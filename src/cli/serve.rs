@@ -1,20 +1,28 @@
 //! `serve`: the stages, until they are asked to stop.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
+use axum::Router;
 use clap::ValueEnum;
 use tokio_util::sync::CancellationToken;
 
-use super::{Failure, context::Context, signals::Signals, stages::Stages, wiring::connect};
+use super::{
+    Failure, context::Context, namespace_wiring, signals::Signals, stages::Stages, wiring::connect,
+};
 use crate::{
-    config::{Config, Mode},
-    messaging::{Liveness, Stage},
+    config::{AnyConfig, Config, MessagingConfig, Mode},
+    messaging::{Connection, Liveness, Stage},
+    namespaces::{ledger::Ledger, provisioning},
     telemetry::{Health, Metrics, http::Server},
     upstream::Gate,
 };
 
 /// A stage that has heard nothing of Pub/Sub for this long is not alive: idle ones ask every 30 s.
-const SILENT: std::time::Duration = std::time::Duration::from_secs(150);
+const SILENT: Duration = Duration::from_secs(150);
 
 /// Runs stages until SIGTERM or SIGINT; without a name fan-out and user-worker
 #[derive(Debug, clap::Args)]
@@ -32,21 +40,51 @@ enum StageName {
     FanOut,
     /// Looks again, decides and applies
     UserWorker,
+    /// Sends the newest recorded sync of a namespace
+    NamespaceWorker,
+    /// Records syncs over HTTP and publishes the keys
+    Portal,
+    /// GitLab's internal endpoint that provisions a namespace
+    ProvisioningApi,
 }
 
-impl From<StageName> for Stage {
+/// How a stage works, and so what it needs.
+enum Kind {
+    /// Consumes, with GitLab and the directory.
+    Users(Stage),
+    /// Consumes, with the ledger.
+    NamespaceWorker,
+    /// Answers HTTP, with the ledger and Pub/Sub.
+    Portal,
+    /// Answers HTTP, with its database alone.
+    ProvisioningApi,
+}
+
+impl From<StageName> for Kind {
     fn from(name: StageName) -> Self {
         match name {
-            StageName::FanOut => Self::FanOut,
-            StageName::UserWorker => Self::UserWorker,
+            StageName::FanOut => Self::Users(Stage::FanOut),
+            StageName::UserWorker => Self::Users(Stage::UserWorker),
+            StageName::NamespaceWorker => Self::NamespaceWorker,
+            StageName::Portal => Self::Portal,
+            StageName::ProvisioningApi => Self::ProvisioningApi,
         }
     }
+}
+
+/// What runs in this process.
+struct Process {
+    stages: Stages,
+    routes: Router,
+    portal: Option<Ledger>,
+    provisioning: Option<provisioning::State>,
 }
 
 impl Args {
     pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
         let mut signals = Signals::catch()?;
-        let config: Config = context.start(true)?;
+        let names = self.names();
+        let config = load(context, &names)?;
         let health = Health::new();
         let address = SocketAddr::from((Ipv4Addr::UNSPECIFIED, config.serve.port));
         let server = Server::bind(address, health.clone(), Metrics::install()?)
@@ -55,13 +93,29 @@ impl Args {
                 anyhow::anyhow!(error).context(format!("cannot listen on port {}", address.port()))
             })?;
         let port = server.address()?.port();
-        let connection = connect(&config.pubsub).await?;
-        let mut stages = Stages::start(&config, &connection, &self.stages()).await?;
-        register(&health, &stages);
+        let process = Process::start(context, &config, &names).await?;
+        process.register(&health);
+        let Process {
+            mut stages,
+            routes,
+            portal,
+            provisioning,
+        } = process;
+        let asked = portal.is_some() || provisioning.is_some();
+        let grace = config.serve.grace;
+        let server = if asked {
+            server.with_routes(routes, grace)
+        } else {
+            server
+        };
         let stop_answering = CancellationToken::new();
         let answering = tokio::spawn(server.serve(stop_answering.clone()));
         tracing::info!(event = "serving", port, mode = ?config.mode, "serving on port {port}");
-        if config.mode == Mode::DryRun {
+        // The mode governs writes to users alone.
+        let writes_users = names
+            .iter()
+            .any(|name| matches!(Kind::from(*name), Kind::Users(_)));
+        if writes_users && config.mode == Mode::DryRun {
             tracing::warn!(
                 event = "dry_run_mode",
                 "mode is dry-run: GitLab is not changed; set mode = \"apply\" or LOOKUP_GITLAB_SYNC__MODE=apply \
@@ -72,8 +126,21 @@ impl Args {
             () = signals.next() => Ok(()),
             () = stages.ended() => Err(anyhow::anyhow!("a stage ended by itself: see the log")),
         };
+        if asked {
+            // The stages that consume go on answering how they are; these stop taking work at once.
+            stop_answering.cancel();
+        }
+        let closing = async {
+            stages.stop(grace).await;
+            if let Some(state) = provisioning {
+                let closed = tokio::time::timeout(grace, state.close()).await;
+                if closed.is_err() {
+                    tracing::warn!(event = "calls_abandoned", "a call outlived the grace");
+                }
+            }
+        };
         tokio::select! {
-            () = stages.stop(config.serve.grace) => {}
+            () = closing => {}
             () = signals.next() => return Err(Failure::interrupted()),
         }
         stop_answering.cancel();
@@ -82,36 +149,138 @@ impl Args {
         Ok(ended?)
     }
 
-    fn stages(&self) -> Vec<Stage> {
-        let mut stages: Vec<Stage> = Vec::new();
-        for stage in self.stages.iter().copied().map(Stage::from) {
-            if !stages.contains(&stage) {
-                stages.push(stage);
+    fn names(&self) -> Vec<StageName> {
+        let mut names: Vec<StageName> = Vec::new();
+        for name in &self.stages {
+            if !names.contains(name) {
+                names.push(*name);
             }
         }
-        if stages.is_empty() {
-            vec![Stage::FanOut, Stage::UserWorker]
+        if names.is_empty() {
+            vec![StageName::FanOut, StageName::UserWorker]
         } else {
-            stages
+            names
         }
     }
 }
 
-/// Alive while Pub/Sub reaches every stage; ready while besides every gate is open.
-fn register(health: &Health, stages: &Stages) {
-    for (stage, liveness) in &stages.loops {
-        let alive = liveness.clone();
-        health.register_liveness(stage.as_str(), move || std::future::ready(heard(&alive)));
-        let reached = liveness.clone();
-        health.register_readiness(stage.as_str(), move || std::future::ready(heard(&reached)));
+/// Loads what these stages need, and no more: the namespace stages have no token of an administrator.
+fn load(context: &Context, names: &[StageName]) -> Result<AnyConfig, Failure> {
+    for name in names {
+        match Kind::from(*name) {
+            Kind::Users(_) => drop(context.load::<_, _, _>().map(|l| -> Config { l.config })?),
+            Kind::NamespaceWorker | Kind::Portal => {
+                drop(context.load().map(|l| -> MessagingConfig { l.config })?);
+            }
+            Kind::ProvisioningApi => {}
+        }
     }
-    let gitlab = &stages.sides.gitlab;
-    let gates = [gitlab.read_gate(), gitlab.write_gate()]
-        .into_iter()
-        .chain(stages.sides.directory.gates());
-    for gate in gates {
-        let name = gate.upstream().as_str();
-        health.register_readiness(name, move || std::future::ready(open(&gate)));
+    context.start(true)
+}
+
+impl Process {
+    async fn start(
+        context: &Context,
+        config: &AnyConfig,
+        names: &[StageName],
+    ) -> Result<Self, Failure> {
+        // The provisioning API alone has no business with Pub/Sub.
+        let wanted = names.iter().any(|name| *name != StageName::ProvisioningApi);
+        let connection = match &config.pubsub {
+            Some(pubsub) if wanted => Some(connect(pubsub).await?),
+            Some(_) | None => None,
+        };
+        let mut process = Self {
+            stages: users(context, connection.as_ref(), names).await?,
+            routes: Router::new(),
+            portal: None,
+            provisioning: None,
+        };
+        for name in names {
+            match (Kind::from(*name), &connection) {
+                (Kind::NamespaceWorker, Some(connection)) => {
+                    process
+                        .stages
+                        .add_namespace_worker(&config.namespaces, &config.serve, connection)
+                        .await?;
+                }
+                (Kind::Portal, Some(connection)) => process.portal(config, connection).await?,
+                (Kind::ProvisioningApi, _) => process.provisioning_api(config).await?,
+                // The users' stages run already, and `load` has seen that there is a Pub/Sub for the rest.
+                (Kind::Users(_), _) | (Kind::NamespaceWorker | Kind::Portal, None) => {}
+            }
+        }
+        Ok(process)
+    }
+
+    async fn portal(&mut self, config: &AnyConfig, connection: &Connection) -> Result<(), Failure> {
+        let recorder = namespace_wiring::recorder(&config.namespaces, connection).await?;
+        self.portal = Some(recorder.ledger().clone());
+        let portal = namespace_wiring::portal(&config.namespaces, recorder)?;
+        self.answer("portal", portal.router());
+        Ok(())
+    }
+
+    async fn provisioning_api(&mut self, config: &AnyConfig) -> Result<(), Failure> {
+        let state = namespace_wiring::provisioning(&config.namespaces).await?;
+        self.answer("provisioning-api", provisioning::router(state.clone()));
+        self.provisioning = Some(state);
+        Ok(())
+    }
+
+    fn answer(&mut self, stage: &str, routes: Router) {
+        self.routes = std::mem::take(&mut self.routes).merge(routes);
+        tracing::info!(event = "stage_started", stage, "stage {stage} answers");
+    }
+
+    /// Alive while Pub/Sub reaches every stage; ready while besides every gate is open and every database answers.
+    fn register(&self, health: &Health) {
+        for (stage, liveness) in &self.stages.loops {
+            let alive = liveness.clone();
+            health.register_liveness(stage.as_str(), move || std::future::ready(heard(&alive)));
+            let reached = liveness.clone();
+            health.register_readiness(stage.as_str(), move || std::future::ready(heard(&reached)));
+        }
+        for gate in &self.stages.gates {
+            let (name, gate) = (gate.upstream().as_str(), Arc::clone(gate));
+            health.register_readiness(name, move || std::future::ready(open(&gate)));
+        }
+        for ledger in self.stages.ledgers.iter().chain(&self.portal) {
+            let ledger = ledger.clone();
+            health.register_readiness("ledger-database", move || {
+                let ledger = ledger.clone();
+                async move { ledger.ready().await.map_err(|error| error.to_string()) }
+            });
+        }
+        if let Some(state) = &self.provisioning {
+            let state = state.clone();
+            health.register_readiness("provisioning-database", move || {
+                let state = state.clone();
+                async move { state.ready().await.map_err(|error| error.to_string()) }
+            });
+        }
+    }
+}
+
+/// The stages of the user pipeline, if any is named.
+async fn users(
+    context: &Context,
+    connection: Option<&Connection>,
+    names: &[StageName],
+) -> Result<Stages, Failure> {
+    let wanted: Vec<Stage> = names
+        .iter()
+        .filter_map(|name| match Kind::from(*name) {
+            Kind::Users(stage) => Some(stage),
+            Kind::NamespaceWorker | Kind::Portal | Kind::ProvisioningApi => None,
+        })
+        .collect();
+    match (wanted.is_empty(), connection) {
+        (false, Some(connection)) => {
+            let config: Config = context.load()?.config;
+            Stages::start(&config, connection, &wanted).await
+        }
+        (true, _) | (false, None) => Ok(Stages::none()),
     }
 }
 

@@ -5,12 +5,18 @@ use std::{sync::Arc, time::Duration};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::{Failure, wiring::Sides};
+use super::{
+    Failure,
+    namespace_wiring::{ledger, provisioner},
+    wiring::Sides,
+};
 use crate::{
-    config::Config,
+    config::{Config, Namespaces, Serve},
     messaging::{
         Connection, Consumer, ConsumerSettings, Handler, Liveness, Outcomes, Stage, Topic, Topology,
     },
+    namespaces::{ledger::Ledger, worker::NamespaceWorker},
+    upstream::Gate,
     users::{fan_out::FanOut, worker::UserWorker},
 };
 
@@ -19,8 +25,10 @@ const TICKS_AT_ONCE: u32 = 1;
 
 /// The stages of one process, at work.
 pub struct Stages {
-    /// Both sides, for readiness.
-    pub sides: Sides,
+    /// The gates that messages may wait at, for readiness.
+    pub gates: Vec<Arc<Gate>>,
+    /// The ledgers that are open, for readiness.
+    pub ledgers: Vec<Ledger>,
     /// Each stage's pull loop.
     pub loops: Vec<(Stage, Liveness)>,
     stopping: CancellationToken,
@@ -41,30 +49,79 @@ impl Stages {
         for stage in stages {
             topology.check_stage(*stage).await?;
         }
-        let mut started = Self {
-            sides: Sides::new(config)?,
+        let mut started = Self::none();
+        let sides = Sides::new(config)?;
+        let gitlab = &sides.gitlab;
+        started.gates = [gitlab.read_gate(), gitlab.write_gate()]
+            .into_iter()
+            .chain(sides.directory.gates())
+            .collect();
+        let outcomes = Outcomes::new(connection.publisher(Topic::SyncOutcome).await?);
+        for stage in stages {
+            started
+                .add(*stage, config, &sides, connection, &outcomes)
+                .await?;
+        }
+        Ok(started)
+    }
+
+    /// Of a process that consumes nothing yet.
+    pub fn none() -> Self {
+        Self {
+            gates: Vec::new(),
+            ledgers: Vec::new(),
             loops: Vec::new(),
             stopping: CancellationToken::new(),
             tasks: JoinSet::new(),
-        };
-        let outcomes = Outcomes::new(connection.publisher(Topic::SyncOutcome).await?);
-        for stage in stages {
-            started.add(*stage, config, connection, &outcomes).await?;
         }
-        Ok(started)
+    }
+
+    /// Starts the namespace worker, which needs neither GitLab's token nor the directory.
+    ///
+    /// # Errors
+    /// Where the topology would lose messages, or the ledger or the key cannot be used.
+    pub async fn add_namespace_worker(
+        &mut self,
+        namespaces: &Namespaces,
+        serve: &Serve,
+        connection: &Connection,
+    ) -> Result<(), Failure> {
+        Topology::new(connection)
+            .check_stage(Stage::NamespaceWorker)
+            .await?;
+        let outcomes = Outcomes::new(connection.publisher(Topic::SyncOutcome).await?);
+        self.namespace_worker(namespaces, serve.grace, connection, &outcomes)
+            .await
+    }
+
+    async fn namespace_worker(
+        &mut self,
+        namespaces: &Namespaces,
+        grace: Duration,
+        connection: &Connection,
+        outcomes: &Outcomes,
+    ) -> Result<(), Failure> {
+        let ledger = ledger(namespaces).await?;
+        self.ledgers.push(ledger.clone());
+        let handler = NamespaceWorker::new(ledger, provisioner(namespaces)?, namespaces.settle);
+        self.gates.extend(handler.gates());
+        let settings = ConsumerSettings::new(namespaces.concurrency, grace);
+        self.consume(connection, settings, handler, outcomes);
+        Ok(())
     }
 
     async fn add(
         &mut self,
         stage: Stage,
         config: &Config,
+        sides: &Sides,
         connection: &Connection,
         outcomes: &Outcomes,
     ) -> Result<(), Failure> {
         let grace = config.serve.grace;
         match stage {
             Stage::FanOut => {
-                let handler = self.fan_out(config, connection).await?;
+                let handler = fan_out(config, sides, connection).await?;
                 self.consume(
                     connection,
                     ConsumerSettings::new(TICKS_AT_ONCE, grace),
@@ -74,7 +131,7 @@ impl Stages {
             }
             Stage::UserWorker => {
                 let at_once = u32::try_from(config.worker.max_outstanding)?;
-                let handler = self.user_worker(config);
+                let handler = user_worker(config, sides);
                 self.consume(
                     connection,
                     ConsumerSettings::new(at_once, grace),
@@ -82,28 +139,12 @@ impl Stages {
                     outcomes,
                 );
             }
+            Stage::NamespaceWorker => {
+                self.namespace_worker(&config.namespaces, grace, connection, outcomes)
+                    .await?;
+            }
         }
         Ok(())
-    }
-
-    async fn fan_out(&self, config: &Config, connection: &Connection) -> Result<FanOut, Failure> {
-        Ok(FanOut::new(
-            self.sides.gitlab.clone(),
-            Arc::clone(&self.sides.directory),
-            Arc::clone(&self.sides.rules),
-            config.mode,
-            config.fan_out.messages,
-            connection.publisher(Topic::UserSync).await?,
-        ))
-    }
-
-    fn user_worker(&self, config: &Config) -> UserWorker {
-        UserWorker::new(
-            self.sides.gitlab.clone(),
-            self.sides.shared_looks(),
-            Arc::clone(&self.sides.rules),
-            config.worker.resyncs_per_hour,
-        )
     }
 
     fn consume(
@@ -127,7 +168,10 @@ impl Stages {
 
     /// Waits until a stage ends by itself, which it never should.
     pub async fn ended(&mut self) {
-        self.tasks.join_next().await;
+        if self.tasks.join_next().await.is_none() {
+            // Nothing consumes in this process.
+            std::future::pending::<()>().await;
+        }
     }
 
     /// Stops pulling, lets what runs finish within the grace, gives back the rest.
@@ -145,4 +189,28 @@ impl Stages {
             );
         }
     }
+}
+
+async fn fan_out(
+    config: &Config,
+    sides: &Sides,
+    connection: &Connection,
+) -> Result<FanOut, Failure> {
+    Ok(FanOut::new(
+        sides.gitlab.clone(),
+        Arc::clone(&sides.directory),
+        Arc::clone(&sides.rules),
+        config.mode,
+        config.fan_out.messages,
+        connection.publisher(Topic::UserSync).await?,
+    ))
+}
+
+fn user_worker(config: &Config, sides: &Sides) -> UserWorker {
+    UserWorker::new(
+        sides.gitlab.clone(),
+        sides.shared_looks(),
+        Arc::clone(&sides.rules),
+        config.worker.resyncs_per_hour,
+    )
 }

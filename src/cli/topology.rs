@@ -12,6 +12,8 @@ use super::{
 use crate::{config::MessagingConfig, messaging::Topology};
 
 /// Makes the topics and subscriptions, or compares what exists with what the service needs
+///
+/// Those of the namespace pipeline are among them where `namespaces.portal_url` (`PORTAL_URL`) is set.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  lookup-gitlab-sync topology check")]
 pub struct Args {
@@ -42,7 +44,8 @@ enum Action {
 impl Args {
     pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
         let config: MessagingConfig = context.start(false)?;
-        let topology = Topology::new(&connect(&config.pubsub).await?);
+        let topology = Topology::new(&connect(&config.pubsub).await?)
+            .with_namespaces(config.namespaces.are_wanted());
         match self.action {
             Action::Apply { output } => apply(&topology, output).await,
             Action::Check { output } => check(&topology, output).await,

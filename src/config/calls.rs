@@ -41,7 +41,11 @@ impl Calls {
     /// The client extends the lease of a message while it is worked on; should that fail for once,
     /// a call that is still within its attempts must not find its message with somebody else.
     pub(super) fn read(reader: &mut Reader<'_>, section: &str) -> Self {
-        let default = Self::default();
+        Self::read_over(reader, section, &Self::default())
+    }
+
+    /// [`Self::read`] with other defaults.
+    pub(super) fn read_over(reader: &mut Reader<'_>, section: &str, default: &Self) -> Self {
         let key = |name: &str| format!("{section}.{name}");
         let time = Span(Duration::from_millis(100)..=Duration::from_mins(2));
         let calls = Self {

@@ -61,6 +61,11 @@ impl Mistakes {
         Err(Self(mistakes))
     }
 
+    /// One key that is missing where something needs it.
+    pub(super) fn missing(mistake: Mistake) -> Self {
+        Self(vec![mistake])
+    }
+
     /// For a configuration that is not whole, though nothing said why. Reading tells a mistake for
     /// each value it does not get, so nobody should ever see this.
     pub(super) fn incomplete() -> Self {

@@ -14,6 +14,7 @@ mod gitlab;
 mod guard;
 mod log;
 mod mistake;
+mod namespaces;
 mod origin;
 mod pubsub;
 mod reader;
@@ -33,6 +34,7 @@ pub use self::{
     guard::Guard,
     log::{Log, LogFormat},
     mistake::{Mistake, Mistakes},
+    namespaces::{Database, DatabaseLimits, Migrations, Namespaces, Tls},
     origin::Origin,
     pubsub::{ACK_DEADLINE, PubSub},
     source::Given,
@@ -76,6 +78,8 @@ pub struct Config<G = GitLab, D = Directory, P = PubSub> {
     pub fan_out: FanOut,
     /// `[worker]`
     pub worker: Worker,
+    /// `[namespaces]`
+    pub namespaces: Namespaces,
     /// `[serve]`
     pub serve: Serve,
     /// `[log]`
@@ -143,6 +147,7 @@ where
         let guard = Guard::read(reader);
         let fan_out = FanOut::read(reader);
         let worker = Worker::read(reader);
+        let namespaces = Namespaces::read(reader);
         let serve = Serve::read(reader);
         let log = Log::read(reader);
         Some(Self {
@@ -154,6 +159,7 @@ where
             guard,
             fan_out,
             worker,
+            namespaces,
             serve,
             log,
         })

@@ -93,12 +93,19 @@ impl<'s> Reader<'s> {
         value
     }
 
+    /// The value of a key that is read elsewhere, if it is given and right; its mistakes are told there.
+    pub(super) fn peek<F: Form>(&self, key: &str, form: &F) -> Option<F::Value> {
+        let (value, origin) = self.sources.find(key)?;
+        let given = form::Given {
+            value: &value,
+            from_text: origin.is_text(),
+        };
+        form.read(&given).ok()
+    }
+
     /// Says that `key` is missing, where a form cannot tell.
     pub(super) fn lacks(&mut self, key: &str, allowed: &str) {
-        self.missing.push(Mistake::nowhere(
-            key,
-            format!("is missing; {}allowed: {allowed}", remedy(key)),
-        ));
+        self.missing.push(lacking(key, allowed));
     }
 
     /// Says that what was given for `key` does not go with the rest.
@@ -199,9 +206,18 @@ impl<'s> Reader<'s> {
     }
 }
 
+/// Says that `key` is missing.
+pub(super) fn lacking(key: &str, allowed: &str) -> Mistake {
+    Mistake::nowhere(
+        key,
+        format!("is missing; {}allowed: {allowed}", remedy(key)),
+    )
+}
+
 /// How to set a key, to be read after "is missing;".
 fn remedy(key: &str) -> String {
-    let usual = USUAL_VARIABLES.iter().find(|(_, of)| *of == key);
+    // The strongest name of a key stands last.
+    let usual = USUAL_VARIABLES.iter().rfind(|(_, of)| *of == key);
     let usual = usual.map_or_else(String::new, |(name, _)| format!("{name}, "));
     format!("set {key} in the file, {usual}or {}; ", variable_of(key))
 }

@@ -34,7 +34,7 @@ pub(super) const OWN_PREFIX: &str = "LOOKUP_GITLAB_SYNC__";
 const MAX_FILE_BYTES: u64 = 1 << 20;
 
 /// The variables people and platforms set anyway, and the key of each.
-pub(super) const USUAL_VARIABLES: [(&str, &str); 15] = [
+pub(super) const USUAL_VARIABLES: [(&str, &str); 22] = [
     ("GITLAB_URL", "gitlab.url"),
     ("GITLAB_TOKEN", "gitlab.token"),
     ("GITLAB_TOKEN_FILE", "gitlab.token_file"),
@@ -48,6 +48,17 @@ pub(super) const USUAL_VARIABLES: [(&str, &str); 15] = [
     ("LOOKUP_PASSWORD_FILE", "directory.password_file"),
     ("GOOGLE_CLOUD_PROJECT", "pubsub.project"),
     ("PUBSUB_EMULATOR_HOST", "pubsub.emulator_host"),
+    // The weaker name of two stands first: what comes later wins.
+    ("DATABASE_URL", "namespaces.ledger_database_url"),
+    ("DATABASE_URL", "namespaces.provisioning_database_url"),
+    ("LEDGER_DATABASE_URL", "namespaces.ledger_database_url"),
+    (
+        "PROVISIONING_DATABASE_URL",
+        "namespaces.provisioning_database_url",
+    ),
+    ("PORTAL_URL", "namespaces.portal_url"),
+    ("PORTAL_SIGNING_KEY_FILE", "namespaces.signing_key_file"),
+    ("PORTAL_TOKEN", "namespaces.portal_token"),
     ("PORT", "serve.port"),
     ("LOG_LEVEL", "log.level"),
 ];

@@ -122,7 +122,7 @@ pub fn without_dead_letter(attributes: &BTreeMap<String, String>) -> BTreeMap<St
 /// The attributes of a dead letter of `stage` as an operator publishes it again: as it was published before, and its
 /// history, so that the next death is counted on. `died` is when it came to the dead-letter topic.
 ///
-/// A tick loses its run, since what it starts now is a new one. A user's message keeps its run, which for one that was
+/// A tick loses its run, since what it starts now is a new one. Another message keeps its run, which for one that was
 /// published without is the message id it had.
 pub fn replayed(
     attributes: &BTreeMap<String, String>,
@@ -134,7 +134,7 @@ pub fn replayed(
     let mut again = without_dead_letter(attributes);
     match stage {
         Stage::FanOut => drop(again.remove(RUN)),
-        Stage::UserWorker => {
+        Stage::UserWorker | Stage::NamespaceWorker => {
             if let Some(run) = history.message_id.as_deref().and_then(RunId::parse) {
                 again
                     .entry(RUN.to_owned())

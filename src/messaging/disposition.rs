@@ -15,6 +15,8 @@ pub enum Stage {
     FanOut,
     /// Applies one user's decision.
     UserWorker,
+    /// Sends the newest recorded sync of one namespace.
+    NamespaceWorker,
 }
 
 impl Stage {
@@ -23,6 +25,7 @@ impl Stage {
         match self {
             Self::FanOut => "fan-out",
             Self::UserWorker => "user-worker",
+            Self::NamespaceWorker => "namespace-worker",
         }
     }
 

@@ -20,11 +20,13 @@ mod run_id;
 
 pub use attributes::Traceparent;
 pub use connect::Connection;
+pub(crate) use consumer::LAST_ATTEMPT;
 pub use consumer::{Consumer, ConsumerSettings, Liveness};
 pub use disposition::{DeadLetter, DeadLetterReason, Delivery, Disposition, Handler, Stage};
 pub use error::PubSubError;
 pub use follow::Follow;
 pub use line::MAX_DETAIL_BYTES;
+pub(crate) use line::detail;
 pub use names::{Names, Topic};
 pub use outcomes::Outcomes;
 pub use publisher::{Batching, Publisher, PublisherOptions};

@@ -9,6 +9,9 @@ pub enum Topic {
     SyncTick,
     /// `user-sync`, read by `user-sync-worker`, dead letters in `user-sync-dead`, held by `user-sync-dead-hold`.
     UserSync,
+    /// `namespace-sync`, read by `namespace-sync-worker`, dead letters in `namespace-sync-dead`, held by
+    /// `namespace-sync-dead-hold`. There only where namespaces are provisioned.
+    NamespaceSync,
     /// `sync-outcome`: no subscription of its own, no dead letters.
     SyncOutcome,
 }
@@ -19,6 +22,7 @@ impl Topic {
         match self {
             Self::SyncTick => "sync-tick",
             Self::UserSync => "user-sync",
+            Self::NamespaceSync => "namespace-sync",
             Self::SyncOutcome => "sync-outcome",
         }
     }
@@ -26,13 +30,17 @@ impl Topic {
 
 impl Stage {
     /// Every stage.
-    pub const ALL: [Self; 2] = [Self::FanOut, Self::UserWorker];
+    pub const ALL: [Self; 3] = [Self::FanOut, Self::UserWorker, Self::NamespaceWorker];
+
+    /// The stages of the user pipeline, which every installation has.
+    pub const USERS: [Self; 2] = [Self::FanOut, Self::UserWorker];
 
     /// The topic whose messages it handles.
     pub const fn topic(self) -> Topic {
         match self {
             Self::FanOut => Topic::SyncTick,
             Self::UserWorker => Topic::UserSync,
+            Self::NamespaceWorker => Topic::NamespaceSync,
         }
     }
 
@@ -40,7 +48,7 @@ impl Stage {
     pub const fn publishes_to(self) -> Option<Self> {
         match self {
             Self::FanOut => Some(Self::UserWorker),
-            Self::UserWorker => None,
+            Self::UserWorker | Self::NamespaceWorker => None,
         }
     }
 
@@ -49,6 +57,7 @@ impl Stage {
         match self {
             Self::FanOut => "sync-tick-fan-out",
             Self::UserWorker => "user-sync-worker",
+            Self::NamespaceWorker => "namespace-sync-worker",
         }
     }
 
@@ -57,6 +66,7 @@ impl Stage {
         match self {
             Self::FanOut => "sync-tick-dead",
             Self::UserWorker => "user-sync-dead",
+            Self::NamespaceWorker => "namespace-sync-dead",
         }
     }
 
@@ -65,6 +75,7 @@ impl Stage {
         match self {
             Self::FanOut => "sync-tick-dead-hold",
             Self::UserWorker => "user-sync-dead-hold",
+            Self::NamespaceWorker => "namespace-sync-dead-hold",
         }
     }
 }

@@ -131,6 +131,8 @@ macro_rules! log_record {
             gitlab_user_id = $record.gitlab_user_id,
             username = $record.username.as_deref(),
             crsid = $record.crsid.as_deref(),
+            namespace_id = $record.namespace_id,
+            namespace_sync_id = $record.namespace_sync_id,
             class = $record.class.as_deref(),
             decision = $record.decision.as_deref(),
             reason = $record.reason.as_deref(),

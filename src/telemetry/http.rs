@@ -1,4 +1,5 @@
-//! The port on which the platform asks how the process is. Nothing on it changes anything.
+//! The port on which the platform asks how the process is. Nothing on it changes anything, but for the routes of the
+//! stages that are asked over HTTP.
 
 use std::{io, net::SocketAddr, time::Duration};
 
@@ -23,6 +24,8 @@ pub struct Server {
     listener: TcpListener,
     health: Health,
     metrics: Metrics,
+    routes: Router,
+    linger: Duration,
 }
 
 /// How long a client that is slow to take its last answer can hold up the end.
@@ -39,7 +42,17 @@ impl Server {
             listener,
             health,
             metrics,
+            routes: Router::new(),
+            linger: LINGER,
         })
+    }
+
+    /// Answers on `routes` too, and at the end gives their clients up to `linger` for what was asked before.
+    #[must_use]
+    pub fn with_routes(mut self, routes: Router, linger: Duration) -> Self {
+        self.routes = self.routes.merge(routes);
+        self.linger = self.linger.max(linger);
+        self
     }
 
     /// The address taken, its port chosen by the system if 0 was asked for.
@@ -50,17 +63,18 @@ impl Server {
         self.listener.local_addr()
     }
 
-    /// Answers until `stop`, then finishes what was asked before, within a second.
+    /// Answers until `stop`, then finishes what was asked before, within a second or the time of [`Self::with_routes`].
     ///
     /// # Errors
     /// When connections can no longer be accepted.
     pub async fn serve(self, stop: CancellationToken) -> io::Result<()> {
         let metrics = self.metrics.clone();
-        let served = axum::serve(self.listener, routes(self.health, self.metrics))
+        let routes = routes(self.health, self.metrics).merge(self.routes);
+        let served = axum::serve(self.listener, routes)
             .with_graceful_shutdown(stop.clone().cancelled_owned());
         let lingered = async {
             stop.cancelled().await;
-            tokio::time::sleep(LINGER).await;
+            tokio::time::sleep(self.linger).await;
         };
         let upkeep = metrics.keep_up(stop.clone());
         tokio::select! {

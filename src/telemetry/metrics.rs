@@ -16,7 +16,7 @@ enum Kind {
 }
 
 /// Every metric of the service. Labels are closed sets: never a user.
-const METRICS: [(&str, Kind, Unit, &str); 9] = [
+const METRICS: [(&str, Kind, Unit, &str); 11] = [
     (
         "sync_messages_total",
         Kind::Counter,
@@ -70,6 +70,18 @@ const METRICS: [(&str, Kind, Unit, &str); 9] = [
         Kind::Gauge,
         Unit::Seconds,
         "When a run last published all of its messages, in seconds since 1970",
+    ),
+    (
+        "sync_namespace_attempts_total",
+        Kind::Counter,
+        Unit::Count,
+        "Attempts to send a namespace's sync by their state",
+    ),
+    (
+        "sync_namespace_parts_total",
+        Kind::Counter,
+        Unit::Count,
+        "Parts of namespaces' syncs by part and status",
     ),
 ];
 

@@ -9,6 +9,10 @@ pub enum Name {
     Lookup,
     /// The directory that is a file.
     DirectoryFile,
+    /// The API that provisions namespaces: GitLab's own, or ours.
+    Provisioning,
+    /// The database of the namespace ledger.
+    Ledger,
 }
 
 impl Name {
@@ -18,6 +22,8 @@ impl Name {
             Self::GitLab => "gitlab",
             Self::Lookup => "lookup",
             Self::DirectoryFile => "directory_file",
+            Self::Provisioning => "provisioning",
+            Self::Ledger => "ledger",
         }
     }
 }
@@ -28,6 +34,8 @@ impl fmt::Display for Name {
             Self::GitLab => "GitLab",
             Self::Lookup => "Lookup",
             Self::DirectoryFile => "The directory file",
+            Self::Provisioning => "The provisioning API",
+            Self::Ledger => "The ledger database",
         })
     }
 }

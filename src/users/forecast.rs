@@ -24,7 +24,7 @@ use crate::{
     gitlab,
     messaging::{
         DeadLetterReason, Stage,
-        wire::{Cause, DecodeError, Planned, SyncTick, UserRequest, Who},
+        wire::{Cause, DecodeError, NamespaceRequest, Planned, SyncTick, UserRequest, Who},
     },
     upstream::{Blame, CallError},
 };
@@ -49,6 +49,8 @@ pub enum Forecast {
         /// The tick itself is dry.
         dry_run: bool,
     },
+    /// The newest sync of this namespace would be sent.
+    Namespace(i64),
     /// It would be a dead letter again.
     DeadLetter(DeadLetterReason, String),
     /// It would be tried again and again.
@@ -63,6 +65,7 @@ impl Forecast {
             Self::DryRun(_) => "dry_run",
             Self::Nothing(..) => "nothing",
             Self::Run { .. } => "run",
+            Self::Namespace(_) => "namespace_sync",
             Self::DeadLetter(..) => "dead_letter",
             Self::Retry(_) => "retry",
         }
@@ -76,6 +79,9 @@ impl fmt::Display for Forecast {
             Self::DryRun(decision) => write!(f, "dry run of {decision}"),
             Self::Nothing(end, Some(decision)) => {
                 write!(f, "nothing: {}, {decision}", end.as_str())
+            }
+            Self::Namespace(id) => {
+                write!(f, "the newest recorded sync of namespace {id} is sent")
             }
             Self::Nothing(end, None) => write!(f, "nothing: {}", end.as_str()),
             Self::Run {
@@ -137,6 +143,7 @@ impl Forecaster {
         let forecast = match stage {
             Stage::FanOut => self.tick(body).await,
             Stage::UserWorker => self.user(body, run).await,
+            Stage::NamespaceWorker => Ok(namespace(body)),
         };
         match forecast {
             Err(error) if matches!(error.blame, Blame::Call) => Ok(Forecast::DeadLetter(
@@ -222,6 +229,14 @@ impl Forecaster {
             .current_user()
             .await
             .map(|user| AccountId(user.id))
+    }
+}
+
+/// What the ledger holds is not known here; any message of a namespace means its newest sync.
+fn namespace(body: &[u8]) -> Forecast {
+    match NamespaceRequest::decode(body) {
+        Ok(request) => Forecast::Namespace(request.namespace_id),
+        Err(error) => error.into(),
     }
 }
 

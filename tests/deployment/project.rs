@@ -7,9 +7,6 @@ use std::{
 
 use tempfile::TempDir;
 
-/// The namespace pipeline brings this schema; until then its place in the module is tested with the settled fields.
-const NAMESPACE_SYNC: &str = "syntax = \"proto3\";\n\nmessage NamespaceSync {\n  optional string namespace_id = 1;\n  optional string requested_by = 2;\n}\n";
-
 /// The project's root.
 pub fn root() -> PathBuf {
     env::var_os("CARGO_MANIFEST_DIR")
@@ -55,10 +52,6 @@ impl Copy {
                 fs::create_dir_all(target.parent().unwrap()).unwrap();
                 fs::write(target, text).unwrap();
             }
-        }
-        let namespace_sync = copy.path().join("schemas/namespace_sync.proto");
-        if !namespace_sync.exists() {
-            fs::write(namespace_sync, NAMESPACE_SYNC).unwrap();
         }
         copy
     }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fmt::Debug, path::Path};
 
-use lookup_gitlab_sync::messaging::wire::{SyncOutcome, SyncTick, UserSync};
+use lookup_gitlab_sync::messaging::wire::{NamespaceSync, SyncOutcome, SyncTick, UserSync};
 use proptest::{option, prelude::*};
 use prost_reflect::{DescriptorPool, DeserializeOptions, DynamicMessage, MessageDescriptor};
 use serde::{Serialize, de::DeserializeOwned};
@@ -101,6 +101,15 @@ prop_compose! {
 }
 
 prop_compose! {
+    fn a_namespace_sync()(
+        namespace_id in option::of(any::<u64>()),
+        requested_by in text(),
+    ) -> NamespaceSync {
+        NamespaceSync { namespace_id, requested_by }
+    }
+}
+
+prop_compose! {
     fn an_outcome()(
         (kind, run, cause, stage, message_id) in (text(), text(), text(), text(), text()),
         (username, crsid, class, decision, reason) in (text(), text(), text(), text(), text()),
@@ -110,13 +119,14 @@ prop_compose! {
         gitlab_user_id in option::of(any::<u64>()),
         milliseconds in option::of(any::<u64>()),
         (accounts, messages) in (option::of(any::<u64>()), option::of(any::<u64>())),
+        (namespace_id, namespace_sync_id) in (option::of(any::<u64>()), option::of(any::<u64>())),
         (blocks, unblocks, keeps) in
             (option::of(any::<u64>()), option::of(any::<u64>()), option::of(any::<u64>())),
     ) -> SyncOutcome {
         SyncOutcome {
             kind, run, cause, stage, message_id, gitlab_user_id, username, crsid, class, decision,
             reason, result, dry_run, delivery_attempt, milliseconds, calls, at, accounts, messages,
-            blocks, unblocks, keeps, dead_letter_reason, detail,
+            blocks, unblocks, keeps, dead_letter_reason, detail, namespace_id, namespace_sync_id,
         }
     }
 }
@@ -174,6 +184,8 @@ fn full_outcome() -> SyncOutcome {
         keeps: Some(5),
         dead_letter_reason: text(),
         detail: text(),
+        namespace_id: Some(6),
+        namespace_sync_id: Some(7),
     }
 }
 
@@ -196,6 +208,19 @@ fn the_schema_of_a_user_message_is_the_type() {
 }
 
 #[test]
+fn the_schema_of_a_namespace_message_is_the_type() {
+    let schema = message("namespace_sync.proto");
+    let full = NamespaceSync {
+        namespace_id: Some(u64::MAX),
+        requested_by: Some("spqr1".to_owned()),
+    };
+    is_whole(&schema, &full);
+    agrees(&schema, &full);
+    agrees(&schema, &NamespaceSync::default());
+    proptest!(|(namespace in a_namespace_sync())| agrees(&schema, &namespace));
+}
+
+#[test]
 fn the_schema_of_an_outcome_is_the_type() {
     let schema = message("sync_outcome.proto");
     is_whole(&schema, &full_outcome());
@@ -206,7 +231,12 @@ fn the_schema_of_an_outcome_is_the_type() {
 
 #[test]
 fn every_field_of_every_schema_is_explained() {
-    for schema in ["sync_tick.proto", "user_sync.proto", "sync_outcome.proto"] {
+    for schema in [
+        "sync_tick.proto",
+        "user_sync.proto",
+        "namespace_sync.proto",
+        "sync_outcome.proto",
+    ] {
         let path = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("schemas")
             .join(schema);

@@ -121,7 +121,7 @@ async fn a_stage_does_not_start_where_messages_would_be_lost() {
     let connection = server.connect().await;
     let topology = Topology::new(&connection);
     topology.apply().await.unwrap();
-    for stage in Stage::ALL {
+    for stage in Stage::USERS {
         topology.check_stage(stage).await.unwrap();
     }
 
@@ -180,4 +180,34 @@ async fn a_subscription_whose_topic_was_deleted_is_told_apart() {
         ]
     );
     assert!(topology.check_stage(Stage::FanOut).await.is_err());
+}
+
+#[tokio::test]
+async fn the_namespace_pipeline_has_its_topic_only_where_it_is_wanted() {
+    let server = pubsub_host().await;
+    let connection = server.connect().await;
+    let topology = Topology::new(&connection);
+    topology.apply().await.unwrap();
+    let refused = topology.check_stage(Stage::NamespaceWorker).await;
+    assert!(
+        refused
+            .unwrap_err()
+            .to_string()
+            .contains("topic t1-namespace-sync: missing")
+    );
+
+    let both = topology.clone().with_namespaces(true);
+    assert_eq!(both.check().await.unwrap().len(), 4);
+    let applied = both.apply().await.unwrap();
+    assert_eq!(
+        applied.created,
+        [
+            "t1-namespace-sync",
+            "t1-namespace-sync-dead",
+            "t1-namespace-sync-worker",
+            "t1-namespace-sync-dead-hold",
+        ]
+    );
+    both.check_stage(Stage::NamespaceWorker).await.unwrap();
+    assert_eq!(lines(&topology.check().await.unwrap()), [""; 0]);
 }

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// From this delivery on, a message that asks for another is dead-lettered.
-const LAST_ATTEMPT: u32 = 10;
+pub(crate) const LAST_ATTEMPT: u32 = 10;
 
 /// Takes one delivery to its end: asks the handler, and alone acks and nacks.
 pub(super) struct Dispatch<H, D, R> {

@@ -8,6 +8,7 @@ mod stream;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use dispatch::LAST_ATTEMPT;
 pub use liveness::Liveness;
 
 use std::{sync::Arc, time::Duration};

@@ -1,6 +1,7 @@
 use std::{collections::BTreeSet, vec};
 
 use tokio_util::sync::CancellationToken;
+use tonic::Code;
 
 use super::{Letter, Selection, queue::Queue};
 use crate::messaging::{Connection, PubSubError, Stage};
@@ -93,13 +94,23 @@ impl Scan {
     }
 
     async fn queue(&mut self) -> Result<Option<&mut Queue>, PubSubError> {
-        if self.queue.is_none() {
+        while self.queue.is_none() {
             let Some(stage) = self.stages.next() else {
                 return Ok(None);
             };
-            self.queue = Some(Queue::open(&self.connection, stage).await?);
+            match Queue::open(&self.connection, stage).await {
+                Ok(queue) => self.queue = Some(queue),
+                Err(error) if self.may_be_absent(stage) && is_not_found(&error) => {}
+                Err(error) => return Err(error),
+            }
         }
         Ok(self.queue.as_mut())
+    }
+
+    /// An installation without namespaces has none of their subscriptions, which is a mistake only where it was asked
+    /// for by name.
+    fn may_be_absent(&self, stage: Stage) -> bool {
+        !Stage::USERS.contains(&stage) && !self.selection.stages.contains(&stage)
     }
 
     fn selected(&mut self, letters: Vec<Letter>) -> Vec<Letter> {
@@ -118,4 +129,14 @@ impl Scan {
             queue.release().await;
         }
     }
+}
+
+fn is_not_found(error: &PubSubError) -> bool {
+    matches!(
+        error,
+        PubSubError::Refused {
+            code: Code::NotFound,
+            ..
+        }
+    )
 }

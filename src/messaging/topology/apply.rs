@@ -30,7 +30,7 @@ impl Topology {
             ));
         }
         let mut applied = Applied::default();
-        for topic in Self::topics() {
+        for topic in self.topics() {
             if self.create_topic(topic).await? {
                 applied.created.push(self.names().id(topic));
             }

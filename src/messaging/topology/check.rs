@@ -105,7 +105,7 @@ impl Topology {
     /// # Errors
     /// When Pub/Sub cannot be reached or refuses to say.
     pub async fn check(&self) -> Result<Vec<Difference>, PubSubError> {
-        self.compare(&Self::topics(), &self.subscriptions()).await
+        self.compare(&self.topics(), &self.subscriptions()).await
     }
 
     /// Whether `stage` can serve without losing messages. Lesser differences are logged as a warning.

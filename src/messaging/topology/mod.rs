@@ -9,7 +9,7 @@ pub use check::{Difference, StageRefused};
 
 use std::time::Duration;
 
-use super::{Connection, Names};
+use super::{Connection, Names, Stage};
 
 /// The topics and subscriptions of one project and prefix.
 ///
@@ -18,6 +18,7 @@ use super::{Connection, Names};
 pub struct Topology {
     connection: Connection,
     retry: RetryDelays,
+    stages: &'static [Stage],
 }
 
 /// How long Pub/Sub waits before it delivers a nacked message again, growing from the one to the other.
@@ -39,12 +40,20 @@ impl Default for RetryDelays {
 }
 
 impl Topology {
-    /// The topology behind `connection`.
+    /// The topology behind `connection`: that of the user pipeline.
     pub fn new(connection: &Connection) -> Self {
         Self {
             connection: connection.clone(),
             retry: RetryDelays::default(),
+            stages: &Stage::USERS,
         }
+    }
+
+    /// With the namespace pipeline's topic too, if `wanted`: an installation that provisions no namespaces has none.
+    #[must_use]
+    pub const fn with_namespaces(mut self, wanted: bool) -> Self {
+        self.stages = if wanted { &Stage::ALL } else { &Stage::USERS };
+        self
     }
 
     /// With other retry delays, for tests that cannot wait.

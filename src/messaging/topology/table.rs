@@ -19,10 +19,10 @@ const DAY: i64 = 24 * 60 * 60;
 
 impl Topology {
     /// The topics the service needs, without prefix.
-    pub(super) fn topics() -> Vec<&'static str> {
+    pub(super) fn topics(&self) -> Vec<&'static str> {
         let mut topics = vec![Topic::SyncOutcome.as_str()];
-        for stage in Stage::ALL {
-            topics.extend(Self::topics_of(stage));
+        for stage in self.stages {
+            topics.extend(Self::topics_of(*stage));
         }
         topics
     }
@@ -33,9 +33,9 @@ impl Topology {
 
     /// The subscriptions the service needs.
     pub(super) fn subscriptions(&self) -> Vec<Subscription> {
-        Stage::ALL
-            .into_iter()
-            .flat_map(|stage| self.subscriptions_of(stage))
+        self.stages
+            .iter()
+            .flat_map(|stage| self.subscriptions_of(*stage))
             .collect()
     }
 

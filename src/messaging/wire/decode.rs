@@ -2,7 +2,9 @@
 
 use jiff::Timestamp;
 
-use super::{Cause, Planned, SyncTick, UserRequest, UserSync, Who, fields::Fields};
+use super::{
+    Cause, NamespaceRequest, Planned, SyncTick, UserRequest, UserSync, Who, fields::Fields,
+};
 use crate::{
     directory::Crsid,
     messaging::{DeadLetter, DeadLetterReason, Disposition, line::one_line},
@@ -89,6 +91,30 @@ impl UserRequest {
     }
 }
 
+impl NamespaceRequest {
+    /// The request in `body`.
+    ///
+    /// # Errors
+    /// When it is not a JSON object of [`super::NamespaceSync`]'s schema, or names no namespace.
+    pub fn decode(body: &[u8]) -> Result<Self, DecodeError> {
+        let mut fields = Fields::read(body)?;
+        if let Some(name) = fields.unknown(&NAMESPACE_SYNC_FIELDS) {
+            return Err(invalid(name, "a field of NamespaceSync"));
+        }
+        let id = fields
+            .id("namespace_id")?
+            .ok_or_else(|| DecodeError::Permanent {
+                reason: DeadLetterReason::NoIdentifier,
+                detail: "expected namespace_id; found none".to_owned(),
+            })?;
+        Ok(Self {
+            namespace_id: i64::try_from(id)
+                .map_err(|_| invalid("namespace_id", "a whole number below 2^63"))?,
+            requested_by: fields.line("requested_by", MAX_NOTE)?,
+        })
+    }
+}
+
 const SYNC_TICK_FIELDS: [&str; 5] = [
     "dry_run",
     "max_block_percent",
@@ -96,6 +122,8 @@ const SYNC_TICK_FIELDS: [&str; 5] = [
     "reason",
     "requested_by",
 ];
+
+const NAMESPACE_SYNC_FIELDS: [&str; 2] = ["namespace_id", "requested_by"];
 
 const USER_SYNC_FIELDS: [&str; 10] = [
     "gitlab_user_id",

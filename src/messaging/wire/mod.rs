@@ -2,6 +2,7 @@
 
 mod decode;
 mod fields;
+mod namespace_sync;
 mod request;
 mod sync_outcome;
 mod sync_tick;
@@ -12,6 +13,7 @@ mod tests;
 
 pub use decode::DecodeError;
 pub use fields::MAX_BODY_BYTES;
+pub use namespace_sync::{NamespaceRequest, NamespaceSync};
 pub use request::{Cause, Planned, UserRequest, Who};
 pub use sync_outcome::SyncOutcome;
 pub use sync_tick::SyncTick;

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SyncOutcome {
-    /// `user`, `run_started`, `guard_refused`, `coalesced` or `dead_lettered`.
+    /// `user`, `namespace`, `run_started`, `guard_refused`, `coalesced` or `dead_lettered`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
     /// The run.
@@ -37,7 +37,8 @@ pub struct SyncOutcome {
     /// The reason of the decision.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// `applied`, `already_so`, `dry_run`, `unchanged`, `changed_since_planned`, `state_forbids` or `gone`.
+    /// `applied`, `already_so`, `dry_run`, `unchanged`, `changed_since_planned`, `state_forbids` or `gone`;
+    /// of a namespace the state of its attempt.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub result: Option<String>,
     /// Whether writes were withheld.
@@ -76,4 +77,10 @@ pub struct SyncOutcome {
     /// One line for people.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
+    /// GitLab's namespace id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub namespace_id: Option<u64>,
+    /// Of a namespace: the ledger's number of the sync that was sent, or would have been.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub namespace_sync_id: Option<u64>,
 }

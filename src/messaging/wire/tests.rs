@@ -8,7 +8,9 @@ use jiff::Timestamp;
 use proptest::{option, prelude::*};
 use rstest::rstest;
 
-use super::{Cause, DecodeError, MAX_BODY_BYTES, Planned, SyncTick, UserRequest, Who};
+use super::{
+    Cause, DecodeError, MAX_BODY_BYTES, NamespaceRequest, Planned, SyncTick, UserRequest, Who,
+};
 use crate::{
     directory::Crsid,
     messaging::{DeadLetterReason, Disposition, MAX_DETAIL_BYTES, line::breaks_a_line},
@@ -341,6 +343,7 @@ fn decoding_ends_well(body: &[u8]) {
     let errors = [
         UserRequest::decode(body).err(),
         SyncTick::decode(body).err(),
+        NamespaceRequest::decode(body).err(),
     ];
     for error in errors.into_iter().flatten() {
         let (DecodeError::Permanent { detail, .. } | DecodeError::NewerPublisher { detail }) =
@@ -348,4 +351,40 @@ fn decoding_ends_well(body: &[u8]) {
         assert!(detail.len() <= MAX_DETAIL_BYTES);
         assert!(!detail.chars().any(char::is_control));
     }
+}
+
+#[rstest]
+#[case(r#"{}"#, "no_identifier", "expected namespace_id; found none")]
+#[case(
+    r#"{"namespace_id":0}"#,
+    "invalid_field",
+    "namespace_id: expected a whole number from 1"
+)]
+#[case(
+    r#"{"namespace_id":9223372036854775808}"#,
+    "invalid_field",
+    "namespace_id: expected a whole number below 2^63"
+)]
+#[case(
+    r#"{"namespace_id":7,"provision":{}}"#,
+    "invalid_field",
+    "provision: expected a field of NamespaceSync"
+)]
+fn a_bad_namespace_message_is_refused_with_its_field(
+    #[case] body: &str,
+    #[case] reason: &str,
+    #[case] detail: &str,
+) {
+    let (found, line) = permanent(NamespaceRequest::decode(body.as_bytes()));
+    assert_eq!((found.as_str(), line.as_str()), (reason, detail));
+}
+
+#[test]
+fn a_namespace_request_decodes_to_itself() {
+    let request = NamespaceRequest {
+        namespace_id: i64::MAX,
+        requested_by: Some("spqr1".to_owned()),
+    };
+    let body = serde_json::to_vec(&request.to_wire()).unwrap();
+    assert_eq!(NamespaceRequest::decode(&body), Ok(request));
 }

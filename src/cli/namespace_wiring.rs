@@ -1,0 +1,71 @@
+//! From configuration to the parts of the namespace pipeline.
+
+use super::Failure;
+use crate::{
+    config::{Mistakes, Namespaces},
+    messaging::{Connection, Topic},
+    namespaces::{
+        call::Provisioner,
+        database,
+        keys::Keys,
+        ledger::Ledger,
+        portal::Portal,
+        provisioning::{self, State},
+        record::Recorder,
+    },
+};
+
+/// The ledger as configured, its tables up to date.
+pub async fn ledger(namespaces: &Namespaces) -> Result<Ledger, Failure> {
+    let database = namespaces.ledger().map_err(Failure::configuration)?;
+    Ok(Ledger::open(&database.into()).await?)
+}
+
+/// The API that provisions, called with the portal's tokens.
+pub fn provisioner(namespaces: &Namespaces) -> Result<Provisioner, Failure> {
+    let url = namespaces
+        .provisioning_url()
+        .map_err(Failure::configuration)?;
+    Ok(Provisioner::new(url, &namespaces.calls, keys(namespaces)?)?)
+}
+
+/// What records and publishes.
+pub async fn recorder(
+    namespaces: &Namespaces,
+    connection: &Connection,
+) -> Result<Recorder, Failure> {
+    let publisher = connection.publisher(Topic::NamespaceSync).await?;
+    Ok(Recorder::new(ledger(namespaces).await?, publisher))
+}
+
+/// The stage `portal`.
+pub fn portal(namespaces: &Namespaces, recorder: Recorder) -> Result<Portal, Failure> {
+    let token = namespaces.portal_token().map_err(Failure::configuration)?;
+    Ok(Portal::new(recorder, keys(namespaces)?, token))
+}
+
+/// The stage `provisioning-api`.
+pub async fn provisioning(namespaces: &Namespaces) -> Result<State, Failure> {
+    let (settings, url) = provisioning_settings(namespaces).map_err(Failure::configuration)?;
+    Ok(State::open(provisioning::Settings::new(settings, url)).await?)
+}
+
+fn provisioning_settings(
+    namespaces: &Namespaces,
+) -> Result<(database::Settings, url::Url), Mistakes> {
+    let mut settings = database::Settings::from(namespaces.provisioning()?);
+    settings.migrations = namespaces.migrations;
+    Ok((settings, namespaces.issuer()?.clone()))
+}
+
+fn keys(namespaces: &Namespaces) -> Result<Keys, Failure> {
+    let issuer = namespaces.issuer().map_err(Failure::configuration)?;
+    let signing = namespaces
+        .signing_key_file()
+        .map_err(Failure::configuration)?;
+    Ok(Keys::load(
+        issuer,
+        signing,
+        &namespaces.published_key_files,
+    )?)
+}

@@ -1,0 +1,276 @@
+//! `namespaces`: the ledger of what was to be sent for a namespace.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use anyhow::Context as _;
+use clap::Subcommand;
+use serde::Serialize;
+
+use super::{
+    Failure,
+    context::Context,
+    follow::{Watch, to_the_end},
+    namespace_wiring::{ledger, recorder},
+    output::{self, Output, Row},
+    wiring::{connect, requester},
+};
+use crate::{
+    config::{AnyConfig, MessagingConfig},
+    messaging::{Follow, RunId},
+    namespaces::{
+        attempt::AttemptState,
+        document::{Document, MAX_BYTES},
+        history::{Attempt, Sync},
+        record::{RecordError, Requested},
+    },
+};
+
+/// Records what a namespace has bought, sends it again, or shows what became of it
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  lookup-gitlab-sync namespaces history 42")]
+pub struct Args {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Records a document and asks a worker to send it; a new sync only if the content has changed
+    #[command(
+        after_help = "Example:\n  lookup-gitlab-sync namespaces record 42 --file bought.json --follow"
+    )]
+    Record {
+        /// GitLab's namespace id
+        #[arg(value_parser = id)]
+        id: i64,
+        /// The document, {"provision": {...}}; - is standard input
+        #[arg(long, value_name = "FILE")]
+        file: PathBuf,
+        #[command(flatten)]
+        asking: Asking,
+    },
+    /// Sends the newest recorded sync again, even if it arrived
+    #[command(after_help = "Example:\n  lookup-gitlab-sync namespaces resync 42 --follow")]
+    Resync {
+        /// GitLab's namespace id
+        #[arg(value_parser = id)]
+        id: i64,
+        #[command(flatten)]
+        asking: Asking,
+    },
+    /// Shows the recorded syncs and every attempt to send them, the newest first
+    #[command(after_help = "Example:\n  lookup-gitlab-sync namespaces history 42 --output json")]
+    History {
+        /// GitLab's namespace id
+        #[arg(value_parser = id)]
+        id: i64,
+        /// How many syncs
+        #[arg(long, default_value_t = 20, value_name = "N")]
+        limit: u32,
+        /// How it is printed
+        #[arg(long, value_enum, default_value_t)]
+        output: Output,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+struct Asking {
+    /// Wait for the worker and show what became of it; exit code 1 unless all of it was applied
+    #[arg(long)]
+    follow: bool,
+    /// How it is printed
+    #[arg(long, value_enum, default_value_t)]
+    output: Output,
+}
+
+impl Args {
+    pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
+        match self.action {
+            Action::Record { id, file, asking } => {
+                let document = read(&file)?;
+                ask(context, id, Some(&document), &asking).await
+            }
+            Action::Resync { id, asking } => ask(context, id, None, &asking).await,
+            Action::History { id, limit, output } => history(context, id, limit, output).await,
+        }
+    }
+}
+
+/// Records `document`, or asks for what is recorded again.
+async fn ask(
+    context: &Context,
+    id: i64,
+    document: Option<&Document>,
+    asking: &Asking,
+) -> Result<(), Failure> {
+    let config: MessagingConfig = context.start(false)?;
+    let connection = connect(&config.pubsub).await?;
+    let recorder = recorder(&config.namespaces, &connection).await?;
+    let run = RunId::new();
+    let outcomes = if asking.follow {
+        Some(Follow::open(&connection, &run).await?)
+    } else {
+        None
+    };
+    let by = requester(context);
+    let requested = match document {
+        Some(document) => recorder.record(id, document, by.as_deref(), &run).await,
+        None => recorder.resync(id, by.as_deref(), &run).await,
+    };
+    let requested = requested.map_err(explained)?;
+    output::note(&said(id, document.is_some(), &requested))?;
+    let Some(outcomes) = outcomes else {
+        return Ok(());
+    };
+    let message = BTreeMap::from([(requested.message_id, format!("namespace {id}"))]);
+    let mut watch = Watch::messages(message);
+    to_the_end(outcomes, &mut watch, |_, _| Ok(())).await?;
+    let syncs = recorder
+        .ledger()
+        .history(id, 1, config.namespaces.settle)
+        .await?;
+    show(&syncs, asking.output)?;
+    watch.verdict()?;
+    verdict(&syncs)
+}
+
+fn explained(error: RecordError) -> Failure {
+    match error {
+        RecordError::NothingRecorded(_) => Failure::usage(error),
+        RecordError::Ledger(_) | RecordError::Publish(_) => error.into(),
+    }
+}
+
+fn said(id: i64, recorded: bool, requested: &Requested) -> String {
+    let sync = requested.recorded.sync_id;
+    let what = match (recorded, requested.recorded.changed) {
+        (true, true) => "recorded",
+        (true, false) => "unchanged",
+        (false, _) => "asked for again",
+    };
+    format!(
+        "namespace {id}: sync {sync} {what}, message {} published",
+        requested.message_id
+    )
+}
+
+/// Whether the newest sync arrived whole.
+fn verdict(syncs: &[Sync]) -> Result<(), Failure> {
+    let last = syncs.first().and_then(|sync| sync.attempts.last());
+    match last.map(|attempt| attempt.state) {
+        Some(AttemptState::Completed | AttemptState::Skipped) => Ok(()),
+        Some(
+            state @ (AttemptState::Started
+            | AttemptState::PartiallyFailed
+            | AttemptState::Retrying
+            | AttemptState::Failed
+            | AttemptState::Abandoned),
+        ) => Err(anyhow::anyhow!("the sync is {state}").into()),
+        None => Err(anyhow::anyhow!("no attempt is on record").into()),
+    }
+}
+
+async fn history(context: &Context, id: i64, limit: u32, output: Output) -> Result<(), Failure> {
+    let config: AnyConfig = context.start(false)?;
+    let ledger = ledger(&config.namespaces).await?;
+    let syncs = ledger.history(id, limit, config.namespaces.settle).await?;
+    if syncs.is_empty() {
+        output::note(&format!("namespace {id} has no recorded sync"))?;
+        return Ok(());
+    }
+    Ok(show(&syncs, output)?)
+}
+
+/// A table has a line for each attempt; JSON a line for each sync with all that belongs to it.
+fn show(syncs: &[Sync], output: Output) -> std::io::Result<()> {
+    match output {
+        Output::Json => output::print(output, &syncs.iter().map(Whole).collect::<Vec<_>>()),
+        Output::Table | Output::Csv => {
+            output::print(output, &syncs.iter().flat_map(lines).collect::<Vec<_>>())
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Whole<'a>(&'a Sync);
+
+impl Row for Whole<'_> {
+    const COLUMNS: &'static [&'static str] = &["sync"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![self.0.id.to_string()]
+    }
+}
+
+#[derive(Serialize)]
+struct Line(Vec<String>);
+
+impl Row for Line {
+    const COLUMNS: &'static [&'static str] = &[
+        "sync", "recorded", "requests", "attempt", "state", "answer", "started", "detail",
+    ];
+
+    fn cells(&self) -> Vec<String> {
+        self.0.clone()
+    }
+}
+
+fn lines(sync: &Sync) -> Vec<Line> {
+    let head = || {
+        vec![
+            sync.id.to_string(),
+            format!("{:.0}", sync.recorded_at),
+            sync.requests.len().to_string(),
+        ]
+    };
+    if sync.attempts.is_empty() {
+        let mut cells = head();
+        cells.extend(["-", "not sent yet", "-", "-", "-"].map(str::to_owned));
+        return vec![Line(cells)];
+    }
+    let line = |attempt: &Attempt| {
+        let mut cells = head();
+        cells.extend([
+            attempt.id.to_string(),
+            state(attempt),
+            attempt
+                .http_status
+                .map_or_else(|| "-".to_owned(), |status| status.to_string()),
+            format!("{:.0}", attempt.started_at),
+            attempt.detail.clone().unwrap_or_else(|| "-".to_owned()),
+        ]);
+        Line(cells)
+    };
+    sync.attempts.iter().map(line).collect()
+}
+
+fn state(attempt: &Attempt) -> String {
+    if attempt.overdue {
+        format!("{} (overdue)", attempt.state)
+    } else {
+        attempt.state.to_string()
+    }
+}
+
+/// A document in a file or on standard input.
+fn read(file: &PathBuf) -> Result<Document, Failure> {
+    use std::io::Read;
+    let mut bytes = Vec::new();
+    let limit = MAX_BYTES as u64 + 1;
+    let result = if file.as_os_str() == "-" {
+        std::io::stdin().take(limit).read_to_end(&mut bytes)
+    } else {
+        std::fs::File::open(file).and_then(|file| file.take(limit).read_to_end(&mut bytes))
+    };
+    result.with_context(|| format!("{} cannot be read", file.display()))?;
+    Document::parse(&bytes)
+        .map_err(|why| Failure::usage(format!("{} is no document: {why}", file.display())))
+}
+
+/// GitLab's id of a namespace.
+fn id(text: &str) -> Result<i64, String> {
+    text.parse()
+        .ok()
+        .filter(|id| *id > 0)
+        .ok_or_else(|| "a namespace id, a whole number from 1".to_owned())
+}

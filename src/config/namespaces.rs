@@ -1,0 +1,275 @@
+//! `[namespaces]`
+
+use std::{path::PathBuf, time::Duration};
+
+use secrecy::{ExposeSecret, SecretString};
+use url::Url;
+
+use super::{
+    calls::Calls,
+    form::{Address, Choice, SECRET, Span, Text, Texts, Whole},
+    mistake::Mistakes,
+    reader::{Reader, lacking},
+};
+
+/// The namespace pipeline. Each stage asks for what it needs; nothing here is needed where no such stage runs.
+#[derive(Clone, Debug)]
+pub struct Namespaces {
+    /// The portal's address and the issuer of its tokens. Where it is set, the pipeline's topic is wanted.
+    pub portal_url: Option<Url>,
+    /// What a client of the portal shows.
+    portal_token: Option<SecretString>,
+    /// The private key that signs, PEM.
+    signing_key_file: Option<PathBuf>,
+    /// Keys that are published and do not sign, PEM, private or public: the next one, and the last one.
+    pub published_key_files: Vec<PathBuf>,
+    /// Base address of what provisions; GitLab's own unless set.
+    provisioning_url: Option<Url>,
+    /// Messages that a worker handles at once. 8.
+    pub concurrency: u32,
+    /// How long a provisioning call may go on after the worker that made it has gone. 2 min.
+    pub settle: Duration,
+    ledger_database_url: Option<SecretString>,
+    provisioning_database_url: Option<SecretString>,
+    /// Whose the provisioning tables are.
+    pub migrations: Migrations,
+    limits: DatabaseLimits,
+    /// `[namespaces.calls]`
+    pub calls: Calls,
+}
+
+/// One database and how it is used.
+#[derive(Clone, Debug)]
+pub struct Database {
+    /// `postgres://user:password@host:port/name`
+    pub url: SecretString,
+    /// The rest.
+    pub limits: DatabaseLimits,
+}
+
+/// How a database is used.
+#[derive(Clone, Debug)]
+pub struct DatabaseLimits {
+    /// Connections at once, at most. 10.
+    pub max_connections: u32,
+    /// Wait for a connection, opening one included, at most. 5 s.
+    pub acquire_timeout: Duration,
+    /// One statement, at most. 15 s.
+    pub statement_timeout: Duration,
+    /// Wait for one lock, at most. 10 s.
+    pub lock_timeout: Duration,
+    /// Encryption; `None` leaves it to the address.
+    pub tls: Option<Tls>,
+    /// Certificate authority of the server, PEM.
+    pub ca_certificate_file: Option<PathBuf>,
+}
+
+/// How connections are encrypted; `PostgreSQL`'s own names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tls {
+    /// Never.
+    Disable,
+    /// Where the server offers it; no protection against an active attacker.
+    Prefer,
+    /// Always, whoever the server is.
+    Require,
+    /// And its certificate is signed by the authority.
+    VerifyCa,
+    /// And names the host.
+    VerifyFull,
+}
+
+/// Whose tables these are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Migrations {
+    /// Ours: create and update them at the start.
+    #[default]
+    On,
+    /// GitLab's: create nothing, connect when first needed.
+    Off,
+    /// GitLab's: create nothing, and refuse to start when a column is missing.
+    Verify,
+}
+
+const TLS: Choice<Tls> = Choice(&[
+    ("disable", Tls::Disable),
+    ("prefer", Tls::Prefer),
+    ("require", Tls::Require),
+    ("verify-ca", Tls::VerifyCa),
+    ("verify-full", Tls::VerifyFull),
+]);
+
+const MIGRATIONS: Choice<Migrations> = Choice(&[
+    ("on", Migrations::On),
+    ("off", Migrations::Off),
+    ("verify", Migrations::Verify),
+]);
+
+const LEDGER: &str = "namespaces.ledger_database_url";
+const PROVISIONING: &str = "namespaces.provisioning_database_url";
+const DATABASE: &str = "a postgres:// address";
+const ADDRESS: &str =
+    "an https:// address without user, query and fragment; http:// only to this machine";
+const SIGNING_KEY: &str = "the name of a file with an RSA private key, PEM";
+
+/// A call waits for the namespace's turn at the other end, and is never repeated in place.
+const CALLS: Calls = Calls {
+    timeout: Duration::from_secs(30),
+    concurrency: 8,
+    requests_per_minute: None,
+    read_attempts: 1,
+    max_response_bytes: 1 << 20,
+};
+
+impl Namespaces {
+    pub(super) fn read(reader: &mut Reader<'_>) -> Self {
+        let api = Address {
+            without: Some("/api/v4"),
+        };
+        let time = Span(Duration::from_secs(1)..=Duration::from_mins(15));
+        let gitlab = reader.peek("gitlab.url", &api);
+        Self {
+            portal_url: reader.optional("namespaces.portal_url", &Address { without: None }),
+            portal_token: reader.secret("namespaces.portal_token"),
+            signing_key_file: reader
+                .optional("namespaces.signing_key_file", &Text::ANY)
+                .map(PathBuf::from),
+            published_key_files: reader
+                .value_or("namespaces.published_key_files", &Texts, Vec::new())
+                .into_iter()
+                .map(PathBuf::from)
+                .collect(),
+            provisioning_url: reader
+                .optional("namespaces.provisioning_url", &api)
+                .or(gitlab),
+            concurrency: reader.value_or("namespaces.concurrency", &Whole(1..=1_000), 8),
+            settle: reader.value_or("namespaces.settle", &time, Duration::from_mins(2)),
+            ledger_database_url: address(reader, LEDGER),
+            provisioning_database_url: address(reader, PROVISIONING),
+            migrations: reader.value_or(
+                "namespaces.migrations",
+                &MIGRATIONS,
+                Migrations::default(),
+            ),
+            limits: DatabaseLimits::read(reader),
+            calls: Calls::read_over(reader, "namespaces.calls", &CALLS),
+        }
+    }
+
+    /// Whether this installation has the namespace pipeline.
+    pub const fn are_wanted(&self) -> bool {
+        self.portal_url.is_some()
+    }
+
+    /// The portal's address.
+    ///
+    /// # Errors
+    /// When it is missing.
+    pub fn issuer(&self) -> Result<&Url, Mistakes> {
+        given(self.portal_url.as_ref(), "namespaces.portal_url", ADDRESS)
+    }
+
+    /// The token of the portal's clients.
+    ///
+    /// # Errors
+    /// When it is missing.
+    pub fn portal_token(&self) -> Result<&SecretString, Mistakes> {
+        given(
+            self.portal_token.as_ref(),
+            "namespaces.portal_token",
+            SECRET,
+        )
+    }
+
+    /// The file of the key that signs.
+    ///
+    /// # Errors
+    /// When it is missing.
+    pub fn signing_key_file(&self) -> Result<&PathBuf, Mistakes> {
+        given(
+            self.signing_key_file.as_ref(),
+            "namespaces.signing_key_file",
+            SIGNING_KEY,
+        )
+    }
+
+    /// Where to post.
+    ///
+    /// # Errors
+    /// When neither it nor GitLab's address is given.
+    pub fn provisioning_url(&self) -> Result<&Url, Mistakes> {
+        given(
+            self.provisioning_url.as_ref(),
+            "namespaces.provisioning_url",
+            ADDRESS,
+        )
+    }
+
+    /// The ledger's database.
+    ///
+    /// # Errors
+    /// When it is missing.
+    pub fn ledger(&self) -> Result<Database, Mistakes> {
+        self.database(self.ledger_database_url.as_ref(), LEDGER)
+    }
+
+    /// The database with GitLab's tables.
+    ///
+    /// # Errors
+    /// When it is missing.
+    pub fn provisioning(&self) -> Result<Database, Mistakes> {
+        self.database(self.provisioning_database_url.as_ref(), PROVISIONING)
+    }
+
+    fn database(&self, url: Option<&SecretString>, key: &str) -> Result<Database, Mistakes> {
+        Ok(Database {
+            url: given(url, key, DATABASE)?.clone(),
+            limits: self.limits.clone(),
+        })
+    }
+}
+
+impl DatabaseLimits {
+    fn read(reader: &mut Reader<'_>) -> Self {
+        let time = Span(Duration::from_millis(100)..=Duration::from_mins(10));
+        let seconds = Duration::from_secs;
+        Self {
+            max_connections: reader.value_or(
+                "namespaces.database.max_connections",
+                &Whole(2..=1_000),
+                10,
+            ),
+            acquire_timeout: reader.value_or(
+                "namespaces.database.acquire_timeout",
+                &time,
+                seconds(5),
+            ),
+            statement_timeout: reader.value_or(
+                "namespaces.database.statement_timeout",
+                &time,
+                seconds(15),
+            ),
+            lock_timeout: reader.value_or("namespaces.database.lock_timeout", &time, seconds(10)),
+            tls: reader.optional("namespaces.database.tls", &TLS),
+            ca_certificate_file: reader
+                .optional("namespaces.database.ca_certificate_file", &Text::ANY)
+                .map(PathBuf::from),
+        }
+    }
+}
+
+/// An address that holds a password, which no mistake may show.
+fn address(reader: &mut Reader<'_>, key: &str) -> Option<SecretString> {
+    let url = reader.secret(key)?;
+    let is_one = Url::parse(url.expose_secret())
+        .is_ok_and(|url| matches!(url.scheme(), "postgres" | "postgresql"));
+    if !is_one {
+        reader.object(key, format!("is no such address; allowed: {DATABASE}"));
+        return None;
+    }
+    Some(url)
+}
+
+fn given<'a, T>(value: Option<&'a T>, key: &str, allowed: &str) -> Result<&'a T, Mistakes> {
+    value.ok_or_else(|| Mistakes::missing(lacking(key, allowed)))
+}

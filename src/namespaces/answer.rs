@@ -1,0 +1,80 @@
+//! What the provisioning service answers with 200 and 422: what became of each part.
+
+use serde::{Deserialize, Serialize};
+
+/// Whether something was applied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Applied, or nothing to do.
+    Success,
+    /// A rule was broken; see the message.
+    Error,
+}
+
+/// What became of the document.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answer {
+    /// `error` when any part failed.
+    pub status: Status,
+    /// The failed parts' messages in the order of the steps; null when all went well.
+    pub message: Option<String>,
+    /// Part by part.
+    pub payload: Payload,
+}
+
+/// Part by part; `None` for a part that was not sent.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Payload {
+    /// The subscription.
+    pub base_product: Option<PartAnswer>,
+    /// Storage.
+    pub storage: Option<PartAnswer>,
+    /// Compute minutes.
+    pub compute_minutes: Option<PartAnswer>,
+    /// Add-ons.
+    pub add_on_purchases: Option<PartAnswer>,
+}
+
+/// What became of one part.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartAnswer {
+    /// Whether it was applied.
+    pub status: Status,
+    /// Why not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+}
+
+impl PartAnswer {
+    /// An applied part, or one refused for `message`.
+    pub fn new(message: Option<String>) -> Self {
+        let status = match message {
+            None => Status::Success,
+            Some(_) => Status::Error,
+        };
+        Self { status, message }
+    }
+}
+
+impl From<Payload> for Answer {
+    /// Gathers the parts' failures.
+    fn from(payload: Payload) -> Self {
+        let parts = [
+            &payload.base_product,
+            &payload.storage,
+            &payload.compute_minutes,
+            &payload.add_on_purchases,
+        ];
+        let messages: Vec<&str> = parts
+            .into_iter()
+            .filter_map(|part| part.as_ref()?.message.as_deref())
+            .collect();
+        let message = (!messages.is_empty()).then(|| messages.join(", "));
+        Self {
+            status: PartAnswer::new(message.clone()).status,
+            message,
+            payload,
+        }
+    }
+}

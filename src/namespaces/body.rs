@@ -1,0 +1,52 @@
+//! Reads the body of a request: bounded in size and in time.
+
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use futures::StreamExt;
+
+use super::document::MAX_BYTES;
+
+/// Of a body that is too large, this much is read and thrown away before the answer, since a client that is still sending
+/// would see a cut connection and no answer.
+const DRAINED_BYTES: usize = 32 * MAX_BYTES;
+
+/// Why there is no body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoBody {
+    /// It did not come in time, or broke off.
+    Timeout,
+    /// It is larger than a document may be.
+    TooLarge,
+}
+
+/// The whole body.
+///
+/// # Errors
+/// [`NoBody`].
+pub async fn read(body: Body, deadline: Duration) -> Result<Vec<u8>, NoBody> {
+    tokio::time::timeout(deadline, collect(body))
+        .await
+        .unwrap_or(Err(NoBody::Timeout))
+}
+
+async fn collect(body: Body) -> Result<Vec<u8>, NoBody> {
+    let mut stream = body.into_data_stream();
+    let mut collected = Vec::new();
+    let mut length = 0;
+    while let Some(chunk) = stream.next().await {
+        // A client that broke off does not see this answer.
+        let chunk: Bytes = chunk.map_err(|_| NoBody::Timeout)?;
+        length += chunk.len();
+        if length > DRAINED_BYTES {
+            break;
+        }
+        if length <= MAX_BYTES {
+            collected.extend_from_slice(&chunk);
+        }
+    }
+    if length > MAX_BYTES {
+        return Err(NoBody::TooLarge);
+    }
+    Ok(collected)
+}

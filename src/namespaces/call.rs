@@ -1,0 +1,262 @@
+//! The provisioning call, as the portal side makes it.
+
+use std::{
+    error::Error,
+    fmt,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU16, Ordering},
+    },
+};
+
+use futures::future::BoxFuture;
+use jiff::{SignedDuration, Timestamp};
+use reqwest::{
+    Method,
+    header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue},
+};
+use serde::Deserialize;
+use url::Url;
+
+use super::{
+    answer::{self, Payload},
+    document::Document,
+    keys::{Keys, LIFETIME},
+    provisioning::token::HEADER,
+};
+use crate::{
+    config::Calls,
+    upstream::{
+        Answer, Authorize, BuildError, Call, CallError, ErrorKind, Fault, Gate, Line, Name,
+        Settings, Side, TransportError, Upstream, Wire,
+    },
+};
+
+static SETTINGS: Settings = Settings {
+    url: "namespaces.provisioning_url",
+    credentials: "PORTAL_URL and PORTAL_SIGNING_KEY_FILE",
+    rights: "a key that the portal publishes",
+};
+
+/// The API that provisions: GitLab's own, or ours. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Provisioner {
+    upstream: Upstream,
+    base: Url,
+}
+
+/// What the API made of a document.
+#[derive(Clone, Debug)]
+pub enum Verdict {
+    /// Every part was applied.
+    Applied(Option<Payload>),
+    /// A rule was broken by some of it, the rest was applied.
+    Partly(Option<Payload>, Option<String>),
+    /// It can never be applied, or there is no such namespace.
+    Refused(String),
+}
+
+/// A call, and the status of its last answer.
+#[derive(Debug)]
+pub struct Called {
+    /// `None` where there was none.
+    pub status: Option<u16>,
+    /// What came of it.
+    pub result: Result<Verdict, CallError>,
+}
+
+impl Provisioner {
+    /// The API at `base`, called with the tokens of `keys`.
+    ///
+    /// # Errors
+    /// When the client cannot be set up, or nothing can be put under the address.
+    pub fn new(base: &Url, calls: &Calls, keys: Keys) -> Result<Self, BuildError> {
+        if base.cannot_be_a_base() {
+            return Err(BuildError::Address("namespaces.provisioning_url"));
+        }
+        let line = Line::new(
+            Name::Provisioning,
+            Arc::new(Wire::new(calls)?),
+            calls.timeout,
+        );
+        let authorize = Box::new(PortalToken {
+            keys,
+            current: Mutex::default(),
+        });
+        Ok(Self {
+            upstream: Upstream::new(line, calls, &SETTINGS, authorize),
+            base: base.clone(),
+        })
+    }
+
+    /// Sends `document` for `namespace_id`, once.
+    pub async fn provision(&self, namespace_id: i64, document: &Document) -> Called {
+        let id = namespace_id.to_string();
+        let path = [
+            "api",
+            "v4",
+            "internal",
+            "gitlab_subscriptions",
+            "namespaces",
+            &id,
+            "provision",
+        ];
+        let json = HeaderValue::from_static("application/json");
+        let call = Call {
+            operation: "provision",
+            method: Method::POST,
+            url: self.under(&path),
+            headers: HeaderMap::from_iter([(CONTENT_TYPE, json)]),
+            body: Some(document.canonical_json()),
+        };
+        let status = AtomicU16::new(0);
+        let result = self
+            .upstream
+            .write(&call, |answer| {
+                status.store(answer.status.as_u16(), Ordering::Relaxed);
+                judge(answer)
+            })
+            .await;
+        let status = status.into_inner();
+        Called {
+            status: (status > 0).then_some(status),
+            result,
+        }
+    }
+
+    /// Whether something that speaks JSON answers there at all, be it with a refusal.
+    ///
+    /// # Errors
+    /// When not.
+    pub async fn probe(&self) -> Result<(), CallError> {
+        let call = Call::get("probe", self.under(&["api", "v4", "version"]));
+        let judge = |answer: &Answer| {
+            if answer.is_json() && answer.status.as_u16() < 500 && answer.status.as_u16() != 429 {
+                Ok(())
+            } else {
+                Err(answer.fault())
+            }
+        };
+        self.upstream.read(&call, judge).await
+    }
+
+    /// The gates of both kinds of calls.
+    pub fn gates(&self) -> [Arc<Gate>; 2] {
+        [
+            self.upstream.gate(Side::Read),
+            self.upstream.gate(Side::Write),
+        ]
+    }
+
+    fn under(&self, path: &[&str]) -> Url {
+        let mut url = self.base.clone();
+        // The constructor has seen that it can be a base.
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(path);
+        }
+        url
+    }
+}
+
+impl Called {
+    /// Whether the call may still be running at the other end: it left, and nobody there has said how it ended.
+    pub fn is_stray(&self) -> bool {
+        let Err(error) = &self.result else {
+            return false;
+        };
+        let connected = !matches!(
+            error
+                .source()
+                .and_then(|source| source.downcast_ref::<TransportError>()),
+            Some(TransportError::Connect(_))
+        );
+        error.was_sent() && connected && matches!(self.status, None | Some(408 | 502 | 504))
+    }
+}
+
+#[derive(Deserialize)]
+struct Said {
+    message: Option<String>,
+    error: Option<String>,
+}
+
+impl Said {
+    /// What the body says in one text, if anything.
+    fn of(answer: &Answer) -> Option<String> {
+        let said: Self = answer.body_as_json().ok()?;
+        said.message.or(said.error)
+    }
+}
+
+/// A 404 of another text is a wrong address, a proxy's or a GitLab's that has no such endpoint: not the message's fault.
+fn judge(answer: &Answer) -> Result<Verdict, Fault> {
+    match answer.status.as_u16() {
+        200 if answer.body.trim_ascii().is_empty() => Ok(Verdict::Applied(None)),
+        200 => answer
+            .json::<answer::Answer>()
+            .map(|answer| Verdict::Applied(Some(answer.payload))),
+        422 if answer.is_json() => Ok(answer.body_as_json::<answer::Answer>().map_or_else(
+            |_| Verdict::Partly(None, Said::of(answer)),
+            |answer| Verdict::Partly(Some(answer.payload), answer.message),
+        )),
+        400 if answer.is_json() => Ok(Verdict::Refused(
+            Said::of(answer).unwrap_or_else(|| "400 without a reason".to_owned()),
+        )),
+        404 => match Said::of(answer).filter(|said| said.contains("Namespace")) {
+            Some(said) => Ok(Verdict::Refused(said)),
+            None => Err(answer.fault()),
+        },
+        _ => Err(answer.fault()),
+    }
+}
+
+/// A token, used until half of its life is over.
+struct PortalToken {
+    keys: Keys,
+    current: Mutex<Option<(HeaderValue, Timestamp)>>,
+}
+
+impl PortalToken {
+    fn value(&self) -> Result<HeaderValue, Fault> {
+        let now = Timestamp::now();
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        let half = SignedDuration::try_from(LIFETIME / 2).unwrap_or_default();
+        if let Some((value, signed)) = &*current
+            && now.duration_since(*signed).abs() < half
+        {
+            return Ok(value.clone());
+        }
+        let refused = |why: &'static str| {
+            Fault::new(ErrorKind::Unauthenticated, format!("not called: {why}"))
+        };
+        let token = self
+            .keys
+            .token(now)
+            .map_err(|error| refused("no token could be signed").caused_by(error))?;
+        let mut value =
+            HeaderValue::from_str(&token).map_err(|_| refused("the token is no header"))?;
+        value.set_sensitive(true);
+        *current = Some((value.clone(), now));
+        Ok(value)
+    }
+}
+
+impl fmt::Debug for PortalToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PortalToken").finish_non_exhaustive()
+    }
+}
+
+impl Authorize for PortalToken {
+    fn header(&self) -> BoxFuture<'_, Result<Option<(HeaderName, HeaderValue)>, Fault>> {
+        Box::pin(async move { Ok(Some((HeaderName::from_static(HEADER), self.value()?))) })
+    }
+
+    fn renew(&self, used: &HeaderValue) -> bool {
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        if current.as_ref().is_some_and(|(value, _)| value == used) {
+            *current = None;
+        }
+        true
+    }
+}

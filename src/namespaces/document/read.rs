@@ -1,0 +1,154 @@
+//! Reads JSON level by level, knowing at every step where it is.
+//!
+//! A level is split into raw slices of the text. `serde_json` skips a nested value without recursion and without building
+//! it, so depth and unknown content cost neither stack nor memory, and every mistake can be named by its path.
+
+use std::{collections::BTreeMap, str::FromStr};
+
+use jiff::civil::Date;
+use serde_json::value::RawValue;
+
+use super::{Field, Invalid};
+
+/// An object of the document and the path to it.
+pub(super) struct Object<'a> {
+    path: String,
+    entries: BTreeMap<String, &'a RawValue>,
+}
+
+impl<'a> Object<'a> {
+    /// The outermost level. A body that is not JSON at all is a wrong `provision`; JSON of another shape lacks one.
+    pub(super) fn root(body: &'a [u8]) -> Result<Self, Invalid> {
+        let malformed = || Invalid::At("provision".to_owned());
+        let text = std::str::from_utf8(body).map_err(|_| malformed())?;
+        if text.trim().is_empty() {
+            return Err(Invalid::Missing);
+        }
+        let whole: &RawValue = serde_json::from_str(text).map_err(|_| malformed())?;
+        if !whole.get().starts_with('{') {
+            return Err(Invalid::Missing);
+        }
+        let entries = serde_json::from_str(whole.get()).map_err(|_| malformed())?;
+        Ok(Self {
+            path: String::new(),
+            entries,
+        })
+    }
+
+    fn new(path: String, raw: &'a RawValue) -> Result<Self, Invalid> {
+        match serde_json::from_str(raw.get()) {
+            Ok(entries) => Ok(Self { path, entries }),
+            Err(_) => Err(Invalid::At(path)),
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.entries.keys().map(String::as_str)
+    }
+
+    /// The mistake of this object as a whole.
+    pub(super) fn invalid(&self) -> Invalid {
+        Invalid::At(self.path.clone())
+    }
+
+    /// `None` when absent; null is a mistake.
+    pub(super) fn object(&self, name: &str) -> Result<Option<Object<'a>>, Invalid> {
+        self.entries
+            .get(name)
+            .map(|raw| Object::new(self.path_of(name), raw))
+            .transpose()
+    }
+
+    /// `None` when absent or null.
+    pub(super) fn nullable_object(&self, name: &str) -> Result<Option<Object<'a>>, Invalid> {
+        self.present(name)
+            .map(|raw| Object::new(self.path_of(name), raw))
+            .transpose()
+    }
+
+    /// A list of objects, empty when null.
+    pub(super) fn nullable_objects(
+        &self,
+        name: &str,
+        most: usize,
+    ) -> Result<Vec<Object<'a>>, Invalid> {
+        let Some(raw) = self.present(name) else {
+            return Ok(Vec::new());
+        };
+        let path = self.path_of(name);
+        let elements: Vec<&RawValue> =
+            serde_json::from_str(raw.get()).map_err(|_| Invalid::At(path.clone()))?;
+        if elements.len() > most {
+            return Err(Invalid::At(path));
+        }
+        let elements = elements.into_iter().enumerate();
+        elements
+            .map(|(index, element)| Object::new(format!("{path}[{index}]"), element))
+            .collect()
+    }
+
+    pub(super) fn boolean(&self, name: &str) -> Result<Field<bool>, Invalid> {
+        self.field(name, |text| text.parse().ok())
+    }
+
+    /// Digits alone; the target type is the range.
+    pub(super) fn integer<T: FromStr>(&self, name: &str) -> Result<Field<T>, Invalid> {
+        self.field(name, |text| text.parse().ok())
+    }
+
+    pub(super) fn date(&self, name: &str) -> Result<Field<Date>, Invalid> {
+        self.field(name, |text| {
+            date(&serde_json::from_str::<String>(text).ok()?)
+        })
+    }
+
+    /// A text of at most `most` characters. The database has no NUL in a text.
+    pub(super) fn text(&self, name: &str, most: Option<usize>) -> Result<Field<String>, Invalid> {
+        self.field(name, |text| {
+            let text = serde_json::from_str::<String>(text).ok()?;
+            let fits = most.is_none_or(|most| text.chars().count() <= most);
+            (fits && !text.contains('\0')).then_some(text)
+        })
+    }
+
+    fn field<T>(&self, name: &str, read: impl Fn(&str) -> Option<T>) -> Result<Field<T>, Invalid> {
+        match self.entries.get(name).map(|raw| raw.get()) {
+            None => Ok(Field::Absent),
+            Some("null") => Ok(Field::Null),
+            Some(text) => match read(text) {
+                Some(value) => Ok(Field::Value(value)),
+                None => Err(Invalid::At(self.path_of(name))),
+            },
+        }
+    }
+
+    fn present(&self, name: &str) -> Option<&'a RawValue> {
+        self.entries
+            .get(name)
+            .copied()
+            .filter(|raw| raw.get() != "null")
+    }
+
+    fn path_of(&self, name: &str) -> String {
+        if self.path.is_empty() {
+            name.to_owned()
+        } else {
+            format!("{}[{name}]", self.path)
+        }
+    }
+}
+
+/// `YYYY-MM-DD` and nothing else; jiff alone would also take a time, a sign, or no dashes. There is no year 0.
+fn date(text: &str) -> Option<Date> {
+    let shaped = text.len() == 10
+        && text.bytes().enumerate().all(|(index, byte)| match index {
+            4 | 7 => byte == b'-',
+            _ => byte.is_ascii_digit(),
+        });
+    let date: Date = shaped.then(|| text.parse().ok())??;
+    (date.year() > 0).then_some(date)
+}

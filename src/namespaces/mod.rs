@@ -1,0 +1,21 @@
+//! What a namespace has bought: one document, one provisioning call, one record of it.
+//!
+//! [`document`] and [`answer`] are what the portal side and the GitLab side say to each other. The portal side records
+//! what is to be sent ([`ledger`], [`record`], [`portal`]) and sends it ([`worker`]); [`provisioning`] is the GitLab side.
+
+pub mod answer;
+pub mod attempt;
+pub mod call;
+pub mod database;
+pub mod document;
+pub mod history;
+pub mod keys;
+pub mod ledger;
+pub mod portal;
+pub mod provisioning;
+pub mod record;
+pub mod worker;
+
+mod body;
+mod session;
+mod turns;

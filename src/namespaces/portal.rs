@@ -1,0 +1,212 @@
+//! The portal over HTTP: records syncs, and publishes the keys that its tokens are verified with.
+
+use std::time::Duration;
+
+use axum::{
+    Json, Router,
+    body::Body,
+    extract::{Path, State, rejection::PathRejection},
+    http::{
+        HeaderMap, StatusCode,
+        header::{AUTHORIZATION, CACHE_CONTROL, WWW_AUTHENTICATE},
+    },
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use super::{
+    body::{self, NoBody},
+    document::{Document, Invalid},
+    keys::{CACHE, Keys},
+    record::{RecordError, Recorder, Requested},
+};
+use crate::messaging::RunId;
+
+/// Where a sync is recorded.
+pub const SYNCS: &str = "/api/v1/namespaces/{id}/syncs";
+/// Where the discovery document is.
+pub const DISCOVERY: &str = "/.well-known/openid-configuration";
+/// Where the keys are.
+pub const JWKS: &str = "/.well-known/jwks.json";
+/// Who asks, for the record; one line.
+const REQUESTED_BY: &str = "x-requested-by";
+/// The longest `requested_by`, in bytes.
+const MAX_REQUESTED_BY: usize = 1000;
+/// A body has to arrive in this time.
+const BODY_DEADLINE: Duration = Duration::from_secs(20);
+
+/// The portal. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Portal {
+    recorder: Recorder,
+    keys: Keys,
+    /// Compared by hash, so that the time it takes says nothing about the token.
+    token: [u8; 32],
+}
+
+impl Portal {
+    /// A portal whose clients show `token`.
+    pub fn new(recorder: Recorder, keys: Keys, token: &SecretString) -> Self {
+        Self {
+            recorder,
+            keys,
+            token: Sha256::digest(token.expose_secret()).into(),
+        }
+    }
+
+    /// Its routes; whatever else is asked is the caller's to answer.
+    pub fn router(self) -> Router {
+        Router::new()
+            .route(SYNCS, post(record))
+            .route(DISCOVERY, get(discovery))
+            .route(JWKS, get(jwks))
+            .with_state(self)
+    }
+
+    fn knows(&self, headers: &HeaderMap) -> bool {
+        let mut given = headers.get_all(AUTHORIZATION).iter();
+        let (Some(value), None) = (given.next(), given.next()) else {
+            return false;
+        };
+        let token = value.to_str().ok().and_then(|text| {
+            let (scheme, token) = text.split_once(' ')?;
+            scheme.eq_ignore_ascii_case("bearer").then_some(token)
+        });
+        token.is_some_and(|token| {
+            let shown: [u8; 32] = Sha256::digest(token).into();
+            shown == self.token
+        })
+    }
+}
+
+/// Every answer but the good one.
+#[derive(Debug)]
+enum Refusal {
+    Token,
+    Namespace,
+    Document(Invalid),
+    Timeout,
+    Record(RecordError),
+}
+
+async fn record(
+    State(portal): State<Portal>,
+    id: Result<Path<String>, PathRejection>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Refusal> {
+    if !portal.knows(&headers) {
+        return Err(Refusal::Token);
+    }
+    let namespace_id = id
+        .ok()
+        .and_then(|Path(id)| id.parse().ok())
+        .filter(|id: &i64| *id > 0)
+        .ok_or(Refusal::Namespace)?;
+    let body = body::read(body, BODY_DEADLINE)
+        .await
+        .map_err(|why| match why {
+            NoBody::Timeout => Refusal::Timeout,
+            NoBody::TooLarge => Refusal::Document(Invalid::TooLarge),
+        })?;
+    let document = Document::parse(&body).map_err(Refusal::Document)?;
+    let run = RunId::new();
+    let requested = portal
+        .recorder
+        .record(namespace_id, &document, requested_by(&headers), &run)
+        .await
+        .map_err(Refusal::Record)?;
+    Ok(accepted(namespace_id, &requested, &document, &run))
+}
+
+fn accepted(
+    namespace_id: i64,
+    requested: &Requested,
+    document: &Document,
+    run: &RunId,
+) -> Response {
+    let status = if requested.recorded.changed {
+        StatusCode::CREATED
+    } else {
+        StatusCode::OK
+    };
+    let body = json!({
+        "id": requested.recorded.sync_id,
+        "namespace_id": namespace_id,
+        "changed": requested.recorded.changed,
+        "attrs_sha256": document.sha256(),
+        "message_id": requested.message_id,
+        "run": run.as_str(),
+    });
+    (status, Json(body)).into_response()
+}
+
+/// What does not fit on the record is left out of it.
+fn requested_by(headers: &HeaderMap) -> Option<&str> {
+    let text = headers.get(REQUESTED_BY)?.to_str().ok()?.trim();
+    (1..=MAX_REQUESTED_BY).contains(&text.len()).then_some(text)
+}
+
+async fn discovery(State(portal): State<Portal>) -> Response {
+    let issuer = portal.keys.issuer();
+    kept(&json!({
+        "issuer": issuer,
+        "jwks_uri": format!("{issuer}{JWKS}"),
+        "response_types_supported": ["token"],
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": ["RS256"],
+    }))
+}
+
+async fn jwks(State(portal): State<Portal>) -> Response {
+    kept(&json!(portal.keys.published()))
+}
+
+/// An answer that everybody may keep for the time that rotation allows for.
+fn kept(body: &serde_json::Value) -> Response {
+    let headers = [(
+        CACHE_CONTROL,
+        format!("public, max-age={}", CACHE.as_secs()),
+    )];
+    (headers, Json(body)).into_response()
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let (status, body) = match self {
+            Self::Token => {
+                tracing::warn!(
+                    event = "portal_token_refused",
+                    "a request without the token"
+                );
+                let body = Json(json!({ "message": "401 Unauthorized" }));
+                let headers = [(WWW_AUTHENTICATE, "Bearer")];
+                return (StatusCode::UNAUTHORIZED, headers, body).into_response();
+            }
+            Self::Namespace => (
+                StatusCode::BAD_REQUEST,
+                json!({ "error": "id is invalid: expected GitLab's namespace id, from 1" }),
+            ),
+            Self::Document(invalid) => (
+                StatusCode::BAD_REQUEST,
+                json!({ "error": invalid.to_string() }),
+            ),
+            Self::Timeout => (
+                StatusCode::REQUEST_TIMEOUT,
+                json!({ "message": "408 Request Timeout" }),
+            ),
+            Self::Record(error) => {
+                let cause = std::error::Error::source(&error).map(ToString::to_string);
+                tracing::error!(event = "namespace_sync_not_recorded", %error, cause, "answered 503");
+                (
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    json!({ "message": "503 Service Unavailable: repeat the request" }),
+                )
+            }
+        };
+        (status, Json(body)).into_response()
+    }
+}

@@ -1,0 +1,146 @@
+//! The GitLab side: the internal endpoint that provisions what a namespace has bought.
+//!
+//! [`State::open`] once, then [`serve`], or [`router`] inside a larger one.
+
+mod add_ons;
+pub mod api;
+mod base_product;
+mod catalogue;
+mod compute_minutes;
+pub mod database;
+mod namespace;
+mod portal_keys;
+mod purchases;
+mod service;
+mod storage;
+mod subscription;
+pub mod token;
+
+use std::{future::IntoFuture, io, sync::Arc, time::Duration};
+
+use sqlx::PgPool;
+use tokio::net::TcpListener;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use url::Url;
+
+pub use portal_keys::Timing;
+
+use portal_keys::PortalKeys;
+use service::Service;
+
+/// What the service has to be told.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The database.
+    pub database: database::Settings,
+    /// The portal's address, which is the issuer of its tokens too.
+    pub portal_url: Url,
+    /// How its keys are kept.
+    pub keys: Timing,
+    /// One call, at most, its wait for its turn included; then it answers 503. 60 s.
+    pub call_deadline: Duration,
+    /// The body of a request has to arrive in this time; then it is answered 408. 20 s.
+    pub body_deadline: Duration,
+}
+
+impl Settings {
+    /// The defaults for a database and a portal.
+    pub fn new(database: database::Settings, portal_url: Url) -> Self {
+        Self {
+            database,
+            portal_url,
+            keys: Timing::default(),
+            call_deadline: Duration::from_mins(1),
+            body_deadline: Duration::from_secs(20),
+        }
+    }
+}
+
+/// A service that cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The database.
+    #[error(transparent)]
+    Database(#[from] database::OpenError),
+    /// The client that asks the portal for its keys.
+    #[error("TLS cannot be set up")]
+    Tls(#[source] reqwest::Error),
+}
+
+/// What all calls share. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct State {
+    pool: PgPool,
+    keys: Arc<PortalKeys>,
+    service: Arc<Service>,
+    calls: TaskTracker,
+    body_deadline: Duration,
+}
+
+impl State {
+    /// Opens the database as [`database::open`] does; the portal is asked when the first token comes.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub async fn open(settings: Settings) -> Result<Self, OpenError> {
+        let keys = PortalKeys::new(settings.portal_url, settings.keys).map_err(OpenError::Tls)?;
+        let pool = database::open(&settings.database).await?;
+        Ok(Self {
+            keys: Arc::new(keys),
+            service: Arc::new(Service::new(pool.clone(), settings.call_deadline)),
+            calls: TaskTracker::new(),
+            body_deadline: settings.body_deadline,
+            pool,
+        })
+    }
+
+    /// Whether the database answers now; for readiness.
+    ///
+    /// # Errors
+    /// What it, or the wait for a connection, ended in.
+    pub async fn ready(&self) -> Result<(), sqlx::Error> {
+        sqlx::query("SELECT 1")
+            .execute(&self.pool)
+            .await
+            .map(|_| ())
+    }
+
+    /// Waits for the calls that run, then closes the database. For a server that is not [`serve`]'s.
+    pub async fn close(&self) {
+        self.calls.close();
+        self.calls.wait().await;
+        self.pool.close().await;
+    }
+}
+
+/// The endpoint.
+pub fn router(state: State) -> axum::Router {
+    api::router(state)
+}
+
+/// Serves [`router`] on `listener` until `stop`, then finishes what runs, within `grace`.
+///
+/// # Errors
+/// Those of the listener.
+pub async fn serve(
+    state: State,
+    listener: TcpListener,
+    stop: CancellationToken,
+    grace: Duration,
+) -> io::Result<()> {
+    let server = axum::serve(listener, router(state.clone()))
+        .with_graceful_shutdown(stop.clone().cancelled_owned());
+    let finished = async {
+        let result = server.into_future().await;
+        state.close().await;
+        result
+    };
+    let out_of_grace = async {
+        stop.cancelled().await;
+        tokio::time::sleep(grace).await;
+    };
+    tokio::select! {
+        result = finished => result,
+        () = out_of_grace => Ok(()),
+    }
+}

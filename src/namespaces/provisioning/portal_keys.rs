@@ -1,0 +1,272 @@
+//! The portal's public keys: its discovery document and the key set that it names.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
+
+use jsonwebtoken::{
+    DecodingKey,
+    jwk::{AlgorithmParameters, Jwk, KeyAlgorithm, PublicKeyUse},
+};
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeOwned, Error as _},
+};
+use tokio::{sync::Mutex, time::Instant};
+use url::Url;
+
+/// The largest discovery document or key set read, in bytes.
+const MAX_BYTES: usize = 256 * 1024;
+
+/// How long what was fetched is good, and how often it may be fetched.
+#[derive(Clone, Copy, Debug)]
+pub struct Timing {
+    /// The discovery document. A day.
+    pub discovery: Duration,
+    /// The key set. 15 minutes.
+    pub key_set: Duration,
+    /// From a fetch to the next one that a token with an unknown `kid` may cause. 30 s.
+    pub refetch_pause: Duration,
+    /// From a failed fetch to the next one. 1 s.
+    pub failure_pause: Duration,
+    /// One fetch, at most. 5 s.
+    pub deadline: Duration,
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Self {
+            discovery: Duration::from_hours(24),
+            key_set: Duration::from_mins(15),
+            refetch_pause: Duration::from_secs(30),
+            failure_pause: Duration::from_secs(1),
+            deadline: Duration::from_secs(5),
+        }
+    }
+}
+
+/// Why there is no key for a token.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum NoKey {
+    /// The portal has no key of this name, as far as was asked.
+    #[error("unknown kid")]
+    Unknown,
+    /// The portal could not be asked, or answered what cannot be used.
+    #[error("the portal cannot be asked for its keys: {0}")]
+    Portal(String),
+}
+
+/// A key with the issuer that may use it.
+#[derive(Clone, Debug)]
+pub struct IssuerKey {
+    /// `iss` of the portal, exactly.
+    pub issuer: Arc<str>,
+    /// Verifies its signatures.
+    pub key: DecodingKey,
+}
+
+/// Fetches, keeps and renews the portal's keys.
+///
+/// Readers of known keys never wait for a fetch. Fetches go one at a time; whoever comes meanwhile looks at the result of
+/// that one first. So tokens with made-up `kid`s cost one fetch in [`Timing::refetch_pause`] however many they are, and
+/// since that fetch replaces the whole set, they bring in a rotated key rather than keep it out. A failed fetch is never
+/// kept and replaces nothing.
+#[derive(Debug)]
+pub struct PortalKeys {
+    client: reqwest::Client,
+    portal: Url,
+    timing: Timing,
+    set: RwLock<Option<Arc<KeySet>>>,
+    fetch: Mutex<Fetch>,
+}
+
+#[derive(Debug)]
+struct KeySet {
+    issuer: Arc<str>,
+    keys: HashMap<String, DecodingKey>,
+    good_until: Instant,
+    /// When a missing `kid` may cause the next fetch.
+    refetch_from: Instant,
+}
+
+/// What only the one who fetches needs.
+#[derive(Debug, Default)]
+struct Fetch {
+    discovery: Option<(Discovery, Instant)>,
+    failed: Option<(NoKey, Instant)>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct Discovery {
+    issuer: Arc<str>,
+    #[serde(deserialize_with = "address")]
+    jwks_uri: Url,
+}
+
+fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Url, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    Url::parse(&text).map_err(|_| D::Error::custom("not an address"))
+}
+
+#[derive(Deserialize)]
+struct Keys {
+    keys: Vec<serde_json::Value>,
+}
+
+impl PortalKeys {
+    /// For the portal at `portal`, which is its issuer too. Nothing is fetched yet.
+    ///
+    /// # Errors
+    /// When TLS cannot be set up.
+    pub fn new(portal: Url, timing: Timing) -> Result<Self, reqwest::Error> {
+        let client = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .timeout(timing.deadline)
+            .build()?;
+        Ok(Self {
+            client,
+            portal,
+            timing,
+            set: RwLock::default(),
+            fetch: Mutex::default(),
+        })
+    }
+
+    /// The key named `kid`.
+    ///
+    /// # Errors
+    /// [`NoKey`].
+    pub async fn key(&self, kid: &str) -> Result<IssuerKey, NoKey> {
+        match self.kept() {
+            Some(set) if set.keys.contains_key(kid) || Instant::now() < set.refetch_from => {
+                set.key(kid)
+            }
+            Some(_) | None => self.fetched(kid).await,
+        }
+    }
+
+    fn kept(&self) -> Option<Arc<KeySet>> {
+        let set = self.set.read().unwrap_or_else(PoisonError::into_inner);
+        set.clone().filter(|set| Instant::now() < set.good_until)
+    }
+
+    async fn fetched(&self, kid: &str) -> Result<IssuerKey, NoKey> {
+        let mut fetch = self.fetch.lock().await;
+        // Somebody else may have fetched, or failed to, while this one waited.
+        let kept = self.kept();
+        if let Some(set) = &kept
+            && (set.keys.contains_key(kid) || Instant::now() < set.refetch_from)
+        {
+            return set.key(kid);
+        }
+        if let Some((failure, until)) = &fetch.failed
+            && Instant::now() < *until
+        {
+            return Err(if kept.is_some() {
+                NoKey::Unknown
+            } else {
+                failure.clone()
+            });
+        }
+        match self.fetch_set(&mut fetch).await {
+            Ok(set) => {
+                fetch.failed = None;
+                let set = Arc::new(set);
+                *self.set.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&set));
+                set.key(kid)
+            }
+            Err(failure) => {
+                fetch.failed = Some((failure.clone(), Instant::now() + self.timing.failure_pause));
+                Err(failure)
+            }
+        }
+    }
+
+    /// On a failure the discovery document is forgotten too: the key set may have moved.
+    async fn fetch_set(&self, fetch: &mut Fetch) -> Result<KeySet, NoKey> {
+        let discovery = match fetch.discovery.take() {
+            Some((discovery, until)) if Instant::now() < until => (discovery, until),
+            Some(_) | None => (
+                self.discover().await?,
+                Instant::now() + self.timing.discovery,
+            ),
+        };
+        let keys: Keys = self.get(discovery.0.jwks_uri.clone()).await?;
+        let now = Instant::now();
+        let set = KeySet {
+            issuer: Arc::clone(&discovery.0.issuer),
+            keys: keys.keys.into_iter().filter_map(usable).collect(),
+            good_until: now + self.timing.key_set,
+            refetch_from: now + self.timing.refetch_pause,
+        };
+        fetch.discovery = Some(discovery);
+        Ok(set)
+    }
+
+    /// The document must be the portal's own, and must not lead from TLS to plain text.
+    async fn discover(&self) -> Result<Discovery, NoKey> {
+        let mut address = self.portal.clone();
+        let path = format!(
+            "{}/.well-known/openid-configuration",
+            self.portal.path().trim_end_matches('/')
+        );
+        address.set_path(&path);
+        let discovery: Discovery = self.get(address).await?;
+        let bare = |text: &str| text.trim_end_matches('/').to_owned();
+        if bare(&discovery.issuer) != bare(self.portal.as_str()) {
+            return Err(NoKey::Portal(
+                "its discovery document names another issuer".to_owned(),
+            ));
+        }
+        if self.portal.scheme() == "https" && discovery.jwks_uri.scheme() != "https" {
+            return Err(NoKey::Portal("its keys are not on https".to_owned()));
+        }
+        Ok(discovery)
+    }
+
+    async fn get<T: DeserializeOwned>(&self, address: Url) -> Result<T, NoKey> {
+        let failed = |error: reqwest::Error| NoKey::Portal(error.without_url().to_string());
+        let mut response = self.client.get(address).send().await.map_err(failed)?;
+        if !response.status().is_success() {
+            return Err(NoKey::Portal(format!("it answered {}", response.status())));
+        }
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(failed)? {
+            if body.len() + chunk.len() > MAX_BYTES {
+                return Err(NoKey::Portal("its answer is too large".to_owned()));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        serde_json::from_slice(&body)
+            .map_err(|_| NoKey::Portal("its answer is not what it must be".to_owned()))
+    }
+}
+
+impl KeySet {
+    fn key(&self, kid: &str) -> Result<IssuerKey, NoKey> {
+        let key = self.keys.get(kid).ok_or(NoKey::Unknown)?;
+        Ok(IssuerKey {
+            issuer: Arc::clone(&self.issuer),
+            key: key.clone(),
+        })
+    }
+}
+
+/// Keys of other kinds and uses stand in the same set; they are nobody's mistake and none of ours.
+fn usable(key: serde_json::Value) -> Option<(String, DecodingKey)> {
+    let jwk: Jwk = serde_json::from_value(key).ok()?;
+    let rsa = matches!(jwk.algorithm, AlgorithmParameters::RSA(_));
+    let rs256 = matches!(jwk.common.key_algorithm, None | Some(KeyAlgorithm::RS256));
+    let signs = matches!(
+        jwk.common.public_key_use,
+        None | Some(PublicKeyUse::Signature)
+    );
+    let kid = jwk
+        .common
+        .key_id
+        .clone()
+        .filter(|_| rsa && rs256 && signs)?;
+    Some((kid, DecodingKey::from_jwk(&jwk).ok()?))
+}

@@ -1,0 +1,180 @@
+//! What a subscription's row becomes when the base product is provisioned. Values in, values out.
+
+use jiff::civil::Date;
+
+use crate::namespaces::document::{BaseProduct, Field};
+
+/// The paid customer's trial of Ultimate: a guest among the plans, which keeps the seat count of the plan it interrupts.
+pub(super) const TRIAL_OF_PAID: &str = "ultimate_trial_paid_customer";
+
+/// The plan such a trial usually comes back to.
+pub(super) const PREMIUM: &str = "premium";
+
+/// Plans nobody pays for.
+const UNPAID: [&str; 3] = ["default", "free", "early_adopter"];
+
+/// A row of `plans`.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub(super) struct Plan {
+    pub id: i64,
+    pub name: String,
+    /// GitLab's number for it, `plan_name_uid`.
+    pub uid: Option<i16>,
+}
+
+/// The columns of `gitlab_subscriptions` that a step reads or writes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Subscription {
+    pub plan: Option<Plan>,
+    /// What the row itself says about its plan, which need not agree with `plans` in an old row.
+    pub hosted_plan_name_uid: Option<i16>,
+    pub start_date: Option<Date>,
+    pub end_date: Option<Date>,
+    pub trial_starts_on: Option<Date>,
+    pub trial_ends_on: Option<Date>,
+    pub max_seats_used: Option<i32>,
+    pub seats: Option<i32>,
+    pub trial: Option<bool>,
+    pub auto_renew: Option<bool>,
+    pub seats_in_use: i32,
+    pub seats_owed: i32,
+}
+
+/// First and last day of a term.
+pub(super) type Term = (Option<Date>, Option<Date>);
+
+impl Subscription {
+    /// A namespace's first one, before the document says anything.
+    pub(super) fn new(today: Date) -> Self {
+        Self {
+            plan: None,
+            hosted_plan_name_uid: None,
+            start_date: Some(today),
+            end_date: None,
+            trial_starts_on: None,
+            trial_ends_on: None,
+            max_seats_used: Some(0),
+            seats: Some(0),
+            trial: Some(false),
+            auto_renew: None,
+            seats_in_use: 0,
+            seats_owed: 0,
+        }
+    }
+
+    /// This row with what the document says. `plan` is the sent plan, looked up.
+    pub(super) fn with(&self, part: &BaseProduct, plan: Option<Plan>) -> Self {
+        let part = part.clone();
+        let plan = plan.or_else(|| self.plan.clone());
+        Self {
+            hosted_plan_name_uid: plan
+                .as_ref()
+                .map_or(self.hosted_plan_name_uid, |plan| plan.uid),
+            plan,
+            start_date: part.start_date.over(self.start_date),
+            end_date: part.end_date.over(self.end_date),
+            trial_starts_on: part.trial_starts_on.over(self.trial_starts_on),
+            trial_ends_on: part.trial_ends_on.over(self.trial_ends_on),
+            max_seats_used: part.max_seats_used.over(self.max_seats_used),
+            seats: part.seats.over(self.seats),
+            trial: part.trial.over(self.trial),
+            auto_renew: part.auto_renew.over(self.auto_renew),
+            seats_in_use: self.seats_in_use,
+            seats_owed: self.seats_owed,
+        }
+    }
+
+    /// The rules this row breaks, given what the document says. An old row's own gaps are no fault of the document.
+    pub(super) fn broken_rules(&self, part: &BaseProduct) -> Vec<String> {
+        let blank = |column: &str, is: bool| is.then(|| format!("{column} can't be blank"));
+        let negative = |column: &str, field: &Field<i32>| {
+            matches!(field, Field::Value(..0))
+                .then(|| format!("{column} must be greater than or equal to 0"))
+        };
+        let trial = self.trial == Some(true);
+        [
+            blank("seats", part.seats == Field::Null),
+            negative("seats", &part.seats),
+            negative("max seats used", &part.max_seats_used),
+            blank("start date", part.start_date == Field::Null),
+            blank("trial starts on", trial && self.trial_starts_on.is_none()),
+            blank("trial ends on", trial && self.trial_ends_on.is_none()),
+            self.backward_trial().filter(|_| trial),
+        ]
+        .into_iter()
+        .flatten()
+        .map(|rule| format!("Gitlab subscription {rule}"))
+        .collect()
+    }
+
+    fn backward_trial(&self) -> Option<String> {
+        let (starts, ends) = (self.trial_starts_on?, self.trial_ends_on?);
+        (ends <= starts).then(|| format!("trial ends on must be greater than {starts}"))
+    }
+
+    /// Starts counting seats anew, from those in use now.
+    pub(super) fn restart_seats(&mut self) {
+        self.max_seats_used = Some(self.seats_in_use);
+        self.seats_owed = self
+            .seats_in_use
+            .saturating_sub(self.seats.unwrap_or(0))
+            .max(0);
+    }
+
+    /// Whether becoming `next` restarts the count of seats: on a new term, or from trial to paid, if it is paid then.
+    /// `last_premium` is the term of the newest history row on premium.
+    ///
+    /// A paid customer's trial of Ultimate is an interruption: going there restarts nothing, nor staying, nor coming back
+    /// to the premium term it interrupted. Leaving it for anything else is a trial turned paid (GitLab's
+    /// `GitlabSubscription#reset_seat_statistics?` does the same).
+    pub(super) fn restarts(&self, next: &Self, last_premium: Option<Term>) -> bool {
+        if !next.is_paid() || next.on(TRIAL_OF_PAID) {
+            return false;
+        }
+        if self.on(TRIAL_OF_PAID) {
+            return !(next.on(PREMIUM) && last_premium == Some((next.start_date, next.end_date)));
+        }
+        self.new_term(next) || (self.trial == Some(true) && next.trial != Some(true))
+    }
+
+    fn new_term(&self, next: &Self) -> bool {
+        let changed = self.start_date != next.start_date && self.end_date != next.end_date;
+        let follows = match (self.end_date, next.start_date) {
+            (None, _) => true,
+            (Some(end), Some(start)) => end <= start,
+            (Some(_), None) => false,
+        };
+        changed && follows
+    }
+
+    fn is_paid(&self) -> bool {
+        let plan = self.plan.as_ref().map(|plan| plan.name.as_str());
+        self.trial != Some(true)
+            && self.seats.is_some_and(|seats| seats > 0)
+            && plan.is_some_and(|plan| !UNPAID.contains(&plan))
+    }
+
+    pub(super) fn on(&self, plan: &str) -> bool {
+        self.plan.as_ref().is_some_and(|own| own.name == plan)
+    }
+
+    /// Whether a field differs whose changes `gitlab_subscription_histories` keeps.
+    pub(super) fn differs_in_history(&self, next: &Self) -> bool {
+        let tracked = |row: &Self| {
+            (
+                row.plan.as_ref().map(|plan| plan.id),
+                (
+                    row.start_date,
+                    row.end_date,
+                    row.trial_starts_on,
+                    row.trial_ends_on,
+                ),
+                (row.max_seats_used, row.seats, row.trial, row.auto_renew),
+            )
+        };
+        tracked(self) != tracked(next)
+    }
+}
+
+#[cfg(test)]
+mod tests;

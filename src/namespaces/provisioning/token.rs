@@ -1,0 +1,91 @@
+//! Whether a call is the portal's.
+
+use jsonwebtoken::{Algorithm, Validation, decode, decode_header, errors::ErrorKind};
+use serde::Deserialize;
+
+pub use super::portal_keys::NoKey;
+use super::portal_keys::{IssuerKey, PortalKeys};
+
+/// The header that carries the token.
+pub const HEADER: &str = "x-customers-dot-internal-token";
+
+/// `aud` of a token for this service.
+pub const AUDIENCE: &str = "gitlab-subscriptions";
+
+/// `sub` of a token for this service.
+pub const SUBJECT: &str = "customers-dot-internal-api";
+
+/// The longest token read, in bytes; the portal's are well under 1 KiB.
+const MAX_BYTES: usize = 8 * 1024;
+
+/// How far the portal's clock may be off, in seconds.
+const LEEWAY: u64 = 30;
+
+/// Why a token is refused. All of them look the same from outside.
+#[derive(Debug, thiserror::Error)]
+pub enum Refused {
+    /// No token, or more than one.
+    #[error("no token, or more than one")]
+    Missing,
+    /// It is longer than any of the portal's.
+    #[error("oversized")]
+    TooLarge,
+    /// It is no JWT, or lacks a `kid`, or wants extensions understood.
+    #[error("malformed")]
+    Malformed,
+    /// Signed in another way than RS256, or not at all.
+    #[error("not signed with RS256")]
+    Algorithm,
+    /// No key to verify it with.
+    #[error(transparent)]
+    Key(#[from] NoKey),
+    /// Its signature or a claim is wrong.
+    #[error("{0:?}")]
+    Wrong(ErrorKind),
+}
+
+/// The claims beyond what the library checks: an issuer is one name, although the library would also take a list with the
+/// right one in it.
+#[derive(Deserialize)]
+struct Claims {
+    #[serde(rename = "iss")]
+    _issuer: String,
+}
+
+/// Passes a token that the portal signed for this service and that is in force now. Whatever can be judged without the
+/// portal is judged before it is asked.
+///
+/// # Errors
+/// [`Refused`].
+pub async fn verify(token: &str, keys: &PortalKeys) -> Result<(), Refused> {
+    if token.len() > MAX_BYTES {
+        return Err(Refused::TooLarge);
+    }
+    let header = decode_header(token).map_err(|error| match error.kind() {
+        // `none` and other names that are no algorithm.
+        ErrorKind::InvalidAlgorithmName | ErrorKind::Json(_) => Refused::Algorithm,
+        _ => Refused::Malformed,
+    })?;
+    if header.alg != Algorithm::RS256 {
+        return Err(Refused::Algorithm);
+    }
+    let kid = header
+        .kid
+        .filter(|_| header.crit.is_none())
+        .ok_or(Refused::Malformed)?;
+    let IssuerKey { issuer, key } = keys.key(&kid).await?;
+    decode::<Claims>(token, &key, &validation(&issuer))
+        .map_err(|error| Refused::Wrong(error.into_kind()))?;
+    Ok(())
+}
+
+fn validation(issuer: &str) -> Validation {
+    let mut validation = Validation::new(Algorithm::RS256);
+    validation.leeway = LEEWAY;
+    validation.validate_nbf = true;
+    validation.set_audience(&[AUDIENCE]);
+    validation.set_issuer(&[issuer]);
+    validation.sub = Some(SUBJECT.to_owned());
+    validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
+    validation
+}

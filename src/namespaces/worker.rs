@@ -1,0 +1,399 @@
+//! Sends the newest recorded sync of a namespace in one provisioning call, and records what became of it.
+//!
+//! It promises that what a namespace has at the end is its newest recorded sync, however often, late or out of order the
+//! messages come, and that it is safe to be killed anywhere and called again.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use jiff::Timestamp;
+use metrics::counter;
+
+use super::{
+    answer::{Payload, Status},
+    attempt::AttemptState,
+    call::{Called, Provisioner, Verdict},
+    database::is_lock_timeout,
+    ledger::{self, Ended, Ledger, LedgerError, Newest},
+    session::LockedSession,
+    turns::Turns,
+};
+use crate::{
+    messaging::{
+        DeadLetter, DeadLetterReason, Delivery, Disposition, Handler, LAST_ATTEMPT, Stage, detail,
+        wire::{NamespaceRequest, SyncOutcome},
+    },
+    upstream::{Blame, CallError, ErrorKind, Fault, Gate, Name, Side},
+};
+
+/// How often a message begins again because a newer sync was recorded while it sent an older one.
+const ROUNDS: usize = 5;
+
+/// The worker stage.
+#[derive(Debug)]
+pub struct NamespaceWorker {
+    ledger: Ledger,
+    provisioner: Provisioner,
+    settle: Duration,
+    turns: Turns,
+    gate: Arc<Gate>,
+}
+
+/// One message at work.
+struct Job<'a> {
+    delivery: &'a Delivery,
+    namespace_id: i64,
+    begun: Instant,
+}
+
+/// How far one look at the ledger led.
+enum Step {
+    Ended(Disposition),
+    /// A newer sync was recorded while this one was sent.
+    Newer,
+    /// A call with other content may still be running for so long.
+    Wait(Duration),
+}
+
+/// Why there is no step.
+enum Broken {
+    Ledger(LedgerError),
+    /// The attempt is not closed, so that what became of it is not on record.
+    Unclosed(sqlx::Error),
+}
+
+impl<E: Into<LedgerError>> From<E> for Broken {
+    fn from(error: E) -> Self {
+        Self::Ledger(error.into())
+    }
+}
+
+impl NamespaceWorker {
+    /// A worker that reads `ledger` and posts to `provisioner`. A call that was cut off on our side may go on at the other
+    /// for `settle`.
+    pub fn new(ledger: Ledger, provisioner: Provisioner, settle: Duration) -> Self {
+        Self {
+            ledger,
+            provisioner,
+            settle,
+            turns: Turns::default(),
+            gate: Gate::new(Name::Ledger, Side::Write),
+        }
+    }
+
+    /// The gates that its messages may wait at.
+    pub fn gates(&self) -> Vec<Arc<Gate>> {
+        let [reads, writes] = self.provisioner.gates();
+        vec![reads, writes, Arc::clone(&self.gate)]
+    }
+
+    async fn namespace(&self, delivery: &Delivery) -> Disposition {
+        let request = match NamespaceRequest::decode(&delivery.body) {
+            Ok(request) => request,
+            Err(error) => return error.into(),
+        };
+        let job = Job {
+            delivery,
+            namespace_id: request.namespace_id,
+            begun: Instant::now(),
+        };
+        let _turn = self.turns.take(job.namespace_id).await;
+        let mut rounds = 0;
+        while rounds < ROUNDS {
+            match self.step(&job).await {
+                Ok(Step::Ended(disposition)) => return disposition,
+                Ok(Step::Newer) => rounds += 1,
+                Ok(Step::Wait(pause)) => tokio::time::sleep(pause).await,
+                Err(broken) => return self.broken(broken, &job),
+            }
+        }
+        Disposition::Retry("newer syncs were recorded all the time".to_owned())
+    }
+
+    /// Takes the namespace's lock, and sends the newest sync if it has to be sent.
+    async fn step(&self, job: &Job<'_>) -> Result<Step, Broken> {
+        let Ok(ticket) = self.gate.enter() else {
+            return Ok(Step::Ended(Disposition::Hold(Arc::clone(&self.gate))));
+        };
+        let look = async {
+            let mut session = self.ledger.sending(job.namespace_id).await?;
+            let connection = session.connection()?;
+            let abandoned = ledger::abandon(connection, job.namespace_id).await?;
+            count(AttemptState::Abandoned, abandoned);
+            let newest = ledger::newest(connection, job.namespace_id).await?;
+            Ok::<_, LedgerError>((session, newest))
+        };
+        let (session, newest) = match look.await {
+            Ok(found) => {
+                ticket.succeeded();
+                found
+            }
+            Err(LedgerError::Database(error)) if is_lock_timeout(&error) => {
+                ticket.succeeded();
+                return Ok(Step::Ended(Disposition::Retry(
+                    "another worker sends for this namespace".to_owned(),
+                )));
+            }
+            Err(error) => {
+                let why = format!("the ledger database does not work: {}", chain(&error));
+                ticket.failed(&Fault::new(ErrorKind::Unreachable, why.clone()), &why);
+                return Err(Broken::Ledger(error));
+            }
+        };
+        if let Some(newest) = newest {
+            self.send(job, session, &newest).await
+        } else {
+            session.close().await;
+            Ok(Step::Ended(unrecorded(job)))
+        }
+    }
+
+    async fn send(
+        &self,
+        job: &Job<'_>,
+        mut session: LockedSession,
+        newest: &Newest,
+    ) -> Result<Step, Broken> {
+        let connection = session.connection()?;
+        let stray = ledger::youngest_stray(connection, job.namespace_id, newest.sync_id).await?;
+        if let Some(rest) = stray.and_then(|age| self.settle.checked_sub(age)) {
+            session.close().await;
+            return Ok(Step::Wait(rest));
+        }
+        if newest.settled {
+            ledger::skip(connection, newest).await?;
+            session.close().await;
+            count(AttemptState::Skipped, 1);
+            let outcome = job.outcome(newest.sync_id, AttemptState::Skipped, None, 0);
+            return Ok(Step::Ended(Disposition::Done(outcome)));
+        }
+        let attempt = ledger::start(connection, newest).await?;
+        let called = self
+            .provisioner
+            .provision(job.namespace_id, &newest.document)
+            .await;
+        let (ended, disposition) = self.end(job, newest, called).await;
+        let newest_now = ledger::close(connection, job.namespace_id, attempt, &ended)
+            .await
+            .map_err(Broken::Unclosed)?;
+        session.close().await;
+        count(ended.state, 1);
+        let held = matches!(disposition, Disposition::Hold(_));
+        if newest_now == Some(newest.sync_id) || held {
+            Ok(Step::Ended(disposition))
+        } else {
+            Ok(Step::Newer)
+        }
+    }
+
+    /// The table of answers: how the attempt ended, and what becomes of the message.
+    async fn end(&self, job: &Job<'_>, newest: &Newest, called: Called) -> (Ended, Disposition) {
+        let stray = called.is_stray();
+        let Called { status, result } = called;
+        let ended = |state, parts: Option<&Payload>, detail: Option<String>| Ended {
+            state,
+            http_status: status,
+            parts: parts.and_then(|parts| serde_json::to_value(parts).ok()),
+            detail,
+            stray,
+        };
+        let outcome = |state, why| job.outcome(newest.sync_id, state, why, 1);
+        match result {
+            Ok(Verdict::Applied(parts)) => {
+                count_parts(parts.as_ref());
+                let state = AttemptState::Completed;
+                (
+                    ended(state, parts.as_ref(), None),
+                    Disposition::Done(outcome(state, None)),
+                )
+            }
+            Ok(Verdict::Partly(parts, message)) => {
+                count_parts(parts.as_ref());
+                let state = AttemptState::PartiallyFailed;
+                let why = message.as_deref().map(detail);
+                tracing::error!(
+                    event = "namespace_partially_failed",
+                    namespace_id = job.namespace_id,
+                    namespace_sync_id = newest.sync_id,
+                    detail = why,
+                    "a part of the sync breaks a rule: record a right one, or `namespaces resync` after it was mended"
+                );
+                (
+                    ended(state, parts.as_ref(), why.clone()),
+                    Disposition::Done(outcome(state, why)),
+                )
+            }
+            Ok(Verdict::Refused(message)) => {
+                let state = AttemptState::Failed;
+                let why = detail(&message);
+                let letter = DeadLetter {
+                    reason: DeadLetterReason::Refused,
+                    detail: why.clone(),
+                    record: Some(outcome(state, Some(why.clone()))),
+                };
+                (
+                    ended(state, None, Some(why)),
+                    Disposition::DeadLetter(letter),
+                )
+            }
+            Err(error) => {
+                let why = detail(&error.to_string());
+                let disposition = self.blame(error).await;
+                let last = job
+                    .delivery
+                    .delivery_attempt
+                    .is_some_and(|attempt| attempt >= LAST_ATTEMPT);
+                let state = match &disposition {
+                    Disposition::Retry(_) if last => AttemptState::Failed,
+                    Disposition::DeadLetter(_) => AttemptState::Failed,
+                    Disposition::Done(_) | Disposition::Retry(_) | Disposition::Hold(_) => {
+                        AttemptState::Retrying
+                    }
+                };
+                (ended(state, None, Some(why)), disposition)
+            }
+        }
+    }
+
+    /// Whose fault it is. After a 500 or a timeout a probe says whether the API is otherwise well.
+    async fn blame(&self, error: CallError) -> Disposition {
+        match error.blame {
+            Blame::Call => Disposition::DeadLetter(DeadLetter {
+                reason: DeadLetterReason::Refused,
+                detail: error.to_string(),
+                record: None,
+            }),
+            Blame::Upstream(gate) => Disposition::Hold(gate),
+            Blame::Unclear => match self.provisioner.probe().await {
+                Ok(()) => Disposition::Retry(error.to_string()),
+                Err(probe) => match probe.blame {
+                    Blame::Upstream(gate) => Disposition::Hold(gate),
+                    Blame::Call | Blame::Unclear => Disposition::Retry(error.to_string()),
+                },
+            },
+        }
+    }
+
+    fn broken(&self, broken: Broken, job: &Job<'_>) -> Disposition {
+        match broken {
+            Broken::Ledger(error @ LedgerError::Document { .. }) => {
+                Disposition::DeadLetter(DeadLetter {
+                    reason: DeadLetterReason::Refused,
+                    detail: detail(&chain(&error)),
+                    record: None,
+                })
+            }
+            Broken::Ledger(
+                error @ (LedgerError::Database(_)
+                | LedgerError::Settings(_)
+                | LedgerError::Migration(_)),
+            ) => {
+                tracing::warn!(
+                    event = "ledger_failed",
+                    namespace_id = job.namespace_id,
+                    error = chain(&error),
+                    "held until the ledger database works"
+                );
+                Disposition::Hold(Arc::clone(&self.gate))
+            }
+            Broken::Unclosed(error) => Disposition::Retry(detail(&format!(
+                "the attempt could not be closed in the ledger: {}",
+                chain(&error)
+            ))),
+        }
+    }
+}
+
+impl Handler for NamespaceWorker {
+    fn stage(&self) -> Stage {
+        Stage::NamespaceWorker
+    }
+
+    async fn handle(&self, delivery: Arc<Delivery>) -> Disposition {
+        self.namespace(&delivery).await
+    }
+
+    fn about(&self, delivery: &Delivery) -> SyncOutcome {
+        let request = NamespaceRequest::decode(&delivery.body).ok();
+        SyncOutcome {
+            namespace_id: request.and_then(|request| u64::try_from(request.namespace_id).ok()),
+            ..SyncOutcome::default()
+        }
+    }
+}
+
+impl Job<'_> {
+    fn outcome(
+        &self,
+        sync_id: i64,
+        state: AttemptState,
+        detail: Option<String>,
+        calls: u32,
+    ) -> Box<SyncOutcome> {
+        Box::new(SyncOutcome {
+            kind: Some("namespace".to_owned()),
+            run: Some(self.delivery.run().to_owned()),
+            message_id: Some(self.delivery.message_id.clone()),
+            delivery_attempt: self.delivery.delivery_attempt,
+            namespace_id: u64::try_from(self.namespace_id).ok(),
+            namespace_sync_id: u64::try_from(sync_id).ok(),
+            result: Some(state.as_str().to_owned()),
+            detail,
+            calls: Some(calls),
+            milliseconds: self.begun.elapsed().as_millis().try_into().ok(),
+            at: Some(Timestamp::now().to_string()),
+            ..SyncOutcome::default()
+        })
+    }
+}
+
+/// The portal records before it publishes, so this message is nobody's of ours.
+fn unrecorded(job: &Job<'_>) -> Disposition {
+    Disposition::DeadLetter(DeadLetter {
+        reason: DeadLetterReason::InvalidField,
+        detail: format!(
+            "namespace_id: expected one with a recorded sync, and {} has none",
+            job.namespace_id
+        ),
+        record: None,
+    })
+}
+
+fn count(state: AttemptState, attempts: u64) {
+    if attempts > 0 {
+        counter!("sync_namespace_attempts_total", "state" => state.as_str()).increment(attempts);
+    }
+}
+
+fn count_parts(parts: Option<&Payload>) {
+    let Some(parts) = parts else { return };
+    let named = [
+        ("base_product", &parts.base_product),
+        ("storage", &parts.storage),
+        ("compute_minutes", &parts.compute_minutes),
+        ("add_on_purchases", &parts.add_on_purchases),
+    ];
+    for (part, answer) in named {
+        if let Some(answer) = answer {
+            let status = match answer.status {
+                Status::Success => "success",
+                Status::Error => "error",
+            };
+            counter!("sync_namespace_parts_total", "part" => part, "status" => status).increment(1);
+        }
+    }
+}
+
+/// An error with its causes, on one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}

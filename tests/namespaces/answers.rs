@@ -1,0 +1,191 @@
+//! The table of answers: how the attempt ends, and what becomes of the message.
+
+use std::time::Duration;
+
+use lookup_gitlab_sync::messaging::Handler;
+use rstest::rstest;
+use serde_json::{Value, json};
+
+use crate::{
+    desk::{Desk, delivery, word},
+    receiver::Turn,
+};
+
+fn whole() -> Value {
+    json!({ "status": "success", "message": null, "payload": {
+        "base_product": { "status": "success" }, "storage": { "status": "success" },
+        "compute_minutes": null, "add_on_purchases": null } })
+}
+
+fn partly() -> Value {
+    json!({ "status": "error", "message": "Seats can't be blank", "payload": {
+        "base_product": { "status": "error", "message": "Seats can't be blank" },
+        "storage": { "status": "success" }, "compute_minutes": null, "add_on_purchases": null } })
+}
+
+#[tokio::test]
+async fn both_forms_of_200_complete_it() {
+    let desk = Desk::new().await;
+    desk.receiver.then([Turn::Empty, Turn::Json(200, whole())]);
+    desk.record(1).await;
+    assert_eq!(word(&desk.deliver().await), "done: completed");
+    desk.record(2).await;
+    assert_eq!(word(&desk.deliver().await), "done: completed");
+    let history = desk.history().await;
+    let (second, first) = (&history[0].attempts[0], &history[1].attempts[0]);
+    assert_eq!((first.http_status, &first.parts), (Some(200), &None));
+    assert_eq!(
+        second.parts.as_ref().unwrap()["storage"]["status"],
+        "success"
+    );
+    assert!(second.finished_at.unwrap() >= second.started_at);
+    assert_eq!(
+        desk.receiver.calls()[0].path,
+        "/api/v4/internal/gitlab_subscriptions/namespaces/42/provision"
+    );
+}
+
+#[tokio::test]
+async fn what_arrived_is_not_sent_twice_unless_somebody_asks() {
+    let desk = Desk::new().await;
+    desk.record(1).await;
+    desk.deliver().await;
+    assert_eq!(word(&desk.deliver().await), "done: skipped");
+    desk.record(1).await;
+    assert_eq!(word(&desk.deliver().await), "done: skipped");
+    desk.resync().await;
+    assert_eq!(word(&desk.deliver().await), "done: completed");
+    assert_eq!(word(&desk.deliver().await), "done: skipped");
+    assert_eq!(desk.receiver.calls().len(), 2);
+    assert_eq!(
+        desk.states().await,
+        ["completed", "skipped", "skipped", "completed", "skipped"]
+    );
+}
+
+#[tokio::test]
+async fn a_broken_rule_is_recorded_part_by_part_and_not_retried_by_itself() {
+    let desk = Desk::new().await;
+    desk.receiver.then([Turn::Json(422, partly())]);
+    desk.record(1).await;
+    assert_eq!(word(&desk.deliver().await), "done: partially_failed");
+    assert_eq!(word(&desk.deliver().await), "done: skipped");
+    let attempt = desk.history().await[0].attempts[0].clone();
+    assert_eq!(attempt.http_status, Some(422));
+    assert_eq!(attempt.detail.as_deref(), Some("Seats can't be blank"));
+    let parts = attempt.parts.unwrap();
+    assert_eq!(parts["base_product"]["message"], "Seats can't be blank");
+    assert_eq!(parts["storage"]["status"], "success");
+    desk.resync().await;
+    assert_eq!(word(&desk.deliver().await), "done: completed");
+}
+
+#[rstest]
+#[case::bad_request(400, json!({ "error": "provision[storage] is invalid" }), "provision[storage] is invalid")]
+#[case::not_a_root(400, json!({ "message": "400 Bad request - Must be root namespace" }), "400 Bad request - Must be root namespace")]
+#[case::no_namespace(404, json!({ "message": "404 Namespace Not Found" }), "404 Namespace Not Found")]
+#[tokio::test]
+async fn a_refusal_is_a_dead_letter_and_a_replay_of_it_is_sent(
+    #[case] status: u16,
+    #[case] body: Value,
+    #[case] said: &str,
+) {
+    let desk = Desk::new().await;
+    desk.receiver.then([Turn::Json(status, body)]);
+    desk.record(1).await;
+    assert_eq!(
+        word(&desk.deliver().await),
+        format!("dead: refused: {said}")
+    );
+    let attempt = desk.history().await[0].attempts[0].clone();
+    assert_eq!(attempt.detail.as_deref(), Some(said));
+    assert_eq!(word(&desk.deliver().await), "done: completed");
+    assert_eq!(desk.states().await, ["failed", "completed"]);
+}
+
+#[rstest]
+#[case::throttled(Turn::Json(429, json!({ "message": "slow" })), Some(429))]
+#[case::unavailable(Turn::Json(503, json!({ "message": "503" })), Some(503))]
+#[case::gateway(Turn::Page(502), Some(502))]
+#[case::a_login_page(Turn::Page(200), Some(200))]
+#[case::a_wrong_address(Turn::Json(404, json!({ "error": "404 Not Found" })), Some(404))]
+#[case::a_proxys_404(Turn::Page(404), Some(404))]
+#[case::forbidden(Turn::Json(403, json!({ "message": "403" })), Some(403))]
+#[tokio::test]
+async fn what_is_not_the_messages_fault_holds_it(#[case] turn: Turn, #[case] status: Option<i16>) {
+    let desk = Desk::new().await;
+    desk.receiver.then([turn]);
+    desk.record(1).await;
+    assert_eq!(word(&desk.deliver().await), "hold: provisioning");
+    assert_eq!(desk.history().await[0].attempts[0].http_status, status);
+    let gates = desk.worker.gates();
+    let _passage = gates[1].passable().await;
+    assert_eq!(word(&desk.deliver().await), "done: completed");
+    assert_eq!(desk.states().await, ["retrying", "completed"]);
+}
+
+#[tokio::test]
+async fn a_refused_token_is_renewed_once_and_then_the_gate_closes() {
+    let desk = Desk::new().await;
+    let refused = Turn::Json(401, json!({ "message": "401 Unauthorized" }));
+    desk.receiver
+        .then([refused.clone(), refused.clone(), refused]);
+    desk.record(1).await;
+    assert_eq!(word(&desk.deliver().await), "hold: provisioning");
+    let tokens: Vec<_> = desk
+        .receiver
+        .calls()
+        .into_iter()
+        .map(|call| call.token)
+        .collect();
+    assert_eq!(tokens.len(), 2);
+    assert_ne!(tokens[0], tokens[1]);
+    assert!(desk.worker.gates()[1].closed_because().is_some());
+    assert_eq!(word(&desk.deliver().await), "hold: provisioning");
+    assert_eq!(
+        desk.receiver.calls().len(),
+        2,
+        "a closed gate lets nothing through"
+    );
+}
+
+#[tokio::test]
+async fn a_500_of_an_api_that_is_otherwise_well_is_retried_and_given_up_at_the_tenth_delivery() {
+    let desk = Desk::new().await;
+    let broken = Turn::Json(500, json!({ "message": "500" }));
+    desk.receiver.then([broken.clone(), broken.clone(), broken]);
+    desk.record(1).await;
+    assert_eq!(word(&desk.deliver().await), "retry");
+    assert_eq!(word(&desk.worker.handle(delivery(10)).await), "retry");
+    assert_eq!(desk.states().await, ["retrying", "failed"]);
+    desk.receiver.is_well(false);
+    assert_eq!(word(&desk.deliver().await), "hold: provisioning");
+}
+
+#[tokio::test]
+async fn an_answer_that_does_not_come_is_retried() {
+    let desk = Desk::with(Duration::from_millis(300), Duration::ZERO).await;
+    desk.receiver.then([Turn::When(std::sync::Arc::default())]);
+    desk.record(1).await;
+    assert_eq!(word(&desk.deliver().await), "retry");
+    assert_eq!(desk.history().await[0].attempts[0].http_status, None);
+    assert_eq!(desk.states().await, ["retrying"]);
+}
+
+#[tokio::test]
+async fn a_message_without_a_recorded_sync_or_a_namespace_is_a_dead_letter() {
+    let desk = Desk::new().await;
+    let end = word(&desk.deliver().await);
+    assert!(
+        end.starts_with("dead: invalid_field: namespace_id"),
+        "{end}"
+    );
+    let mut poison = (*delivery(1)).clone();
+    poison.body = b"{\"namespace_id\":\"42\"}".to_vec().into();
+    let end = word(&desk.worker.handle(poison.into()).await);
+    assert!(
+        end.starts_with("dead: invalid_field: namespace_id"),
+        "{end}"
+    );
+    assert_eq!(desk.receiver.calls().len(), 0);
+}

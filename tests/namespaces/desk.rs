@@ -1,0 +1,178 @@
+//! A ledger, a receiver, and workers that are handed deliveries one by one.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use lookup_gitlab_sync::{
+    config::Calls,
+    messaging::{Delivery, Disposition, Handler},
+    namespaces::{
+        call::Provisioner,
+        database::Settings,
+        document::Document,
+        history::Sync,
+        keys::Keys,
+        ledger::{Ledger, Recorded},
+        worker::NamespaceWorker,
+    },
+};
+use serde_json::{Value, json};
+use sqlx::PgPool;
+
+use crate::{key_files::KeyFiles, postgres::Database, receiver::Receiver};
+
+pub const NAMESPACE: i64 = 42;
+
+pub struct Desk {
+    pub ledger: Ledger,
+    pub receiver: Receiver,
+    pub worker: Arc<NamespaceWorker>,
+    pub pool: PgPool,
+    keys: Keys,
+    database: Database,
+}
+
+impl Desk {
+    pub async fn new() -> Self {
+        Self::with(Duration::from_mins(1), Duration::from_secs(30)).await
+    }
+
+    /// With the deadline of a call, and how long a lost call may go on.
+    pub async fn with(timeout: Duration, settle: Duration) -> Self {
+        let database = Database::create().await;
+        let ledger = Ledger::open(&settings(&database.url)).await.unwrap();
+        let receiver = Receiver::start().await;
+        let files = KeyFiles::new();
+        let portal = "https://portal.example.ac.uk".parse().unwrap();
+        let keys = Keys::load(&portal, &files.private(), &[] as &[&str]).unwrap();
+        let worker = worker(&ledger, &receiver, &keys, timeout, settle);
+        Self {
+            pool: database.pool().await,
+            worker: Arc::new(worker),
+            ledger,
+            receiver,
+            keys,
+            database,
+        }
+    }
+
+    /// Another process, as far as the ledger can tell.
+    pub fn another_worker(&self, settle: Duration) -> Arc<NamespaceWorker> {
+        let timeout = Duration::from_mins(1);
+        Arc::new(worker(
+            &self.ledger,
+            &self.receiver,
+            &self.keys,
+            timeout,
+            settle,
+        ))
+    }
+
+    pub fn url(&self) -> String {
+        self.database.url.clone()
+    }
+
+    pub async fn record(&self, seats: i64) -> Recorded {
+        self.ledger
+            .record(NAMESPACE, &document(seats), Some("tests"))
+            .await
+            .unwrap()
+    }
+
+    pub async fn resync(&self) {
+        self.ledger
+            .ask_again(NAMESPACE, None)
+            .await
+            .unwrap()
+            .unwrap();
+    }
+
+    /// A first delivery of the namespace's message.
+    pub async fn deliver(&self) -> Disposition {
+        self.worker.handle(delivery(1)).await
+    }
+
+    /// Every sync, the newest first.
+    pub async fn history(&self) -> Vec<Sync> {
+        self.ledger
+            .history(NAMESPACE, 100, Duration::from_mins(1))
+            .await
+            .unwrap()
+    }
+
+    /// The states of the newest sync's attempts.
+    pub async fn states(&self) -> Vec<&'static str> {
+        let history = self.history().await;
+        let states = history[0]
+            .attempts
+            .iter()
+            .map(|attempt| attempt.state.as_str());
+        states.collect()
+    }
+}
+
+pub fn settings(url: &str) -> Settings {
+    let mut settings = Settings::new(url.to_owned().into());
+    // A busy machine is no outage.
+    settings.acquire_timeout = Duration::from_secs(30);
+    settings.lock_timeout = Duration::from_secs(30);
+    settings
+}
+
+fn worker(
+    ledger: &Ledger,
+    receiver: &Receiver,
+    keys: &Keys,
+    timeout: Duration,
+    settle: Duration,
+) -> NamespaceWorker {
+    let calls = Calls {
+        timeout,
+        ..Calls::default()
+    };
+    let base = receiver.address.parse().unwrap();
+    let provisioner = Provisioner::new(&base, &calls, keys.clone()).unwrap();
+    NamespaceWorker::new(ledger.clone(), provisioner, settle)
+}
+
+pub fn delivery(attempt: u32) -> Arc<Delivery> {
+    Arc::new(Delivery {
+        message_id: "7".to_owned(),
+        body: format!(r#"{{"namespace_id":{NAMESPACE}}}"#).into(),
+        attributes: [("run".to_owned(), "r".to_owned())].into(),
+        publish_time: None,
+        delivery_attempt: Some(attempt),
+    })
+}
+
+pub fn document(seats: i64) -> Document {
+    Document::parse(bought(seats).to_string().as_bytes()).unwrap()
+}
+
+pub fn bought(seats: i64) -> Value {
+    json!({ "provision": {
+        "base_product": { "plan_code": "premium", "start_date": "2026-01-01", "end_date": "2027-01-01", "seats": seats },
+        "storage": { "additional_purchased_storage_size": 100, "additional_purchased_storage_ends_on": null },
+    } })
+}
+
+/// What became of a delivery, in one word.
+pub fn word(disposition: &Disposition) -> String {
+    match disposition {
+        Disposition::Done(outcome) => format!("done: {}", outcome.result.as_deref().unwrap()),
+        Disposition::Retry(_) => "retry".to_owned(),
+        Disposition::Hold(gate) => format!("hold: {}", gate.upstream().as_str()),
+        Disposition::DeadLetter(letter) => format!("dead: {}: {}", letter.reason, letter.detail),
+    }
+}
+
+/// Waits until `condition` holds.
+pub async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_mins(2);
+    while !condition().await {
+        assert!(Instant::now() < deadline, "waited in vain: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}

@@ -1,0 +1,26 @@
+//! The portal side of the namespace pipeline, on a real `PostgreSQL`: ledger, worker, portal, and all of it together.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a test that meets the unexpected has failed"
+)]
+
+#[path = "../support/emulator.rs"]
+mod emulator;
+#[path = "../support/postgres.rs"]
+mod postgres;
+
+mod answers;
+mod desk;
+mod end_to_end;
+mod key_files;
+mod ledger;
+mod newest_wins;
+mod portal;
+mod receiver;
+mod stand;
+mod surviving;

@@ -1,0 +1,287 @@
+//! The three stages as processes, on a Pub/Sub and a `PostgreSQL`.
+
+use std::{
+    net::TcpListener,
+    process::{Output, Stdio},
+    time::Duration,
+};
+
+use lookup_gitlab_sync::{
+    config,
+    messaging::{Connection, Topology, topology::RetryDelays},
+    simulate::pubsub::{Broker, Settings},
+};
+use serde_json::{Value, json};
+use sqlx::PgPool;
+use tokio::process::{Child, Command};
+
+use crate::{
+    desk::{bought, until},
+    key_files::KeyFiles,
+    receiver::Receiver,
+};
+
+pub const TOKEN: &str = "open-sesame";
+
+pub struct Stand {
+    pub receiver: Receiver,
+    pub database: String,
+    pubsub: String,
+    key: KeyFiles,
+    ports: [u16; 3],
+    processes: [Option<Child>; 3],
+    _broker: Option<Broker>,
+}
+
+/// The stages, in the order of `ports` and `processes`.
+#[derive(Clone, Copy)]
+pub enum Stage {
+    Portal,
+    Api,
+    Worker,
+}
+
+const NAMES: [&str; 3] = ["portal", "provisioning-api", "namespace-worker"];
+
+impl Stand {
+    /// All three, with the ledger and GitLab's tables in `database`. On the broker unless `emulator` is one.
+    pub async fn new(database: &str, emulator: Option<&str>) -> Self {
+        let broker = match emulator {
+            Some(_) => None,
+            None => Some(Broker::start(Settings::default()).await.unwrap()),
+        };
+        let pubsub = broker
+            .as_ref()
+            .map_or_else(|| emulator.unwrap().to_owned(), Broker::host);
+        prepare(&pubsub).await;
+        let mut stand = Self {
+            receiver: Receiver::start().await,
+            database: database.to_owned(),
+            pubsub,
+            key: KeyFiles::new(),
+            ports: [free_port(), free_port(), free_port()],
+            processes: [None, None, None],
+            _broker: broker,
+        };
+        stand.receiver.forward_to(&stand.address(Stage::Api));
+        for stage in [Stage::Portal, Stage::Api, Stage::Worker] {
+            stand.start(stage).await;
+        }
+        stand
+    }
+
+    pub fn address(&self, stage: Stage) -> String {
+        format!("http://127.0.0.1:{}", self.ports[stage as usize])
+    }
+
+    /// Starts a stage and waits until it is ready.
+    pub async fn start(&mut self, stage: Stage) {
+        let port = self.ports[stage as usize].to_string();
+        let mut command = self.command(&["serve", NAMES[stage as usize], "--log-format=json"]);
+        let child = command.env("PORT", port).spawn().unwrap();
+        self.processes[stage as usize] = Some(child);
+        let ready = format!("{}/readyz", self.address(stage));
+        until("ready", async || {
+            if let Some(status) = self.processes[stage as usize]
+                .as_mut()
+                .unwrap()
+                .try_wait()
+                .unwrap()
+            {
+                panic!("{} ended: {status}", NAMES[stage as usize]);
+            }
+            reqwest::get(&ready)
+                .await
+                .is_ok_and(|answer| answer.status() == 200)
+        })
+        .await;
+    }
+
+    /// Kills a stage without warning.
+    pub async fn kill(&mut self, stage: Stage) {
+        self.processes[stage as usize]
+            .take()
+            .unwrap()
+            .kill()
+            .await
+            .unwrap();
+    }
+
+    /// Asks a stage to stop; its exit code.
+    pub async fn stop(&mut self, stage: Stage) -> Option<i32> {
+        let mut child = self.processes[stage as usize].take().unwrap();
+        let pid = child.id().unwrap().to_string();
+        Command::new("kill")
+            .args(["-TERM", &pid])
+            .status()
+            .await
+            .unwrap();
+        child.wait().await.unwrap().code()
+    }
+
+    /// Runs a command to its end.
+    pub async fn run(&self, arguments: &[&str]) -> Output {
+        let mut command = self.command(arguments);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        tokio::time::timeout(Duration::from_mins(2), command.output())
+            .await
+            .expect("the command ends")
+            .unwrap()
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_lookup-gitlab-sync"));
+        command
+            .args(arguments)
+            .env_clear()
+            .env("GOOGLE_CLOUD_PROJECT", PROJECT)
+            .env("PUBSUB_EMULATOR_HOST", &self.pubsub)
+            .env("DATABASE_URL", &self.database)
+            .env("PORTAL_URL", self.address(Stage::Portal))
+            .env("PORTAL_TOKEN", TOKEN)
+            .env("PORTAL_SIGNING_KEY_FILE", self.key.private())
+            .env("GITLAB_URL", &self.receiver.address)
+            .env("LOOKUP_GITLAB_SYNC__NAMESPACES__SETTLE", "1s")
+            .env(
+                "LOOKUP_GITLAB_SYNC__NAMESPACES__DATABASE__ACQUIRE_TIMEOUT",
+                "30s",
+            )
+            .env("LOG_LEVEL", "error")
+            .env("USER", "tests")
+            .current_dir(std::env::temp_dir())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .kill_on_drop(true);
+        command
+    }
+
+    /// Posts a sync to the portal; the status.
+    pub async fn buy(&self, id: i64, document: &Value) -> u16 {
+        let url = format!(
+            "{}/api/v1/namespaces/{id}/syncs",
+            self.address(Stage::Portal)
+        );
+        let request = reqwest::Client::new()
+            .post(url)
+            .bearer_auth(TOKEN)
+            .body(document.to_string());
+        request.send().await.unwrap().status().as_u16()
+    }
+
+    pub async fn pool(&self) -> PgPool {
+        PgPool::connect(&self.database).await.unwrap()
+    }
+
+    /// Makes a group.
+    pub async fn group(&self, id: i64) {
+        sqlx::query("INSERT INTO namespaces (id, name, path, type, organization_id) OVERRIDING SYSTEM VALUE VALUES ($1, $2, $2, 'Group', 7)")
+            .bind(id)
+            .bind(format!("group-{id}"))
+            .execute(&self.pool().await)
+            .await
+            .unwrap();
+    }
+
+    /// Waits until the newest sync of a namespace has this many attempts that were not skipped, all closed; their states.
+    pub async fn attempts(&self, id: i64, count: usize) -> Vec<String> {
+        let pool = self.pool().await;
+        let states = async || -> Vec<String> {
+            sqlx::query_scalar(
+                "SELECT state FROM namespace_sync_attempts WHERE state <> 'skipped' AND namespace_sync_id =
+                     (SELECT max(id) FROM namespace_syncs WHERE namespace_id = $1) ORDER BY id",
+            )
+            .bind(id)
+            .fetch_all(&pool)
+            .await
+            .unwrap_or_default()
+        };
+        until("the attempts", async || {
+            let states = states().await;
+            states.len() >= count && states.iter().all(|state| state != "started")
+        })
+        .await;
+        states().await
+    }
+
+    /// Waits until the newest sync has arrived.
+    pub async fn arrived(&self, id: i64) {
+        let pool = self.pool().await;
+        until("the newest sync to arrive", async || {
+            let state: Result<Option<String>, _> = sqlx::query_scalar(
+                "SELECT state FROM namespace_sync_attempts WHERE state <> 'skipped' AND namespace_sync_id =
+                     (SELECT max(id) FROM namespace_syncs WHERE namespace_id = $1) ORDER BY id DESC LIMIT 1",
+            )
+            .bind(id)
+            .fetch_optional(&pool)
+            .await;
+            matches!(state, Ok(Some(state)) if state == "completed")
+        })
+        .await;
+    }
+
+    /// The seats GitLab has for a namespace.
+    pub async fn seats(&self, id: i64) -> Option<i32> {
+        sqlx::query_scalar("SELECT seats FROM gitlab_subscriptions WHERE namespace_id = $1")
+            .bind(id)
+            .fetch_optional(&self.pool().await)
+            .await
+            .unwrap()
+    }
+
+    /// All that provisioning has written, as text.
+    pub async fn everything(&self) -> String {
+        let mut all = String::new();
+        for table in [
+            "gitlab_subscriptions",
+            "gitlab_subscription_histories",
+            "namespace_limits",
+            "namespaces",
+            "subscription_add_on_purchases",
+        ] {
+            let query = format!(
+                "SELECT COALESCE(jsonb_agg(to_jsonb(t) ORDER BY t::text), '[]')::text FROM {table} t"
+            );
+            let rows: String = sqlx::query_scalar(sqlx::AssertSqlSafe(query))
+                .fetch_one(&self.pool().await)
+                .await
+                .unwrap();
+            all.push_str(&rows);
+        }
+        all
+    }
+}
+
+pub const PROJECT: &str = "test-project";
+
+async fn prepare(host: &str) {
+    let pubsub = config::PubSub {
+        project: PROJECT.to_owned(),
+        emulator_host: Some(host.to_owned()),
+        endpoint: None,
+        prefix: String::new(),
+    };
+    let connection = Connection::open(&pubsub).await.unwrap();
+    let soon = RetryDelays {
+        minimum: Duration::from_millis(100),
+        maximum: Duration::from_secs(1),
+    };
+    Topology::new(&connection)
+        .with_namespaces(true)
+        .with_retry_delays(soon)
+        .apply()
+        .await
+        .unwrap();
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+/// A document whose plan nobody knows, with storage that is right.
+pub fn unknown_plan(size: i64) -> Value {
+    let mut document = bought(30);
+    document["provision"]["base_product"]["plan_code"] = json!("platinum");
+    document["provision"]["storage"]["additional_purchased_storage_size"] = json!(size);
+    document
+}

@@ -1,0 +1,116 @@
+//! Processes are killed and the database restarted in the middle: no half-written step, no attempt left open, the right end.
+
+use std::sync::Arc;
+
+use crate::{
+    desk::{bought, until},
+    postgres::{Database, Server},
+    receiver::Turn,
+    stand::{Stage, Stand},
+};
+
+#[tokio::test]
+async fn a_worker_killed_during_its_call_leaves_an_attempt_that_the_next_one_settles() {
+    let database = Database::create().await;
+    let mut stand = Stand::new(&database.url, None).await;
+    stand.group(42).await;
+    stand.receiver.then([Turn::When(Arc::default())]);
+    assert_eq!(stand.buy(42, &bought(1)).await, 201);
+    stand.receiver.received(1).await;
+    stand.kill(Stage::Worker).await;
+    stand.start(Stage::Worker).await;
+    // Pub/Sub delivers the first message again when its lease has lapsed; this one comes at once.
+    assert_eq!(stand.buy(42, &bought(2)).await, 201);
+    stand.arrived(42).await;
+    assert_eq!(stand.seats(42).await, Some(2));
+    let abandoned: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM namespace_sync_attempts WHERE state = 'abandoned'",
+    )
+    .fetch_one(&stand.pool().await)
+    .await
+    .unwrap();
+    assert_eq!(abandoned, 1);
+}
+
+#[tokio::test]
+async fn an_api_killed_during_a_step_has_written_all_of_it_or_nothing() {
+    let database = Database::create().await;
+    let mut stand = Stand::new(&database.url, None).await;
+    stand.group(42).await;
+    assert_eq!(stand.buy(42, &bought(1)).await, 201);
+    stand.arrived(42).await;
+    // The second step waits in its transaction, when the first is done.
+    let pool = stand.pool().await;
+    let mut holding = pool.begin().await.unwrap();
+    sqlx::query("LOCK TABLE namespace_limits IN ACCESS EXCLUSIVE MODE")
+        .execute(&mut *holding)
+        .await
+        .unwrap();
+    let mut document = bought(2);
+    document["provision"]["storage"]["additional_purchased_storage_size"] = 500.into();
+    assert_eq!(stand.buy(42, &document).await, 201);
+    until("the first step is done", async || {
+        stand.seats(42).await == Some(2)
+    })
+    .await;
+    stand.kill(Stage::Api).await;
+    holding.rollback().await.unwrap();
+    let size: i64 = sqlx::query_scalar(
+        "SELECT additional_purchased_storage_size FROM namespace_limits WHERE namespace_id = 42",
+    )
+    .fetch_one(&pool)
+    .await
+    .unwrap();
+    assert_eq!(size, 100, "a step of a killed process has been written");
+    stand.start(Stage::Api).await;
+    stand.arrived(42).await;
+    let size: i64 = sqlx::query_scalar(
+        "SELECT additional_purchased_storage_size FROM namespace_limits WHERE namespace_id = 42",
+    )
+    .fetch_one(&pool)
+    .await
+    .unwrap();
+    assert_eq!(size, 500);
+}
+
+#[tokio::test]
+async fn a_restart_of_the_database_holds_messages_and_loses_none() {
+    let mut server = tokio::task::spawn_blocking(|| Server::start(|_| Vec::new()))
+        .await
+        .unwrap();
+    let stand = Stand::new(server.url().as_str(), None).await;
+    for id in 1..=5 {
+        stand.group(id).await;
+        assert_eq!(stand.buy(id, &bought(1)).await, 201);
+        stand.arrived(id).await;
+    }
+    // Their calls are at the receiver when the database goes.
+    stand.receiver.then((0..3).map(|_| Turn::LoseAnswer));
+    for id in 1..=5 {
+        assert_eq!(stand.buy(id, &bought(2)).await, 201);
+    }
+    server.stop();
+    until("the portal is not ready", async || {
+        let ready = reqwest::get(format!("{}/readyz", stand.address(Stage::Portal))).await;
+        ready.unwrap().status() == 503
+    })
+    .await;
+    assert_eq!(stand.buy(1, &bought(3)).await, 503);
+    server.resume();
+    for id in 1..=5 {
+        until("the portal works again", async || {
+            matches!(stand.buy(id, &bought(3)).await, 200 | 201)
+        })
+        .await;
+    }
+    for id in 1..=5 {
+        stand.arrived(id).await;
+        assert_eq!(stand.seats(id).await, Some(3));
+    }
+    let open: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM namespace_sync_attempts WHERE state = 'started'")
+            .fetch_one(&stand.pool().await)
+            .await
+            .unwrap();
+    assert_eq!(open, 0);
+}

@@ -1,0 +1,231 @@
+//! The database fails half way: the call is a 503, no step is half written, and sending it again makes it right.
+
+use std::time::Duration;
+
+use reqwest::StatusCode;
+use rstest::rstest;
+use serde_json::{Value, json};
+
+use crate::{
+    postgres::{Database, Server},
+    world::{World, document},
+};
+
+fn unavailable() -> (StatusCode, Value) {
+    (
+        StatusCode::SERVICE_UNAVAILABLE,
+        json!({ "message": "503 Service Unavailable" }),
+    )
+}
+
+/// A second document, with one add-on more.
+fn next() -> Value {
+    let mut next = document(2);
+    next["add_on_purchases"]["duo_core"] = next["add_on_purchases"]["duo_enterprise"].clone();
+    next
+}
+
+/// What is left out is what differs between two runs of the same: times and numbers from sequences.
+async fn content(world: &World) -> Value {
+    let mut tables = world.everything().await;
+    for rows in tables.as_object_mut().unwrap().values_mut() {
+        for row in rows.as_array_mut().unwrap() {
+            let row = row.as_object_mut().unwrap();
+            row.retain(|column, _| {
+                column != "id" && column != "subscription_add_on_id" && !column.ends_with("_at")
+            });
+        }
+    }
+    tables
+}
+
+fn changed(before: &Value, after: &Value) -> Vec<String> {
+    let tables = before.as_object().unwrap().iter();
+    tables
+        .filter(|(table, rows)| after[*table] != **rows)
+        .map(|(table, _)| table.clone())
+        .collect()
+}
+
+const BASE: [&str; 2] = ["gitlab_subscription_histories", "gitlab_subscriptions"];
+const STORAGE: [&str; 3] = [
+    "gitlab_subscription_histories",
+    "gitlab_subscriptions",
+    "namespace_limits",
+];
+const MINUTES: [&str; 4] = [
+    "gitlab_subscription_histories",
+    "gitlab_subscriptions",
+    "namespace_limits",
+    "namespaces",
+];
+
+/// In each step, after its first write: what the steps before it wrote stays, what it wrote itself does not.
+#[rstest]
+#[case::history("AFTER INSERT ON gitlab_subscription_histories", &[])]
+#[case::subscription("AFTER UPDATE ON gitlab_subscriptions", &[])]
+#[case::storage("AFTER UPDATE ON namespace_limits", &BASE)]
+#[case::minutes("AFTER UPDATE ON namespaces", &STORAGE)]
+#[case::first_add_on("AFTER UPDATE ON subscription_add_on_purchases", &MINUTES)]
+#[case::second_add_on("AFTER INSERT ON subscription_add_on_purchases", &MINUTES)]
+#[tokio::test]
+async fn a_connection_cut_within_a_step_leaves_none_of_it(
+    #[case] place: &'static str,
+    #[case] written: &[&str],
+) {
+    let undisturbed = World::new().await;
+    let id = undisturbed.group("acme").await;
+    undisturbed.apply(id, document(1)).await;
+    undisturbed.apply(id, next()).await;
+
+    let world = World::new().await;
+    let id = world.group("acme").await;
+    world.apply(id, document(1)).await;
+    let before = world.everything().await;
+    let gate = world.gate(place, "true").await;
+    let cut = async {
+        gate.reached().await;
+        gate.cut_those_waiting().await;
+    };
+    let (answer, ()) = tokio::join!(world.post(id, next()), cut);
+    assert_eq!(answer, unavailable());
+    assert_eq!(changed(&before, &world.everything().await), written);
+
+    gate.open().await;
+    world.apply(id, next()).await;
+    assert_eq!(content(&world).await, content(&undisturbed).await);
+}
+
+#[tokio::test]
+async fn a_connection_cut_while_it_waits_for_the_namespaces_lock_writes_nothing() {
+    let world = World::new().await;
+    let id = world.group("acme").await;
+    let second = world.twin().await;
+    let gate = world
+        .gate("AFTER INSERT ON gitlab_subscriptions", "true")
+        .await;
+    let before = world.everything().await;
+    let first = world.post(id, document(1));
+    let rest = async {
+        gate.reached().await;
+        let cut = async {
+            // The first one waits at the gate, the second one for the first one's lock.
+            second
+                .wait_for(
+                    "SELECT count(*) = 2 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
+                AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+                )
+                .await;
+            second
+                .execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_locks
+                     WHERE locktype = 'advisory' AND NOT granted AND objid <> 4711
+                     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+                )
+                .await;
+        };
+        let (answer, ()) = tokio::join!(second.post(id, document(2)), cut);
+        assert_eq!(answer, unavailable());
+        assert_eq!(before, world.everything().await);
+        gate.open().await;
+    };
+    let ((status, _), ()) = tokio::join!(first, rest);
+    assert_eq!(status, StatusCode::OK);
+    second.apply(id, document(2)).await;
+}
+
+/// Deadlock, serialization failure, resources, a trigger's own refusal: none of them is the document's fault.
+#[rstest]
+#[case("40P01")]
+#[case("40001")]
+#[case("53200")]
+#[case("23514")]
+#[tokio::test]
+async fn an_error_of_the_database_rolls_the_step_back_and_is_a_503(#[case] code: &str) {
+    let world = World::new().await;
+    let id = world.group("acme").await;
+    let raise = format!(
+        "CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS
+             $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '{code}'; END $$;
+         CREATE TRIGGER fail AFTER INSERT ON namespace_limits FOR EACH ROW EXECUTE FUNCTION fail()"
+    );
+    sqlx::raw_sql(sqlx::AssertSqlSafe(raise))
+        .execute(&world.pool)
+        .await
+        .unwrap();
+    let before = world.everything().await;
+    assert_eq!(world.post(id, document(1)).await, unavailable());
+    assert_eq!(
+        changed(&before, &world.everything().await),
+        ["gitlab_subscriptions"]
+    );
+    world.execute("DROP TRIGGER fail ON namespace_limits").await;
+    world.apply(id, document(1)).await;
+}
+
+#[tokio::test]
+async fn a_lock_that_somebody_else_keeps_is_waited_for_in_bounds() {
+    let world =
+        World::with(|settings| settings.database.lock_timeout = Duration::from_millis(200)).await;
+    let id = world.group("acme").await;
+    world.apply(id, document(1)).await;
+    let mut transaction = world.pool.begin().await.unwrap();
+    sqlx::query("SELECT FROM gitlab_subscriptions FOR UPDATE")
+        .execute(&mut *transaction)
+        .await
+        .unwrap();
+    assert_eq!(world.post(id, document(2)).await, unavailable());
+    transaction.rollback().await.unwrap();
+    world.apply(id, document(2)).await;
+}
+
+#[tokio::test]
+async fn a_call_over_its_deadline_is_a_503_and_gives_the_lock_back() {
+    let world = World::with(|settings| settings.call_deadline = Duration::from_millis(500)).await;
+    let id = world.group("acme").await;
+    world.apply(id, document(1)).await;
+    let gate = world.gate("AFTER UPDATE ON namespace_limits", "true").await;
+    assert_eq!(world.post(id, document(2)).await, unavailable());
+    gate.open().await;
+    let free = "SELECT count(*) = 0 FROM pg_locks WHERE locktype = 'advisory'
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+    world.wait_for(free).await;
+    world.apply(id, document(2)).await;
+}
+
+#[tokio::test]
+async fn a_caller_that_hangs_up_does_not_stop_the_call() {
+    let world = World::new().await;
+    let id = world.group("acme").await;
+    let gate = world
+        .gate("AFTER INSERT ON gitlab_subscriptions", "true")
+        .await;
+    tokio::select! {
+        answer = world.post(id, document(1)) => panic!("{answer:?}"),
+        () = gate.reached() => {}
+    }
+    gate.open().await;
+    world
+        .wait_for("SELECT EXISTS (SELECT FROM subscription_add_on_purchases)")
+        .await;
+    world.apply(id, document(1)).await;
+}
+
+#[tokio::test]
+async fn without_a_database_every_valid_call_is_a_503_and_its_return_heals() {
+    let mut server = Server::start(|_| Vec::new());
+    let world = World::on(Database::create_on(&server.url()).await, |settings| {
+        settings.database.acquire_timeout = Duration::from_secs(2);
+    })
+    .await;
+    let id = world.group("acme").await;
+    world.apply(id, document(1)).await;
+    server.stop();
+    assert_eq!(world.post(id, document(2)).await, unavailable());
+    server.resume();
+    let mut answers = Vec::new();
+    while answers.last() != Some(&StatusCode::OK) {
+        answers.push(world.post(id, document(2)).await.0);
+        assert!(answers.len() < 20, "{answers:?}");
+    }
+}

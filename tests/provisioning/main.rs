@@ -1,0 +1,27 @@
+//! The provisioning service over real HTTP, with a real portal's keys, on a real `PostgreSQL`.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a test that meets the unexpected has failed"
+)]
+
+#[path = "../support/postgres.rs"]
+mod postgres;
+
+mod add_ons;
+mod base_product;
+mod checks;
+mod compute_minutes;
+mod concurrency;
+mod connections;
+mod failures;
+mod hostile_bodies;
+mod openapi;
+mod portal;
+mod storage;
+mod tokens;
+mod world;

@@ -1,0 +1,249 @@
+//! `schemas/provisioning.openapi.yaml` says what the code does: path, statuses, bodies, names and limits.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use jiff::civil::date;
+use lookup_gitlab_sync::namespaces::{
+    answer::{Answer, PartAnswer, Payload},
+    document::{AddOnPurchase, BaseProduct, ComputeMinutes, Document, Field, Provision, Storage},
+    provisioning::{api, token},
+};
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+use crate::world::{HEADER, World, document};
+
+fn openapi() -> Value {
+    serde_saphyr::from_str(include_str!("../../schemas/provisioning.openapi.yaml")).unwrap()
+}
+
+fn responses() -> Value {
+    openapi()["paths"][api::PATH]["post"]["responses"].clone()
+}
+
+fn keys(object: &Value) -> BTreeSet<String> {
+    object.as_object().unwrap().keys().cloned().collect()
+}
+
+/// The body is one of the examples of its status, word for word.
+fn assert_documented((status, body): (StatusCode, Value)) {
+    let examples = &responses()[status.as_str()]["content"]["application/json"]["examples"];
+    let examples = examples
+        .as_object()
+        .unwrap_or_else(|| panic!("{status} is not documented"));
+    assert!(
+        examples.values().any(|example| example["value"] == body),
+        "{status} {body} is no example"
+    );
+}
+
+/// A document in which nothing is absent; a new field of the structures does not compile here until it is added.
+fn whole() -> Document {
+    let day = date(2026, 1, 1);
+    Document {
+        provision: Provision {
+            add_on_purchases: Some(
+                [(
+                    "duo_core".to_owned(),
+                    vec![AddOnPurchase {
+                        expires_on: Some(day),
+                        purchase_xid: Some(String::new()),
+                        quantity: Some(1),
+                        started_on: Some(day),
+                        trial: Some(false),
+                    }],
+                )]
+                .into(),
+            ),
+            base_product: Some(BaseProduct {
+                auto_renew: Field::Null,
+                end_date: Field::Null,
+                max_seats_used: Field::Null,
+                plan_code: Field::Null,
+                seats: Field::Null,
+                start_date: Field::Value(day),
+                trial: Field::Null,
+                trial_ends_on: Field::Null,
+                trial_starts_on: Field::Null,
+            }),
+            compute_minutes: Some(ComputeMinutes {
+                extra_shared_runners_minutes_limit: Field::Null,
+                shared_runners_minutes_limit: Field::Null,
+            }),
+            storage: Some(Storage {
+                additional_purchased_storage_ends_on: Field::Null,
+                additional_purchased_storage_size: Field::Null,
+            }),
+        },
+    }
+}
+
+#[test]
+fn the_document_has_exactly_the_documented_fields() {
+    let schemas = openapi()["components"]["schemas"].clone();
+    let whole: Value = serde_json::from_str(&whole().canonical_json()).unwrap();
+    let parts = &whole["provision"];
+    for (schema, fields) in [
+        ("Document", &whole),
+        ("Provision", parts),
+        ("BaseProduct", &parts["base_product"]),
+        ("Storage", &parts["storage"]),
+        ("ComputeMinutes", &parts["compute_minutes"]),
+        ("AddOnPurchase", &parts["add_on_purchases"]["duo_core"][0]),
+    ] {
+        assert_eq!(
+            keys(&schemas[schema]["properties"]),
+            keys(fields),
+            "{schema}"
+        );
+    }
+}
+
+#[test]
+fn the_answer_has_exactly_the_documented_fields() {
+    let schemas = openapi()["components"]["schemas"].clone();
+    let part = || Some(PartAnswer::new(Some(String::new())));
+    let answer = serde_json::to_value(Answer::from(Payload {
+        base_product: part(),
+        storage: part(),
+        compute_minutes: part(),
+        add_on_purchases: part(),
+    }))
+    .unwrap();
+    let schema = &schemas["Answer"];
+    let payload = &schema["properties"]["payload"];
+    for (properties, fields) in [
+        (&schema["properties"], &answer),
+        (&payload["properties"], &answer["payload"]),
+        (
+            &schemas["PartAnswer"]["properties"],
+            &answer["payload"]["storage"],
+        ),
+    ] {
+        assert_eq!(keys(properties), keys(fields));
+    }
+    assert_eq!(
+        keys(&payload["properties"]).len(),
+        payload["required"].as_array().unwrap().len()
+    );
+}
+
+#[test]
+fn the_documented_names_of_add_ons_are_the_ones_taken() {
+    let schemas = openapi()["components"]["schemas"].clone();
+    let text = schemas["Provision"]["properties"]["add_on_purchases"]["description"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    for name in [
+        "duo_pro",
+        "duo_enterprise",
+        "duo_amazon_q",
+        "duo_core",
+        "self_hosted_dap",
+        "gitlab_credits",
+        "secrets_manager",
+        "flex_offline",
+    ] {
+        assert!(text.contains(name), "{name}");
+    }
+}
+
+#[test]
+fn the_documented_header_is_the_one_read() {
+    let scheme = openapi()["components"]["securitySchemes"]["portalToken"].clone();
+    assert_eq!(
+        scheme["name"].as_str().unwrap().to_lowercase(),
+        token::HEADER
+    );
+    let description = scheme["description"].as_str().unwrap();
+    assert!(description.contains(token::AUDIENCE) && description.contains(token::SUBJECT));
+}
+
+#[test]
+fn limits_of_numbers_are_those_of_the_columns() {
+    let schemas = openapi()["components"]["schemas"].clone();
+    let size = &schemas["Storage"]["properties"]["additional_purchased_storage_size"];
+    assert_eq!(
+        (&size["minimum"], &size["maximum"]),
+        (&json!(i64::MIN), &json!(i64::MAX))
+    );
+    let number = &schemas["Int32"];
+    assert_eq!(
+        (&number["minimum"], &number["maximum"]),
+        (&json!(i32::MIN), &json!(i32::MAX))
+    );
+}
+
+/// Each documented status is brought about, and each of its bodies is as documented.
+#[tokio::test]
+async fn every_status_is_documented_with_its_body() {
+    let world = World::with(|settings| settings.body_deadline = Duration::from_secs(2)).await;
+    let id = world.group("acme").await;
+    let child = world.namespace("team", "Group", Some(id)).await;
+    assert_eq!(keys(&openapi()["paths"]), [api::PATH.to_owned()].into());
+    assert_eq!(
+        keys(&responses()),
+        ["200", "400", "401", "404", "408", "422", "503"]
+            .map(str::to_owned)
+            .into()
+    );
+
+    let storage = document(1)["storage"].clone();
+    assert_documented(world.post(id, json!({ "storage": storage })).await);
+    assert_documented(
+        world
+            .post(
+                id,
+                json!({ "storage": storage, "base_product": { "seats": null } }),
+            )
+            .await,
+    );
+    assert_documented(world.post(child, json!({})).await);
+    assert_documented(world.post_bytes(id, "{}").await);
+    assert_documented(world.post_bytes(id, " ".repeat(2_000_000)).await);
+    assert_documented(
+        world
+            .post(id, json!({ "base_product": { "start_date": "1.1.2026" } }))
+            .await,
+    );
+    assert_documented(world.post("nobody", json!({})).await);
+    let anonymous = world.client.post(world.endpoint(id)).send().await.unwrap();
+    assert_documented((anonymous.status(), anonymous.json().await.unwrap()));
+    assert_documented(unfinished(&world, id).await);
+    world
+        .execute("ALTER TABLE namespace_limits RENAME TO elsewhere")
+        .await;
+    assert_documented(
+        world
+            .post(
+                id,
+                json!({ "storage": { "additional_purchased_storage_size": 2 } }),
+            )
+            .await,
+    );
+}
+
+/// A request whose body does not come to its end.
+async fn unfinished(world: &World, id: i64) -> (StatusCode, Value) {
+    let (host, path) = (
+        world.address.trim_start_matches("http://"),
+        world.endpoint(id),
+    );
+    let path = path.trim_start_matches(&world.address);
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nHost: {host}\r\n{HEADER}: {}\r\nContent-Length: 100\r\nConnection: close\r\n\r\n{{",
+        world.portal.token()
+    );
+    let mut connection = TcpStream::connect(host).await.unwrap();
+    connection.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).await.unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    (status, serde_json::from_str(body).unwrap())
+}

@@ -1,0 +1,398 @@
+//! Tokens: the portal's pass, everybody else's get one and the same answer and reach no table.
+
+use std::time::Duration;
+
+use aws_lc_rs::{
+    hmac,
+    signature::{RSA_PKCS1_SHA512, RSA_PSS_SHA256},
+};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use lookup_gitlab_sync::namespaces::provisioning::{Settings, Timing, database::Migrations};
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+use crate::{
+    portal::{Key, Portal, now, unsigned},
+    world::{HEADER, World},
+};
+
+/// A database that cannot be reached: a query would be a 503, never a 401.
+fn without_database(settings: &mut Settings) {
+    settings.database.url = "postgres://nobody@127.0.0.1:1/nothing".into();
+    settings.database.migrations = Migrations::Off;
+    settings.database.acquire_timeout = Duration::from_secs(1);
+}
+
+async fn answer(world: &World, token: Option<&str>) -> StatusCode {
+    let mut request = world.client.post(world.endpoint(1)).body("{}");
+    if let Some(token) = token {
+        request = request.header(HEADER, token);
+    }
+    let response = request.send().await.unwrap();
+    let status = response.status();
+    let body: Value = response.json().await.unwrap();
+    if status == StatusCode::UNAUTHORIZED {
+        assert_eq!(body, json!({ "message": "401 Unauthorized" }));
+    }
+    status
+}
+
+async fn passes(world: &World, token: &str) -> bool {
+    match answer(world, Some(token)).await {
+        StatusCode::UNAUTHORIZED => false,
+        // It got as far as the database.
+        StatusCode::SERVICE_UNAVAILABLE => true,
+        other => panic!("{other}"),
+    }
+}
+
+/// The claims of a good token, with others.
+fn claims(portal: &Portal, differ: Value) -> Value {
+    let mut claims = portal.claims();
+    let Value::Object(differ) = differ else {
+        panic!("an object")
+    };
+    for (name, value) in differ {
+        match value {
+            Value::Null => drop(claims.as_object_mut().unwrap().remove(&name)),
+            value => drop(claims.as_object_mut().unwrap().insert(name, value)),
+        }
+    }
+    claims
+}
+
+#[tokio::test]
+async fn the_portals_token_passes() {
+    let world = World::with(without_database).await;
+    assert!(passes(&world, &world.portal.token()).await);
+}
+
+#[tokio::test]
+async fn claims_within_their_bounds_pass() {
+    let world = World::with(without_database).await;
+    let key = &world.portal.key;
+    for differ in [
+        json!({ "aud": ["somebody", "gitlab-subscriptions"] }),
+        json!({ "exp": now() - 20 }),
+        json!({ "nbf": now() + 20 }),
+        json!({ "nbf": null, "iat": null }),
+        json!({ "more": { "than": "needed" } }),
+    ] {
+        let token = key.sign(&key.header(), &claims(&world.portal, differ.clone()));
+        assert!(passes(&world, &token).await, "{differ}");
+    }
+}
+
+#[tokio::test]
+async fn claims_out_of_their_bounds_are_refused() {
+    let world = World::with(without_database).await;
+    let key = &world.portal.key;
+    for differ in [
+        json!({ "iss": "https://elsewhere.example" }),
+        json!({ "iss": [world.portal.address] }),
+        json!({ "iss": format!("{}/", world.portal.address) }),
+        json!({ "iss": null }),
+        json!({ "aud": "somebody" }),
+        json!({ "aud": ["somebody"] }),
+        json!({ "aud": [] }),
+        json!({ "aud": null }),
+        json!({ "sub": "somebody" }),
+        json!({ "sub": ["customers-dot-internal-api"] }),
+        json!({ "sub": null }),
+        json!({ "exp": now() - 40 }),
+        json!({ "exp": 0 }),
+        json!({ "exp": -1 }),
+        json!({ "exp": "never" }),
+        json!({ "exp": (now() + 300).to_string() }),
+        json!({ "exp": null }),
+        json!({ "nbf": now() + 40 }),
+        json!({ "nbf": "later" }),
+    ] {
+        let token = key.sign(&key.header(), &claims(&world.portal, differ.clone()));
+        assert!(!passes(&world, &token).await, "{differ}");
+    }
+}
+
+#[tokio::test]
+async fn no_token_several_and_no_jwt_are_refused() {
+    let world = World::with(without_database).await;
+    assert_eq!(answer(&world, None).await, StatusCode::UNAUTHORIZED);
+    let good = world.portal.token();
+    let twice = world
+        .client
+        .post(world.endpoint(1))
+        .header(HEADER, &good)
+        .header(HEADER, &good);
+    assert_eq!(
+        twice.send().await.unwrap().status(),
+        StatusCode::UNAUTHORIZED
+    );
+    let (message, signature) = good.rsplit_once('.').unwrap();
+    let (header, body) = message.split_once('.').unwrap();
+    for token in [
+        "",
+        "x",
+        "..",
+        "a.b.c",
+        message,
+        header,
+        &format!("{message}."),
+        &format!("{good}.x"),
+        &format!("Bearer {good}"),
+        &format!("{header}.{body}x.{signature}"),
+        &format!("{message}.{}", &signature[..signature.len() - 4]),
+        &unsigned(&json!([]), &world.portal.claims()),
+        &format!(
+            "{}.{signature}",
+            unsigned(&world.portal.key.header(), &json!("claims"))
+        ),
+    ] {
+        assert!(!passes(&world, token).await, "{token}");
+    }
+}
+
+#[tokio::test]
+async fn an_oversized_token_is_refused_though_it_is_signed() {
+    let world = World::with(without_database).await;
+    let key = &world.portal.key;
+    for length in [9_000, 200_000] {
+        let token = key.sign(
+            &key.header(),
+            &claims(&world.portal, json!({ "padding": "x".repeat(length) })),
+        );
+        assert!(!passes(&world, &token).await, "{length}");
+    }
+}
+
+#[tokio::test]
+async fn every_way_to_sign_but_rs256_is_refused() {
+    let world = World::with(without_database).await;
+    let (key, claims) = (&world.portal.key, world.portal.claims());
+    let header = |alg: &str| json!({ "alg": alg, "typ": "JWT", "kid": key.kid });
+    for alg in ["none", "None", "NONE", "nOnE", ""] {
+        assert!(
+            !passes(&world, &format!("{}.", unsigned(&header(alg), &claims))).await,
+            "{alg}"
+        );
+        assert!(
+            !passes(&world, &key.sign(&header(alg), &claims)).await,
+            "{alg}"
+        );
+    }
+    for secret in [
+        key.public_der(),
+        key.jwk().to_string().into_bytes(),
+        key.jwk()["n"].as_str().unwrap().into(),
+    ] {
+        for alg in ["HS256", "RS256"] {
+            let message = unsigned(&header(alg), &claims);
+            let tag = hmac::sign(
+                &hmac::Key::new(hmac::HMAC_SHA256, &secret),
+                message.as_bytes(),
+            );
+            let token = format!("{message}.{}", URL_SAFE_NO_PAD.encode(tag.as_ref()));
+            assert!(!passes(&world, &token).await, "{alg}");
+        }
+    }
+    assert!(
+        !passes(
+            &world,
+            &key.sign_with(&RSA_PKCS1_SHA512, &header("RS512"), &claims)
+        )
+        .await
+    );
+    assert!(
+        !passes(
+            &world,
+            &key.sign_with(&RSA_PSS_SHA256, &header("PS256"), &claims)
+        )
+        .await
+    );
+    assert!(!passes(&world, &key.sign(&header("RS512"), &claims)).await);
+}
+
+#[tokio::test]
+async fn a_key_in_the_token_itself_is_not_believed() {
+    let world = World::with(without_database).await;
+    let stranger = Key::new("first");
+    let claims = world.portal.claims();
+    assert!(!passes(&world, &stranger.sign(&stranger.header(), &claims)).await);
+    for (name, value) in [
+        ("jwk", stranger.jwk()),
+        ("jku", json!(format!("{}/keys", world.portal.address))),
+        ("crit", json!(["exp"])),
+    ] {
+        let mut header = stranger.header();
+        header[name] = value;
+        assert!(
+            !passes(&world, &stranger.sign(&header, &claims)).await,
+            "{name}"
+        );
+    }
+    let mut critical = world.portal.key.header();
+    critical["crit"] = json!(["b64"]);
+    assert!(!passes(&world, &world.portal.key.sign(&critical, &claims)).await);
+}
+
+#[tokio::test]
+async fn a_token_without_a_kid_is_refused() {
+    let world = World::with(without_database).await;
+    let header = json!({ "alg": "RS256" });
+    assert!(
+        !passes(
+            &world,
+            &world.portal.key.sign(&header, &world.portal.claims())
+        )
+        .await
+    );
+    assert_eq!(world.portal.fetches(), 0);
+}
+
+#[tokio::test]
+async fn keys_of_other_kinds_and_uses_are_passed_over() {
+    let world = World::with(without_database).await;
+    let key = &world.portal.key;
+    let (mut encrypts, mut other) = (key.jwk(), key.jwk());
+    encrypts["kid"] = json!("encrypts");
+    encrypts["use"] = json!("enc");
+    other["kid"] = json!("other");
+    other["alg"] = json!("RS512");
+    world.portal.serve(|served| {
+        served.keys = vec![
+            json!({ "kty": "oct", "kid": "secret", "k": "c2VjcmV0" }),
+            json!({ "kty": "EC", "kid": "curve" }),
+            json!("nonsense"),
+            encrypts,
+            other,
+            key.jwk(),
+        ];
+    });
+    assert!(passes(&world, &world.portal.token()).await);
+    for kid in ["encrypts", "other", "secret"] {
+        let header = json!({ "alg": "RS256", "kid": kid });
+        assert!(
+            !passes(&world, &key.sign(&header, &world.portal.claims())).await,
+            "{kid}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn known_keys_are_fetched_once() {
+    let world = World::with(without_database).await;
+    for _ in 0..5 {
+        assert!(passes(&world, &world.portal.token()).await);
+    }
+    assert_eq!((world.portal.discoveries(), world.portal.fetches()), (1, 1));
+}
+
+#[tokio::test]
+async fn any_number_of_made_up_kids_costs_one_fetch() {
+    let world = World::with(without_database).await;
+    let tokens = (0..50).map(|number| {
+        let header = json!({ "alg": "RS256", "kid": format!("made-up-{number}") });
+        world.portal.key.sign(&header, &world.portal.claims())
+    });
+    let passed =
+        futures::future::join_all(tokens.map(async |token| passes(&world, &token).await)).await;
+    assert_eq!(passed, [false; 50]);
+    assert_eq!(world.portal.fetches(), 1);
+    assert!(passes(&world, &world.portal.token()).await);
+    assert_eq!(world.portal.fetches(), 1);
+}
+
+/// The first made-up `kid` after the pause fetches, and what it fetches serves the rotated key's tokens.
+#[tokio::test]
+async fn made_up_kids_do_not_keep_a_rotated_key_out() {
+    let pause = Duration::from_millis(300);
+    let world = World::with(|settings| {
+        without_database(settings);
+        settings.keys.refetch_pause = pause;
+    })
+    .await;
+    assert!(passes(&world, &world.portal.token()).await);
+    let rotated = Key::new("second");
+    world.portal.serve(|served| {
+        served.keys.push(rotated.jwk());
+        served.delay = Duration::from_millis(200);
+    });
+    let token = rotated.sign(&rotated.header(), &world.portal.claims());
+    let made_up = world.portal.key.sign(
+        &json!({ "alg": "RS256", "kid": "made-up" }),
+        &world.portal.claims(),
+    );
+    // An attacker asks all the time; the portal's tokens with the old key pass meanwhile.
+    let attack = async {
+        loop {
+            assert!(!passes(&world, &made_up).await);
+        }
+    };
+    let rotation = tokio::time::timeout(Duration::from_secs(30), async {
+        while !passes(&world, &token).await {
+            assert!(passes(&world, &world.portal.token()).await);
+        }
+    });
+    tokio::select! {
+        () = attack => {}
+        rotated = rotation => rotated.expect("the rotated key was kept out"),
+    }
+}
+
+#[tokio::test]
+async fn a_portal_that_cannot_be_asked_refuses_every_token_until_it_can() {
+    let world = World::with(|settings| {
+        without_database(settings);
+        settings.keys.failure_pause = Duration::ZERO;
+    })
+    .await;
+    world.portal.serve(|served| served.down = true);
+    assert!(!passes(&world, &world.portal.token()).await);
+    world.portal.serve(|served| served.down = false);
+    assert!(
+        passes(&world, &world.portal.token()).await,
+        "a failed fetch was kept"
+    );
+}
+
+#[tokio::test]
+async fn a_failed_refetch_keeps_the_keys_there_are() {
+    let world = World::with(|settings| {
+        without_database(settings);
+        settings.keys.refetch_pause = Duration::ZERO;
+    })
+    .await;
+    assert!(passes(&world, &world.portal.token()).await);
+    world.portal.serve(|served| served.down = true);
+    let made_up = world.portal.key.sign(
+        &json!({ "alg": "RS256", "kid": "made-up" }),
+        &world.portal.claims(),
+    );
+    assert!(!passes(&world, &made_up).await);
+    assert!(passes(&world, &world.portal.token()).await);
+}
+
+#[tokio::test]
+async fn a_key_that_the_portal_withdrew_is_refused_when_the_set_is_old() {
+    let world = World::with(|settings| {
+        without_database(settings);
+        settings.keys = Timing {
+            key_set: Duration::ZERO,
+            ..Timing::default()
+        };
+    })
+    .await;
+    assert!(passes(&world, &world.portal.token()).await);
+    world.portal.serve(|served| served.keys.clear());
+    assert!(!passes(&world, &world.portal.token()).await);
+    assert_eq!((world.portal.discoveries(), world.portal.fetches()), (1, 2));
+}
+
+#[tokio::test]
+async fn a_discovery_document_of_another_issuer_is_not_believed() {
+    let world = World::with(without_database).await;
+    world
+        .portal
+        .serve(|served| served.issuer = Some("https://elsewhere.example".to_owned()));
+    assert!(!passes(&world, &world.portal.token()).await);
+    assert_eq!(world.portal.fetches(), 0);
+}

@@ -1,0 +1,311 @@
+//! A throw-away `PostgreSQL`, and a fresh database for each test. Taken in with
+//! `#[path = "../support/postgres.rs"] mod postgres;`.
+//!
+//! One server serves all tests of a run, whichever processes they are in: the first test makes it, every process that uses
+//! it leaves its number in `users/`, and a watchdog stops and removes it when none of them has been alive for a while. A
+//! crash at any point leaves something that the next test recognises and clears away. With `DATABASE_URL` set, that server
+//! is used instead.
+//!
+//! [`Server::start`] makes a server for one test alone: to be restarted, cut off, or spoken to with TLS.
+
+#![allow(dead_code, reason = "each test target uses a part of it")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot start has failed"
+)]
+
+#[path = "postgres_process.rs"]
+mod process;
+
+use std::{
+    fs::{self, File},
+    os::unix::{fs::MetadataExt, process::CommandExt},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
+    thread,
+};
+
+use sqlx::{Connection, PgConnection, PgPool};
+use url::Url;
+
+use process::{Account, accepts, free_port, give, launch, make, signal, wait_for};
+
+/// A database that goes when this goes.
+pub struct Database {
+    /// Its address.
+    pub url: String,
+    admin: Url,
+    name: String,
+}
+
+impl Database {
+    /// An empty one, on the server of the run.
+    pub async fn create() -> Self {
+        let admin = match std::env::var("DATABASE_URL") {
+            Ok(url) => Url::parse(&url).expect("DATABASE_URL is an address"),
+            Err(_) => tokio::task::spawn_blocking(shared).await.unwrap(),
+        };
+        Self::create_on(&admin).await
+    }
+
+    /// An empty one on the server at `admin`.
+    pub async fn create_on(admin: &Url) -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let nanos = std::time::UNIX_EPOCH.elapsed().unwrap().subsec_nanos();
+        let name = format!("test_{}_{number}_{nanos}", std::process::id());
+        execute(admin, format!("CREATE DATABASE {name}")).await;
+        let mut url = admin.clone();
+        url.set_path(&name);
+        Self {
+            url: url.into(),
+            admin: admin.clone(),
+            name,
+        }
+    }
+
+    /// A pool of the test's own, beside the one of what is tested.
+    pub async fn pool(&self) -> PgPool {
+        PgPool::connect(&self.url).await.unwrap()
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        let (admin, name) = (self.admin.clone(), self.name.clone());
+        let dropping = thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
+            runtime.block_on(async {
+                // The test may have stopped the server; what matters then is gone with it.
+                if let Ok(mut connection) = PgConnection::connect(admin.as_str()).await {
+                    let drop =
+                        sqlx::AssertSqlSafe(format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"));
+                    let _ = sqlx::raw_sql(drop).execute(&mut connection).await;
+                }
+            });
+        });
+        let _ = dropping.join();
+    }
+}
+
+async fn execute(url: &Url, statement: String) {
+    let mut connection = PgConnection::connect(url.as_str()).await.unwrap();
+    sqlx::raw_sql(sqlx::AssertSqlSafe(statement))
+        .execute(&mut connection)
+        .await
+        .unwrap();
+}
+
+/// A server of one test's own, which goes when this goes.
+pub struct Server {
+    /// Where it lives; also the folder of its socket.
+    pub folder: PathBuf,
+    port: u16,
+    account: Option<Account>,
+    process: Option<Child>,
+}
+
+impl Server {
+    /// Makes and starts one that listens on its socket and on a free port of 127.0.0.1. `prepare` may put files into its
+    /// data folder and answers with further settings; the files are given to the server's user.
+    pub fn start(prepare: impl FnOnce(&Path) -> Vec<String>) -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let folder =
+            std::env::temp_dir().join(format!("lgs-postgres-{}-{number}", std::process::id()));
+        let _ = fs::remove_dir_all(&folder);
+        let account = make(&folder);
+        let data = folder.join("data");
+        let settings = prepare(&data);
+        for entry in fs::read_dir(&data).unwrap() {
+            give(&entry.unwrap().path(), account);
+        }
+        fs::write(folder.join("settings"), settings.join("\n")).unwrap();
+        guard(&folder);
+        let mut server = Self {
+            port: free_port(),
+            account,
+            process: None,
+            folder,
+        };
+        server.resume();
+        server
+    }
+
+    /// Starts it again after [`Self::stop`], on the same port.
+    pub fn resume(&mut self) {
+        let settings = fs::read_to_string(self.folder.join("settings")).unwrap();
+        let mut options = vec![
+            "listen_addresses=127.0.0.1".to_owned(),
+            format!("port={}", self.port),
+        ];
+        options.extend(settings.lines().map(str::to_owned));
+        self.process = Some(launch(&self.folder, self.account, &options));
+        let folder = self.folder.clone();
+        let port = self.port;
+        wait_for("the server to accept connections", || {
+            accepts(&folder, port)
+        });
+    }
+
+    /// Stops it at once, as a crash of the machine would.
+    pub fn stop(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            signal("QUIT", process.id());
+            let _ = process.wait();
+        }
+    }
+
+    /// Its address over TCP, database `postgres`.
+    pub fn url(&self) -> Url {
+        Url::parse(&format!(
+            "postgres://postgres@127.0.0.1:{}/postgres",
+            self.port
+        ))
+        .unwrap()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop();
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+const SHARED_PORT: u16 = 5432;
+
+/// Address of the run's server, which is started if need be and stays at least as long as this process.
+fn shared() -> Url {
+    let own = fs::metadata("/proc/self").map_or(0, |me| me.uid());
+    let folder = std::env::temp_dir().join(format!("lgs-postgres-shared-{own}"));
+    let lock = File::create(folder.with_extension("lock")).unwrap();
+    let mut enrolled = false;
+    wait_for("the shared server", || {
+        lock.lock().unwrap();
+        enrolled = enrol(&folder) || restart_shared(&folder);
+        lock.unlock().unwrap();
+        enrolled
+    });
+    let mut url = Url::parse("postgres:///postgres").unwrap();
+    url.query_pairs_mut()
+        .append_pair("host", folder.to_str().unwrap())
+        .append_pair("port", &SHARED_PORT.to_string())
+        .append_pair("user", "postgres");
+    url
+}
+
+/// Joins the users of a running server. While the watchdog closes it, `users` is away.
+fn enrol(folder: &Path) -> bool {
+    let note = folder.join("users").join(std::process::id().to_string());
+    File::create(note).is_ok() && accepts(folder, SHARED_PORT)
+}
+
+/// Clears away what is left of a server and starts a new one; `false` while the watchdog is still closing one.
+#[expect(
+    clippy::zombie_processes,
+    reason = "the server outlives this process; the watchdog stops it"
+)]
+fn restart_shared(folder: &Path) -> bool {
+    if folder.join("closing").exists() && watchdog_lives(folder) {
+        return false;
+    }
+    if let Ok(pid) = fs::read_to_string(folder.join("data/postmaster.pid")) {
+        let pid = pid.lines().next().and_then(|line| line.parse().ok());
+        if accepts(folder, SHARED_PORT)
+            && let Some(pid) = pid
+        {
+            signal("QUIT", pid);
+        }
+    }
+    let _ = fs::remove_dir_all(folder);
+    let account = make(folder);
+    launch(
+        folder,
+        account,
+        &[
+            "listen_addresses=".to_owned(),
+            format!("port={SHARED_PORT}"),
+        ],
+    );
+    wait_for("the server to accept connections", || {
+        accepts(folder, SHARED_PORT)
+    });
+    fs::create_dir(folder.join("users")).unwrap();
+    let enrolled = enrol(folder);
+    watch(folder);
+    enrolled
+}
+
+fn watchdog_lives(folder: &Path) -> bool {
+    let pid = fs::read_to_string(folder.join("watchdog")).unwrap_or_default();
+    !pid.is_empty() && Path::new("/proc").join(pid).exists()
+}
+
+/// Stops the server when none of its users has been alive for 20 seconds. It first moves `users` out of the way, so that
+/// nobody joins unseen, and moves it back if somebody just had.
+const WATCHDOG: &str = r#"
+cd "$1" || exit
+anybody() {
+    for note in "$1"/*; do
+        [ -e "$note" ] || continue
+        if kill -0 "${note##*/}" 2>/dev/null; then return 0; else rm -f "$note"; fi
+    done
+    return 1
+}
+idle=0
+while sleep 2; do
+    [ -d users ] || exit
+    if anybody users; then idle=0; else idle=$((idle + 1)); fi
+    [ $idle -lt 10 ] && continue
+    mv users closing
+    if anybody closing; then mv closing users; idle=0; continue; fi
+    server=$(head -n 1 data/postmaster.pid)
+    kill -INT "$server"
+    while kill -0 "$server" 2>/dev/null; do sleep 0.2; done
+    cd / && rm -rf "$1"
+    exit
+done
+"#;
+
+#[expect(
+    clippy::zombie_processes,
+    reason = "the watchdog outlives this process"
+)]
+fn watch(folder: &Path) {
+    let watchdog = detached(WATCHDOG, folder);
+    fs::write(folder.join("watchdog"), watchdog.id().to_string()).unwrap();
+}
+
+/// Stops a test's own server when the test was killed and could not.
+const GUARD: &str = r#"
+cd "$1" || exit
+while kill -0 "$2" 2>/dev/null; do [ -d "$1" ] || exit; sleep 1; done
+[ -f data/postmaster.pid ] && kill -QUIT "$(head -n 1 data/postmaster.pid)"
+cd / && rm -rf "$1"
+"#;
+
+#[expect(clippy::zombie_processes, reason = "the guard outlives this process")]
+fn guard(folder: &Path) {
+    detached(GUARD, folder);
+}
+
+/// A shell script that is given the folder and this process's number.
+fn detached(script: &str, folder: &Path) -> Child {
+    Command::new("sh")
+        .args(["-c", script, "watchdog"])
+        .arg(folder)
+        .arg(std::process::id().to_string())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .process_group(0)
+        .spawn()
+        .unwrap()
+}
