@@ -13,6 +13,7 @@ mod configuration;
 mod fuzz;
 mod hostile;
 mod leaks;
+mod misuse;
 mod panics;
 mod readers;
 mod stage;

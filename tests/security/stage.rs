@@ -206,6 +206,29 @@ impl Stage {
         self.world.lookup.control().clear_faults();
     }
 
+    /// The log of processes that served and have ended.
+    pub async fn log(&self) -> Vec<Value> {
+        let last = |line: &Value| line["event"] == "stopped";
+        let mut lines = Vec::new();
+        until("the log is read to its end", async || {
+            lines = self
+                .said()
+                .iter()
+                .filter(|(from, _)| from == "stdout of serve")
+                .flat_map(|(_, bytes)| {
+                    bytes
+                        .split(|byte| *byte == b'\n')
+                        .filter(|line| !line.is_empty())
+                        .map(|line| serde_json::from_slice(line).unwrap())
+                        .collect::<Vec<Value>>()
+                })
+                .collect();
+            lines.iter().any(last)
+        })
+        .await;
+        lines
+    }
+
     /// Everything that was said so far.
     pub fn said(&self) -> Vec<(String, Vec<u8>)> {
         self.said.0.lock().unwrap().clone()
