@@ -80,10 +80,10 @@ pub fn hold(target: &str, reader: Reader<'_>) {
         .collect();
     files.sort();
     let mut corpus: Vec<Vec<u8>> = files.iter().map(|file| fs::read(file).unwrap()).collect();
-    assert!(!corpus.is_empty(), "{folder:?} is empty");
-    let mut seen: BTreeSet<String> = BTreeSet::new();
+    assert!(!corpus.is_empty(), "{} is empty", folder.display());
+    let mut outcomes: BTreeSet<String> = BTreeSet::new();
     for input in &corpus {
-        seen.insert(read(target, reader, input));
+        outcomes.insert(read(target, reader, input));
     }
     let campaign = env::var("FUZZ_SECONDS")
         .ok()
@@ -94,13 +94,13 @@ pub fn hold(target: &str, reader: Reader<'_>) {
     while campaign.map_or(executions < CHANGES, |length| begun.elapsed() < length) {
         let input = changed(&mut random, &corpus);
         executions += 1;
-        if seen.insert(read(target, reader, &input)) {
+        if outcomes.insert(read(target, reader, &input)) {
             corpus.push(input);
         }
     }
     println!(
         "{target}: seed {seed}, {executions} inputs, {} different outcomes",
-        seen.len()
+        outcomes.len()
     );
 }
 
@@ -133,7 +133,10 @@ fn change(random: &mut StdRng, input: &mut Vec<u8>, corpus: &[Vec<u8>]) {
     match random.random_range(0..9) {
         0 => drop(input.drain(from..to)),
         1 => input.truncate(from),
-        2 => put(input, &input[from..to].to_vec()),
+        2 => {
+            let copy = input[from..to].to_vec();
+            put(input, &copy);
+        }
         3 => put(input, WORDS.choose(random).unwrap().as_bytes()),
         4 => drop(input.splice(from..to, WORDS.choose(random).unwrap().bytes())),
         5 => put(input, &[random.random()]),

@@ -127,9 +127,8 @@ async fn what_publishers_say_cannot_act_on_a_terminal() {
         HOSTILE.to_owned(),
         format!("{{{field}: 1}}"),
         format!("{{\"username\": {field}}}"),
-        format!(
-            "{{\"crsid\": \"spqr1\", \"reason\": \"a\u{202e}b\", \"requested_by\": \"c\u{200b}d\"}}"
-        ),
+        "{\"crsid\": \"spqr1\", \"reason\": \"a\u{202e}b\", \"requested_by\": \"c\u{200b}d\"}"
+            .to_owned(),
         format!("{{\"username\": \"external-\u{202e}x\", \"reason\": {field}}}"),
     ];
     let publisher = stage.connection.publisher(Topic::UserSync).await.unwrap();

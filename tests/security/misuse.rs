@@ -12,17 +12,23 @@ use lookup_gitlab_sync::{
 
 use crate::stage::Stage;
 
-/// A current member, one whom a person blocked, and an external account that was just made.
+/// A current member, one whom a person blocked, an external account that was just made, and a cancelled member.
 async fn stage() -> Stage {
     let now = jiff::Timestamp::now().to_string();
     let mut blocked =
         Account::new(43, "ab43").with_attribute("blocked_by", "root/7+2026-01-10 02:00:03 UTC");
     blocked.state = State::Blocked;
     let external = Account::new(44, "external-x").with("created_at", now);
-    let accounts = vec![Account::new(42, "ab42"), blocked, external];
+    let accounts = vec![
+        Account::new(42, "ab42"),
+        blocked,
+        external,
+        Account::new(45, "ab45"),
+    ];
     let people = vec![
         Person::current("ab42", "Somebody"),
         Person::current("ab43", "Somebody"),
+        Person::cancelled("ab45", "Somebody"),
     ];
     Stage::of(accounts, people).await
 }
@@ -43,7 +49,7 @@ fn writes(stage: &Stage) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_forged_plan_changes_nobody_whom_the_facts_keep() {
+async fn a_forged_plan_changes_nobody_for_whom_it_is_not_the_decision_too() {
     let stage = stage().await;
     let process = stage.serve(&[]).await;
     let forged = [
@@ -51,7 +57,13 @@ async fn a_forged_plan_changes_nobody_whom_the_facts_keep() {
         ("kind", "user_sync"),
         ("published_by", "fan-out"),
     ];
-    for (id, planned) in [(42, "block"), (43, "unblock"), (44, "block"), (1, "block")] {
+    for (id, planned) in [
+        (42, "block"),
+        (43, "unblock"),
+        (44, "block"),
+        (1, "block"),
+        (45, "unblock"),
+    ] {
         for reason in ["cancelled_in_lookup", "inactive", "no_longer_cancelled"] {
             let body = format!(
                 r#"{{"gitlab_user_id":{id},"cause":"tick","planned":"{planned}","planned_reason":"{reason}","planned_at":"2026-11-01T02:00:03Z"}}"#

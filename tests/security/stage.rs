@@ -40,7 +40,10 @@ pub struct Stage {
 
 /// Bytes, each run of them with the name of where they came from.
 #[derive(Clone, Default)]
-pub struct Said(Arc<Mutex<Vec<(String, Vec<u8>)>>>);
+pub struct Said(Arc<Mutex<Vec<Run>>>);
+
+/// Where bytes came from, and they.
+type Run = (String, Vec<u8>);
 
 /// A process that serves; killed when dropped.
 pub struct Serving {
