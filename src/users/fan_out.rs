@@ -69,6 +69,32 @@ struct Asked<'a> {
     now: Timestamp,
 }
 
+impl Asked<'_> {
+    /// Leaves on record that this run has limits of its own, who wanted them and why: Pub/Sub's own audit log, which
+    /// knows the publisher, is not where an operator looks first.
+    fn tell_override(&self) {
+        let SyncTick {
+            max_block_percent,
+            max_unblock_percent,
+            reason,
+            requested_by,
+            ..
+        } = &self.tick;
+        if max_block_percent.is_some() || max_unblock_percent.is_some() {
+            tracing::warn!(
+                event = "guard_overridden",
+                run = self.delivery.run(),
+                message_id = self.delivery.message_id,
+                max_block_percent,
+                max_unblock_percent,
+                reason,
+                requested_by,
+                "this run has limits of its own"
+            );
+        }
+    }
+}
+
 impl FanOut {
     /// A fan-out that publishes to `users`.
     pub fn new(
@@ -186,6 +212,7 @@ impl FanOut {
         if lapsed || dead_letter::is_replayed(run.delivery) {
             return configured;
         }
+        run.tell_override();
         Limits {
             max_block_percent: run
                 .tick

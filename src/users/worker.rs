@@ -86,7 +86,14 @@ impl UserWorker {
             Ok(request) => request,
             Err(error) => return error.into(),
         };
+<<<<<<< HEAD
         let recorder = self.recorder(delivery, &request);
+=======
+        tell_resync(&request, delivery);
+        let mut recorder = Recorder::start(delivery);
+        recorder.fields().cause = Some(request.cause.as_str().to_owned());
+        recorder.fields().dry_run = Some(self.gitlab.permit(request.dry_run).is_none());
+>>>>>>> 76d4d0b (Leave on record who asked, and why)
         match self.work(delivery, &request, recorder).await {
             Ok(disposition) => disposition,
             Err(error) => fault::disposition(error, &self.gitlab).await,
@@ -231,6 +238,19 @@ impl Handler for UserWorker {
         UserRequest::decode(&delivery.body)
             .map(|request| self.recorder(delivery, &request).unfinished())
             .unwrap_or_default()
+    }
+}
+
+/// Leaves on record who asked for a resync, and why.
+fn tell_resync(request: &UserRequest, delivery: &Delivery) {
+    if matches!(request.cause, Cause::Resync) {
+        tracing::info!(
+            event = "resync_asked",
+            run = delivery.run(),
+            message_id = delivery.message_id,
+            reason = request.reason,
+            requested_by = request.requested_by,
+        );
     }
 }
 
