@@ -144,6 +144,7 @@ impl UserWorker {
         job: &Job<'_>,
         mut recorder: Recorder,
     ) -> Result<Disposition, CallError> {
+        let mut slow = false;
         for _ in 0..LOOKS {
             let now = Timestamp::now();
             let today = now.to_zoned(TimeZone::UTC).date();
@@ -157,6 +158,7 @@ impl UserWorker {
             )
             .await?;
             let step = if let Some(look) = &look {
+                slow |= look.age() > fault::SLOW;
                 recorder.account(&look.account, &look.facts);
                 self.act(look, job, now).await?
             } else {
@@ -175,9 +177,7 @@ impl UserWorker {
                 Step::LookAgain => {}
             }
         }
-        Ok(Disposition::Retry(
-            "every look was too old to act on: GitLab answers slowly".to_owned(),
-        ))
+        Ok(fault::when_looks_are_old(slow, &job.gitlab).await)
     }
 
     async fn act(&self, look: &Look, job: &Job<'_>, now: Timestamp) -> Result<Step, CallError> {
