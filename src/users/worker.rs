@@ -86,14 +86,8 @@ impl UserWorker {
             Ok(request) => request,
             Err(error) => return error.into(),
         };
-<<<<<<< HEAD
-        let recorder = self.recorder(delivery, &request);
-=======
         tell_resync(&request, delivery);
-        let mut recorder = Recorder::start(delivery);
-        recorder.fields().cause = Some(request.cause.as_str().to_owned());
-        recorder.fields().dry_run = Some(self.gitlab.permit(request.dry_run).is_none());
->>>>>>> 76d4d0b (Leave on record who asked, and why)
+        let recorder = self.recorder(delivery, &request);
         match self.work(delivery, &request, recorder).await {
             Ok(disposition) => disposition,
             Err(error) => fault::disposition(error, &self.gitlab).await,
@@ -151,6 +145,7 @@ impl UserWorker {
         job: &Job<'_>,
         mut recorder: Recorder,
     ) -> Result<Disposition, CallError> {
+        let mut slow = false;
         for _ in 0..LOOKS {
             let now = Timestamp::now();
             let today = now.to_zoned(TimeZone::UTC).date();
@@ -164,6 +159,7 @@ impl UserWorker {
             )
             .await?;
             let step = if let Some(look) = &look {
+                slow |= look.age() > fault::SLOW;
                 recorder.account(&look.account, &look.facts);
                 self.act(look, job, now).await?
             } else {
@@ -182,9 +178,7 @@ impl UserWorker {
                 Step::LookAgain => {}
             }
         }
-        Ok(Disposition::Retry(
-            "every look was too old to act on: GitLab answers slowly".to_owned(),
-        ))
+        Ok(fault::when_looks_are_old(slow, &job.gitlab).await)
     }
 
     async fn act(&self, look: &Look, job: &Job<'_>, now: Timestamp) -> Result<Step, CallError> {

@@ -295,6 +295,7 @@ pub fn broker_filter() -> impl FnMut(&[u8]) -> String {
     let (broker, connection) = runtime.block_on(async {
         let broker = Broker::start(Settings { port: 0 }).await.unwrap();
         let config = config::PubSub {
+            endpoint: None,
             project: "p".to_owned(),
             emulator_host: Some(broker.host()),
             prefix: String::new(),

@@ -57,6 +57,7 @@ impl Stage {
             .await
             .unwrap();
         let config = config::PubSub {
+            endpoint: None,
             project: PROJECT.to_owned(),
             emulator_host: world.broker.as_ref().map(Broker::host),
             prefix: String::new(),

@@ -8,6 +8,8 @@ mod stream;
 #[cfg(test)]
 mod tests;
 
+pub use dispatch::{DeadLetters, Dispatch, Records};
+pub use lease::Lease;
 pub use liveness::Liveness;
 
 use std::{sync::Arc, time::Duration};
@@ -21,7 +23,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{info, warn};
 
-use self::dispatch::{DeadLetterTopic, Dispatch};
+use self::dispatch::DeadLetterTopic;
 use super::{Batching, Connection, Handler, Outcomes, PubSubError, PublisherOptions, error::chain};
 
 /// How a stage consumes.
