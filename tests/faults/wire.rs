@@ -102,15 +102,15 @@ impl Way {
         let way = self.clone();
         let arriving = tokio::spawn(async move {
             sleep(pause).await;
-            way.takes_effect(request, sent)
+            way.takes_effect(&request, sent)
         });
         arriving.await.expect("the server answers")
     }
 
-    fn takes_effect(&self, request: Request, sent: Instant) -> Answer {
-        let write = write_of(&request);
+    fn takes_effect(&self, request: &Request, sent: Instant) -> Answer {
+        let write = write_of(request);
         let before = write.and_then(|(id, _)| self.world.gitlab.account(id));
-        let answer = self.ask(&request);
+        let answer = self.ask(request);
         let Some((id, call)) = write else {
             return answer;
         };
