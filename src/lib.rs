@@ -3,6 +3,9 @@
 //! The modules stand in layers, listed here from the lowest to the highest; a module uses only
 //! what stands above it in this list. `tests/layers.rs` holds this.
 
+#[doc(hidden)]
+pub mod failpoint;
+
 pub mod telemetry;
 
 pub mod config;

@@ -6,9 +6,13 @@ use std::{
 };
 
 use clap::Parser;
-use lookup_gitlab_sync::cli::{self, Cli, Failure};
+use lookup_gitlab_sync::{
+    cli::{self, Cli, Failure},
+    telemetry::panics,
+};
 
 fn main() -> ExitCode {
+    panics::log_without_what_they_met();
     let cli = Cli::parse();
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,

@@ -15,7 +15,8 @@ use std::{
 };
 
 /// From the lowest to the highest. Modules on one line do not know each other either.
-const LAYERS: [&[&str]; 9] = [
+const LAYERS: [&[&str]; 10] = [
+    &["failpoint"],
     &["telemetry"],
     &["config"],
     &["upstream"],

@@ -134,14 +134,23 @@ fn write_table<R: Row>(
     writeln!(out, "{}", table.trim_fmt())
 }
 
+/// What a spreadsheet takes for the beginning of a formula, in either width.
+const FORMULA: [char; 8] = [
+    '=', '+', '-', '@', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}',
+];
+
 /// A record of RFC 4180, each text made printable first: a field with a line break in it would be
-/// a line of its own for every tool that reads line by line.
+/// a line of its own for every tool that reads line by line. A text that a spreadsheet would compute
+/// gets an apostrophe before it, which spreadsheets read as "this is text".
 fn write_record<'c>(out: &mut impl Write, cells: impl Iterator<Item = &'c str>) -> io::Result<()> {
     for (index, cell) in cells.enumerate() {
         if index > 0 {
             write!(out, ",")?;
         }
-        let cell = printable(cell);
+        let mut cell = printable(cell);
+        if cell.trim_start_matches([' ', '"']).starts_with(FORMULA) {
+            cell.to_mut().insert(0, '\'');
+        }
         if cell.contains([',', '"']) || cell.trim() != cell {
             write!(out, "\"{}\"", cell.replace('"', "\"\""))?;
         } else {

@@ -3,10 +3,10 @@
 use std::{fmt, io, sync::Arc};
 
 use jiff::Timestamp;
-use tracing::{Event, Subscriber};
+use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::{
     EnvFilter, Registry,
-    filter::LevelFilter,
+    filter::{FilterFn, LevelFilter},
     fmt::{
         FmtContext, FormatEvent, MakeWriter,
         format::{JsonFields, Writer},
@@ -81,7 +81,16 @@ where
         .fmt_fields(JsonFields::new())
         .event_format(lines)
         .with_writer(writer);
-    Registry::default().with(filter).with(layer)
+    let told = FilterFn::new(is_told_at_all);
+    Registry::default().with(filter).with(told).with(layer)
+}
+
+/// What a filter can let through. Of other crates INFO and above alone: below it a library of HTTP or
+/// gRPC may tell headers, addresses and bodies, and which of its versions do is not ours to say.
+fn is_told_at_all(metadata: &Metadata<'_>) -> bool {
+    let own = metadata.target().strip_prefix(env!("CARGO_CRATE_NAME"));
+    let own = own.is_some_and(|rest| rest.is_empty() || rest.starts_with("::"));
+    own || *metadata.level() <= Level::INFO
 }
 
 /// Writes an event as one line of the chosen form.
@@ -179,11 +188,15 @@ mod tests {
 
     /// The lines that `speak` logs, at a fixed time and without the numbers of source lines.
     fn log_of(form: Form, speak: impl FnOnce()) -> String {
+        log_through("debug", form, speak)
+    }
+
+    fn log_through(level: &str, form: Form, speak: impl FnOnce()) -> String {
         let buffer = Buffer::default();
         let writer = buffer.clone();
         let clock = || "2026-11-01T02:00:03.000456Z".parse().unwrap();
         let lines = Lines::new(form, Some("example-project".to_owned()), clock);
-        let subscriber = subscriber(filter("debug").unwrap(), lines, move || writer.clone());
+        let subscriber = subscriber(filter(level).unwrap(), lines, move || writer.clone());
         tracing::subscriber::with_default(subscriber, speak);
         let text = String::from_utf8(buffer.0.lock().unwrap().clone()).unwrap();
         let numbers = regex::Regex::new(r#""line":"[0-9]+""#).unwrap();
@@ -251,6 +264,26 @@ mod tests {
             json["username"], hostile,
             "JSON says the same text, escaped"
         );
+    }
+
+    #[rstest]
+    #[case("trace")]
+    #[case(
+        "hyper=trace,h2::codec=trace,lookup_gitlab_sync_of_another=trace,lookup_gitlab_sync=trace"
+    )]
+    fn no_filter_lets_another_crate_tell_more_than_info(#[case] level: &str) {
+        let log = log_through(level, TEXT, || {
+            tracing::trace!(target: "hyper", "private-token");
+            tracing::debug!(target: "h2::codec", "private-token");
+            tracing::debug!(target: "lookup_gitlab_sync_of_another", "private-token");
+            let request =
+                tracing::debug_span!(target: "hyper", "request", header = "private-token");
+            request.in_scope(|| tracing::trace!("ours"));
+            tracing::info!(target: "hyper", "theirs");
+        });
+        assert!(!log.contains("private-token"), "{log}");
+        assert!(log.contains("ours"), "{log}");
+        assert!(log.contains("theirs"), "{log}");
     }
 
     #[test]

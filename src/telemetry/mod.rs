@@ -6,6 +6,7 @@ pub mod health;
 pub mod http;
 pub mod logs;
 pub mod metrics;
+pub mod panics;
 
 mod json;
 mod printable;

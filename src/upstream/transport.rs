@@ -1,8 +1,8 @@
-use std::{error::Error, fmt, time::Duration};
+use std::{env, error::Error, fmt, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use futures::future::BoxFuture;
-use reqwest::{Client, Request, Response, redirect::Policy};
+use reqwest::{Client, NoProxy, Proxy, Request, Response, redirect::Policy};
 
 use super::Answer;
 use crate::config;
@@ -48,7 +48,10 @@ pub enum BuildError {
     File(#[source] Box<dyn Error + Send + Sync>),
 }
 
-/// HTTP over real sockets: rustls, no redirects, bounded bodies.
+/// The usual variables that name a proxy for `https://`, first come first.
+const PROXY_VARIABLES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
+
+/// HTTP over real sockets: rustls, no redirects, bounded bodies. A proxy carries TLS or nothing.
 #[derive(Clone, Debug)]
 pub struct Wire {
     client: Client,
@@ -61,7 +64,7 @@ impl Wire {
     /// # Errors
     /// [`BuildError::Client`].
     pub fn new(calls: &config::Calls) -> Result<Self, BuildError> {
-        let client = Client::builder()
+        let direct = Client::builder()
             .user_agent(concat!(
                 env!("CARGO_PKG_NAME"),
                 "/",
@@ -71,8 +74,12 @@ impl Wire {
             .retry(reqwest::retry::never())
             .referer(false)
             .connect_timeout(CONNECT.min(calls.timeout))
-            .build()
-            .map_err(BuildError::Client)?;
+            .no_proxy();
+        let client = match proxy().map_err(BuildError::Client)? {
+            Some(proxy) => direct.proxy(proxy),
+            None => direct,
+        };
+        let client = client.build().map_err(BuildError::Client)?;
         Ok(Self {
             client,
             max_bytes: calls.max_response_bytes,
@@ -105,6 +112,15 @@ impl Transport for Wire {
             })
         })
     }
+}
+
+/// The proxy for `https://` addresses. Plain `http://` is for this machine alone, and a proxy of it, such as
+/// `HTTP_PROXY` would name, would read the token.
+fn proxy() -> Result<Option<Proxy>, reqwest::Error> {
+    let named = |name| env::var(name).ok().filter(|value| !value.trim().is_empty());
+    let address = PROXY_VARIABLES.into_iter().find_map(named);
+    let proxy = address.map(Proxy::https).transpose()?;
+    Ok(proxy.map(|proxy| proxy.no_proxy(NoProxy::from_env())))
 }
 
 fn broken(error: reqwest::Error) -> TransportError {

@@ -8,6 +8,7 @@ use super::{
     policy::{BlockReason, Decision},
 };
 use crate::{
+    failpoint,
     gitlab::{Change, Client, WritePermit},
     upstream::CallError,
 };
@@ -51,10 +52,12 @@ pub async fn enforce(
     }
     match look.decision {
         Decision::Block(reason) => block(look, reason, run, gitlab, permit, now).await,
-        Decision::Unblock(_) => gitlab
-            .unblock(permit, look.account.id.0)
-            .await
-            .map(Enforced::from),
+        Decision::Unblock(_) => {
+            failpoint::pass("before_unblock");
+            let change = gitlab.unblock(permit, look.account.id.0).await?;
+            failpoint::pass("after_unblock");
+            Ok(change.into())
+        }
         Decision::Keep(_) => Ok(Enforced::Nothing),
     }
 }
@@ -68,6 +71,7 @@ async fn block(
     now: Timestamp,
 ) -> Result<Enforced, CallError> {
     let id = look.account.id.0;
+    failpoint::pass("before_marker");
     let marker = Marker::new(reason.as_str(), now, run).to_value();
     if !gitlab
         .set_custom_attribute(permit, id, MARKER_KEY, &marker)
@@ -78,7 +82,10 @@ async fn block(
     if !look.is_fresh() {
         return Ok(Enforced::TooOld);
     }
-    gitlab.block(permit, id).await.map(Enforced::from)
+    failpoint::pass("before_block");
+    let change = gitlab.block(permit, id).await?;
+    failpoint::pass("after_block");
+    Ok(change.into())
 }
 
 impl From<Change> for Enforced {

@@ -24,11 +24,11 @@ use super::{
 use crate::{
     config::{FanOutMessages, Mode},
     directory::Directory,
-    gitlab,
+    failpoint, gitlab,
     messaging::{
         DeadLetter, DeadLetterReason, Delivery, Disposition, Handler, PubSubError, Publisher,
         Stage, Traceparent, attributes, dead_letter,
-        wire::{Cause, Planned, SyncTick, UserRequest, Who},
+        wire::{Cause, Planned, SyncTick, UserRequest, UserSync, Who},
     },
 };
 
@@ -41,15 +41,38 @@ const TOKEN_WARNING_DAYS: i32 = 30;
 /// Messages handed to the publisher at once; it bounds memory, and this bounds the futures.
 const PUBLISHING: usize = 4_096;
 
+/// Where the messages of a run go.
+pub trait UserMessages: Send + Sync + 'static {
+    /// Returns once the message is confirmed.
+    ///
+    /// # Errors
+    /// When it was not; it may have been published all the same.
+    fn publish(
+        &self,
+        body: &UserSync,
+        attributes: BTreeMap<String, String>,
+    ) -> impl Future<Output = Result<(), PubSubError>> + Send;
+}
+
+impl UserMessages for Publisher {
+    async fn publish(
+        &self,
+        body: &UserSync,
+        attributes: BTreeMap<String, String>,
+    ) -> Result<(), PubSubError> {
+        Self::publish(self, body, attributes).await.map(drop)
+    }
+}
+
 /// The fan-out stage.
 #[derive(Debug)]
-pub struct FanOut {
+pub struct FanOut<P = Publisher> {
     gitlab: gitlab::Client,
     directory: Arc<dyn Directory>,
     rules: Arc<Rules>,
     mode: Mode,
     messages: FanOutMessages,
-    users: Publisher,
+    users: P,
     last_sweep: Mutex<Option<Swept>>,
 }
 
@@ -69,7 +92,33 @@ struct Asked<'a> {
     now: Timestamp,
 }
 
-impl FanOut {
+impl Asked<'_> {
+    /// Leaves on record that this run has limits of its own, who wanted them and why: Pub/Sub's own audit log, which
+    /// knows the publisher, is not where an operator looks first.
+    fn tell_override(&self) {
+        let SyncTick {
+            max_block_percent,
+            max_unblock_percent,
+            reason,
+            requested_by,
+            ..
+        } = &self.tick;
+        if max_block_percent.is_some() || max_unblock_percent.is_some() {
+            tracing::warn!(
+                event = "guard_overridden",
+                run = self.delivery.run(),
+                message_id = self.delivery.message_id,
+                max_block_percent,
+                max_unblock_percent,
+                reason,
+                requested_by,
+                "this run has limits of its own"
+            );
+        }
+    }
+}
+
+impl<P: UserMessages> FanOut<P> {
     /// A fan-out that publishes to `users`.
     pub fn new(
         gitlab: gitlab::Client,
@@ -77,7 +126,7 @@ impl FanOut {
         rules: Arc<Rules>,
         mode: Mode,
         messages: FanOutMessages,
-        users: Publisher,
+        users: P,
     ) -> Self {
         Self {
             gitlab,
@@ -167,9 +216,11 @@ impl FanOut {
             .iter()
             .filter(|decided| self.is_due(decided))
             .collect();
+        failpoint::pass("before_publishing");
         if let Err(error) = self.publish(run, &due).await {
             return Disposition::Retry(format!("not every user message was confirmed: {error}"));
         }
+        failpoint::pass("after_publishing");
         self.completed(run, plan);
         let mut record = recorder.run("run_started", Some(plan));
         record.messages = Some(due.len() as u64);
@@ -186,6 +237,7 @@ impl FanOut {
         if lapsed || dead_letter::is_replayed(run.delivery) {
             return configured;
         }
+        run.tell_override();
         Limits {
             max_block_percent: run
                 .tick
@@ -236,10 +288,8 @@ impl FanOut {
             requested_by: None,
             reason: None,
         };
-        self.users
-            .publish(&request.to_wire(), attributes)
-            .await
-            .map(drop)
+        failpoint::pass("while_publishing");
+        self.users.publish(&request.to_wire(), attributes).await
     }
 
     fn completed(&self, run: &Asked<'_>, plan: &Plan) {
@@ -273,7 +323,7 @@ impl FanOut {
     }
 }
 
-impl Handler for FanOut {
+impl<P: UserMessages> Handler for FanOut<P> {
     fn stage(&self) -> Stage {
         Stage::FanOut
     }

@@ -45,10 +45,11 @@ impl Look {
         rules: &Rules,
         today: Date,
     ) -> Result<Option<Self>, CallError> {
+        // Before the question: an answer that took long on its way tells of when it was asked for.
+        let taken = Instant::now();
         let Some(row) = gitlab.user(id.0).await? else {
             return Ok(None);
         };
-        let taken = Instant::now();
         let account = account(&row);
         let mut facts = Facts::of(&account, &rules.classes, own, Standing::Unknown);
         if let Some(person) = facts.class.crsid() {
@@ -63,9 +64,14 @@ impl Look {
         }))
     }
 
+    /// How long ago it was begun.
+    pub fn age(&self) -> Duration {
+        self.taken.elapsed()
+    }
+
     /// Whether it is recent enough to act on.
     pub fn is_fresh(&self) -> bool {
-        self.taken.elapsed() < FRESH
+        self.age() < FRESH
     }
 }
 

@@ -86,6 +86,7 @@ impl UserWorker {
             Ok(request) => request,
             Err(error) => return error.into(),
         };
+        tell_resync(&request, delivery);
         let recorder = self.recorder(delivery, &request);
         match self.work(delivery, &request, recorder).await {
             Ok(disposition) => disposition,
@@ -144,6 +145,7 @@ impl UserWorker {
         job: &Job<'_>,
         mut recorder: Recorder,
     ) -> Result<Disposition, CallError> {
+        let mut slow = false;
         for _ in 0..LOOKS {
             let now = Timestamp::now();
             let today = now.to_zoned(TimeZone::UTC).date();
@@ -157,6 +159,7 @@ impl UserWorker {
             )
             .await?;
             let step = if let Some(look) = &look {
+                slow |= look.age() > fault::SLOW;
                 recorder.account(&look.account, &look.facts);
                 self.act(look, job, now).await?
             } else {
@@ -175,9 +178,7 @@ impl UserWorker {
                 Step::LookAgain => {}
             }
         }
-        Ok(Disposition::Retry(
-            "every look was too old to act on: GitLab answers slowly".to_owned(),
-        ))
+        Ok(fault::when_looks_are_old(slow, &job.gitlab).await)
     }
 
     async fn act(&self, look: &Look, job: &Job<'_>, now: Timestamp) -> Result<Step, CallError> {
@@ -231,6 +232,19 @@ impl Handler for UserWorker {
         UserRequest::decode(&delivery.body)
             .map(|request| self.recorder(delivery, &request).unfinished())
             .unwrap_or_default()
+    }
+}
+
+/// Leaves on record who asked for a resync, and why.
+fn tell_resync(request: &UserRequest, delivery: &Delivery) {
+    if matches!(request.cause, Cause::Resync) {
+        tracing::info!(
+            event = "resync_asked",
+            run = delivery.run(),
+            message_id = delivery.message_id,
+            reason = request.reason,
+            requested_by = request.requested_by,
+        );
     }
 }
 

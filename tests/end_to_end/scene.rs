@@ -84,6 +84,18 @@ impl Scene {
 
     /// Starts a process and waits until it is ready.
     pub async fn serve(&mut self, stages: &[&str], variables: Variables<'_>) -> &Serving {
+        let url = self.start(stages, variables).await.url("/readyz");
+        until("ready", async || {
+            reqwest::get(&url)
+                .await
+                .is_ok_and(|answer| answer.status() == 200)
+        })
+        .await;
+        self.serving.last().unwrap()
+    }
+
+    /// Starts a process and waits until it serves, ready or not.
+    pub async fn start(&mut self, stages: &[&str], variables: Variables<'_>) -> &Serving {
         let mut command = self.command(&[&["serve"], stages].concat(), variables);
         command
             .env("PORT", "0")
@@ -91,15 +103,7 @@ impl Scene {
             .stdout(Stdio::piped());
         let mut child = command.arg("--log-format=json").spawn().unwrap();
         let port = port_of(&mut child).await;
-        let serving = Serving { child, port };
-        let url = format!("http://127.0.0.1:{port}/readyz");
-        until("ready", async || {
-            reqwest::get(&url)
-                .await
-                .is_ok_and(|answer| answer.status() == 200)
-        })
-        .await;
-        self.serving.push(serving);
+        self.serving.push(Serving { child, port });
         self.serving.last().unwrap()
     }
 
@@ -162,17 +166,17 @@ impl Scene {
 
     /// Waits until every tick and every user message that was published has been acked.
     pub async fn quiet(&self) {
-        until("every message acked", async || {
-            ["sync-tick-fan-out", "user-sync-worker"]
-                .iter()
-                .all(|subscription| {
-                    let counts = self.counts(subscription);
-                    counts.published == counts.acked
-                        && counts.outstanding == 0
-                        && counts.waiting == 0
-                })
-        })
-        .await;
+        until("every message acked", async || self.is_quiet()).await;
+    }
+
+    /// Whether every tick and every user message that was published has been acked.
+    pub fn is_quiet(&self) -> bool {
+        ["sync-tick-fan-out", "user-sync-worker"]
+            .iter()
+            .all(|subscription| {
+                let counts = self.counts(subscription);
+                counts.published == counts.acked && counts.outstanding == 0 && counts.waiting == 0
+            })
     }
 
     /// Ends the leases that processes left behind, which would else last for the ack deadline. None may run.

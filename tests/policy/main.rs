@@ -10,4 +10,5 @@ mod class;
 mod decision;
 mod guard;
 mod marker;
+mod names;
 mod properties;

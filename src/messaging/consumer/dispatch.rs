@@ -9,6 +9,7 @@ use tracing::{debug, error, warn};
 
 use super::lease::Lease;
 use crate::{
+    failpoint,
     messaging::{
         DeadLetter, DeadLetterReason, Delivery, Disposition, Handler, Outcomes, PubSubError,
         Publisher, Stage, Traceparent, dead_letter, line, wire::SyncOutcome,
@@ -19,16 +20,24 @@ use crate::{
 /// From this delivery on, a message that asks for another is dead-lettered.
 pub(crate) const LAST_ATTEMPT: u32 = 10;
 
-/// Takes one delivery to its end: asks the handler, and alone acks and nacks.
-pub(super) struct Dispatch<H, D, R> {
-    pub(super) handler: H,
-    pub(super) dead_letters: D,
-    pub(super) records: R,
+/// Takes one delivery to its end: asks the handler, and alone acks and nacks. It knows no Pub/Sub, so that faults can be
+/// tried on it in memory and under virtual time.
+#[derive(Debug)]
+pub struct Dispatch<H, D, R> {
+    /// Does the work.
+    pub handler: H,
+    /// Where copies of dead letters go.
+    pub dead_letters: D,
+    /// Where records go.
+    pub records: R,
 }
 
 /// Where copies of dead letters go.
-pub(super) trait DeadLetters: Send + Sync {
+pub trait DeadLetters: Send + Sync {
     /// Returns once the copy is confirmed.
+    ///
+    /// # Errors
+    /// When it was not: the message is nacked then.
     fn publish(
         &self,
         stage: Stage,
@@ -38,7 +47,7 @@ pub(super) trait DeadLetters: Send + Sync {
 }
 
 /// Where records go.
-pub(super) trait Records: Send + Sync {
+pub trait Records: Send + Sync {
     /// Never waits.
     fn record(&self, record: SyncOutcome, traceparent: &Traceparent);
 }
@@ -86,14 +95,17 @@ enum End {
 
 impl<H: Handler, D: DeadLetters, R: Records> Dispatch<H, D, R> {
     /// Takes `delivery` to its end. After `stopping` nothing is held and nothing becomes a dead letter.
-    pub(super) async fn settle(
+    pub async fn settle(
         &self,
         delivery: Arc<Delivery>,
         lease: impl Lease,
         stopping: &CancellationToken,
     ) {
         match self.conclude(&delivery, stopping).await {
-            End::Ack => lease.ack(),
+            End::Ack => {
+                failpoint::pass("before_ack");
+                lease.ack();
+            }
             End::Nack => lease.nack(),
         }
     }
@@ -183,6 +195,7 @@ impl<H: Handler, D: DeadLetters, R: Records> Dispatch<H, D, R> {
         if stopping.is_cancelled() {
             return subject.retried("shutting down");
         }
+        failpoint::pass("before_dead_letter");
         let published = self
             .dead_letters
             .publish(subject.stage, subject.delivery, &letter)
@@ -190,6 +203,7 @@ impl<H: Handler, D: DeadLetters, R: Records> Dispatch<H, D, R> {
         if let Err(error) = published {
             return subject.retried(&format!("{error}; its reason was {}", letter.reason));
         }
+        failpoint::pass("after_dead_letter");
         subject.count("dead_letter");
         counter!("sync_dead_letters_total", "stage" => subject.stage.as_str(), "reason" => letter.reason.as_str())
             .increment(1);

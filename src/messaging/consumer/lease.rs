@@ -6,7 +6,7 @@ use crate::messaging::{Delivery, attributes::is_pubsubs_own};
 /// A leased message. Google's handle cannot be built in tests, so dispatch knows only this.
 ///
 /// Dropping it nacks: a task that is given up leaves nothing leased.
-pub(super) trait Lease: Send {
+pub trait Lease: Send {
     /// The message is done with.
     fn ack(self);
     /// The message is to be delivered again.

@@ -9,6 +9,8 @@ mod stream;
 mod tests;
 
 pub(crate) use dispatch::LAST_ATTEMPT;
+pub use dispatch::{DeadLetters, Dispatch, Records};
+pub use lease::Lease;
 pub use liveness::Liveness;
 
 use std::{sync::Arc, time::Duration};
@@ -22,7 +24,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{info, warn};
 
-use self::dispatch::{DeadLetterTopic, Dispatch};
+use self::dispatch::DeadLetterTopic;
 use super::{Batching, Connection, Handler, Outcomes, PubSubError, PublisherOptions, error::chain};
 
 /// How a stage consumes.

@@ -159,7 +159,7 @@ mod tests {
 
     #[rstest::rstest]
     #[case::nothing("", "no message")]
-    #[case::broken("message {", "schema.proto")]
+    #[case::broken("message {", "expected an identifier")]
     #[case::two("syntax=\"proto3\"; message A {} message B {}", "more than one")]
     #[case::an_import(
         "syntax=\"proto3\"; import \"google/protobuf/timestamp.proto\"; message A { google.protobuf.Timestamp t = 1; }",

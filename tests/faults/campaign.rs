@@ -1,0 +1,73 @@
+//! Many schedules, and what they must never show.
+
+use std::env;
+
+use super::{
+    schedule::{Report, play},
+    world::Figures,
+};
+
+/// In the suite; a campaign is some thousands.
+const SCHEDULES: u64 = 150;
+
+#[test]
+fn whatever_goes_wrong_on_the_way_the_end_is_right() {
+    if let Some(seed) = number("FAULT_SEED") {
+        let report = play(seed);
+        println!("{}", report.trace.join("\n"));
+        return assert_right(seed, &report);
+    }
+    let first = number("FAULT_FIRST").unwrap_or(1);
+    let schedules = number("FAULT_SCHEDULES").unwrap_or(SCHEDULES);
+    let mut figures = Figures::default();
+    let mut failed = Vec::new();
+    for seed in first..first + schedules {
+        let report = play(seed);
+        if !report.wrong.is_empty() {
+            println!("FAULT_SEED={seed}: {}", report.wrong.join("; "));
+            failed.push(seed);
+        }
+        figures.add(&report.figures);
+    }
+    println!("seeds {first} to {}: {figures:#?}", first + schedules - 1);
+    assert!(
+        failed.is_empty(),
+        "{} schedules ended wrong: FAULT_SEED={failed:?}",
+        failed.len()
+    );
+    assert!(figures.changes > schedules, "the campaign changes accounts");
+    assert!(figures.kills > 0 && figures.lost_acks > 0 && figures.faults > 0);
+}
+
+fn assert_right(seed: u64, report: &Report) {
+    assert!(
+        report.wrong.is_empty(),
+        "FAULT_SEED={seed}: {}",
+        report.wrong.join("\n")
+    );
+}
+
+fn number(name: &str) -> Option<u64> {
+    let text = env::var(name).ok()?;
+    Some(
+        text.parse()
+            .unwrap_or_else(|_| panic!("{name}={text} is no number")),
+    )
+}
+
+impl Figures {
+    fn add(&mut self, other: &Self) {
+        self.requests += other.requests;
+        self.faults += other.faults;
+        self.changes += other.changes;
+        self.meddled += other.meddled;
+        self.kills += other.kills;
+        self.messages += other.messages;
+        self.deliveries += other.deliveries;
+        self.lost_acks += other.lost_acks;
+        self.dead_letters += other.dead_letters;
+        self.exhausted += other.exhausted;
+        self.raced += other.raced;
+        self.raced_unblocks += other.raced_unblocks;
+    }
+}

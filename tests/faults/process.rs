@@ -1,0 +1,148 @@
+//! One process of the service, both stages, that can be killed at any await.
+
+use std::{sync::Arc, time::Duration};
+
+use lookup_gitlab_sync::{
+    config::{Calls, FanOutMessages, GitLab, Guard, Lookup, LookupCredentials, Mode, Users},
+    directory::{self, SharedLooks},
+    gitlab,
+    messaging::{Handler, consumer::Dispatch},
+    simulate::{gitlab::ADMINISTRATORS_TOKEN, lookup as simulated},
+    users::{fan_out::FanOut, rules::Rules, worker::UserWorker},
+};
+use secrecy::SecretString;
+use tokio::{task::JoinSet, time::sleep};
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use super::{
+    queue::{Ends, Queue},
+    wire::Way,
+    world::World,
+};
+
+/// The subscriptions of a world.
+#[derive(Clone)]
+pub struct Queues {
+    pub ticks: Queue,
+    pub users: Queue,
+}
+
+impl Queues {
+    pub fn new(world: &Arc<World>) -> Self {
+        Self {
+            ticks: Queue::new("tick", world),
+            users: Queue::new("user", world),
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.ticks.is_empty() && self.users.is_empty()
+    }
+}
+
+/// Dropped, it is killed: all its state is gone, and its leases lapse.
+pub struct Process {
+    _tasks: JoinSet<()>,
+    /// Asks it to stop as a signal does.
+    pub stopping: CancellationToken,
+}
+
+impl Process {
+    /// Begins to consume with `places` user messages at once.
+    pub fn start(world: &Arc<World>, queues: &Queues, places: usize) -> Self {
+        let gitlab = gitlab::Client::over(Way::to_gitlab(world), &gitlab_config(), Mode::Apply);
+        let gitlab = gitlab.unwrap();
+        let lookup = directory::Lookup::over(Way::to_lookup(world), &lookup_config()).unwrap();
+        let directory: Arc<dyn directory::Directory> = Arc::new(lookup);
+        let rules = Arc::new(rules());
+        let fan_out = FanOut::new(
+            gitlab.clone(),
+            Arc::clone(&directory),
+            Arc::clone(&rules),
+            Mode::Apply,
+            FanOutMessages::All,
+            queues.users.clone(),
+        );
+        let worker = UserWorker::new(gitlab, SharedLooks::new(directory, 200), rules, 50);
+        let stopping = CancellationToken::new();
+        let mut tasks = JoinSet::new();
+        tasks.spawn(consume(queues.ticks.clone(), fan_out, 1, stopping.clone()));
+        tasks.spawn(consume(
+            queues.users.clone(),
+            worker,
+            places,
+            stopping.clone(),
+        ));
+        Self {
+            _tasks: tasks,
+            stopping,
+        }
+    }
+}
+
+/// Delivers `places` messages at once, each taken to its end by the service's own dispatch.
+async fn consume(queue: Queue, handler: impl Handler, places: usize, stopping: CancellationToken) {
+    let dispatch = Dispatch {
+        handler,
+        dead_letters: Ends(queue.clone()),
+        records: Ends(queue.clone()),
+    };
+    let dispatch = Arc::new(dispatch);
+    let mut at_work = JoinSet::new();
+    while !stopping.is_cancelled() {
+        while at_work.try_join_next().is_some() {}
+        if at_work.len() < places
+            && let Some((delivery, lease)) = queue.lease()
+        {
+            let (dispatch, stopping) = (Arc::clone(&dispatch), stopping.clone());
+            at_work.spawn(async move { dispatch.settle(delivery, lease, &stopping).await });
+            continue;
+        }
+        sleep(Duration::from_secs(1)).await;
+    }
+    while at_work.join_next().await.is_some() {}
+}
+
+pub fn calls() -> Calls {
+    Calls {
+        timeout: Duration::from_secs(10),
+        concurrency: 8,
+        requests_per_minute: None,
+        read_attempts: 3,
+        max_response_bytes: 32 << 20,
+    }
+}
+
+fn gitlab_config() -> GitLab {
+    GitLab {
+        url: Url::parse("http://gitlab.example").unwrap(),
+        token: SecretString::from(ADMINISTRATORS_TOKEN),
+        calls: calls(),
+    }
+}
+
+fn lookup_config() -> Lookup {
+    Lookup {
+        url: Url::parse("http://lookup.example/lookup/v1").unwrap(),
+        credentials: LookupCredentials::Gateway {
+            token_url: Url::parse("http://lookup.example/oauth2/v1/token").unwrap(),
+            client_id: simulated::CLIENT_ID.to_owned(),
+            client_secret: SecretString::from(simulated::CLIENT_SECRET),
+            scope: None,
+        },
+        batch_size: 200,
+        calls: calls(),
+    }
+}
+
+/// The defaults, with a guard that lets everything pass: what it refuses is tried elsewhere.
+fn rules() -> Rules {
+    let guard = Guard {
+        max_block_percent: 100.0,
+        max_unblock_percent: 100.0,
+        floor: 1_000_000,
+        min_known_percent: 0.0,
+    };
+    Rules::new(&Users::default(), &guard).unwrap()
+}

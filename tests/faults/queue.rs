@@ -1,0 +1,302 @@
+//! A subscription in memory, as bad as Pub/Sub may be: twice, late, in any order, with acks that are lost.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use lookup_gitlab_sync::messaging::{
+    DeadLetter, DeadLetterReason, Delivery, PubSubError, Stage, Traceparent,
+    consumer::{DeadLetters, Lease, Records},
+    wire::{SyncOutcome, UserSync},
+};
+use rand::{Rng, seq::IndexedRandom};
+use tokio::time::{Instant, sleep};
+
+use lookup_gitlab_sync::users::fan_out::UserMessages;
+
+use super::{ledger::Action, world::World};
+
+/// How long a lease lasts that nobody ends: its process was killed.
+const LEASE: Duration = Duration::from_mins(1);
+
+/// Among so many messages the next one is drawn.
+const AMONG: usize = 100;
+
+/// One subscription. Cheap to clone.
+#[derive(Clone)]
+pub struct Queue {
+    name: &'static str,
+    pub world: Arc<World>,
+    inner: Arc<Mutex<Inner>>,
+}
+
+#[derive(Default)]
+struct Inner {
+    published: u64,
+    most_attempts: u32,
+    /// What is not done with.
+    messages: BTreeMap<u64, Message>,
+    recorded: BTreeSet<String>,
+    dead: BTreeMap<String, DeadLetterReason>,
+}
+
+struct Message {
+    body: Bytes,
+    attributes: BTreeMap<String, String>,
+    published: Timestamp,
+    attempts: u32,
+    place: Place,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Place {
+    /// To be delivered from then on.
+    Waiting(Instant),
+    Leased,
+}
+
+impl Queue {
+    pub fn new(name: &'static str, world: &Arc<World>) -> Self {
+        Self {
+            name,
+            world: Arc::clone(world),
+            inner: Arc::default(),
+        }
+    }
+
+    pub fn put(&self, body: Bytes, attributes: BTreeMap<String, String>) {
+        self.plan(&body);
+        let mut inner = self.inner.lock().unwrap();
+        let id = inner.published;
+        inner.published += 1;
+        let message = Message {
+            body,
+            attributes,
+            published: Timestamp::now(),
+            attempts: 0,
+            place: Place::Waiting(Instant::now()),
+        };
+        inner.messages.insert(id, message);
+        drop(inner);
+        self.world.lock().figures.messages += 1;
+        self.world
+            .trace(format!("{} message {id} published", self.name));
+    }
+
+    /// Takes down which changes the message allows.
+    fn plan(&self, body: &[u8]) {
+        let Ok(request) = serde_json::from_slice::<UserSync>(body) else {
+            return;
+        };
+        if request.dry_run == Some(true) {
+            return;
+        }
+        let by_name = request.username.or(request.crsid).and_then(|name| {
+            let accounts = self.world.gitlab.snapshot();
+            let account = accounts.values().find(|account| account.username == name)?;
+            Some(account.id)
+        });
+        let Some(id) = request.gitlab_user_id.or(by_name) else {
+            return;
+        };
+        let planned = &mut self.world.lock().planned;
+        if matches!(request.planned.as_deref(), Some("block") | None) {
+            planned.insert((id, Action::Block));
+        }
+        if matches!(request.planned.as_deref(), Some("unblock") | None) {
+            planned.insert((id, Action::Unblock));
+        }
+    }
+
+    /// Any message whose time has come, and its lease.
+    pub fn lease(&self) -> Option<(Arc<Delivery>, Leased)> {
+        let now = Instant::now();
+        let mut inner = self.inner.lock().unwrap();
+        let ready: Vec<u64> = inner
+            .messages
+            .iter()
+            .filter(|(_, message)| matches!(message.place, Place::Waiting(from) if from <= now))
+            .map(|(id, _)| *id)
+            .take(AMONG)
+            .collect();
+        let id = *ready.choose(&mut self.world.lock().rng)?;
+        let message = inner.messages.get_mut(&id).unwrap();
+        let (twice, unknown) = {
+            let mut world = self.world.lock();
+            world.figures.deliveries += 1;
+            let storm = world.meddling > 0.0;
+            (
+                storm && world.rng.random_bool(0.05),
+                world.rng.random_bool(0.1),
+            )
+        };
+        message.attempts += 1;
+        let attempts = message.attempts;
+        message.place = if twice {
+            Place::Waiting(now)
+        } else {
+            Place::Leased
+        };
+        let delivery = Delivery {
+            message_id: format!("{}-{id}", self.name),
+            body: message.body.clone(),
+            attributes: message.attributes.clone(),
+            publish_time: Some(message.published),
+            delivery_attempt: (!unknown).then_some(message.attempts),
+        };
+        inner.most_attempts = inner.most_attempts.max(attempts);
+        let lease = Leased {
+            queue: self.clone(),
+            id,
+            ended: false,
+        };
+        Some((Arc::new(delivery), lease))
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.inner.lock().unwrap().messages.is_empty()
+    }
+
+    /// The most deliveries that any message has had so far.
+    pub fn most_attempts(&self) -> u32 {
+        self.inner.lock().unwrap().most_attempts
+    }
+
+    /// What was dead-lettered and why.
+    pub fn dead(&self) -> Vec<DeadLetterReason> {
+        self.inner.lock().unwrap().dead.values().copied().collect()
+    }
+
+    /// To be delivered again after `pause`, unless another delivery of it is done.
+    fn again(&self, id: u64, pause: Duration) {
+        if let Some(message) = self.inner.lock().unwrap().messages.get_mut(&id) {
+            message.place = Place::Waiting(Instant::now() + pause);
+        }
+    }
+
+    /// Whether the network between us and the broker fails just now.
+    fn fails(&self, share: f64) -> bool {
+        let mut world = self.world.lock();
+        world.meddling > 0.0 && world.rng.random_bool(share)
+    }
+}
+
+/// A leased message.
+pub struct Leased {
+    queue: Queue,
+    id: u64,
+    ended: bool,
+}
+
+impl Lease for Leased {
+    fn ack(mut self) {
+        self.ended = true;
+        let (queue, id) = (&self.queue, self.id);
+        let name = format!("{}-{id}", queue.name);
+        let told = {
+            let inner = queue.inner.lock().unwrap();
+            inner.recorded.contains(&name) || inner.dead.contains_key(&name)
+        };
+        if !told {
+            queue
+                .world
+                .wrong(format!("{name} was acked and nobody knows why"));
+        }
+        if queue.fails(0.1) {
+            queue.world.lock().figures.lost_acks += 1;
+            return queue.again(id, LEASE);
+        }
+        queue.inner.lock().unwrap().messages.remove(&id);
+    }
+
+    fn nack(mut self) {
+        self.ended = true;
+        let inner = self.queue.inner.lock().unwrap();
+        let attempts = inner
+            .messages
+            .get(&self.id)
+            .map_or(0, |message| message.attempts);
+        drop(inner);
+        let pause = Duration::from_secs(10 << attempts.min(6)).min(Duration::from_mins(10));
+        self.queue.again(self.id, pause);
+    }
+}
+
+impl Drop for Leased {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.queue.again(self.id, LEASE);
+        }
+    }
+}
+
+impl UserMessages for Queue {
+    async fn publish(
+        &self,
+        body: &UserSync,
+        attributes: BTreeMap<String, String>,
+    ) -> Result<(), PubSubError> {
+        sleep(Duration::from_millis(5)).await;
+        let unconfirmed = || PubSubError::Configuration("lost".to_owned());
+        if self.fails(0.01) {
+            return Err(unconfirmed());
+        }
+        self.put(serde_json::to_vec(body).unwrap().into(), attributes);
+        sleep(Duration::from_millis(5)).await;
+        if self.fails(0.01) {
+            return Err(unconfirmed());
+        }
+        Ok(())
+    }
+}
+
+/// Where the dead letters and the records of a queue go.
+#[derive(Clone)]
+pub struct Ends(pub Queue);
+
+impl DeadLetters for Ends {
+    async fn publish(
+        &self,
+        _stage: Stage,
+        delivery: &Delivery,
+        letter: &DeadLetter,
+    ) -> Result<(), PubSubError> {
+        sleep(Duration::from_millis(20)).await;
+        if self.0.fails(0.2) {
+            return Err(PubSubError::Configuration("lost".to_owned()));
+        }
+        let queue = &self.0;
+        let known = queue
+            .inner
+            .lock()
+            .unwrap()
+            .dead
+            .insert(delivery.message_id.clone(), letter.reason);
+        if known.is_none() {
+            let exhausted = letter.reason == DeadLetterReason::AttemptsExhausted;
+            let figures = &mut queue.world.lock().figures;
+            figures.dead_letters += 1;
+            figures.exhausted += u64::from(exhausted);
+        }
+        queue.world.trace(format!(
+            "{} is a dead letter: {}",
+            delivery.message_id, letter.reason
+        ));
+        sleep(Duration::from_millis(20)).await;
+        Ok(())
+    }
+}
+
+impl Records for Ends {
+    fn record(&self, record: SyncOutcome, _traceparent: &Traceparent) {
+        let id = record
+            .message_id
+            .clone()
+            .expect("every record names its message");
+        self.0.inner.lock().unwrap().recorded.insert(id);
+    }
+}

@@ -1,0 +1,255 @@
+//! The way from a client to a server in memory: what goes wrong on it, and who judges each write as it takes effect.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use axum::{Router, body::Body};
+use futures::{FutureExt, future::BoxFuture};
+use lookup_gitlab_sync::{
+    simulate::gitlab::State,
+    upstream::{Answer, Transport, TransportError},
+};
+use rand::Rng;
+use reqwest::{Method, Request, StatusCode, header::HeaderMap};
+use tokio::time::{Instant, sleep};
+use tower::ServiceExt;
+
+use super::{
+    ledger::{Action, is_open},
+    weather::{Fate, Side},
+    world::World,
+};
+
+/// How old a look may be when a write is sent.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// To one server of a world.
+#[derive(Clone)]
+pub struct Way {
+    world: Arc<World>,
+    side: Side,
+    router: Router,
+}
+
+impl Way {
+    pub fn to_gitlab(world: &Arc<World>) -> Arc<Self> {
+        Self::new(world, Side::GitLab, world.gitlab.router())
+    }
+
+    pub fn to_lookup(world: &Arc<World>) -> Arc<Self> {
+        Self::new(world, Side::Lookup, world.lookup.router())
+    }
+
+    fn new(world: &Arc<World>, side: Side, router: Router) -> Arc<Self> {
+        Arc::new(Self {
+            world: Arc::clone(world),
+            side,
+            router,
+        })
+    }
+
+    async fn go(self, request: Request) -> Result<Answer, TransportError> {
+        let sent = Instant::now();
+        let target = target(&request);
+        let fate = self.fate(&request);
+        self.meddle(target);
+        match fate {
+            Fate::Answered(before, after) => {
+                let answer = self.arrives(request, sent, before).await;
+                self.meddle(target);
+                sleep(after).await;
+                Ok(answer)
+            }
+            Fate::NoConnection => Err(TransportError::Connect("refused".into())),
+            Fate::AnswerLost(before) => {
+                self.arrives(request, sent, before).await;
+                self.meddle(target);
+                Err(TransportError::Broken("cut".into()))
+            }
+            Fate::EffectThen(status) => {
+                self.arrives(request, sent, Duration::ZERO).await;
+                Ok(answer(status, None, "{}", "application/json"))
+            }
+            Fate::Instead(status, pause) => Ok(answer(
+                status,
+                pause,
+                "{\"message\":\"no\"}",
+                "application/json",
+            )),
+            Fate::Page(status) => Ok(answer(status, None, "<html></html>", "text/html")),
+            Fate::Late(pause) => Ok(self.arrives(request, sent, pause).await),
+        }
+    }
+
+    fn fate(&self, request: &Request) -> Fate {
+        let fate = {
+            let mut inner = self.world.lock();
+            let inner = &mut *inner;
+            let fate = inner
+                .weather
+                .fate(self.side, request.method(), &mut inner.rng);
+            inner.figures.requests += 1;
+            inner.asked.push((Instant::now(), self.side));
+            inner.figures.faults += u64::from(!matches!(fate, Fate::Answered(..)));
+            fate
+        };
+        let (method, path) = (request.method(), request.url().path());
+        self.world.trace(format!("{method} {path} {fate:?}"));
+        fate
+    }
+
+    /// The request reaches the server after `pause`, even if nobody waits for it any more.
+    async fn arrives(&self, request: Request, sent: Instant, pause: Duration) -> Answer {
+        let way = self.clone();
+        let arriving = tokio::spawn(async move {
+            sleep(pause).await;
+            way.takes_effect(&request, sent)
+        });
+        arriving.await.expect("the server answers")
+    }
+
+    fn takes_effect(&self, request: &Request, sent: Instant) -> Answer {
+        let write = write_of(request);
+        let before = write.and_then(|(id, _)| self.world.gitlab.account(id));
+        let answer = self.ask(request);
+        let Some((id, call)) = write else {
+            return answer;
+        };
+        let Some(before) = before else { return answer };
+        let changed = self.world.gitlab.account(id).expect("still there").state != before.state;
+        let action = match call {
+            Write::Marker if answer.status.is_success() => Action::Block,
+            Write::Block if changed => Action::Block,
+            Write::Unblock if changed => Action::Unblock,
+            Write::Marker | Write::Block | Write::Unblock => return answer,
+        };
+        self.judge(id, call, action, &before.state, sent);
+        match call {
+            Write::Marker => self.world.note_of_service(id, false),
+            Write::Block => self.world.note_of_service(id, true),
+            Write::Unblock => self.world.note(id),
+        }
+        answer
+    }
+
+    /// A write took effect: was it called for when it was looked at, and was it planned?
+    fn judge(&self, id: u64, call: Write, action: Action, before: &State, sent: Instant) {
+        let since = sent - LOOK;
+        let (right, now_right, planned) = {
+            let inner = self.world.lock();
+            (
+                inner.ledger.was_right(id, action, since),
+                inner.ledger.was_right(id, action, Instant::now()),
+                inner.planned.contains(&(id, action)),
+            )
+        };
+        self.world
+            .trace(format!("account {id} {call:?} took effect on {before:?}"));
+        if !right {
+            let owner = self.world.lock().ledger.owners.get(&id).cloned();
+            let said = format!(
+                "{call:?} of account {id} ({owner:?}) in state {before:?} was never called for"
+            );
+            self.world.wrong(said);
+        }
+        if !planned {
+            self.world
+                .wrong(format!("{call:?} of account {id} is in nobody's plan"));
+        }
+        let mut inner = self.world.lock();
+        if call != Write::Marker {
+            inner.figures.changes += 1;
+            inner.figures.raced += u64::from(!now_right);
+            inner.figures.raced_unblocks +=
+                u64::from(!now_right && action == Action::Unblock && !is_open(before));
+        }
+    }
+
+    fn ask(&self, request: &Request) -> Answer {
+        let path = request.url()[url::Position::BeforePath..url::Position::AfterQuery].to_owned();
+        let mut asked = axum::http::Request::builder()
+            .method(request.method().clone())
+            .uri(path);
+        *asked.headers_mut().unwrap() = request.headers().clone();
+        let body = request.body().and_then(|body| body.as_bytes());
+        let body = Body::from(body.unwrap_or_default().to_vec());
+        let router = self.router.clone();
+        let answered = async move {
+            let answer = router.oneshot(asked.body(body).unwrap()).await.unwrap();
+            let (head, body) = answer.into_parts();
+            let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+            Answer {
+                status: head.status,
+                headers: head.headers,
+                body,
+            }
+        };
+        answered
+            .now_or_never()
+            .expect("a server in memory answers at once")
+    }
+
+    /// Perhaps somebody else is at work on the same account just now.
+    fn meddle(&self, target: Option<u64>) {
+        let meddles = {
+            let mut inner = self.world.lock();
+            let share = inner.meddling;
+            share > 0.0 && inner.rng.random_bool(share)
+        };
+        match target {
+            Some(id) if meddles => self.world.meddle(id),
+            None if meddles => self.world.meddle_somewhere(),
+            Some(_) | None => {}
+        }
+    }
+}
+
+impl Transport for Way {
+    fn send(&self, request: Request) -> BoxFuture<'_, Result<Answer, TransportError>> {
+        self.clone().go(request).boxed()
+    }
+}
+
+impl fmt::Debug for Way {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Way")
+    }
+}
+
+/// A request that changes an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Write {
+    Marker,
+    Block,
+    Unblock,
+}
+
+fn write_of(request: &Request) -> Option<(u64, Write)> {
+    let last = request.url().path_segments()?.next_back()?;
+    let write = match (request.method(), last) {
+        (&Method::PUT, "lookup_gitlab_sync") => Write::Marker,
+        (&Method::POST, "block") => Write::Block,
+        (&Method::POST, "unblock") => Write::Unblock,
+        _ => return None,
+    };
+    Some((target(request)?, write))
+}
+
+/// The account that a path names.
+fn target(request: &Request) -> Option<u64> {
+    let mut segments = request.url().path_segments()?;
+    segments.find(|segment| *segment == "users")?;
+    segments.next()?.parse().ok()
+}
+
+fn answer(status: u16, pause: Option<u64>, body: &'static str, kind: &'static str) -> Answer {
+    let mut headers = HeaderMap::new();
+    headers.insert("content-type", kind.parse().unwrap());
+    if let Some(seconds) = pause {
+        headers.insert("retry-after", seconds.into());
+    }
+    Answer {
+        status: StatusCode::from_u16(status).unwrap(),
+        headers,
+        body: body.into(),
+    }
+}

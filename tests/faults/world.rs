@@ -1,0 +1,397 @@
+//! A GitLab and a Lookup without sockets, the people who change them by hand, and the truth about both.
+
+use std::sync::{Mutex, MutexGuard};
+
+use lookup_gitlab_sync::simulate::{
+    gitlab::{self, Account, GitLab, Kind, State},
+    lookup::{self, Lookup, Person},
+};
+use rand::{Rng, SeedableRng, seq::IndexedRandom};
+use rand_chacha::ChaCha8Rng;
+use serde_json::json;
+use tokio::time::Instant;
+
+use super::{
+    ledger::{Action, Ledger, Owner, Said, Truth},
+    weather::{Side, Weather},
+};
+
+const MARKER: &str = "lookup_gitlab_sync";
+const EXEMPT: &str = "lookup_gitlab_sync_exempt";
+
+/// Both servers and everything that is known about them.
+pub struct World {
+    pub gitlab: GitLab,
+    pub lookup: Lookup,
+    inner: Mutex<Inner>,
+}
+
+pub struct Inner {
+    pub rng: ChaCha8Rng,
+    pub ledger: Ledger,
+    pub weather: Weather,
+    /// How likely somebody changes something between two calls.
+    pub meddling: f64,
+    /// What must never happen and did.
+    pub wrong: Vec<String>,
+    pub figures: Figures,
+    /// What was published so far: which account may be changed how.
+    pub planned: std::collections::BTreeSet<(u64, Action)>,
+    /// Everything that happened, for comparing two runs of one seed.
+    pub trace: Vec<String>,
+    /// When each request was made, and to whom.
+    pub asked: Vec<(Instant, Side)>,
+    began: Instant,
+}
+
+/// What a campaign did, summed over its schedules.
+#[derive(Clone, Debug, Default)]
+pub struct Figures {
+    pub requests: u64,
+    pub faults: u64,
+    pub changes: u64,
+    pub meddled: u64,
+    pub kills: u64,
+    pub messages: u64,
+    pub deliveries: u64,
+    pub lost_acks: u64,
+    pub dead_letters: u64,
+    pub exhausted: u64,
+    /// Changes that were right when looked at and no longer so when they took effect.
+    pub raced: u64,
+    /// Of these, a ban lifted or a person's block undone.
+    pub raced_unblocks: u64,
+}
+
+impl World {
+    pub async fn new(seed: u64) -> Self {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let mut ledger = Ledger::default();
+        let (accounts, people) = population(&mut rng, &mut ledger);
+        Self::of(accounts, people, ledger, rng).await
+    }
+
+    /// Members only, half of them cancelled and not yet blocked, half blocked by the service and no longer cancelled.
+    pub async fn of_members(count: u64) -> Self {
+        let mut ledger = Ledger::default();
+        let mut people = Vec::new();
+        let accounts = (10..10 + count)
+            .map(|id| {
+                let account = member(id, 1 + u32::from(id % 2 == 0), &mut people, &mut ledger);
+                let owner = Owner::Member(account.username.clone());
+                ledger.owners.insert(id, owner);
+                account
+            })
+            .collect();
+        Self::of(accounts, people, ledger, ChaCha8Rng::seed_from_u64(1)).await
+    }
+
+    async fn of(
+        accounts: Vec<Account>,
+        people: Vec<Person>,
+        ledger: Ledger,
+        rng: ChaCha8Rng,
+    ) -> Self {
+        let gitlab = GitLab::start(gitlab::Settings {
+            accounts,
+            ..gitlab::Settings::default()
+        });
+        let lookup = Lookup::start(lookup::Settings {
+            people,
+            ..lookup::Settings::default()
+        });
+        let world = Self {
+            gitlab: gitlab.await.unwrap(),
+            lookup: lookup.await.unwrap(),
+            inner: Mutex::new(Inner {
+                rng,
+                ledger,
+                weather: Weather::default(),
+                meddling: 0.0,
+                wrong: Vec::new(),
+                figures: Figures::default(),
+                planned: std::collections::BTreeSet::new(),
+                trace: Vec::new(),
+                asked: Vec::new(),
+                began: Instant::now(),
+            }),
+        };
+        world.lock().ledger.owners.insert(1, Owner::Nobody);
+        for id in world.gitlab.snapshot().into_keys() {
+            world.note(id);
+        }
+        world
+    }
+
+    pub fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap()
+    }
+
+    /// Puts the account as it is now into the ledger. Who blocked it is what the ledger knows.
+    pub fn note(&self, id: u64) {
+        let known = self.lock().ledger.now(id);
+        let truth = self.gitlab.account(id).map(|account| Truth {
+            blocked_by_service: known.as_ref().is_some_and(|known| known.blocked_by_service),
+            marker: known.as_ref().is_some_and(|known| known.marker),
+            reactivated: known.as_ref().is_some_and(|known| known.reactivated),
+            ..truth(&account)
+        });
+        self.lock().ledger.account(id, truth);
+    }
+
+    /// The service blocked it, or wrote its marker on it.
+    pub fn note_of_service(&self, id: u64, blocked: bool) {
+        let Some(truth) = self.gitlab.account(id).map(|account| truth(&account)) else {
+            return;
+        };
+        let mut inner = self.lock();
+        let known = inner.ledger.now(id).expect("known");
+        let truth = Truth {
+            blocked_by_service: known.blocked_by_service || blocked,
+            marker: known.marker || !blocked,
+            reactivated: known.reactivated,
+            ..truth
+        };
+        inner.ledger.account(id, Some(truth));
+    }
+
+    /// Somebody changes something about the account, or about its person.
+    pub fn meddle(&self, id: u64) {
+        let owner = self.lock().ledger.owners.get(&id).cloned();
+        let in_lookup = self.lock().rng.random_bool(0.4);
+        self.lock().figures.meddled += 1;
+        match owner {
+            Some(Owner::Member(crsid)) if in_lookup => self.meddle_in_lookup(&crsid),
+            Some(Owner::Member(_) | Owner::External) => self.meddle_in_gitlab(id),
+            Some(Owner::Nobody) | None => {}
+        }
+    }
+
+    /// Of anybody at all.
+    pub fn meddle_somewhere(&self) {
+        let id = {
+            let mut inner = self.lock();
+            let ids: Vec<u64> = inner.ledger.owners.keys().copied().collect();
+            *ids.choose(&mut inner.rng).unwrap()
+        };
+        self.meddle(id);
+    }
+
+    fn meddle_in_lookup(&self, crsid: &str) {
+        let choice = self.lock().rng.random_range(0..10);
+        let said = match choice {
+            0..=3 => Said::Cancelled,
+            4..=7 => Said::Current,
+            _ => Said::Nothing,
+        };
+        match (said, choice) {
+            (Said::Nothing, 8) => drop(self.lookup.remove_person(crsid)),
+            (Said::Nothing, _) => {
+                let odd = serde_json::Map::from_iter([("cancelled".to_owned(), json!("yes"))]);
+                self.lookup.change_person(crsid, odd);
+            }
+            _ => self.lookup.set_cancelled(crsid, said == Said::Cancelled),
+        }
+        self.trace(format!("person {crsid} {said:?}"));
+        self.lock().ledger.person(crsid, said);
+    }
+
+    fn meddle_in_gitlab(&self, id: u64) {
+        let Some(account) = self.gitlab.account(id) else {
+            return;
+        };
+        let choice = self.lock().rng.random_range(0..20);
+        match (&account.state, choice) {
+            (_, 0) => return self.delete(id),
+            (_, 1 | 2) => return self.spoil_marker(id, choice == 1),
+            (_, 3) => {
+                let exempt = account.custom_attributes.contains_key(EXEMPT);
+                let value = if exempt {
+                    json!(null)
+                } else {
+                    json!("by hand")
+                };
+                self.change(id, &json!({"custom_attributes": {EXEMPT: value}}));
+            }
+            (State::Active, 4..=8) | (State::Deactivated, 10..=14) => {
+                self.set_state(id, "blocked");
+            }
+            (State::Active, 9..=12) => self.set_state(id, "banned"),
+            (State::Active, 13 | 14) => self.set_state(id, "ldap_blocked"),
+            (State::Active, 15 | 16) => self.set_state(id, "deactivated"),
+            (State::Active, _) => {
+                let today = jiff::Timestamp::now().to_string();
+                self.change(id, &json!({"last_activity_on": today[..10]}));
+            }
+            // What an administrator does who wants more than a block.
+            (State::Blocked, 10..=15) => {
+                self.set_state(id, "active");
+                self.set_state(id, "banned");
+            }
+            (State::Blocked, _) => {
+                self.set_state(id, "active");
+                self.set_state(id, "blocked");
+            }
+            (_, 4..=8) => self.set_state(id, "active"),
+            _ => {}
+        }
+        self.note(id);
+    }
+
+    fn set_state(&self, id: u64, state: &str) {
+        let truth = self.lock().ledger.now(id);
+        self.change(id, &json!({ "state": state }));
+        let truth = truth.map(|truth| Truth {
+            blocked_by_service: truth.blocked_by_service && state != "blocked",
+            reactivated: truth.reactivated || (truth.state == State::Blocked && state == "active"),
+            state: self.gitlab.account(id).expect("still there").state,
+            ..truth
+        });
+        self.lock().ledger.account(id, truth);
+        self.note(id);
+        self.trace(format!("account {id} by hand {state}"));
+    }
+
+    fn spoil_marker(&self, id: u64, garble: bool) {
+        let value = if garble {
+            json!("mine now")
+        } else {
+            json!(null)
+        };
+        self.change(id, &json!({"custom_attributes": {MARKER: value}}));
+        let truth = self.lock().ledger.now(id);
+        let truth = truth.map(|truth| Truth {
+            marker: false,
+            ..truth
+        });
+        self.lock().ledger.account(id, truth);
+        self.trace(format!("account {id} marker spoiled"));
+    }
+
+    fn delete(&self, id: u64) {
+        self.gitlab.delete_user(id);
+        self.note(id);
+        self.trace(format!("account {id} deleted"));
+    }
+
+    fn change(&self, id: u64, change: &serde_json::Value) {
+        self.gitlab.change_user(id, change.clone()).unwrap();
+    }
+
+    pub fn trace(&self, what: impl std::fmt::Display) {
+        let mut inner = self.lock();
+        let at = inner.began.elapsed().as_millis();
+        inner.trace.push(format!("{at:>9} {what}"));
+    }
+
+    pub fn wrong(&self, what: String) {
+        self.trace(format!("WRONG: {what}"));
+        self.lock().wrong.push(what);
+    }
+}
+
+fn truth(account: &Account) -> Truth {
+    let day = account.others.get("last_activity_on");
+    Truth {
+        state: account.state.clone(),
+        blocked_by_service: false,
+        marker: false,
+        reactivated: false,
+        exempt: account.custom_attributes.contains_key(EXEMPT),
+        // Made-up accounts were last seen in 2019 or this very day.
+        inactive: day
+            .and_then(serde_json::Value::as_str)
+            .is_some_and(|day| day.starts_with("2019")),
+    }
+}
+
+/// One of each case of the decision table, and some more by lot.
+fn population(rng: &mut ChaCha8Rng, ledger: &mut Ledger) -> (Vec<Account>, Vec<Person>) {
+    let (mut accounts, mut people) = (Vec::new(), Vec::new());
+    let more = rng.random_range(0..12);
+    let cases: Vec<u32> = (0..CASES)
+        .chain(std::iter::repeat_with(|| rng.random_range(0..6)).take(more))
+        .collect();
+    for (index, case) in cases.into_iter().enumerate() {
+        let id = 10 + index as u64;
+        let account = match case {
+            0..=12 => member(id, case, &mut people, ledger),
+            13 => external(id, "2019-05-01"),
+            14 => external(id, &jiff::Timestamp::now().to_string()[..10]),
+            15 => {
+                let mut robot = Account::new(id, &format!("robot-{id}"));
+                robot.external = true;
+                robot.with("last_activity_on", "2019-05-01")
+            }
+            _ => {
+                let mut bot = Account::new(id, &format!("bt{id}"));
+                bot.kind = Kind::ServiceAccount;
+                people.push(Person::cancelled(&format!("bt{id}"), "Bot"));
+                bot
+            }
+        };
+        let owner = match case {
+            0..=12 => Owner::Member(account.username.clone()),
+            13 | 14 => Owner::External,
+            _ => Owner::Nobody,
+        };
+        ledger.owners.insert(id, owner);
+        accounts.push(account);
+    }
+    (accounts, people)
+}
+
+const CASES: u32 = 17;
+
+fn external(id: u64, seen: &str) -> Account {
+    Account::new(id, &format!("external-{id}"))
+        .with("created_at", "2019-01-01T09:00:00.000Z")
+        .with("last_activity_on", seen)
+}
+
+/// A member in one of the cases 0 to 12 of the decision table.
+pub fn member(id: u64, case: u32, people: &mut Vec<Person>, ledger: &mut Ledger) -> Account {
+    let crsid = format!("ab{id}");
+    let mut account = Account::new(id, &crsid).with("last_activity_on", "2019-05-01");
+    let (state, said) = match case {
+        0 | 6 => (State::Active, Said::Current),
+        1 => (State::Active, Said::Cancelled),
+        2 | 3 => (State::Blocked, Said::Current),
+        4 => (State::Blocked, Said::Cancelled),
+        5 => (State::Deactivated, Said::Cancelled),
+        7 => (State::Banned, Said::Current),
+        8 => (State::Banned, Said::Cancelled),
+        9 => (State::LdapBlocked, Said::Cancelled),
+        10 => (State::BlockedPendingApproval, Said::Current),
+        11 => (State::Active, Said::Nothing),
+        _ => (State::Blocked, Said::Nothing),
+    };
+    account.state = state;
+    // Blocked: by the service in cases 2 and 12, by a person in 3 and 4.
+    let service = matches!(case, 2 | 12);
+    if account.state == State::Blocked {
+        let by = if service {
+            "lookup-gitlab-sync/1"
+        } else {
+            "root/0"
+        };
+        account = account.with_attribute("blocked_by", format!("{by}+2026-01-05 02:00:03 UTC"));
+    }
+    if service {
+        let marker = json!({"v": 1, "reason": "cancelled_in_lookup", "at": "2026-01-05T02:00:02Z", "run": "old"});
+        account = account.with_attribute(MARKER, marker.to_string());
+    }
+    match said {
+        Said::Cancelled => people.push(Person::cancelled(&crsid, "Person")),
+        Said::Current => people.push(Person::current(&crsid, "Person")),
+        Said::Nothing => {}
+    }
+    ledger.person(&crsid, said);
+    let known = Truth {
+        blocked_by_service: service,
+        marker: service,
+        ..truth(&account)
+    };
+    ledger.account(id, Some(known));
+    account
+}

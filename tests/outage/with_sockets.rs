@@ -1,0 +1,60 @@
+//! An outage as the real binary meets it, restarts included.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use futures::future::join_all;
+use lookup_gitlab_sync::{
+    messaging::Topic,
+    simulate::{control::Fault, gitlab::State},
+};
+use serde_json::json;
+
+use crate::{
+    ledger::Ledger,
+    scene::{Scene, until},
+    world::member,
+};
+
+const MESSAGES: u64 = 300;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gitlab_that_is_down_holds_every_message_through_restarts_until_it_returns() {
+    let (mut people, mut ledger) = (Vec::new(), Ledger::default());
+    let accounts = (10..10 + MESSAGES)
+        .map(|id| member(id, 1, &mut people, &mut ledger))
+        .collect();
+    let mut scene = Scene::of(accounts, people).await;
+    let down = Fault {
+        status: Some(502),
+        times: 0,
+        ..Fault::on("*", "/api/v4/*")
+    };
+    scene.world.gitlab.control().inject(down).unwrap();
+    let publisher = scene.connection.publisher(Topic::UserSync).await.unwrap();
+    let publishing = (10..10 + MESSAGES).map(|id| {
+        let body = json!({"gitlab_user_id": id, "cause": "tick", "planned": "block", "planned_reason": "cancelled_in_lookup"});
+        publisher.publish_raw(body.to_string().into(), BTreeMap::new())
+    });
+    join_all(publishing).await;
+    for round in 0..3 {
+        scene.start(&["user-worker"], &[]).await;
+        let asked = scene.world.gitlab.control().count("*", "*");
+        until("it asks in vain", async || {
+            scene.world.gitlab.control().count("*", "*") > asked + 5
+        })
+        .await;
+        // Long enough for its gate to close and to be tried again.
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        if round < 2 {
+            scene.serving(round).kill().await;
+            scene.lapse_leases().await;
+        }
+    }
+    assert_eq!(scene.counts("user-sync-worker").acked, 0);
+    scene.world.gitlab.control().clear_faults();
+    scene.quiet().await;
+    assert_eq!(scene.counts("user-sync-dead-hold").published, 0);
+    for id in 10..10 + MESSAGES {
+        assert_eq!(scene.state(id), State::Blocked, "account {id}");
+    }
+}

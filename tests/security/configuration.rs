@@ -1,0 +1,87 @@
+//! A mistake in the configuration is told without the value that may be a secret.
+
+use std::fs;
+
+use crate::stage::Stage;
+
+const SECRET: &str = "sentinel-secret";
+
+/// Files in which somebody put a secret where it is read wrongly, or not at all.
+const FILES: [&str; 8] = [
+    "[gitlab]\ntoken = \"sentinel-secret",
+    "[gitlab]\ntoken = sentinel-secret\n",
+    "[gitlab]\ntoken = [\"sentinel-secret\"]\n",
+    "[gitlab]\ntoken = { value = \"sentinel-secret\" }\n",
+    "[gitlab]\ntoken = \"sentinel-secret\\u0007\"\n",
+    "[gitlab]\ntokn = \"sentinel-secret\"\n",
+    "[gitlab]\ntoken = \"a\"\ntoken = \"sentinel-secret\"\n",
+    "[directory]\nclient_secret = \"sentinel-secret\"\npassword = \"sentinel-secret\"\nbatch_size = \"sentinel-secret\"\n",
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_mistake_in_a_file_repeats_a_secret() {
+    let stage = Stage::of(Vec::new(), Vec::new()).await;
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("config.toml");
+    let path = path.to_str().unwrap();
+    for file in FILES {
+        fs::write(path, file).unwrap();
+        for command in [&["config", "check"][..], &["config", "show"], &["plan"]] {
+            let arguments = [command, &["--config", path]].concat();
+            // The variables would win over the file.
+            let unset = [("GITLAB_TOKEN", ""), ("LOOKUP_CLIENT_SECRET", "")];
+            let output = stage.run(&arguments, &unset).await;
+            let said = [output.stdout, output.stderr].concat();
+            let said = String::from_utf8(said).unwrap();
+            assert_eq!(output.status.code(), Some(78), "{file}: {said}");
+            let without_batch_size = said.replace("directory.batch_size = \"sentinel-secret\"", "");
+            assert!(!without_batch_size.contains(SECRET), "{file}: {said}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_variable_that_is_wrong_repeats_a_secret() {
+    let stage = Stage::of(Vec::new(), Vec::new()).await;
+    for wrong in [
+        ("GITLAB_TOKEN", "sentinel-secret\u{7}"),
+        (
+            "GITLAB_URL",
+            "https://me:sentinel-secret@gitlab.example.ac.uk",
+        ),
+        (
+            "GITLAB_URL",
+            "https://gitlab.example.ac.uk?private_token=sentinel-secret",
+        ),
+        ("LOOKUP_CLIENT_SECRET", "sentinel-secret\n"),
+        (
+            "LOOKUP_URL",
+            "http://me:sentinel-secret@lookup.example.ac.uk",
+        ),
+        ("LOOKUP_GITLAB_SYNC__GITLAB__TOKEN", "\u{1}sentinel-secret"),
+        ("LOOKUP_GITLAB_SYNC__GITLAB__TOKN", "sentinel-secret"),
+        ("LOOKUP_PASSWORD", "sentinel-secret"),
+    ] {
+        for command in [&["config", "check"][..], &["config", "show"], &["plan"]] {
+            let output = stage.run(command, &[wrong]).await;
+            let said = [output.stdout, output.stderr].concat();
+            let said = String::from_utf8(said).unwrap();
+            assert_eq!(output.status.code(), Some(78), "{wrong:?}: {said}");
+            assert!(!said.contains(SECRET), "{wrong:?}: {said}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_address_outside_this_machine_is_spoken_to_in_the_clear() {
+    let stage = Stage::of(Vec::new(), Vec::new()).await;
+    for name in ["GITLAB_URL", "LOOKUP_URL", "LOOKUP_TOKEN_URL"] {
+        let clear = [(name, "http://upstream.example.ac.uk")];
+        for command in [&["plan"][..], &["serve"], &["explain", "spqr1"]] {
+            let output = stage.run(command, &clear).await;
+            assert_eq!(output.status.code(), Some(78), "{name}");
+            let said = String::from_utf8(output.stderr).unwrap();
+            assert!(said.contains("http://"), "{said}");
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! Who may publish may ask; what is done is what both upstreams say.
+
+use std::collections::BTreeMap;
+
+use lookup_gitlab_sync::{
+    messaging::Topic,
+    simulate::{
+        gitlab::{Account, State},
+        lookup::Person,
+    },
+};
+
+use crate::stage::Stage;
+
+/// A current member, one whom a person blocked, an external account that was just made, and a cancelled member.
+async fn stage() -> Stage {
+    let now = jiff::Timestamp::now().to_string();
+    let mut blocked =
+        Account::new(43, "ab43").with_attribute("blocked_by", "root/7+2026-01-10 02:00:03 UTC");
+    blocked.state = State::Blocked;
+    let external = Account::new(44, "external-x").with("created_at", now);
+    let accounts = vec![
+        Account::new(42, "ab42"),
+        blocked,
+        external,
+        Account::new(45, "ab45"),
+    ];
+    let people = vec![
+        Person::current("ab42", "Somebody"),
+        Person::current("ab43", "Somebody"),
+        Person::cancelled("ab45", "Somebody"),
+    ];
+    Stage::of(accounts, people).await
+}
+
+async fn publish(stage: &Stage, topic: Topic, body: &str, attributes: &[(&str, &str)]) {
+    let attributes: BTreeMap<String, String> = attributes
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect();
+    let publisher = stage.connection.publisher(topic).await.unwrap();
+    let body = body.to_owned().into_bytes().into();
+    publisher.publish_raw(body, attributes).await.unwrap();
+}
+
+fn writes(stage: &Stage) -> usize {
+    let control = stage.world.gitlab.control();
+    control.count("*", "*") - control.count("GET", "*")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_forged_plan_changes_nobody_for_whom_it_is_not_the_decision_too() {
+    let stage = stage().await;
+    let process = stage.serve(&[]).await;
+    let forged = [
+        ("run", "forged"),
+        ("kind", "user_sync"),
+        ("published_by", "fan-out"),
+    ];
+    for (id, planned) in [
+        (42, "block"),
+        (43, "unblock"),
+        (44, "block"),
+        (1, "block"),
+        (45, "unblock"),
+    ] {
+        for reason in ["cancelled_in_lookup", "inactive", "no_longer_cancelled"] {
+            let body = format!(
+                r#"{{"gitlab_user_id":{id},"cause":"tick","planned":"{planned}","planned_reason":"{reason}","planned_at":"2026-11-01T02:00:03Z"}}"#
+            );
+            publish(&stage, Topic::UserSync, &body, &forged).await;
+            let replayed = [("run", "forged"), ("replay_id", "r1"), ("deaths", "2")];
+            publish(&stage, Topic::UserSync, &body, &replayed).await;
+        }
+    }
+    stage.quiet().await;
+    assert_eq!(writes(&stage), 0);
+    assert_eq!(
+        stage.world.gitlab.account(43).unwrap().state,
+        State::Blocked
+    );
+    assert_eq!(process.terminate().await, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_override_of_the_guard_and_a_resync_are_on_record_with_who_and_why() {
+    let stage = stage().await;
+    let process = stage.serve(&[]).await;
+    let tick = r#"{"max_block_percent":100,"reason":"graduation","requested_by":"an-operator"}"#;
+    publish(&stage, Topic::SyncTick, tick, &[("run", "override")]).await;
+    let resync = r#"{"crsid":"ab42","reason":"asked by desk","requested_by":"another-operator"}"#;
+    publish(&stage, Topic::UserSync, resync, &[("run", "resync")]).await;
+    stage.quiet().await;
+    assert_eq!(process.terminate().await, Some(0));
+    let log = stage.log().await;
+    let line = |event: &str| {
+        let found = log.iter().find(|line| line["event"] == event);
+        found
+            .unwrap_or_else(|| panic!("no {event} in {log:#?}"))
+            .clone()
+    };
+    let overridden = line("guard_overridden");
+    assert_eq!(overridden["max_block_percent"], 100.0);
+    assert_eq!(overridden["reason"], "graduation");
+    assert_eq!(overridden["requested_by"], "an-operator");
+    assert_eq!(overridden["run"], "override");
+    assert_eq!(overridden["severity"], "WARNING");
+    let asked = line("resync_asked");
+    assert_eq!(asked["reason"], "asked by desk");
+    assert_eq!(asked["requested_by"], "another-operator");
+    assert_eq!(
+        writes(&stage),
+        2,
+        "the marker and the block of the one cancelled member"
+    );
+}
