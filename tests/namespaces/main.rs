@@ -18,6 +18,7 @@ mod postgres;
 mod answers;
 mod desk;
 mod end_to_end;
+mod examples;
 mod key_files;
 mod ledger;
 mod newest_wins;

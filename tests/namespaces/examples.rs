@@ -1,0 +1,36 @@
+//! The examples in the help of `namespaces` work as they stand.
+
+use clap::CommandFactory;
+use lookup_gitlab_sync::cli::Cli;
+
+use crate::{desk::bought, postgres::Database, stand::Stand};
+
+#[tokio::test]
+async fn every_example_of_the_namespace_commands_works_as_it_stands() {
+    let database = Database::create().await;
+    let stand = Stand::new(&database.url, None).await;
+    stand.group(42).await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("bought.json");
+    std::fs::write(&file, bought(3).to_string()).unwrap();
+    let root = Cli::command();
+    let namespaces = root.find_subcommand("namespaces").unwrap();
+    // In the order of the help: what `resync` and `history` show, `record` has written.
+    let examples: Vec<String> = namespaces
+        .get_subcommands()
+        .chain([namespaces])
+        .map(|command| command.get_after_help().unwrap().to_string())
+        .collect();
+    assert_eq!(examples.len(), 4);
+    for example in examples {
+        let line = example
+            .trim()
+            .strip_prefix("Example:\n  lookup-gitlab-sync ")
+            .unwrap()
+            .replace("bought.json", file.to_str().unwrap());
+        let words: Vec<&str> = line.split(' ').collect();
+        let ended = stand.run(&words).await;
+        assert!(ended.status.success(), "{line}: {ended:?}");
+    }
+    assert_eq!(stand.seats(42).await, Some(3));
+}
