@@ -16,6 +16,7 @@
 mod campaign;
 mod kills;
 mod ledger;
+mod oracle;
 #[path = "../outage/mod.rs"]
 mod outage;
 mod process;
