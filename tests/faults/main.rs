@@ -20,7 +20,9 @@ mod oracle;
 #[path = "../outage/mod.rs"]
 mod outage;
 mod process;
+mod proxy;
 mod queue;
+mod replays;
 #[path = "../end_to_end/scene.rs"]
 #[expect(
     dead_code,
