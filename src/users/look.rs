@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     directory::{SharedLooks, Standing},
+    failpoint,
     gitlab::{self, Timed},
     upstream::CallError,
 };
@@ -53,6 +54,7 @@ impl Look {
         let account = account(&row);
         let mut facts = Facts::of(&account, &rules.classes, own, Standing::Unknown);
         if let Some(person) = facts.class.crsid() {
+            failpoint::pass("between_looks");
             facts.standing = directory.standing(person).await?;
         }
         let decision = decide(&facts, rules.policy, today);

@@ -10,6 +10,9 @@ use super::{
 /// In the suite; a campaign is some thousands.
 const SCHEDULES: u64 = 150;
 
+/// Of these, so many are played twice.
+const REPLAYS: u64 = 6;
+
 #[test]
 fn whatever_goes_wrong_on_the_way_the_end_is_right() {
     if let Some(seed) = number("FAULT_SEED") {
@@ -37,6 +40,22 @@ fn whatever_goes_wrong_on_the_way_the_end_is_right() {
     );
     assert!(figures.changes > schedules, "the campaign changes accounts");
     assert!(figures.kills > 0 && figures.lost_acks > 0 && figures.faults > 0);
+}
+
+/// What a failing seed is worth: played again, the same happens, to the millisecond and in the same order.
+#[test]
+fn a_seed_replays_exactly() {
+    let first = number("FAULT_FIRST").unwrap_or(1);
+    for seed in first..first + number("FAULT_REPLAYS").unwrap_or(REPLAYS) {
+        let (once, again) = (play(seed), play(seed));
+        assert!(once.trace.len() > 100, "much happens in a schedule");
+        for (number, (line, other)) in once.trace.iter().zip(&again.trace).enumerate() {
+            assert_eq!(line, other, "FAULT_SEED={seed}: line {number} of the trace");
+        }
+        assert_eq!(once.trace.len(), again.trace.len(), "FAULT_SEED={seed}");
+        assert_eq!(once.figures, again.figures, "FAULT_SEED={seed}");
+        assert_eq!(once.wrong, again.wrong, "FAULT_SEED={seed}");
+    }
 }
 
 fn assert_right(seed: u64, report: &Report) {

@@ -16,10 +16,13 @@
 mod campaign;
 mod kills;
 mod ledger;
+mod oracle;
 #[path = "../outage/mod.rs"]
 mod outage;
 mod process;
+mod proxy;
 mod queue;
+mod replays;
 #[path = "../end_to_end/scene.rs"]
 #[expect(
     dead_code,

@@ -68,7 +68,8 @@ impl Queue {
         }
     }
 
-    pub fn put(&self, body: Bytes, attributes: BTreeMap<String, String>) {
+    /// Publishes a message and answers its id.
+    pub fn put(&self, body: Bytes, attributes: BTreeMap<String, String>) -> String {
         self.plan(&body);
         let mut inner = self.inner.lock().unwrap();
         let id = inner.published;
@@ -85,6 +86,7 @@ impl Queue {
         self.world.lock().figures.messages += 1;
         self.world
             .trace(format!("{} message {id} published", self.name));
+        format!("{}-{id}", self.name)
     }
 
     /// Takes down which changes the message allows.
@@ -169,6 +171,18 @@ impl Queue {
     /// What was dead-lettered and why.
     pub fn dead(&self) -> Vec<DeadLetterReason> {
         self.inner.lock().unwrap().dead.values().copied().collect()
+    }
+
+    /// Every one of `poison` must be a dead letter for its reason.
+    pub fn judge_poison(&self, poison: &BTreeMap<String, &'static str>) {
+        for (name, reason) in poison {
+            let dead = self.inner.lock().unwrap().dead.get(name).copied();
+            if dead.map(DeadLetterReason::as_str) != Some(reason) {
+                self.world.wrong(format!(
+                    "{name} should be a dead letter for {reason} and is {dead:?}"
+                ));
+            }
+        }
     }
 
     /// To be delivered again after `pause`, unless another delivery of it is done.
@@ -297,6 +311,14 @@ impl Records for Ends {
             .message_id
             .clone()
             .expect("every record names its message");
-        self.0.inner.lock().unwrap().recorded.insert(id);
+        let queue = &self.0;
+        let mut inner = queue.inner.lock().unwrap();
+        let lost = record.dead_letter_reason.is_some() && !inner.dead.contains_key(&id);
+        inner.recorded.insert(id.clone());
+        drop(inner);
+        if lost {
+            let said = format!("{id} is said to be a dead letter and is nowhere");
+            queue.world.wrong(said);
+        }
     }
 }

@@ -1,11 +1,7 @@
 //! One schedule: a seed decides who does what when and what goes wrong; afterwards it is quiet, and the end is compared
 //! with what the rules say.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use lookup_gitlab_sync::messaging::DeadLetterReason;
 use rand::Rng;
@@ -33,40 +29,57 @@ pub struct Report {
 pub fn play(seed: u64) -> Report {
     fastrand::seed(seed);
     tokio::runtime::Builder::new_current_thread()
-        .enable_all()
+        .enable_time()
         .start_paused(true)
         .build()
         .unwrap()
         .block_on(Schedule::play(seed))
 }
 
+/// One run over `world` in fine weather, compared like any other.
+pub async fn settle(world: World) -> Report {
+    let mut schedule = Schedule::new(world);
+    schedule.start_process();
+    schedule.last_run().await
+}
+
 struct Schedule {
     world: Arc<World>,
     queues: Queues,
     processes: Vec<Process>,
-    poison: BTreeSet<&'static str>,
+    /// The reason for which each must be a dead letter, by message id.
+    poison: BTreeMap<String, &'static str>,
 }
 
 impl Schedule {
-    async fn play(seed: u64) -> Report {
-        let world = Arc::new(World::new(seed).await);
-        let queues = Queues::new(&world);
-        let mut schedule = Self {
+    fn new(world: World) -> Self {
+        let world = Arc::new(world);
+        Self {
+            queues: Queues::new(&world),
             world,
-            queues,
             processes: Vec::new(),
-            poison: BTreeSet::new(),
-        };
+            poison: BTreeMap::new(),
+        }
+    }
+
+    async fn play(seed: u64) -> Report {
+        let mut schedule = Self::new(World::new(seed));
         schedule.storm().await;
         schedule.calm();
         schedule.drain("after the storm").await;
-        schedule
-            .queues
-            .ticks
-            .put(b"{}".as_slice().into(), BTreeMap::new());
-        schedule.drain("after the last run").await;
-        schedule.compare();
-        schedule.report()
+        schedule.last_run().await
+    }
+
+    /// One more run, then everything must be right.
+    async fn last_run(self) -> Report {
+        self.put_tick("{}");
+        self.drain("after the last run").await;
+        self.compare();
+        self.report()
+    }
+
+    fn put_tick(&self, body: &'static str) {
+        self.queues.ticks.put(body.into(), BTreeMap::new());
     }
 
     /// Everything at once, for a while.
@@ -83,9 +96,7 @@ impl Schedule {
         for _ in 0..processes {
             self.start_process();
         }
-        self.queues
-            .ticks
-            .put(b"{}".as_slice().into(), BTreeMap::new());
+        self.put_tick("{}");
         let mut weather_until = Instant::now();
         while Instant::now() < end {
             if weather_until <= Instant::now() {
@@ -119,7 +130,7 @@ impl Schedule {
             1 => r#"{"dry_run":false,"reason":"by hand"}"#,
             _ => "{}",
         };
-        self.queues.ticks.put(body.into(), BTreeMap::new());
+        self.put_tick(body);
     }
 
     fn resync(&self) {
@@ -145,14 +156,14 @@ impl Schedule {
 
     fn poison(&mut self) {
         let bodies = [
-            "no json",
-            r#"{"crsid":3}"#,
-            r#"{"reason":"nobody"}"#,
-            r#"{"crsid":"x'); --"}"#,
+            ("no json", "undecodable"),
+            (r#"{"crsid":3}"#, "invalid_field"),
+            (r#"{"reason":"nobody"}"#, "no_identifier"),
+            (r#"{"crsid":"x'); --"}"#, "invalid_field"),
         ];
-        let body = bodies[self.draw(|rng| rng.random_range(0..bodies.len()))];
-        self.poison.insert(body);
-        self.queues.users.put(body.into(), BTreeMap::new());
+        let (body, reason) = bodies[self.draw(|rng| rng.random_range(0..bodies.len()))];
+        let id = self.queues.users.put(body.into(), BTreeMap::new());
+        self.poison.insert(id, reason);
     }
 
     /// What a run published is published again: by hand, or by a publisher whose confirmation was lost.
@@ -234,6 +245,7 @@ impl Schedule {
                 ));
             }
         }
+        self.queues.users.judge_poison(&self.poison);
         let allowed = [
             DeadLetterReason::Undecodable,
             DeadLetterReason::InvalidField,

@@ -183,9 +183,25 @@ impl Way {
                 body,
             }
         };
-        answered
+        let answer = answered
             .now_or_never()
-            .expect("a server in memory answers at once")
+            .expect("a server in memory answers at once");
+        self.deceive(answer)
+    }
+
+    fn deceive(&self, answer: Answer) -> Answer {
+        let lies = self.world.lock().lies.clone();
+        if lies.is_empty() {
+            return answer;
+        }
+        let mut text = String::from_utf8(answer.body.to_vec()).unwrap();
+        for (truth, lie) in lies {
+            text = text.replace(truth, lie);
+        }
+        Answer {
+            body: text.into(),
+            ..answer
+        }
     }
 
     /// Perhaps somebody else is at work on the same account just now.

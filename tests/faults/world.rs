@@ -32,6 +32,8 @@ pub struct Inner {
     pub weather: Weather,
     /// How likely somebody changes something between two calls.
     pub meddling: f64,
+    /// Texts in the servers' answers, and what the service reads in their place.
+    pub lies: Vec<(&'static str, &'static str)>,
     /// What must never happen and did.
     pub wrong: Vec<String>,
     pub figures: Figures,
@@ -45,7 +47,7 @@ pub struct Inner {
 }
 
 /// What a campaign did, summed over its schedules.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Figures {
     pub requests: u64,
     pub faults: u64,
@@ -64,15 +66,15 @@ pub struct Figures {
 }
 
 impl World {
-    pub async fn new(seed: u64) -> Self {
+    pub fn new(seed: u64) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let mut ledger = Ledger::default();
         let (accounts, people) = population(&mut rng, &mut ledger);
-        Self::of(accounts, people, ledger, rng).await
+        Self::of(accounts, people, ledger, rng)
     }
 
     /// Members only, half of them cancelled and not yet blocked, half blocked by the service and no longer cancelled.
-    pub async fn of_members(count: u64) -> Self {
+    pub fn of_members(count: u64) -> Self {
         let mut ledger = Ledger::default();
         let mut people = Vec::new();
         let accounts = (10..10 + count)
@@ -83,31 +85,36 @@ impl World {
                 account
             })
             .collect();
-        Self::of(accounts, people, ledger, ChaCha8Rng::seed_from_u64(1)).await
+        Self::of(accounts, people, ledger, ChaCha8Rng::seed_from_u64(1))
     }
 
-    async fn of(
-        accounts: Vec<Account>,
-        people: Vec<Person>,
-        ledger: Ledger,
-        rng: ChaCha8Rng,
-    ) -> Self {
-        let gitlab = GitLab::start(gitlab::Settings {
+    /// One member in that case of the decision table.
+    pub fn of_one(id: u64, case: u32) -> Self {
+        let (mut people, mut ledger) = (Vec::new(), Ledger::default());
+        let account = member(id, case, &mut people, &mut ledger);
+        let owner = Owner::Member(account.username.clone());
+        ledger.owners.insert(id, owner);
+        Self::of(vec![account], people, ledger, ChaCha8Rng::seed_from_u64(1))
+    }
+
+    fn of(accounts: Vec<Account>, people: Vec<Person>, ledger: Ledger, rng: ChaCha8Rng) -> Self {
+        let gitlab = GitLab::in_memory(gitlab::Settings {
             accounts,
             ..gitlab::Settings::default()
         });
-        let lookup = Lookup::start(lookup::Settings {
+        let lookup = Lookup::in_memory(lookup::Settings {
             people,
             ..lookup::Settings::default()
         });
         let world = Self {
-            gitlab: gitlab.await.unwrap(),
-            lookup: lookup.await.unwrap(),
+            gitlab,
+            lookup,
             inner: Mutex::new(Inner {
                 rng,
                 ledger,
                 weather: Weather::default(),
                 meddling: 0.0,
+                lies: Vec::new(),
                 wrong: Vec::new(),
                 figures: Figures::default(),
                 planned: std::collections::BTreeSet::new(),

@@ -28,7 +28,7 @@ struct Outage {
 impl Outage {
     /// With `weather` for `lasts`, and a new process in place of the old one `restarts` times meanwhile.
     async fn of(messages: u64, weather: Weather, lasts: Duration, restarts: u32) -> Self {
-        let world = Arc::new(World::of_members(messages).await);
+        let world = Arc::new(World::of_members(messages));
         let queues = Queues::new(&world);
         publish(&world, &queues);
         world.lock().weather = weather;

@@ -148,6 +148,46 @@ fn each_kind_is_counted_by_itself() {
     );
 }
 
+/// Several of each, in different numbers, so that no count can stand for another.
+#[test]
+fn every_account_adds_one_to_each_count_it_belongs_to() {
+    let mut tally = Tally::default();
+    let mut add = |times, reach, recently_blocked, recently_unblocked, decision| {
+        let counted = Counted {
+            reach,
+            recently_blocked,
+            recently_unblocked,
+        };
+        for _ in 0..times {
+            tally.add(counted, decision);
+        }
+    };
+    let block = Decision::Block(BlockReason::Inactive);
+    let unblock = Decision::Unblock(UnblockReason::NoLongerCancelled);
+    let keep = Decision::Keep(KeepReason::Current);
+    add(2, Reach::Block, false, false, block);
+    add(3, Reach::Unblock, false, false, unblock);
+    add(5, Reach::Unblock, true, false, keep);
+    add(7, Reach::Block, false, true, keep);
+    add(11, Reach::Nothing, true, true, keep);
+    add(13, Reach::Nothing, false, false, keep);
+    add(17, Reach::Block, true, false, block);
+    add(19, Reach::Unblock, false, true, unblock);
+    let expected = Tally {
+        blocks: Count {
+            now: 2 + 17,
+            recent: 5 + 11 + 17,
+            base: 2 + 5 + 7 + 11 + 17,
+        },
+        unblocks: Count {
+            now: 3 + 19,
+            recent: 7 + 11 + 19,
+            base: 3 + 5 + 7 + 11 + 19,
+        },
+    };
+    assert_eq!(tally, expected);
+}
+
 #[test]
 fn what_we_changed_in_the_last_24_hours_counts_whatever_became_of_it() {
     let blocked_at = at("2026-11-01T02:00:03Z");

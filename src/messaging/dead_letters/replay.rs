@@ -9,8 +9,11 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{Letter, Scan, Seen, Selection};
-use crate::messaging::{
-    Batching, Connection, PubSubError, Publisher, PublisherOptions, Stage, dead_letter,
+use crate::{
+    failpoint,
+    messaging::{
+        Batching, Connection, PubSubError, Publisher, PublisherOptions, Stage, dead_letter,
+    },
 };
 
 /// From so many replays on, a letter is replayed only by force: what failed three times needs a person's eye.
@@ -233,15 +236,18 @@ impl Replay<'_> {
             return End::NotBegun;
         }
         let seen = &letter.seen;
+        failpoint::pass("before_replay");
         let message_id = match self.publish(letter, publisher).await {
             Ok(message_id) => message_id,
             Err(why) => return self.failed(seen, &why),
         };
         (self.progress)(ReplayEvent::Confirmed(seen, &message_id));
+        failpoint::pass("after_replay");
         if let Err(error) = scan.ack(&[&seen.id]).await {
             let why = format!("it is published, as {message_id}, and still a dead letter: {error}");
             return self.failed(seen, &why);
         }
+        failpoint::pass("after_replay_ack");
         (self.progress)(ReplayEvent::Replayed(seen, &message_id));
         End::Replayed
     }

@@ -71,7 +71,7 @@ pub struct Settings {
 pub struct GitLab {
     app: App,
     control: Control,
-    running: Running,
+    running: Option<Running>,
 }
 
 type App = Arc<Server>;
@@ -91,6 +91,19 @@ impl GitLab {
     /// When the port cannot be bound.
     pub async fn start(settings: Settings) -> io::Result<Self> {
         let bound = Bound::new(settings.port).await?;
+        let mut gitlab = Self::assemble(settings, bound.url());
+        let Self { app, control, .. } = &gitlab;
+        let router = api(app).merge(by_hand::routes(Arc::clone(app)));
+        gitlab.running = Some(bound.serve(control.around(router), control.stopping()));
+        Ok(gitlab)
+    }
+
+    /// Without a socket: only [`Self::router`] reaches it.
+    pub fn in_memory(settings: Settings) -> Self {
+        Self::assemble(settings, "http://gitlab.example".to_owned())
+    }
+
+    fn assemble(settings: Settings, url: String) -> Self {
         let mut accounts: BTreeMap<u64, Account> = settings
             .accounts
             .into_iter()
@@ -105,23 +118,15 @@ impl GitLab {
             tokens,
             maintenance: false,
         });
-        let app = Arc::new(Server {
-            store,
-            url: bound.url(),
-            owner,
-        });
         let refusal = Refusal {
             answer: answers::retry_later,
             headers: true,
         };
-        let control = Control::new(settings.latency, settings.rate_limit, refusal);
-        let router = api(&app).merge(by_hand::routes(Arc::clone(&app)));
-        let running = bound.serve(control.around(router), control.stopping());
-        Ok(Self {
-            app,
-            control,
-            running,
-        })
+        Self {
+            app: Arc::new(Server { store, url, owner }),
+            control: Control::new(settings.latency, settings.rate_limit, refusal),
+            running: None,
+        }
     }
 
     /// `http://127.0.0.1:port`, to which clients add `/api/v4`.
@@ -195,7 +200,10 @@ impl GitLab {
     ///
     /// When the server's task failed or panicked.
     pub async fn stop(self) -> io::Result<()> {
-        self.running.stop().await
+        match self.running {
+            Some(running) => running.stop().await,
+            None => Ok(()),
+        }
     }
 }
 

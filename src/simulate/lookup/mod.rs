@@ -75,7 +75,7 @@ impl Default for Settings {
 pub struct Lookup {
     app: App,
     control: Control,
-    running: Running,
+    running: Option<Running>,
     base: String,
 }
 
@@ -95,7 +95,19 @@ impl Lookup {
     /// When the port cannot be bound.
     pub async fn start(settings: Settings) -> io::Result<Self> {
         let bound = Bound::new(settings.port).await?;
-        let base = bound.url();
+        let mut lookup = Self::assemble(settings, bound.url());
+        let Self { app, control, .. } = &lookup;
+        let router = api(app).merge(by_hand::routes(Arc::clone(app)));
+        lookup.running = Some(bound.serve(control.around(router), control.stopping()));
+        Ok(lookup)
+    }
+
+    /// Without a socket: only [`Self::router`] reaches it.
+    pub fn in_memory(settings: Settings) -> Self {
+        Self::assemble(settings, "http://lookup.example".to_owned())
+    }
+
+    fn assemble(settings: Settings, base: String) -> Self {
         let by_crsid = settings
             .people
             .into_iter()
@@ -112,15 +124,12 @@ impl Lookup {
             answer: answers::quota,
             headers: false,
         };
-        let control = Control::new(settings.latency, settings.rate_limit, refusal);
-        let router = api(&app).merge(by_hand::routes(Arc::clone(&app)));
-        let running = bound.serve(control.around(router), control.stopping());
-        Ok(Self {
+        Self {
             app,
-            control,
-            running,
+            control: Control::new(settings.latency, settings.rate_limit, refusal),
+            running: None,
             base,
-        })
+        }
     }
 
     /// The gateway's base path, `http://127.0.0.1:port/lookup/v1`.
@@ -188,7 +197,10 @@ impl Lookup {
     ///
     /// When the server's task failed or panicked.
     pub async fn stop(self) -> io::Result<()> {
-        self.running.stop().await
+        match self.running {
+            Some(running) => running.stop().await,
+            None => Ok(()),
+        }
     }
 }
 

@@ -151,6 +151,11 @@ impl Broker {
         Some(lapsed)
     }
 
+    /// Ends every streaming pull that is open with UNAVAILABLE, as the service does now and then. Leases stay.
+    pub fn reset_streams(&self) {
+        self.store.reset_streams();
+    }
+
     /// Messages published to a topic; `None` if it is not there. The name is full:
     /// `projects/{project}/topics/{id}`.
     pub fn published(&self, topic: &str) -> Option<u64> {

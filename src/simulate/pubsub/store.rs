@@ -9,6 +9,7 @@ use google_cloud_googleapis::pubsub::v1::{
     PubsubMessage, Schema as SchemaSettings, SchemaView, Subscription as Settings,
     Topic as TopicSettings,
 };
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
@@ -27,6 +28,8 @@ pub(super) struct Store {
     next_message: AtomicU64,
     next_subscription: AtomicU64,
     stop: CancellationToken,
+    /// Changes whenever every open stream is to end.
+    resets: watch::Sender<u64>,
 }
 
 #[derive(Debug, Default)]
@@ -56,7 +59,18 @@ impl Store {
             next_message: AtomicU64::new(u64::try_from(micros).unwrap_or_default()),
             next_subscription: AtomicU64::new(u64::try_from(micros).unwrap_or_default()),
             stop,
+            resets: watch::Sender::default(),
         }
+    }
+
+    /// Ends every streaming pull that is open.
+    pub(super) fn reset_streams(&self) {
+        self.resets.send_modify(|resets| *resets += 1);
+    }
+
+    /// Changes when the streams that are open now are to end.
+    pub(super) fn resets(&self) -> watch::Receiver<u64> {
+        self.resets.subscribe()
     }
 
     /// Completes when the broker stops.

@@ -11,6 +11,7 @@ use futures::stream::{self, BoxStream, StreamExt};
 use google_cloud_googleapis::pubsub::v1::{
     ReceivedMessage, StreamingPullRequest, StreamingPullResponse,
 };
+use tokio::sync::watch;
 use tonic::{Status, Streaming};
 
 use super::ack_id::AckId;
@@ -34,6 +35,7 @@ pub(super) struct StreamingPull {
     requests: Streaming<StreamingPullRequest>,
     consumer: ConsumerId,
     lease: Duration,
+    resets: watch::Receiver<u64>,
 }
 
 /// What a stream does next.
@@ -64,6 +66,7 @@ impl StreamingPull {
         let limits = Consumer::new(first.max_outstanding_messages, first.max_outstanding_bytes);
         let consumer = subscription.enter(limits);
         let open = Self {
+            resets: store.resets(),
             store,
             subscription,
             requests,
@@ -106,6 +109,10 @@ impl StreamingPull {
         tokio::select! {
             biased;
             status = termination(&self.store, &self.subscription) => Step::End(Some(status)),
+            // The sender lives in the store, so this never ends for want of one.
+            _ = self.resets.changed() => {
+                Step::End(Some(Status::unavailable("the stream was reset")))
+            }
             request = self.requests.message() => match request {
                 Ok(Some(request)) => Step::Obey(Box::new(request)),
                 Ok(None) => Step::End(None),

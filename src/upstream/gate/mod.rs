@@ -3,12 +3,13 @@
 mod state;
 
 use std::{
+    pin::pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use tokio::{
-    sync::{Semaphore, watch},
+    sync::{Notify, Semaphore},
     time::{Instant, sleep_until},
 };
 
@@ -30,8 +31,9 @@ pub struct Gate {
     state: Mutex<State>,
     /// One permit: held by the waiter that is, or is next to be, the probe.
     turn: Arc<Semaphore>,
-    /// Follows `state`, and is only sent to under its lock.
-    opened: watch::Sender<bool>,
+    /// Told whenever the gate opens, under the lock of `state`. It wakes in the order of arrival, which a `watch`
+    /// draws by lot: a schedule of faults would not replay.
+    opened: Notify,
 }
 
 /// Why a gate withheld a call.
@@ -68,7 +70,7 @@ impl Gate {
             side,
             state: Mutex::new(State::open()),
             turn: Arc::new(Semaphore::new(1)),
-            opened: watch::Sender::new(true),
+            opened: Notify::new(),
         };
         gate.measure(true);
         Arc::new(gate)
@@ -78,10 +80,11 @@ impl Gate {
     /// did not close the gate this also waits out a short pause, so that nobody tries again in a tight loop.
     /// Cancelled, it leaves the queue.
     pub async fn passable(self: &Arc<Self>) -> Passage {
-        let mut opened = self.opened.subscribe();
         loop {
-            let is_open = *opened.borrow_and_update();
-            if is_open {
+            let mut opened = pin!(self.opened.notified());
+            // Before the state is read, so that an opening in between is not missed.
+            opened.as_mut().enable();
+            if self.state().shut().is_none() {
                 match self.rest() {
                     Some(until) => sleep_until(until).await,
                     None => return Passage { probe: None },
@@ -90,8 +93,7 @@ impl Gate {
             }
             tokio::select! {
                 biased;
-                // The sender lives in `self`, so this never ends for want of one.
-                _ = opened.changed() => {}
+                () = opened => {}
                 passage = self.queue() => if let Some(passage) = passage { return passage },
             }
         }
@@ -168,9 +170,9 @@ impl Gate {
         let turned = event(&mut state);
         match turned {
             Turned::No => return,
-            Turned::Closed(_) => self.opened.send_replace(false),
-            Turned::Opened(_) => self.opened.send_replace(true),
-        };
+            Turned::Closed(_) => {}
+            Turned::Opened(_) => self.opened.notify_waiters(),
+        }
         drop(state);
         self.tell(&turned);
     }

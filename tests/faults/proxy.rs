@@ -1,0 +1,93 @@
+//! Between the service and its Pub/Sub: cuts every connection, or is away for a while, as a broker is that is started
+//! again. What was leased stays leased, and nothing that was confirmed is lost.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use tokio::{
+    io::copy_bidirectional,
+    net::{TcpListener, TcpStream},
+    time::sleep,
+};
+use tokio_util::sync::CancellationToken;
+
+/// Forwards to one address; it ends when it is dropped.
+pub struct Proxy {
+    host: String,
+    state: Arc<Mutex<State>>,
+    accepting: tokio::task::JoinHandle<()>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Cancelled, it ends the connections there are; those to come have another.
+    connections: CancellationToken,
+    away: bool,
+}
+
+impl Proxy {
+    pub async fn to(broker: String) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let host = listener.local_addr().unwrap().to_string();
+        let state = Arc::new(Mutex::new(State::default()));
+        let accepting = tokio::spawn(accept(listener, broker, Arc::clone(&state)));
+        Self {
+            host,
+            state,
+            accepting,
+        }
+    }
+
+    /// Its own address, the form of `PUBSUB_EMULATOR_HOST`.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// Resets every connection there is.
+    pub fn cut(&self) {
+        let mut state = self.state.lock().unwrap();
+        std::mem::take(&mut state.connections).cancel();
+    }
+
+    /// Resets every connection, and each that is tried, for so long.
+    pub async fn away(&self, pause: Duration) {
+        self.state.lock().unwrap().away = true;
+        self.cut();
+        sleep(pause).await;
+        self.state.lock().unwrap().away = false;
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.accepting.abort();
+        self.cut();
+    }
+}
+
+async fn accept(listener: TcpListener, broker: String, state: Arc<Mutex<State>>) {
+    loop {
+        let (client, _) = listener.accept().await.unwrap();
+        // So that closing is a reset, and what is on its way is lost.
+        client.set_zero_linger().unwrap();
+        let (connections, away) = {
+            let state = state.lock().unwrap();
+            (state.connections.clone(), state.away)
+        };
+        if !away {
+            tokio::spawn(connections.run_until_cancelled_owned(forward(client, broker.clone())));
+        }
+    }
+}
+
+async fn forward(mut client: TcpStream, broker: String) {
+    let mut server = TcpStream::connect(broker).await.unwrap();
+    for stream in [&client, &server] {
+        stream.set_nodelay(true).unwrap();
+    }
+    server.set_zero_linger().unwrap();
+    // An error is a connection that somebody closed.
+    drop(copy_bidirectional(&mut client, &mut server).await);
+}

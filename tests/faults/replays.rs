@@ -1,0 +1,87 @@
+//! `dead-letters replay`, ended without warning between any two of its calls: every dead letter comes to its end.
+
+use lookup_gitlab_sync::{
+    messaging::{Batching, PublisherOptions},
+    simulate::gitlab::State,
+};
+use rstest::rstest;
+use serde_json::json;
+
+use super::{
+    ledger::Ledger,
+    scene::{Scene, until},
+    world::member,
+};
+
+const LETTERS: u64 = 40;
+/// Replays under way at once, of which each may have been published and not yet acked.
+const AT_ONCE: u64 = 32;
+const HOLD: &str = "user-sync-dead-hold";
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replay_killed_at_any_place_loses_nothing(
+    #[values(
+        "before_replay:1",
+        "before_replay:20",
+        "after_replay:1",
+        "after_replay:20",
+        "after_replay_ack:1",
+        "after_replay_ack:40"
+    )]
+    place: &str,
+) {
+    let mut scene = with_dead_letters().await;
+    let dying = [("LOOKUP_GITLAB_SYNC_FAIL_AT", place)];
+    let died = scene.run(&["dead-letters", "replay"], &dying).await;
+    assert_eq!(died.status.code(), None, "a signal ended it");
+    lapse_holds(&scene).await;
+    let replayed = scene.run(&["dead-letters", "replay"], &[]).await;
+    assert!(replayed.status.success(), "{replayed:?}");
+    let held = scene.counts(HOLD);
+    assert_eq!((held.waiting, held.outstanding), (0, 0), "all are replayed");
+    let published = scene.counts("user-sync-worker").published;
+    assert!(
+        (LETTERS..=LETTERS + AT_ONCE).contains(&published),
+        "{published} messages"
+    );
+    scene.serve(&["user-worker"], &[]).await;
+    scene.quiet().await;
+    for id in 10..10 + LETTERS {
+        assert_eq!(scene.state(id), State::Blocked, "account {id}");
+    }
+    assert_eq!(scene.counts(HOLD).published, LETTERS, "none died again");
+}
+
+/// Each of the letters calls for a block.
+async fn with_dead_letters() -> Scene {
+    let (mut people, mut ledger) = (Vec::new(), Ledger::default());
+    let accounts = (10..10 + LETTERS)
+        .map(|id| member(id, 1, &mut people, &mut ledger))
+        .collect();
+    let scene = Scene::of(accounts, people).await;
+    let options = PublisherOptions {
+        batching: Batching::OneByOne,
+        ..PublisherOptions::default()
+    };
+    let dead = scene.connection.publisher_with("user-sync-dead", &options);
+    for id in 10..10 + LETTERS {
+        let body = json!({"gitlab_user_id": id, "cause": "tick", "planned": "block", "planned_reason": "cancelled_in_lookup"});
+        let reason = [("dead_letter_reason", "attempts_exhausted"), ("run", "r1")];
+        let attributes = reason.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let body = body.to_string().into();
+        dead.publish_raw(body, attributes.into()).await.unwrap();
+    }
+    scene
+}
+
+/// What the killed replay had leased would be hidden from the next one for a minute.
+async fn lapse_holds(scene: &Scene) {
+    let name = scene.connection.names().subscription(HOLD);
+    let broker = scene.world.broker.as_ref().unwrap();
+    until("its leases are over", async || {
+        broker.lapse_leases(&name).unwrap();
+        scene.counts(HOLD).outstanding == 0
+    })
+    .await;
+}
