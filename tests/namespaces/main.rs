@@ -20,6 +20,7 @@ mod desk;
 mod end_to_end;
 mod examples;
 mod key_files;
+mod kills;
 mod ledger;
 mod newest_wins;
 mod portal;

@@ -143,6 +143,19 @@ async fn newer_content_waits_until_a_lost_call_with_older_content_can_no_longer_
     assert!(apart >= settle.try_into().unwrap(), "{apart}");
 }
 
+/// The arrival itself waited for the lost call.
+#[tokio::test]
+async fn what_has_arrived_is_skipped_at_once_however_recently_an_older_call_was_lost() {
+    let desk = Desk::with(Duration::from_mins(1), Duration::from_hours(1)).await;
+    desk.receiver.then([Turn::Json(504, serde_json::json!({}))]);
+    desk.record(1).await;
+    assert_eq!(word(&desk.deliver().await), "hold: provisioning");
+    desk.record(2).await;
+    let hasty = desk.another_worker(Duration::ZERO);
+    assert_eq!(word(&hasty.handle(delivery(1)).await), "done: completed");
+    assert_eq!(word(&desk.deliver().await), "done: skipped");
+}
+
 #[tokio::test]
 async fn a_session_cut_during_a_call_leaves_an_attempt_that_the_next_delivery_settles() {
     let desk = Desk::with(Duration::from_mins(1), Duration::ZERO).await;
