@@ -20,6 +20,7 @@ mod concurrency;
 mod connections;
 mod failures;
 mod hostile_bodies;
+mod kills;
 mod openapi;
 mod portal;
 mod storage;

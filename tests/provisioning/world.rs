@@ -94,6 +94,16 @@ impl World {
         self.server.await.unwrap()
     }
 
+    /// The address of the database.
+    pub fn database_url(&self) -> &str {
+        &self.database.url
+    }
+
+    /// Gets the test its own connections anew, after the server was away.
+    pub async fn connect_again(&mut self) {
+        self.pool = self.database.pool().await;
+    }
+
     pub async fn group(&self, path: &str) -> i64 {
         self.namespace(path, "Group", None).await
     }
