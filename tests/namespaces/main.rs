@@ -12,10 +12,13 @@
 
 #[path = "../support/emulator.rs"]
 mod emulator;
+#[path = "../support/gate.rs"]
+mod gate;
 #[path = "../support/postgres.rs"]
 mod postgres;
 
 mod answers;
+mod cuts;
 mod desk;
 mod end_to_end;
 mod examples;

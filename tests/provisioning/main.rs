@@ -9,6 +9,8 @@
     reason = "a test that meets the unexpected has failed"
 )]
 
+#[path = "../support/gate.rs"]
+mod gate;
 #[path = "../support/postgres.rs"]
 mod postgres;
 
