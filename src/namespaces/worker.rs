@@ -16,6 +16,7 @@ use self::ending::count;
 use super::{
     attempt::AttemptState,
     call::Provisioner,
+    chain,
     database::is_lock_timeout,
     ledger::{self, Ledger, LedgerError, Newest},
     session::LockedSession,
@@ -150,7 +151,9 @@ impl NamespaceWorker {
             self.send(job, session, &newest).await
         } else {
             session.close().await;
-            Ok(Step::Ended(unrecorded(job)))
+            Ok(Step::Ended(Disposition::DeadLetter(unrecorded(
+                job.namespace_id,
+            ))))
         }
     }
 
@@ -271,26 +274,14 @@ impl Job<'_> {
     }
 }
 
-/// The portal records before it publishes, so this message is nobody's of ours.
-fn unrecorded(job: &Job<'_>) -> Disposition {
-    Disposition::DeadLetter(DeadLetter {
+/// A message for a namespace of which nothing is recorded: the portal records before it publishes, so it is nobody's of
+/// ours.
+pub fn unrecorded(namespace_id: i64) -> DeadLetter {
+    DeadLetter {
         reason: DeadLetterReason::InvalidField,
         detail: format!(
-            "namespace_id: expected one with a recorded sync, and {} has none",
-            job.namespace_id
+            "namespace_id: expected one with a recorded sync, and {namespace_id} has none"
         ),
         record: None,
-    })
-}
-
-/// An error with its causes, on one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
     }
-    text
 }

@@ -19,6 +19,7 @@ mod postgres;
 
 mod answers;
 mod cuts;
+mod dead_letters;
 mod desk;
 mod end_to_end;
 mod examples;

@@ -175,7 +175,14 @@ impl Stand {
 
     /// Runs a command to its end.
     pub async fn run(&self, arguments: &[&str]) -> Output {
+        self.run_with(Some(&self.database), arguments).await
+    }
+
+    /// Runs a command with another database, or with none.
+    pub async fn run_with(&self, database: Option<&str>, arguments: &[&str]) -> Output {
         let mut command = self.command(arguments);
+        command.env_remove("DATABASE_URL");
+        command.envs(database.map(|url| ("DATABASE_URL", url)));
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         tokio::time::timeout(Duration::from_mins(2), command.output())
             .await
