@@ -14,6 +14,8 @@
 mod emulator;
 #[path = "../support/gate.rs"]
 mod gate;
+#[path = "../support/logs.rs"]
+mod logs;
 #[path = "../support/postgres.rs"]
 mod postgres;
 

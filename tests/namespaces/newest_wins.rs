@@ -8,7 +8,7 @@ use sqlx::{Connection, PgConnection};
 use tokio::sync::Notify;
 
 use crate::{
-    desk::{Desk, delivery, until, word},
+    desk::{Desk, NAMESPACE, delivery, until, word},
     receiver::Turn,
 };
 
@@ -120,8 +120,15 @@ async fn an_attempt_whose_worker_went_away_is_abandoned_and_made_again() {
     handling.abort();
     assert!(handling.await.unwrap_err().is_cancelled());
     assert_eq!(desk.states().await, ["started"]);
+    let overdue = async |after| {
+        let history = desk.ledger.history(NAMESPACE, 1, after).await.unwrap();
+        history[0].attempts[0].overdue
+    };
+    assert!(overdue(Duration::ZERO).await, "it is told as overdue");
+    assert!(!overdue(Duration::from_hours(1)).await);
     assert_eq!(word(&desk.deliver().await), "done: completed");
     assert_eq!(desk.states().await, ["abandoned", "completed"]);
+    assert!(!overdue(Duration::ZERO).await, "it is closed");
 }
 
 #[tokio::test]

@@ -205,7 +205,7 @@ impl Stand {
             .env("LOOKUP_GITLAB_SYNC__NAMESPACES__SETTLE", "1s")
             .env(
                 "LOOKUP_GITLAB_SYNC__NAMESPACES__DATABASE__ACQUIRE_TIMEOUT",
-                "30s",
+                "10s",
             )
             .env("LOG_LEVEL", "error")
             .env("USER", "tests")

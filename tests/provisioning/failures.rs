@@ -184,6 +184,26 @@ async fn a_lock_that_somebody_else_keeps_is_waited_for_in_bounds() {
 }
 
 #[tokio::test]
+async fn a_statement_that_takes_too_long_is_ended_by_the_server() {
+    let world =
+        World::with(|settings| settings.database.statement_timeout = Duration::from_millis(500))
+            .await;
+    let id = world.group("acme").await;
+    world
+        .execute(
+            "CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS
+                 $$ BEGIN PERFORM pg_sleep(600); RETURN NULL; END $$;
+             CREATE TRIGGER dawdle AFTER INSERT ON namespace_limits FOR EACH ROW EXECUTE FUNCTION dawdle()",
+        )
+        .await;
+    assert_eq!(world.post(id, document(1)).await, unavailable());
+    world
+        .execute("DROP TRIGGER dawdle ON namespace_limits")
+        .await;
+    world.apply(id, document(1)).await;
+}
+
+#[tokio::test]
 async fn a_call_over_its_deadline_is_a_503_and_gives_the_lock_back() {
     let world = World::with(|settings| settings.call_deadline = Duration::from_millis(500)).await;
     let id = world.group("acme").await;

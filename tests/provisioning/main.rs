@@ -11,6 +11,8 @@
 
 #[path = "../support/gate.rs"]
 mod gate;
+#[path = "../support/logs.rs"]
+mod logs;
 #[path = "../support/postgres.rs"]
 mod postgres;
 
