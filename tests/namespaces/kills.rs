@@ -1,4 +1,4 @@
-//! The worker and the API, ended without warning between any two steps; another process takes over and everything ends
+//! The portal, the worker and the API, ended without warning between any two steps; another process takes over and everything ends
 //! right.
 
 use rstest::rstest;
@@ -94,6 +94,45 @@ async fn a_worker_killed_after_a_skip_skips_again() {
     assert!(states[2..].iter().all(|state| state == "skipped"));
     assert_eq!(stand.receiver.seats(), [2]);
     assert_eq!(stand.former_seats(42).await, [1]);
+}
+
+/// GitLab has no such namespace. A letter may be there twice, and never not at all.
+#[rstest]
+#[case("before_dead_letter", 1)]
+#[case("after_dead_letter", 2)]
+#[tokio::test]
+async fn a_worker_killed_around_a_dead_letter_loses_neither_the_letter_nor_the_attempt(
+    #[case] place: &str,
+    #[case] letters: usize,
+) {
+    let database = Database::create().await;
+    let mut stand = Stand::without_worker(&database.url, None).await;
+    assert_eq!(stand.buy(77, &bought(2)).await, 201);
+    stand.worker_dies_at(place).await;
+    stand.start(Stage::Worker).await;
+    stand.quiet().await;
+    assert_eq!(stand.states(77).await, ["failed", "failed"]);
+    let list = ["dead-letters", "list", "--namespace=77", "--output=json"];
+    let listed = String::from_utf8(stand.run(&list).await.stdout).unwrap();
+    assert_eq!(listed.lines().count(), letters, "{listed}");
+}
+
+#[tokio::test]
+async fn a_portal_killed_between_record_and_message_publishes_when_the_client_repeats() {
+    let database = Database::create().await;
+    let mut stand = Stand::new(&database.url, None).await;
+    stand.group(42).await;
+    stand.kill(Stage::Portal).await;
+    stand.start_dying_at("after_recording", Stage::Portal);
+    stand.ready(Stage::Portal).await;
+    assert_eq!(stand.try_to_buy(42, &bought(2)).await, None);
+    stand.dead(Stage::Portal).await;
+    stand.start(Stage::Portal).await;
+    assert_eq!(stand.buy(42, &bought(2)).await, 200, "it was on record");
+    stand.arrived(42).await;
+    stand.quiet().await;
+    assert_eq!(stand.states(42).await, ["completed"]);
+    assert_eq!(stand.receiver.seats(), [2]);
 }
 
 /// The worker goes on asking while the API is away, and its sync arrives when it is back.

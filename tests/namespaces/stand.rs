@@ -218,6 +218,11 @@ impl Stand {
 
     /// Posts a sync to the portal; the status.
     pub async fn buy(&self, id: i64, document: &Value) -> u16 {
+        self.try_to_buy(id, document).await.expect("an answer")
+    }
+
+    /// Posts a sync to a portal that may go away; the status, if it answers.
+    pub async fn try_to_buy(&self, id: i64, document: &Value) -> Option<u16> {
         let url = format!(
             "{}/api/v1/namespaces/{id}/syncs",
             self.address(Stage::Portal)
@@ -226,7 +231,8 @@ impl Stand {
             .post(url)
             .bearer_auth(TOKEN)
             .body(document.to_string());
-        request.send().await.unwrap().status().as_u16()
+        let answer = request.send().await.ok()?;
+        Some(answer.status().as_u16())
     }
 
     pub async fn pool(&self) -> PgPool {
