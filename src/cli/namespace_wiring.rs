@@ -8,7 +8,7 @@ use crate::{
         call::Provisioner,
         database,
         keys::Keys,
-        ledger::Ledger,
+        ledger::{Ledger, LedgerError},
         portal::Portal,
         provisioning::{self, State},
         record::Recorder,
@@ -19,6 +19,12 @@ use crate::{
 pub async fn ledger(namespaces: &Namespaces) -> Result<Ledger, Failure> {
     let database = namespaces.ledger().map_err(Failure::configuration)?;
     Ok(Ledger::open(&database.into()).await?)
+}
+
+/// The ledger as configured, for looking; `None` where it is not configured.
+pub fn ledger_for_reading(namespaces: &Namespaces) -> Option<Result<Ledger, LedgerError>> {
+    let database = namespaces.ledger().ok()?;
+    Some(Ledger::for_reading(&database.into()))
 }
 
 /// The API that provisions, called with the portal's tokens.

@@ -244,7 +244,8 @@ fn lines(sync: &Sync) -> Vec<Line> {
     sync.attempts.iter().map(line).collect()
 }
 
-fn state(attempt: &Attempt) -> String {
+/// Its state, and whether its worker must be gone.
+pub(super) fn state(attempt: &Attempt) -> String {
     if attempt.overdue {
         format!("{} (overdue)", attempt.state)
     } else {

@@ -8,7 +8,7 @@ use sqlx::{Row, postgres::PgRow};
 
 use super::{
     attempt::AttemptState,
-    ledger::{Ledger, LedgerError},
+    ledger::{self, Ledger, LedgerError},
 };
 
 /// One recorded sync, with everything that was asked and tried for it.
@@ -62,7 +62,36 @@ pub struct Attempt {
     pub finished_at: Option<Timestamp>,
 }
 
+/// The newest sync of a namespace, and what a message would make of it now.
+#[derive(Clone, Debug, Serialize)]
+pub struct Outlook {
+    /// The sync.
+    pub newest: Sync,
+    /// Whether it would be sent: it has not arrived, or somebody has asked for it since.
+    pub due: bool,
+}
+
 impl Ledger {
+    /// What a message for a namespace would meet now; `None` where nothing is recorded. `overdue` as in [`Self::history`].
+    ///
+    /// # Errors
+    /// When the database fails, or what it holds is no document.
+    pub async fn outlook(
+        &self,
+        namespace_id: i64,
+        overdue: Duration,
+    ) -> Result<Option<Outlook>, LedgerError> {
+        let mut connection = self.pool.acquire().await?;
+        let newest = ledger::newest(&mut connection, namespace_id).await?;
+        drop(connection);
+        let sync = self.history(namespace_id, 1, overdue).await?.pop();
+        Ok(newest.zip(sync).map(|(newest, sync)| Outlook {
+            // One that was recorded in between is due.
+            due: !newest.settled || newest.sync_id != sync.id,
+            newest: sync,
+        }))
+    }
+
     /// The newest `limit` syncs of a namespace, the newest first. An attempt that started longer than `overdue` ago and is
     /// not closed is overdue.
     ///

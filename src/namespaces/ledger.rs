@@ -92,6 +92,15 @@ impl Ledger {
         Ok(Self { pool })
     }
 
+    /// The database as it is, for looking: no table is created or updated, and nothing is asked yet.
+    ///
+    /// # Errors
+    /// For settings that cannot be used.
+    pub fn for_reading(settings: &Settings) -> Result<Self, LedgerError> {
+        let pool = database::pool(settings, "ledger, reading").map_err(LedgerError::Settings)?;
+        Ok(Self { pool })
+    }
+
     /// Whether the database answers now; for readiness.
     ///
     /// # Errors

@@ -4,8 +4,9 @@ use super::{
     document::Document,
     ledger::{Ledger, LedgerError, Recorded},
 };
-use crate::messaging::{
-    PubSubError, Publisher, RunId, Traceparent, attributes, wire::NamespaceRequest,
+use crate::{
+    failpoint,
+    messaging::{PubSubError, Publisher, RunId, Traceparent, attributes, wire::NamespaceRequest},
 };
 
 /// Records and publishes. Cheap to clone.
@@ -64,6 +65,7 @@ impl Recorder {
             .ledger
             .record(namespace_id, document, requested_by)
             .await?;
+        failpoint::pass("after_recording");
         let message_id = self.publish(namespace_id, requested_by, run).await?;
         tracing::info!(
             event = "namespace_sync_recorded",

@@ -3,29 +3,32 @@
 //! It promises that what a namespace has at the end is its newest recorded sync, however often, late or out of order the
 //! messages come, and that it is safe to be killed anywhere and called again.
 
+mod ending;
+
 use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use jiff::Timestamp;
-use metrics::counter;
 
+use self::ending::count;
 use super::{
-    answer::{Payload, Status},
     attempt::AttemptState,
-    call::{Called, Provisioner, Verdict},
+    call::Provisioner,
+    chain,
     database::is_lock_timeout,
-    ledger::{self, Ended, Ledger, LedgerError, Newest},
+    ledger::{self, Ledger, LedgerError, Newest},
     session::LockedSession,
     turns::Turns,
 };
 use crate::{
+    failpoint,
     messaging::{
-        DeadLetter, DeadLetterReason, Delivery, Disposition, Handler, LAST_ATTEMPT, Stage, detail,
+        DeadLetter, DeadLetterReason, Delivery, Disposition, Handler, Stage, detail,
         wire::{NamespaceRequest, SyncOutcome},
     },
-    upstream::{Blame, CallError, ErrorKind, Fault, Gate, Name, Side},
+    upstream::{ErrorKind, Fault, Gate, Name, Side},
 };
 
 /// How often a message begins again because a newer sync was recorded while it sent an older one.
@@ -118,7 +121,9 @@ impl NamespaceWorker {
             return Ok(Step::Ended(Disposition::Hold(Arc::clone(&self.gate))));
         };
         let look = async {
+            failpoint::pass("before_sending_lock");
             let mut session = self.ledger.sending(job.namespace_id).await?;
+            failpoint::pass("after_sending_lock");
             let connection = session.connection()?;
             let abandoned = ledger::abandon(connection, job.namespace_id).await?;
             count(AttemptState::Abandoned, abandoned);
@@ -146,7 +151,9 @@ impl NamespaceWorker {
             self.send(job, session, &newest).await
         } else {
             session.close().await;
-            Ok(Step::Ended(unrecorded(job)))
+            Ok(Step::Ended(Disposition::DeadLetter(unrecorded(
+                job.namespace_id,
+            ))))
         }
     }
 
@@ -157,122 +164,40 @@ impl NamespaceWorker {
         newest: &Newest,
     ) -> Result<Step, Broken> {
         let connection = session.connection()?;
-        let stray = ledger::youngest_stray(connection, job.namespace_id, newest.sync_id).await?;
-        if let Some(rest) = stray.and_then(|age| self.settle.checked_sub(age)) {
-            session.close().await;
-            return Ok(Step::Wait(rest));
-        }
         if newest.settled {
             ledger::skip(connection, newest).await?;
+            failpoint::pass("after_skip");
             session.close().await;
             count(AttemptState::Skipped, 1);
             let outcome = job.outcome(newest.sync_id, AttemptState::Skipped, None, 0);
             return Ok(Step::Ended(Disposition::Done(outcome)));
         }
+        let stray = ledger::youngest_stray(connection, job.namespace_id, newest.sync_id).await?;
+        if let Some(rest) = stray.and_then(|age| self.settle.checked_sub(age)) {
+            session.close().await;
+            return Ok(Step::Wait(rest));
+        }
+        failpoint::pass("before_attempt");
         let attempt = ledger::start(connection, newest).await?;
+        failpoint::pass("after_attempt");
         let called = self
             .provisioner
             .provision(job.namespace_id, &newest.document)
             .await;
+        failpoint::pass("after_post");
         let (ended, disposition) = self.end(job, newest, called).await;
         let newest_now = ledger::close(connection, job.namespace_id, attempt, &ended)
             .await
             .map_err(Broken::Unclosed)?;
+        failpoint::pass("after_attempt_closed");
         session.close().await;
+        failpoint::pass("after_sending_unlock");
         count(ended.state, 1);
         let held = matches!(disposition, Disposition::Hold(_));
         if newest_now == Some(newest.sync_id) || held {
             Ok(Step::Ended(disposition))
         } else {
             Ok(Step::Newer)
-        }
-    }
-
-    /// The table of answers: how the attempt ended, and what becomes of the message.
-    async fn end(&self, job: &Job<'_>, newest: &Newest, called: Called) -> (Ended, Disposition) {
-        let stray = called.is_stray();
-        let Called { status, result } = called;
-        let ended = |state, parts: Option<&Payload>, detail: Option<String>| Ended {
-            state,
-            http_status: status,
-            parts: parts.and_then(|parts| serde_json::to_value(parts).ok()),
-            detail,
-            stray,
-        };
-        let outcome = |state, why| job.outcome(newest.sync_id, state, why, 1);
-        match result {
-            Ok(Verdict::Applied(parts)) => {
-                count_parts(parts.as_ref());
-                let state = AttemptState::Completed;
-                (
-                    ended(state, parts.as_ref(), None),
-                    Disposition::Done(outcome(state, None)),
-                )
-            }
-            Ok(Verdict::Partly(parts, message)) => {
-                count_parts(parts.as_ref());
-                let state = AttemptState::PartiallyFailed;
-                let why = message.as_deref().map(detail);
-                tracing::error!(
-                    event = "namespace_partially_failed",
-                    namespace_id = job.namespace_id,
-                    namespace_sync_id = newest.sync_id,
-                    detail = why,
-                    "a part of the sync breaks a rule: record a right one, or `namespaces resync` after it was mended"
-                );
-                (
-                    ended(state, parts.as_ref(), why.clone()),
-                    Disposition::Done(outcome(state, why)),
-                )
-            }
-            Ok(Verdict::Refused(message)) => {
-                let state = AttemptState::Failed;
-                let why = detail(&message);
-                let letter = DeadLetter {
-                    reason: DeadLetterReason::Refused,
-                    detail: why.clone(),
-                    record: Some(outcome(state, Some(why.clone()))),
-                };
-                (
-                    ended(state, None, Some(why)),
-                    Disposition::DeadLetter(letter),
-                )
-            }
-            Err(error) => {
-                let why = detail(&error.to_string());
-                let disposition = self.blame(error).await;
-                let last = job
-                    .delivery
-                    .delivery_attempt
-                    .is_some_and(|attempt| attempt >= LAST_ATTEMPT);
-                let state = match &disposition {
-                    Disposition::Retry(_) if last => AttemptState::Failed,
-                    Disposition::DeadLetter(_) => AttemptState::Failed,
-                    Disposition::Done(_) | Disposition::Retry(_) | Disposition::Hold(_) => {
-                        AttemptState::Retrying
-                    }
-                };
-                (ended(state, None, Some(why)), disposition)
-            }
-        }
-    }
-
-    /// Whose fault it is. After a 500 or a timeout a probe says whether the API is otherwise well.
-    async fn blame(&self, error: CallError) -> Disposition {
-        match error.blame {
-            Blame::Call => Disposition::DeadLetter(DeadLetter {
-                reason: DeadLetterReason::Refused,
-                detail: error.to_string(),
-                record: None,
-            }),
-            Blame::Upstream(gate) => Disposition::Hold(gate),
-            Blame::Unclear => match self.provisioner.probe().await {
-                Ok(()) => Disposition::Retry(error.to_string()),
-                Err(probe) => match probe.blame {
-                    Blame::Upstream(gate) => Disposition::Hold(gate),
-                    Blame::Call | Blame::Unclear => Disposition::Retry(error.to_string()),
-                },
-            },
         }
     }
 
@@ -349,51 +274,14 @@ impl Job<'_> {
     }
 }
 
-/// The portal records before it publishes, so this message is nobody's of ours.
-fn unrecorded(job: &Job<'_>) -> Disposition {
-    Disposition::DeadLetter(DeadLetter {
+/// A message for a namespace of which nothing is recorded: the portal records before it publishes, so it is nobody's of
+/// ours.
+pub fn unrecorded(namespace_id: i64) -> DeadLetter {
+    DeadLetter {
         reason: DeadLetterReason::InvalidField,
         detail: format!(
-            "namespace_id: expected one with a recorded sync, and {} has none",
-            job.namespace_id
+            "namespace_id: expected one with a recorded sync, and {namespace_id} has none"
         ),
         record: None,
-    })
-}
-
-fn count(state: AttemptState, attempts: u64) {
-    if attempts > 0 {
-        counter!("sync_namespace_attempts_total", "state" => state.as_str()).increment(attempts);
     }
-}
-
-fn count_parts(parts: Option<&Payload>) {
-    let Some(parts) = parts else { return };
-    let named = [
-        ("base_product", &parts.base_product),
-        ("storage", &parts.storage),
-        ("compute_minutes", &parts.compute_minutes),
-        ("add_on_purchases", &parts.add_on_purchases),
-    ];
-    for (part, answer) in named {
-        if let Some(answer) = answer {
-            let status = match answer.status {
-                Status::Success => "success",
-                Status::Error => "error",
-            };
-            counter!("sync_namespace_parts_total", "part" => part, "status" => status).increment(1);
-        }
-    }
-}
-
-/// An error with its causes, on one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }

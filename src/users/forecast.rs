@@ -143,7 +143,7 @@ impl Forecaster {
         let forecast = match stage {
             Stage::FanOut => self.tick(body).await,
             Stage::UserWorker => self.user(body, run).await,
-            Stage::NamespaceWorker => Ok(namespace(body)),
+            Stage::NamespaceWorker => Ok(of_namespace(body)),
         };
         match forecast {
             Err(error) if matches!(error.blame, Blame::Call) => Ok(Forecast::DeadLetter(
@@ -232,8 +232,9 @@ impl Forecaster {
     }
 }
 
-/// What the ledger holds is not known here; any message of a namespace means its newest sync.
-fn namespace(body: &[u8]) -> Forecast {
+/// What would become of a message of a namespace. What the ledger holds is not known here; any such message means the
+/// newest sync.
+pub fn of_namespace(body: &[u8]) -> Forecast {
     match NamespaceRequest::decode(body) {
         Ok(request) => Forecast::Namespace(request.namespace_id),
         Err(error) => error.into(),

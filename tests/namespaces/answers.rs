@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::{
     desk::{Desk, delivery, word},
+    logs::Errors,
     receiver::Turn,
 };
 
@@ -78,6 +79,25 @@ async fn a_broken_rule_is_recorded_part_by_part_and_not_retried_by_itself() {
     assert_eq!(parts["storage"]["status"], "success");
     desk.resync().await;
     assert_eq!(word(&desk.deliver().await), "done: completed");
+}
+
+/// Nothing but this line tells a person that something is to be done.
+#[tokio::test]
+async fn a_broken_rule_is_logged_as_an_error_with_the_namespace_and_the_rule() {
+    let desk = Desk::new().await;
+    desk.receiver.then([Turn::Json(422, partly())]);
+    desk.record(1).await;
+    let errors = Errors::collect();
+    assert_eq!(word(&desk.deliver().await), "done: partially_failed");
+    let told = errors.text();
+    for words in [
+        "event=\"namespace_partially_failed\"",
+        "namespace_id=42",
+        "Seats can't be blank",
+    ] {
+        assert!(told.contains(words), "{words}\n{told}");
+    }
+    assert_eq!(told.lines().count(), 1, "{told}");
 }
 
 #[rstest]

@@ -41,7 +41,10 @@ impl Desk {
 
     /// With the deadline of a call, and how long a lost call may go on.
     pub async fn with(timeout: Duration, settle: Duration) -> Self {
-        let database = Database::create().await;
+        Self::on(Database::create().await, timeout, settle).await
+    }
+
+    pub async fn on(database: Database, timeout: Duration, settle: Duration) -> Self {
         let ledger = Ledger::open(&settings(&database.url)).await.unwrap();
         let receiver = Receiver::start().await;
         let files = KeyFiles::new();

@@ -12,14 +12,21 @@
 
 #[path = "../support/emulator.rs"]
 mod emulator;
+#[path = "../support/gate.rs"]
+mod gate;
+#[path = "../support/logs.rs"]
+mod logs;
 #[path = "../support/postgres.rs"]
 mod postgres;
 
 mod answers;
+mod cuts;
+mod dead_letters;
 mod desk;
 mod end_to_end;
 mod examples;
 mod key_files;
+mod kills;
 mod ledger;
 mod newest_wins;
 mod portal;

@@ -8,7 +8,7 @@ use sqlx::{Connection, PgConnection};
 use tokio::sync::Notify;
 
 use crate::{
-    desk::{Desk, delivery, until, word},
+    desk::{Desk, NAMESPACE, delivery, until, word},
     receiver::Turn,
 };
 
@@ -120,8 +120,15 @@ async fn an_attempt_whose_worker_went_away_is_abandoned_and_made_again() {
     handling.abort();
     assert!(handling.await.unwrap_err().is_cancelled());
     assert_eq!(desk.states().await, ["started"]);
+    let overdue = async |after| {
+        let history = desk.ledger.history(NAMESPACE, 1, after).await.unwrap();
+        history[0].attempts[0].overdue
+    };
+    assert!(overdue(Duration::ZERO).await, "it is told as overdue");
+    assert!(!overdue(Duration::from_hours(1)).await);
     assert_eq!(word(&desk.deliver().await), "done: completed");
     assert_eq!(desk.states().await, ["abandoned", "completed"]);
+    assert!(!overdue(Duration::ZERO).await, "it is closed");
 }
 
 #[tokio::test]
@@ -141,6 +148,19 @@ async fn newer_content_waits_until_a_lost_call_with_older_content_can_no_longer_
     assert_eq!((newer.len(), older.len()), (1, 1));
     let apart = newer[0].started_at.duration_since(older[0].started_at);
     assert!(apart >= settle.try_into().unwrap(), "{apart}");
+}
+
+/// The arrival itself waited for the lost call.
+#[tokio::test]
+async fn what_has_arrived_is_skipped_at_once_however_recently_an_older_call_was_lost() {
+    let desk = Desk::with(Duration::from_mins(1), Duration::from_hours(1)).await;
+    desk.receiver.then([Turn::Json(504, serde_json::json!({}))]);
+    desk.record(1).await;
+    assert_eq!(word(&desk.deliver().await), "hold: provisioning");
+    desk.record(2).await;
+    let hasty = desk.another_worker(Duration::ZERO);
+    assert_eq!(word(&hasty.handle(delivery(1)).await), "done: completed");
+    assert_eq!(word(&desk.deliver().await), "done: skipped");
 }
 
 #[tokio::test]

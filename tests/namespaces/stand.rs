@@ -30,7 +30,7 @@ pub struct Stand {
     key: KeyFiles,
     ports: [u16; 3],
     processes: [Option<Child>; 3],
-    _broker: Option<Broker>,
+    broker: Option<Broker>,
 }
 
 /// The stages, in the order of `ports` and `processes`.
@@ -46,6 +46,13 @@ const NAMES: [&str; 3] = ["portal", "provisioning-api", "namespace-worker"];
 impl Stand {
     /// All three, with the ledger and GitLab's tables in `database`. On the broker unless `emulator` is one.
     pub async fn new(database: &str, emulator: Option<&str>) -> Self {
+        let mut stand = Self::without_worker(database, emulator).await;
+        stand.start(Stage::Worker).await;
+        stand
+    }
+
+    /// The portal and the API.
+    pub async fn without_worker(database: &str, emulator: Option<&str>) -> Self {
         let broker = match emulator {
             Some(_) => None,
             None => Some(Broker::start(Settings::default()).await.unwrap()),
@@ -61,10 +68,10 @@ impl Stand {
             key: KeyFiles::new(),
             ports: [free_port(), free_port(), free_port()],
             processes: [None, None, None],
-            _broker: broker,
+            broker,
         };
         stand.receiver.forward_to(&stand.address(Stage::Api));
-        for stage in [Stage::Portal, Stage::Api, Stage::Worker] {
+        for stage in [Stage::Portal, Stage::Api] {
             stand.start(stage).await;
         }
         stand
@@ -76,10 +83,27 @@ impl Stand {
 
     /// Starts a stage and waits until it is ready.
     pub async fn start(&mut self, stage: Stage) {
+        self.spawn(stage, &[]);
+        self.ready(stage).await;
+    }
+
+    /// Starts a stage that ends without warning at `place`, and does not wait: it may do so before it is ready.
+    pub fn start_dying_at(&mut self, place: &str, stage: Stage) {
+        self.spawn(stage, &[("LOOKUP_GITLAB_SYNC_FAIL_AT", place)]);
+    }
+
+    fn spawn(&mut self, stage: Stage, variables: &[(&str, &str)]) {
         let port = self.ports[stage as usize].to_string();
         let mut command = self.command(&["serve", NAMES[stage as usize], "--log-format=json"]);
-        let child = command.env("PORT", port).spawn().unwrap();
-        self.processes[stage as usize] = Some(child);
+        let child = command
+            .env("PORT", port)
+            .envs(variables.iter().copied())
+            .spawn();
+        self.processes[stage as usize] = Some(child.unwrap());
+    }
+
+    /// Waits until a stage is ready.
+    pub async fn ready(&mut self, stage: Stage) {
         let ready = format!("{}/readyz", self.address(stage));
         until("ready", async || {
             if let Some(status) = self.processes[stage as usize]
@@ -93,6 +117,36 @@ impl Stand {
             reqwest::get(&ready)
                 .await
                 .is_ok_and(|answer| answer.status() == 200)
+        })
+        .await;
+    }
+
+    /// Waits until a stage has died.
+    pub async fn dead(&mut self, stage: Stage) {
+        let mut child = self.processes[stage as usize].take().unwrap();
+        let status = tokio::time::timeout(Duration::from_mins(1), child.wait()).await;
+        let status = status
+            .expect("it comes to the place where it dies")
+            .unwrap();
+        assert_eq!(status.code(), None, "it ended by itself");
+    }
+
+    /// Ends the leases that a killed worker left behind, which would else last for the ack deadline.
+    pub async fn lapse_leases(&self) {
+        let broker = self.broker.as_ref().unwrap();
+        until("the broker has noticed", async || {
+            broker.counts(SUBSCRIPTION).unwrap().streams == 0
+        })
+        .await;
+        broker.lapse_leases(SUBSCRIPTION).unwrap();
+    }
+
+    /// Waits until every message that was published has been acked.
+    pub async fn quiet(&self) {
+        let broker = self.broker.as_ref().unwrap();
+        until("every message acked", async || {
+            let counts = broker.counts(SUBSCRIPTION).unwrap();
+            counts.published == counts.acked && counts.outstanding == 0 && counts.waiting == 0
         })
         .await;
     }
@@ -121,7 +175,14 @@ impl Stand {
 
     /// Runs a command to its end.
     pub async fn run(&self, arguments: &[&str]) -> Output {
+        self.run_with(Some(&self.database), arguments).await
+    }
+
+    /// Runs a command with another database, or with none.
+    pub async fn run_with(&self, database: Option<&str>, arguments: &[&str]) -> Output {
         let mut command = self.command(arguments);
+        command.env_remove("DATABASE_URL");
+        command.envs(database.map(|url| ("DATABASE_URL", url)));
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         tokio::time::timeout(Duration::from_mins(2), command.output())
             .await
@@ -144,7 +205,7 @@ impl Stand {
             .env("LOOKUP_GITLAB_SYNC__NAMESPACES__SETTLE", "1s")
             .env(
                 "LOOKUP_GITLAB_SYNC__NAMESPACES__DATABASE__ACQUIRE_TIMEOUT",
-                "30s",
+                "10s",
             )
             .env("LOG_LEVEL", "error")
             .env("USER", "tests")
@@ -157,6 +218,11 @@ impl Stand {
 
     /// Posts a sync to the portal; the status.
     pub async fn buy(&self, id: i64, document: &Value) -> u16 {
+        self.try_to_buy(id, document).await.expect("an answer")
+    }
+
+    /// Posts a sync to a portal that may go away; the status, if it answers.
+    pub async fn try_to_buy(&self, id: i64, document: &Value) -> Option<u16> {
         let url = format!(
             "{}/api/v1/namespaces/{id}/syncs",
             self.address(Stage::Portal)
@@ -165,7 +231,8 @@ impl Stand {
             .post(url)
             .bearer_auth(TOKEN)
             .body(document.to_string());
-        request.send().await.unwrap().status().as_u16()
+        let answer = request.send().await.ok()?;
+        Some(answer.status().as_u16())
     }
 
     pub async fn pool(&self) -> PgPool {
@@ -219,6 +286,37 @@ impl Stand {
         .await;
     }
 
+    /// How many attempts are not closed.
+    pub async fn open_attempts(&self) -> i64 {
+        sqlx::query_scalar("SELECT count(*) FROM namespace_sync_attempts WHERE state = 'started'")
+            .fetch_one(&self.pool().await)
+            .await
+            .unwrap()
+    }
+
+    /// The seats in the rows of a namespace's history, the oldest first.
+    pub async fn former_seats(&self, id: i64) -> Vec<i32> {
+        sqlx::query_scalar(
+            "SELECT seats FROM gitlab_subscription_histories WHERE namespace_id = $1 ORDER BY id",
+        )
+        .bind(id)
+        .fetch_all(&self.pool().await)
+        .await
+        .unwrap()
+    }
+
+    /// The states of every attempt for a namespace, the oldest first.
+    pub async fn states(&self, id: i64) -> Vec<String> {
+        sqlx::query_scalar(
+            "SELECT state FROM namespace_sync_attempts JOIN namespace_syncs AS sync ON sync.id = namespace_sync_id
+             WHERE namespace_id = $1 ORDER BY namespace_sync_attempts.id",
+        )
+        .bind(id)
+        .fetch_all(&self.pool().await)
+        .await
+        .unwrap()
+    }
+
     /// The seats GitLab has for a namespace.
     pub async fn seats(&self, id: i64) -> Option<i32> {
         sqlx::query_scalar("SELECT seats FROM gitlab_subscriptions WHERE namespace_id = $1")
@@ -252,6 +350,7 @@ impl Stand {
 }
 
 pub const PROJECT: &str = "test-project";
+const SUBSCRIPTION: &str = "projects/test-project/subscriptions/namespace-sync-worker";
 
 async fn prepare(host: &str) {
     let pubsub = config::PubSub {

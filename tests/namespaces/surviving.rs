@@ -90,12 +90,25 @@ async fn a_restart_of_the_database_holds_messages_and_loses_none() {
         assert_eq!(stand.buy(id, &bought(2)).await, 201);
     }
     server.stop();
-    until("the portal is not ready", async || {
-        let ready = reqwest::get(format!("{}/readyz", stand.address(Stage::Portal))).await;
-        ready.unwrap().status() == 503
-    })
-    .await;
     assert_eq!(stand.buy(1, &bought(3)).await, 503);
+    let ready = async |stage| {
+        let answer = reqwest::get(format!("{}/readyz", stand.address(stage))).await;
+        let answer = answer.unwrap();
+        let status = answer.status().as_u16();
+        (status, answer.text().await.unwrap())
+    };
+    let databases = [
+        (Stage::Portal, "ledger-database"),
+        (Stage::Worker, "ledger-database"),
+        (Stage::Api, "provisioning-database"),
+    ];
+    for (stage, database) in databases {
+        until("a stage is not ready", async || {
+            let (status, told) = ready(stage).await;
+            status == 503 && told.contains(database)
+        })
+        .await;
+    }
     server.resume();
     for id in 1..=5 {
         until("the portal works again", async || {
@@ -107,10 +120,11 @@ async fn a_restart_of_the_database_holds_messages_and_loses_none() {
         stand.arrived(id).await;
         assert_eq!(stand.seats(id).await, Some(3));
     }
-    let open: i64 =
-        sqlx::query_scalar("SELECT count(*) FROM namespace_sync_attempts WHERE state = 'started'")
-            .fetch_one(&stand.pool().await)
-            .await
-            .unwrap();
-    assert_eq!(open, 0);
+    for (stage, _) in databases {
+        until("a stage is ready again", async || {
+            ready(stage).await.0 == 200
+        })
+        .await;
+    }
+    assert_eq!(stand.open_attempts().await, 0);
 }

@@ -1,9 +1,17 @@
 //! Whose tables, and how connections are encrypted.
 
-use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf};
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+};
 
-use lookup_gitlab_sync::namespaces::provisioning::database::{
-    Migrations, OpenError, Settings, Tls, open,
+use lookup_gitlab_sync::{
+    config::{AnyConfig, Given},
+    namespaces::{
+        ledger::Ledger,
+        provisioning::database::{Migrations, OpenError, Settings, Tls, open},
+    },
 };
 use serde_json::json;
 use sqlx::PgPool;
@@ -234,4 +242,53 @@ async fn a_server_without_tls_is_refused_where_tls_is_required() {
     ));
     settings.tls = Some(Tls::Prefer);
     assert!(!encrypted(&settings).await.unwrap());
+}
+
+/// Both databases of the pipeline, as their stages open them.
+#[tokio::test]
+async fn the_encryption_that_is_configured_is_that_of_both_databases() {
+    let (server, authority) = server_with_tls();
+    let database = Database::create_on(&server.url()).await;
+    let configured = |tls: &str, authority: &Path| {
+        let given = Given {
+            environment: [
+                ("DATABASE_URL", database.url.as_str()),
+                ("LOOKUP_GITLAB_SYNC__NAMESPACES__DATABASE__TLS", tls),
+                (
+                    "LOOKUP_GITLAB_SYNC__NAMESPACES__DATABASE__CA_CERTIFICATE_FILE",
+                    authority.to_str().unwrap(),
+                ),
+                (
+                    "LOOKUP_GITLAB_SYNC__NAMESPACES__DATABASE__ACQUIRE_TIMEOUT",
+                    "10s",
+                ),
+            ]
+            .into_iter()
+            .collect(),
+            ..Given::default()
+        };
+        AnyConfig::load(&given).unwrap().config.namespaces
+    };
+    let good = configured("verify-full", &authority);
+    assert!(
+        encrypted(&good.provisioning().unwrap().into())
+            .await
+            .unwrap()
+    );
+    let ledger = Ledger::open(&good.ledger().unwrap().into()).await.unwrap();
+    ledger.ready().await.unwrap();
+    let encrypted = "SELECT bool_and(ssl) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)
+        WHERE application_name = 'lookup-gitlab-sync ledger'";
+    let encrypted: bool = sqlx::query_scalar(encrypted)
+        .fetch_one(&database.pool().await)
+        .await
+        .unwrap();
+    assert!(encrypted, "the ledger speaks in plain text");
+
+    let other = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
+    let strangers = server.folder.join("strangers.pem");
+    fs::write(&strangers, other.cert.pem()).unwrap();
+    let bad = configured("verify-full", &strangers);
+    let refused = Ledger::open(&bad.ledger().unwrap().into()).await;
+    assert!(refused.is_err(), "the ledger believes any certificate");
 }

@@ -19,14 +19,14 @@ fn unavailable() -> (StatusCode, Value) {
 }
 
 /// A second document, with one add-on more.
-fn next() -> Value {
+pub fn next() -> Value {
     let mut next = document(2);
     next["add_on_purchases"]["duo_core"] = next["add_on_purchases"]["duo_enterprise"].clone();
     next
 }
 
 /// What is left out is what differs between two runs of the same: times and numbers from sequences.
-async fn content(world: &World) -> Value {
+pub async fn content(world: &World) -> Value {
     let mut tables = world.everything().await;
     for rows in tables.as_object_mut().unwrap().values_mut() {
         for row in rows.as_array_mut().unwrap() {
@@ -39,7 +39,7 @@ async fn content(world: &World) -> Value {
     tables
 }
 
-fn changed(before: &Value, after: &Value) -> Vec<String> {
+pub fn changed(before: &Value, after: &Value) -> Vec<String> {
     let tables = before.as_object().unwrap().iter();
     tables
         .filter(|(table, rows)| after[*table] != **rows)
@@ -47,18 +47,27 @@ fn changed(before: &Value, after: &Value) -> Vec<String> {
         .collect()
 }
 
-const BASE: [&str; 2] = ["gitlab_subscription_histories", "gitlab_subscriptions"];
-const STORAGE: [&str; 3] = [
+pub const BASE: [&str; 2] = ["gitlab_subscription_histories", "gitlab_subscriptions"];
+pub const STORAGE: [&str; 3] = [
     "gitlab_subscription_histories",
     "gitlab_subscriptions",
     "namespace_limits",
 ];
-const MINUTES: [&str; 4] = [
+pub const MINUTES: [&str; 4] = [
     "gitlab_subscription_histories",
     "gitlab_subscriptions",
     "namespace_limits",
     "namespaces",
 ];
+
+/// A namespace to which the first document and then the next one were applied without any failure.
+pub async fn undisturbed() -> Value {
+    let world = World::new().await;
+    let id = world.group("acme").await;
+    world.apply(id, document(1)).await;
+    world.apply(id, next()).await;
+    content(&world).await
+}
 
 /// In each step, after its first write: what the steps before it wrote stays, what it wrote itself does not.
 #[rstest]
@@ -73,11 +82,6 @@ async fn a_connection_cut_within_a_step_leaves_none_of_it(
     #[case] place: &'static str,
     #[case] written: &[&str],
 ) {
-    let undisturbed = World::new().await;
-    let id = undisturbed.group("acme").await;
-    undisturbed.apply(id, document(1)).await;
-    undisturbed.apply(id, next()).await;
-
     let world = World::new().await;
     let id = world.group("acme").await;
     world.apply(id, document(1)).await;
@@ -93,7 +97,7 @@ async fn a_connection_cut_within_a_step_leaves_none_of_it(
 
     gate.open().await;
     world.apply(id, next()).await;
-    assert_eq!(content(&world).await, content(&undisturbed).await);
+    assert_eq!(content(&world).await, undisturbed().await);
 }
 
 #[tokio::test]
@@ -180,6 +184,26 @@ async fn a_lock_that_somebody_else_keeps_is_waited_for_in_bounds() {
 }
 
 #[tokio::test]
+async fn a_statement_that_takes_too_long_is_ended_by_the_server() {
+    let world =
+        World::with(|settings| settings.database.statement_timeout = Duration::from_millis(500))
+            .await;
+    let id = world.group("acme").await;
+    world
+        .execute(
+            "CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS
+                 $$ BEGIN PERFORM pg_sleep(600); RETURN NULL; END $$;
+             CREATE TRIGGER dawdle AFTER INSERT ON namespace_limits FOR EACH ROW EXECUTE FUNCTION dawdle()",
+        )
+        .await;
+    assert_eq!(world.post(id, document(1)).await, unavailable());
+    world
+        .execute("DROP TRIGGER dawdle ON namespace_limits")
+        .await;
+    world.apply(id, document(1)).await;
+}
+
+#[tokio::test]
 async fn a_call_over_its_deadline_is_a_503_and_gives_the_lock_back() {
     let world = World::with(|settings| settings.call_deadline = Duration::from_millis(500)).await;
     let id = world.group("acme").await;
@@ -209,6 +233,35 @@ async fn a_caller_that_hangs_up_does_not_stop_the_call() {
         .wait_for("SELECT EXISTS (SELECT FROM subscription_add_on_purchases)")
         .await;
     world.apply(id, document(1)).await;
+}
+
+#[tokio::test]
+async fn a_server_stopped_within_a_step_leaves_none_of_it_and_its_return_heals() {
+    let mut server = Server::start(|_| Vec::new());
+    let mut world = World::on(Database::create_on(&server.url()).await, |settings| {
+        settings.database.acquire_timeout = Duration::from_secs(2);
+    })
+    .await;
+    let id = world.group("acme").await;
+    world.apply(id, document(1)).await;
+    let before = world.everything().await;
+    let gate = world.gate("AFTER UPDATE ON namespace_limits", "true").await;
+    let stop = async {
+        gate.reached().await;
+        server.stop();
+    };
+    let (answer, ()) = tokio::join!(world.post(id, next()), stop);
+    assert_eq!(answer, unavailable());
+    // The gate was a lock, which is gone with the server.
+    server.resume();
+    world.connect_again().await;
+    assert_eq!(changed(&before, &world.everything().await), BASE);
+    let mut answers = Vec::new();
+    while answers.last() != Some(&StatusCode::OK) {
+        answers.push(world.post(id, next()).await.0);
+        assert!(answers.len() < 20, "{answers:?}");
+    }
+    assert_eq!(content(&world).await, undisturbed().await);
 }
 
 #[tokio::test]

@@ -9,6 +9,10 @@
     reason = "a test that meets the unexpected has failed"
 )]
 
+#[path = "../support/gate.rs"]
+mod gate;
+#[path = "../support/logs.rs"]
+mod logs;
 #[path = "../support/postgres.rs"]
 mod postgres;
 
@@ -20,6 +24,7 @@ mod concurrency;
 mod connections;
 mod failures;
 mod hostile_bodies;
+mod kills;
 mod openapi;
 mod portal;
 mod storage;

@@ -12,6 +12,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use crate::{
+    logs::Errors,
     portal::{Key, Portal, now, unsigned},
     world::{HEADER, World},
 };
@@ -20,7 +21,7 @@ use crate::{
 fn without_database(settings: &mut Settings) {
     settings.database.url = "postgres://nobody@127.0.0.1:1/nothing".into();
     settings.database.migrations = Migrations::Off;
-    settings.database.acquire_timeout = Duration::from_secs(1);
+    settings.database.acquire_timeout = Duration::from_millis(100);
 }
 
 async fn answer(world: &World, token: Option<&str>) -> StatusCode {
@@ -338,6 +339,49 @@ async fn made_up_kids_do_not_keep_a_rotated_key_out() {
     }
 }
 
+/// A service that keeps the keys of the step before, and one that has just started, at each step of docs/namespaces.md.
+#[tokio::test]
+async fn a_key_that_is_rotated_by_the_book_is_never_refused() {
+    let world = World::with(without_database).await;
+    let (old, new) = (&world.portal.key, Key::new("second"));
+    let with = |key: &Key| key.sign(&key.header(), &world.portal.claims());
+    let all_pass = async |tokens: &[&Key]| {
+        let fresh = world.twin_with(without_database).await;
+        for key in tokens {
+            assert!(
+                passes(&fresh, &with(key)).await,
+                "a new service, {}",
+                key.kid
+            );
+            assert!(
+                passes(&world, &with(key)).await,
+                "an old service, {}",
+                key.kid
+            );
+        }
+    };
+    // The new key is published before it signs.
+    let published = [old.jwk(), new.jwk()];
+    world
+        .portal
+        .serve(|served| served.keys = published.to_vec());
+    all_pass(&[old]).await;
+    let fetches = world.portal.fetches();
+    assert!(passes(&world, &with(old)).await);
+    // It signs; tokens of the old one are still under way.
+    all_pass(&[&new, old]).await;
+    // The old one is dropped when its last token has expired.
+    let last = new.jwk();
+    world.portal.serve(|served| served.keys = vec![last]);
+    all_pass(&[&new]).await;
+    let started = 2;
+    assert_eq!(
+        world.portal.fetches(),
+        fetches + started,
+        "the old service has fetched again"
+    );
+}
+
 #[tokio::test]
 async fn a_portal_that_cannot_be_asked_refuses_every_token_until_it_can() {
     let world = World::with(|settings| {
@@ -346,7 +390,10 @@ async fn a_portal_that_cannot_be_asked_refuses_every_token_until_it_can() {
     })
     .await;
     world.portal.serve(|served| served.down = true);
+    let errors = Errors::collect();
     assert!(!passes(&world, &world.portal.token()).await);
+    let told = errors.text();
+    assert!(told.contains("portal_keys_unavailable"), "{told}");
     world.portal.serve(|served| served.down = false);
     assert!(
         passes(&world, &world.portal.token()).await,

@@ -5,12 +5,15 @@ use std::{sync::Arc, time::Duration};
 use lookup_gitlab_sync::namespaces::provisioning::{self, Settings, State, database};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-use sqlx::Connection;
-use sqlx::{PgConnection, PgPool};
-use tokio::{net::TcpListener, sync::Mutex, task::JoinHandle};
+use sqlx::PgPool;
+use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::{portal::Portal, postgres::Database};
+use crate::{
+    gate::{Gate, wait_for},
+    portal::Portal,
+    postgres::Database,
+};
 
 pub const HEADER: &str = "X-Customers-Dot-Internal-Token";
 
@@ -92,6 +95,16 @@ impl World {
     pub async fn stop(self) -> std::io::Result<()> {
         drop(self.stop);
         self.server.await.unwrap()
+    }
+
+    /// The address of the database.
+    pub fn database_url(&self) -> &str {
+        &self.database.url
+    }
+
+    /// Gets the test its own connections anew, after the server was away.
+    pub async fn connect_again(&mut self) {
+        self.pool = self.database.pool().await;
     }
 
     pub async fn group(&self, path: &str) -> i64 {
@@ -204,77 +217,14 @@ impl World {
 }
 
 impl World {
-    /// Holds whatever comes to `place` (a trigger's event and table) with a row for which `condition` is true, after it was
-    /// written and before its transaction goes on.
+    /// Holds whatever comes to `place`, as [`Gate::close`] says.
     pub async fn gate(&self, place: &str, condition: &str) -> Gate {
-        let mut keeper = PgConnection::connect(&self.database.url).await.unwrap();
-        let statements = format!(
-            "SELECT pg_advisory_lock({GATE});
-             CREATE FUNCTION wait_at_gate() RETURNS trigger LANGUAGE plpgsql AS
-                 $$ BEGIN PERFORM pg_advisory_xact_lock_shared({GATE}); RETURN NULL; END $$;
-             CREATE TRIGGER gate {place} FOR EACH ROW WHEN ({condition}) EXECUTE FUNCTION wait_at_gate()"
-        );
-        sqlx::raw_sql(sqlx::AssertSqlSafe(statements))
-            .execute(&mut keeper)
-            .await
-            .unwrap();
-        Gate {
-            keeper: Mutex::new(keeper),
-            pool: self.pool.clone(),
-        }
+        Gate::close(&self.database.url, &self.pool, place, condition).await
     }
 
     /// Waits until `query` answers true.
     pub async fn wait_for(&self, query: &'static str) {
         wait_for(&self.pool, query).await;
-    }
-}
-
-async fn wait_for(pool: &PgPool, query: &'static str) {
-    let there = async {
-        while !sqlx::query_scalar::<_, bool>(query)
-            .fetch_one(pool)
-            .await
-            .unwrap()
-        {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_mins(1), there)
-        .await
-        .expect(query);
-}
-
-const GATE: i64 = 4711;
-
-/// A closed gate in the tables.
-pub struct Gate {
-    keeper: Mutex<PgConnection>,
-    pool: PgPool,
-}
-
-impl Gate {
-    /// Waits until somebody waits.
-    pub async fn reached(&self) {
-        let waits = "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND objid = 4711 AND NOT granted
-            AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))";
-        wait_for(&self.pool, waits).await;
-    }
-
-    /// Cuts the connections of those who wait.
-    pub async fn cut_those_waiting(&self) {
-        let cut = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND objid = 4711
-            AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
-        sqlx::raw_sql(cut).execute(&self.pool).await.unwrap();
-    }
-
-    /// Lets everybody through from now on.
-    pub async fn open(&self) {
-        let mut keeper = self.keeper.lock().await;
-        sqlx::query("SELECT pg_advisory_unlock_all()")
-            .execute(&mut *keeper)
-            .await
-            .unwrap();
     }
 }
 

@@ -2,6 +2,8 @@
 
 mod discard;
 mod filter;
+mod foresight;
+mod ledger_view;
 mod list;
 mod replay;
 mod show;

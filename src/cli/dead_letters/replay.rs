@@ -11,20 +11,19 @@ use jiff::Timestamp;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
-use super::{filter::Filter, text};
+use super::{filter::Filter, foresight::Foresight, text};
 use crate::{
     cli::{
         Failure,
         context::Context,
         output::{self, Output, Row},
-        wiring::{Sides, connect},
+        wiring::connect,
     },
-    config::{Config, MessagingConfig},
+    config::MessagingConfig,
     messaging::dead_letters::{
         Letter, ReplayEvent, ReplayOptions, Scan, Seen, Selection, Skip, Summary, replay,
     },
     telemetry::printable,
-    users::forecast::Forecaster,
 };
 
 /// Forecasts under way at once.
@@ -97,11 +96,11 @@ impl Args {
         options: &ReplayOptions,
         stopping: &CancellationToken,
     ) -> Result<(), Failure> {
-        let config: Config = context.load()?.config;
-        let forecaster = Sides::for_reading(&config)?.forecaster();
+        let config: MessagingConfig = context.load()?.config;
+        let foresight = Foresight::new(context, &config.namespaces);
         let connection = connect(&config.pubsub).await?;
         let mut scan = Scan::new(&connection, selection, stopping.clone());
-        let forecast = self.forecast_all(&mut scan, &forecaster, options).await;
+        let forecast = self.forecast_all(&mut scan, &foresight, options).await;
         let missing: Vec<String> = scan.missing().iter().cloned().collect();
         scan.release().await;
         output::note(&format!("{} seen, nothing published", forecast?))?;
@@ -111,7 +110,7 @@ impl Args {
     async fn forecast_all(
         &self,
         scan: &mut Scan,
-        forecaster: &Forecaster,
+        foresight: &Foresight<'_>,
         options: &ReplayOptions,
     ) -> Result<u64, Failure> {
         let mut table = Vec::new();
@@ -125,7 +124,7 @@ impl Args {
             for some in letters.chunks(AT_ONCE) {
                 let lines = join_all(
                     some.iter()
-                        .map(|letter| forecast(letter, forecaster, options)),
+                        .map(|letter| forecast(letter, foresight, options)),
                 )
                 .await;
                 let lines = lines.into_iter().collect::<Result<Vec<_>, _>>()?;
@@ -144,7 +143,7 @@ impl Args {
 
 async fn forecast(
     letter: &Letter,
-    forecaster: &Forecaster,
+    foresight: &Foresight<'_>,
     options: &ReplayOptions,
 ) -> Result<Forecasted, Failure> {
     let Seen {
@@ -152,15 +151,16 @@ async fn forecast(
         stage,
         about,
         history,
-        run,
         ..
     } = &letter.seen;
     let (now, detail) = if let Some(skip) = options.skip(&letter.seen) {
         ("skipped", words(skip).to_owned())
     } else {
-        let run = run.as_deref().unwrap_or(id);
-        let forecast = forecaster.forecast(*stage, &letter.body, run).await?;
-        (forecast.as_str(), forecast.to_string())
+        let foreseen = foresight.of(letter).await?;
+        if let Some(error) = foreseen.unknown {
+            return Err(error.into());
+        }
+        (foreseen.word, foreseen.detail)
     };
     Ok(Forecasted {
         kind: "forecast",

@@ -8,6 +8,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     filter::Filter,
+    foresight::{Foreseen, Foresight},
+    ledger_view::LedgerView,
     text::{self, Body},
 };
 use crate::{
@@ -15,16 +17,14 @@ use crate::{
         Failure,
         context::Context,
         output::{self, Output, Row},
-        wiring::{Sides, connect},
+        wiring::connect,
     },
-    config::Config,
+    config::MessagingConfig,
     messaging::{
         PubSubError,
         dead_letter::{GivenUpBy, History},
         dead_letters::{Letter, Scan},
     },
-    upstream::CallError,
-    users::forecast::Forecast,
 };
 
 /// How much of a body a table shows, in characters.
@@ -47,8 +47,7 @@ impl Args {
         context: &Context,
         stopping: &CancellationToken,
     ) -> Result<(), Failure> {
-        let config: Config = context.load()?.config;
-        let sides = Sides::for_reading(&config)?;
+        let config: MessagingConfig = context.load()?.config;
         let connection = connect(&config.pubsub).await?;
         let selection = Filter::default().selection(vec![self.id.clone()], Timestamp::now());
         let mut scan = Scan::new(&connection, &selection, stopping.clone());
@@ -61,16 +60,13 @@ impl Args {
             )
             .into());
         };
-        let run = letter.seen.run.as_deref().unwrap_or(&letter.seen.id);
-        let now = sides
-            .forecaster()
-            .forecast(letter.seen.stage, &letter.body, run)
-            .await;
+        let foresight = Foresight::new(context, &config.namespaces);
+        let now = foresight.of(&letter).await?;
         self.print(&letter, &now)?;
-        now.map(drop).map_err(Failure::from)
+        now.unknown.map_or(Ok(()), |error| Err(error.into()))
     }
 
-    fn print(&self, letter: &Letter, now: &Result<Forecast, CallError>) -> Result<(), Failure> {
+    fn print(&self, letter: &Letter, now: &Foreseen) -> Result<(), Failure> {
         match self.output {
             Output::Json => output::print(self.output, &[Whole::of(letter, now)])?,
             Output::Table | Output::Csv => output::print(self.output, &fields(letter, now))?,
@@ -97,7 +93,7 @@ impl Row for Field {
     }
 }
 
-fn fields(letter: &Letter, now: &Result<Forecast, CallError>) -> Vec<Field> {
+fn fields(letter: &Letter, now: &Foreseen) -> Vec<Field> {
     let Letter {
         seen,
         body,
@@ -118,7 +114,8 @@ fn fields(letter: &Letter, now: &Result<Forecast, CallError>) -> Vec<Field> {
         Body::Text(text) => ("body".to_owned(), cut(text)),
         Body::Base64(text) => ("body, base64".to_owned(), cut(&text)),
     });
-    fields.push(("now".to_owned(), forecast(now)));
+    fields.extend(now.ledger.iter().flat_map(LedgerView::fields));
+    fields.push(("now".to_owned(), now.detail.clone()));
     fields
         .into_iter()
         .map(|(field, value)| Field { field, value })
@@ -169,13 +166,6 @@ fn history(history: &History, died: Option<Timestamp>) -> String {
     )
 }
 
-fn forecast(now: &Result<Forecast, CallError>) -> String {
-    match now {
-        Ok(forecast) => forecast.to_string(),
-        Err(error) => format!("cannot be told: {error}"),
-    }
-}
-
 /// Everything, for programs.
 #[derive(Serialize)]
 struct Whole<'a> {
@@ -188,8 +178,10 @@ struct Whole<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     body_base64: Option<String>,
     history: Past<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ledger: Option<&'a LedgerView>,
     now: &'static str,
-    now_detail: String,
+    now_detail: &'a str,
 }
 
 #[derive(Serialize)]
@@ -206,7 +198,7 @@ struct Past<'a> {
 }
 
 impl<'a> Whole<'a> {
-    fn of(letter: &'a Letter, now: &Result<Forecast, CallError>) -> Self {
+    fn of(letter: &'a Letter, now: &'a Foreseen) -> Self {
         let Letter {
             seen, attributes, ..
         } = letter;
@@ -233,8 +225,9 @@ impl<'a> Whole<'a> {
                 first_reason: past.first_reason.as_deref(),
                 first_at: past.first_at,
             },
-            now: now.as_ref().map_or("unknown", Forecast::as_str),
-            now_detail: forecast(now),
+            ledger: now.ledger.as_ref(),
+            now: now.word,
+            now_detail: &now.detail,
         }
     }
 }
@@ -246,7 +239,7 @@ impl Row for Whole<'_> {
         vec![
             self.id.to_owned(),
             self.topic.to_owned(),
-            self.now_detail.clone(),
+            self.now_detail.to_owned(),
         ]
     }
 }

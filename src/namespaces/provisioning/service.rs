@@ -6,11 +6,14 @@ use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use sqlx::{Connection, PgConnection, PgPool};
 
 use super::{add_ons, base_product, compute_minutes, namespace::Namespace, storage};
-use crate::namespaces::{
-    answer::{Answer, PartAnswer, Payload},
-    document::{AddOnPurchase, BaseProduct, ComputeMinutes, Document, Storage},
-    session::{Lock, LockedSession},
-    turns::Turns,
+use crate::{
+    failpoint,
+    namespaces::{
+        answer::{Answer, PartAnswer, Payload},
+        document::{AddOnPurchase, BaseProduct, ComputeMinutes, Document, Storage},
+        session::{Lock, LockedSession},
+        turns::Turns,
+    },
 };
 
 /// The call could not be carried out to its end, through no fault of the document: to be sent again as it is. Whole steps
@@ -88,8 +91,10 @@ impl Service {
         let mut session = LockedSession::open(&self.pool, Lock::Provisioning(namespace.id))
             .await
             .map_err(failed)?;
+        failpoint::pass("after_provisioning_lock");
         let payload = run_all(session.connection().map_err(failed)?, namespace, document).await?;
         session.close().await;
+        failpoint::pass("before_answer");
         Ok(Answer::from(payload))
     }
 }
@@ -126,7 +131,9 @@ impl Step<'_> {
             .apply(&mut transaction, namespace)
             .await
             .map_err(failed)?;
+        failpoint::pass("before_step_commit");
         transaction.commit().await.map_err(failed)?;
+        failpoint::pass("after_step_commit");
         let message = (!broken.is_empty()).then(|| broken.join(self.separator()));
         Ok(PartAnswer::new(message))
     }
