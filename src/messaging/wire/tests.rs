@@ -354,7 +354,7 @@ fn decoding_ends_well(body: &[u8]) {
 }
 
 #[rstest]
-#[case(r#"{}"#, "no_identifier", "expected namespace_id; found none")]
+#[case(r"{}", "no_identifier", "expected namespace_id; found none")]
 #[case(
     r#"{"namespace_id":0}"#,
     "invalid_field",
