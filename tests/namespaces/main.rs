@@ -16,6 +16,7 @@ mod emulator;
 mod postgres;
 
 mod answers;
+mod demo;
 mod desk;
 mod end_to_end;
 mod key_files;
