@@ -4,6 +4,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::print_stderr,
     clippy::indexing_slicing,
     clippy::string_slice,
     reason = "a test that meets the unexpected has failed"
@@ -11,6 +12,8 @@
 
 #[path = "../support/postgres.rs"]
 mod postgres;
+#[path = "../support/python.rs"]
+mod python;
 
 mod add_ons;
 mod base_product;
@@ -22,6 +25,8 @@ mod failures;
 mod hostile_bodies;
 mod openapi;
 mod portal;
+mod schemathesis;
+mod service;
 mod storage;
 mod tokens;
 mod world;
