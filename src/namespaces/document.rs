@@ -140,8 +140,8 @@ pub struct AddOnPurchase {
 }
 
 impl Document {
-    /// Reads a whole body, `{"provision": {…}}`. Types are strict: a number in quotes or with a fraction is refused, a
-    /// date is `YYYY-MM-DD`, a number fits its column. Nesting costs nothing: what is not known is skipped, not built.
+    /// Reads a whole body, `{"provision": {…}}`. Types are strict: a number in quotes or with a fraction other than
+    /// zero is refused, a date is `YYYY-MM-DD`, a number fits its column. Nesting costs nothing: what is not known is skipped, not built.
     ///
     /// # Errors
     /// [`Invalid`], naming the first path that is wrong.

@@ -11,9 +11,10 @@
     reason = "a panic is how a test fails, and a line on standard error how it reports"
 )]
 
+#[path = "../support/python.rs"]
 mod python;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -35,6 +36,11 @@ fn population() -> Population {
         .to_zoned(jiff::tz::TimeZone::UTC)
         .date();
     Population::generate(USERS, 20_261_122, today)
+}
+
+fn python_with_clients() -> Option<PathBuf> {
+    let programs = python::environment("interop", "the published Python clients")?;
+    Some(programs.join("python"))
 }
 
 /// Runs a module of cases, or some of it, in the environment that points at the servers.
@@ -67,7 +73,7 @@ async fn servers() -> World {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn python_gitlab_finds_the_gitlab_it_knows() {
-    let Some(python) = python::with_clients() else {
+    let Some(python) = python_with_clients() else {
         return;
     };
     judge(&python, &servers().await, &["gitlab_cases"]).await;
@@ -75,7 +81,7 @@ async fn python_gitlab_finds_the_gitlab_it_knows() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ucam_identitylib_finds_the_lookup_it_knows() {
-    let Some(python) = python::with_clients() else {
+    let Some(python) = python_with_clients() else {
         return;
     };
     judge(&python, &servers().await, &["lookup_cases"]).await;
@@ -83,7 +89,7 @@ async fn ucam_identitylib_finds_the_lookup_it_knows() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn google_cloud_pubsub_for_python_finds_the_pubsub_it_knows() {
-    let Some(python) = python::with_clients() else {
+    let Some(python) = python_with_clients() else {
         return;
     };
     judge(&python, &servers().await, &["pubsub_cases"]).await;
@@ -91,7 +97,7 @@ async fn google_cloud_pubsub_for_python_finds_the_pubsub_it_knows() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn messages_published_by_python_drive_the_service_to_the_right_end() {
-    let Some(python) = python::with_clients() else {
+    let Some(python) = python_with_clients() else {
         return;
     };
     let population = population();

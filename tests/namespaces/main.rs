@@ -22,6 +22,7 @@ mod postgres;
 mod answers;
 mod cuts;
 mod dead_letters;
+mod demo;
 mod desk;
 mod end_to_end;
 mod examples;

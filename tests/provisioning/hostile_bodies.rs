@@ -78,7 +78,7 @@ async fn invalid_utf_8_is_refused() {
     "provision[storage][additional_purchased_storage_size] is invalid"
 )]
 #[case(
-    r#"{"provision":{"storage":{"additional_purchased_storage_size":1.0}}}"#,
+    r#"{"provision":{"storage":{"additional_purchased_storage_size":1.5}}}"#,
     "provision[storage][additional_purchased_storage_size] is invalid"
 )]
 #[case(

@@ -4,6 +4,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::print_stderr,
     clippy::indexing_slicing,
     clippy::string_slice,
     reason = "a test that meets the unexpected has failed"
@@ -15,6 +16,8 @@ mod gate;
 mod logs;
 #[path = "../support/postgres.rs"]
 mod postgres;
+#[path = "../support/python.rs"]
+mod python;
 
 mod add_ons;
 mod base_product;
@@ -27,6 +30,8 @@ mod hostile_bodies;
 mod kills;
 mod openapi;
 mod portal;
+mod schemathesis;
+mod service;
 mod storage;
 mod tokens;
 mod world;

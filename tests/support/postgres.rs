@@ -31,7 +31,7 @@ use std::{
 use sqlx::{Connection, PgConnection, PgPool};
 use url::Url;
 
-use process::{Account, accepts, free_port, give, launch, make, signal, wait_for};
+use process::{Account, accepts, free_port, give, installed, launch, make, signal, wait_for};
 
 /// A database that goes when this goes.
 pub struct Database {
@@ -177,6 +177,11 @@ impl Drop for Server {
         self.stop();
         let _ = fs::remove_dir_all(&self.folder);
     }
+}
+
+/// One of the programs that are installed with the server.
+pub fn program(name: &str) -> PathBuf {
+    installed(name)
 }
 
 const SHARED_PORT: u16 = 5432;

@@ -124,7 +124,7 @@ fn command(program: &str, account: Option<Account>) -> Command {
 }
 
 /// On PATH, or in the newest of the distribution's folders.
-fn installed(program: &str) -> PathBuf {
+pub fn installed(program: &str) -> PathBuf {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let on_path = std::env::split_paths(&path).map(|folder| folder.join(program));
     let mut versions: Vec<PathBuf> = fs::read_dir("/usr/lib/postgresql")

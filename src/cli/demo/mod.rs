@@ -1,6 +1,7 @@
 //! `demo`: the whole service against simulated servers in this process, with the end state checked.
 
 mod acts;
+mod namespaces;
 mod report;
 
 use self::{acts::Stage, report::Report};
@@ -21,10 +22,16 @@ use crate::{
 /// Runs the whole service against simulated servers, shows what it does, and checks the end state
 ///
 /// It always applies, and only to the servers it starts in its own process; no file and no
-/// variable of yours is read. Exit code 0 only if every account ended as it must.
+/// variable of yours is read. Exit code 0 only if everything ended as it must.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  lookup-gitlab-sync demo --users 20000 --seed 7")]
 pub struct Args {
+    /// The namespace pipeline instead.
+    #[arg(
+        help = "The namespace pipeline instead, on a throw-away PostgreSQL (its server has to be installed)"
+    )]
+    #[arg(long, conflicts_with_all = ["users", "seed", "gitlab_users", "lookup_people"])]
+    namespaces: bool,
     #[command(flatten)]
     population: population::Args,
     /// A report for people, or one JSON document
@@ -34,6 +41,9 @@ pub struct Args {
 
 impl Args {
     pub(super) async fn run(self, global: &Global) -> Result<(), Failure> {
+        if self.namespaces {
+            return Box::pin(namespaces::run(global, self.output)).await;
+        }
         let population = self.population.population()?;
         let world = World::start(&population, Settings::default()).await?;
         let config: Config = only_of(&world, global).start(false)?;

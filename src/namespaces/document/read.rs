@@ -95,9 +95,9 @@ impl<'a> Object<'a> {
         self.field(name, |text| text.parse().ok())
     }
 
-    /// Digits alone; the target type is the range.
+    /// However it is written, see [`whole`]; the target type is the range.
     pub(super) fn integer<T: FromStr>(&self, name: &str) -> Result<Field<T>, Invalid> {
-        self.field(name, |text| text.parse().ok())
+        self.field(name, whole)
     }
 
     pub(super) fn date(&self, name: &str) -> Result<Field<Date>, Invalid> {
@@ -151,4 +151,71 @@ fn date(text: &str) -> Option<Date> {
         });
     let date: Date = shaped.then(|| text.parse().ok())??;
     (date.year() > 0).then_some(date)
+}
+
+/// The most zeros that an exponent may stand for: no column holds more digits.
+const MOST_ZEROS: usize = 20;
+
+/// A JSON number without a fraction. As in JSON Schema `30`, `30.0` and `3e1` are the same integer; some libraries write
+/// them so. The digits are moved as text, so that nothing is rounded.
+fn whole<T: FromStr>(text: &str) -> Option<T> {
+    if let Ok(plain) = text.parse() {
+        return Some(plain);
+    }
+    // Not a text, a list or a word.
+    serde_json::from_str::<serde_json::Number>(text).ok()?;
+    let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+    let (digits, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits = format!("{digits}{fraction}");
+    let significant = digits.trim_end_matches('0');
+    if significant.trim_start_matches(['-', '0']).is_empty() {
+        return "0".parse().ok();
+    }
+    let exponent: i64 = exponent.parse().ok()?;
+    let places = i64::try_from(digits.len() - significant.len()).ok()?;
+    let zeros = exponent
+        .checked_add(places)?
+        .checked_sub(i64::try_from(fraction.len()).ok()?)?;
+    let zeros = usize::try_from(zeros)
+        .ok()
+        .filter(|zeros| *zeros <= MOST_ZEROS)?;
+    let number = format!("{significant}{}", "0".repeat(zeros));
+    number.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::whole;
+
+    #[rstest]
+    #[case("30", Some(30))]
+    #[case("-30", Some(-30))]
+    #[case("30.0", Some(30))]
+    #[case("3e1", Some(30))]
+    #[case("3E+1", Some(30))]
+    #[case("300e-1", Some(30))]
+    #[case("0.3e2", Some(30))]
+    #[case("-0.0", Some(0))]
+    #[case("0e999999999999999999999", Some(0))]
+    #[case("9223372036854775807.0", Some(i64::MAX))]
+    #[case("-9.223372036854775808e18", Some(i64::MIN))]
+    #[case("9223372036854775808.0", None)]
+    #[case("1.5", None)]
+    #[case("15e-1", None)]
+    #[case("1e300", None)]
+    #[case("1e-300", None)]
+    #[case("1e99999999999999999999", None)]
+    #[case("\"30\"", None)]
+    #[case("\"\"", None)]
+    #[case("true", None)]
+    #[case("[3]", None)]
+    #[case("{}", None)]
+    fn a_number_without_a_fraction_is_whole_however_it_is_written(
+        #[case] text: &str,
+        #[case] number: Option<i64>,
+    ) {
+        assert_eq!(whole::<i64>(text), number);
+    }
 }
