@@ -121,20 +121,14 @@ fn every_command_of_the_documents_is_one_that_the_binary_has() {
     let binary = Path::new(env!("CARGO_BIN_EXE_lookup-gitlab-sync"));
     let help: Verdict = Command::new(binary).arg("--help").output().into();
     let command = Regex::new(r"(?m)^lookup-gitlab-sync ([a-z-]+)").unwrap();
-    for document in ["docs/deploy.md", "docs/operations.md"] {
+    for document in ["docs/deploy.md", "docs/operations.md", "docs/namespaces.md"] {
         let text = project::read(document);
         for used in command.captures_iter(&text) {
-            // These come with issues of their own; their entries are checked from the day they are there.
-            let coming = ["dead-letters", "namespaces"].contains(&&used[1]);
             let there = help
                 .said
                 .lines()
                 .any(|line| line.trim_start().starts_with(&used[1]));
-            assert!(
-                there || coming,
-                "{document}: there is no command {}",
-                &used[1]
-            );
+            assert!(there, "{document}: there is no command {}", &used[1]);
         }
     }
 }
