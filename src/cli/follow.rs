@@ -1,12 +1,13 @@
 //! `--follow`: shows what became of a tick or of resyncs, to the end.
 
-use std::{
-    collections::{BTreeMap, BTreeSet, HashSet},
-    io::{self, IsTerminal},
-    time::Duration,
-};
+mod bar;
+mod watch;
 
-use indicatif::{ProgressBar, ProgressStyle};
+pub use bar::Bar;
+pub use watch::Watch;
+
+use std::{io, time::Duration};
+
 use serde::Serialize;
 use tokio::time::timeout;
 
@@ -14,202 +15,10 @@ use super::{
     Failure,
     output::{self, Output, Row},
 };
-use crate::messaging::{Follow, Stage, wire::SyncOutcome};
+use crate::messaging::{Follow, wire::SyncOutcome};
 
 /// How long nothing may come before what is missing is given up.
 const SILENCE: Duration = Duration::from_mins(1);
-
-/// What has come of a run so far. One subject counts once, however often its outcome comes.
-#[derive(Debug)]
-pub struct Watch {
-    awaited: Awaited,
-    subjects: HashSet<Subject>,
-    ends: BTreeMap<(String, String, String), u64>,
-    dead: u64,
-    /// Changes that were due, and not made because of dry run.
-    withheld: u64,
-    /// How the run itself ended, if it has.
-    run: Option<RunEnd>,
-}
-
-/// What there is to wait for.
-#[derive(Debug)]
-enum Awaited {
-    /// As many accounts as the run's own record will say.
-    Run,
-    /// These messages, by id, with whom each is about.
-    Messages(BTreeMap<String, String>),
-}
-
-/// What outcomes are counted by: a user's, by account; a dead letter that names none, by message.
-#[derive(Debug, PartialEq, Eq, Hash)]
-enum Subject {
-    Account(u64),
-    Message(String),
-}
-
-/// How a tick ended.
-#[derive(Debug)]
-enum RunEnd {
-    Started { messages: u64 },
-    Coalesced,
-    Refused { reason: String, detail: String },
-}
-
-impl Watch {
-    /// Waits for a run that starts with one tick.
-    pub fn run() -> Self {
-        Self::new(Awaited::Run)
-    }
-
-    /// Waits for single messages, by id, with whom each is about.
-    pub fn messages(messages: BTreeMap<String, String>) -> Self {
-        Self::new(Awaited::Messages(messages))
-    }
-
-    fn new(awaited: Awaited) -> Self {
-        Self {
-            awaited,
-            subjects: HashSet::new(),
-            ends: BTreeMap::new(),
-            dead: 0,
-            withheld: 0,
-            run: None,
-        }
-    }
-
-    /// Takes in one outcome.
-    pub fn see(&mut self, outcome: &SyncOutcome) {
-        match outcome.kind.as_deref() {
-            Some("run_started") => {
-                self.run = Some(RunEnd::Started {
-                    messages: outcome.messages.unwrap_or(0),
-                });
-            }
-            Some("coalesced") => self.run = Some(RunEnd::Coalesced),
-            _ if outcome.stage.as_deref() == Some(Stage::FanOut.as_str()) => {
-                self.see_dead_tick(outcome);
-            }
-            _ => self.see_user(outcome),
-        }
-    }
-
-    fn see_dead_tick(&mut self, outcome: &SyncOutcome) {
-        let text = |field: &Option<String>| field.clone().unwrap_or_default();
-        if outcome.dead_letter_reason.is_some() {
-            let (reason, detail) = (text(&outcome.dead_letter_reason), text(&outcome.detail));
-            self.run = Some(RunEnd::Refused { reason, detail });
-        }
-    }
-
-    fn see_user(&mut self, outcome: &SyncOutcome) {
-        let message = || Subject::Message(outcome.message_id.clone().unwrap_or_default());
-        let subject = match (&self.awaited, outcome.gitlab_user_id) {
-            (Awaited::Run, Some(id)) => Subject::Account(id),
-            (Awaited::Run, None) | (Awaited::Messages(_), _) => message(),
-        };
-        if !self.subjects.insert(subject) {
-            return;
-        }
-        if outcome.result.as_deref() == Some("dry_run") {
-            self.withheld += 1;
-        }
-        let text = |field: &Option<String>| field.clone().unwrap_or_else(|| "-".to_owned());
-        let result = match &outcome.dead_letter_reason {
-            Some(reason) => {
-                self.dead += 1;
-                format!("dead-lettered: {reason}")
-            }
-            None => text(&outcome.result),
-        };
-        *self
-            .ends
-            .entry((text(&outcome.decision), text(&outcome.reason), result))
-            .or_default() += 1;
-    }
-
-    /// How many subjects there are in all, as soon as that is known.
-    pub fn total(&self) -> Option<u64> {
-        match (&self.awaited, &self.run) {
-            (Awaited::Messages(messages), _) => Some(messages.len() as u64),
-            (Awaited::Run, Some(RunEnd::Started { messages })) => Some(*messages),
-            (Awaited::Run, Some(RunEnd::Coalesced | RunEnd::Refused { .. })) => Some(0),
-            (Awaited::Run, None) => None,
-        }
-    }
-
-    /// How many have come.
-    pub fn seen(&self) -> u64 {
-        self.subjects.len() as u64
-    }
-
-    /// Whether everything has come.
-    pub fn is_complete(&self) -> bool {
-        self.total().is_some_and(|total| self.seen() >= total)
-    }
-
-    /// What has not come, in words.
-    fn missing(&self) -> String {
-        match (&self.awaited, self.total()) {
-            (Awaited::Messages(messages), _) => {
-                let came = |id: &str| self.subjects.contains(&Subject::Message(id.to_owned()));
-                let missing: BTreeSet<&str> = messages
-                    .iter()
-                    .filter(|(id, _)| !came(id))
-                    .map(|(_, who)| who.as_str())
-                    .collect();
-                missing.into_iter().collect::<Vec<_>>().join(", ")
-            }
-            (Awaited::Run, Some(total)) => {
-                format!("{} of {total} accounts", total.saturating_sub(self.seen()))
-            }
-            (Awaited::Run, None) => "the run itself: does a fan-out serve?".to_owned(),
-        }
-    }
-
-    /// Why GitLab is as it was, where dry run is the reason. `asked`: by this very command.
-    fn dry_run(&self, asked: bool) -> Option<String> {
-        let changes = match self.withheld {
-            0 => return None,
-            1 => "1 change was".to_owned(),
-            many => format!("{many} changes were"),
-        };
-        let remedy = if asked {
-            "as --dry-run asked for"
-        } else {
-            "to have such changes made, serve with mode = \"apply\" or LOOKUP_GITLAB_SYNC__MODE=apply"
-        };
-        Some(format!("{changes} withheld by dry run: {remedy}"))
-    }
-
-    fn lines(&self) -> Vec<Line> {
-        let line =
-            |((decision, reason, result), accounts): (&(String, String, String), &u64)| Line {
-                kind: "summary",
-                accounts: *accounts,
-                decision: decision.clone(),
-                reason: reason.clone(),
-                result: result.clone(),
-            };
-        self.ends.iter().map(line).collect()
-    }
-
-    /// Whether it all went well.
-    pub fn verdict(&self) -> Result<(), Failure> {
-        match &self.run {
-            Some(RunEnd::Refused { reason, detail }) if reason == "guard_refused" => Err(
-                Failure::guard_refused(format!("the guard refused this run: {detail}")),
-            ),
-            Some(RunEnd::Refused { reason, detail }) => {
-                Err(anyhow::anyhow!("the tick was dead-lettered ({reason}): {detail}").into())
-            }
-            Some(RunEnd::Started { .. } | RunEnd::Coalesced) | None if self.dead > 0 => {
-                Err(anyhow::anyhow!("{} messages were dead-lettered", self.dead).into())
-            }
-            Some(RunEnd::Started { .. } | RunEnd::Coalesced) | None => Ok(()),
-        }
-    }
-}
 
 /// Follows to the end and prints the summary.
 ///
@@ -232,7 +41,7 @@ pub async fn follow(
     };
     let ended = to_the_end(outcomes, &mut watch, tell).await;
     bar.clear();
-    if matches!(watch.run, Some(RunEnd::Coalesced)) {
+    if watch.is_coalesced() {
         output::note("covered by a sweep that began after this tick: nothing of its own to do")?;
     }
     let output = if bar.is_shown() { output } else { Output::Json };
@@ -272,46 +81,6 @@ pub async fn to_the_end(
     ended.map_err(|why| anyhow::anyhow!("{why}; still missing: {}", watch.missing()).into())
 }
 
-/// Progress for a person who watches.
-pub struct Bar(Option<ProgressBar>);
-
-impl Bar {
-    /// Shown if `wanted`, and if standard output and standard error are both a terminal.
-    pub fn when(wanted: bool) -> Self {
-        let shown = wanted && io::stdout().is_terminal() && io::stderr().is_terminal();
-        Self(shown.then(|| {
-            let bar = ProgressBar::new_spinner();
-            bar.enable_steady_tick(Duration::from_millis(100));
-            bar
-        }))
-    }
-
-    /// Whether anybody sees it.
-    pub fn is_shown(&self) -> bool {
-        self.0.is_some()
-    }
-
-    /// How far it is.
-    pub fn show(&self, watch: &Watch) {
-        let Some(bar) = &self.0 else { return };
-        if let Some(total) = watch.total().filter(|_| bar.length().is_none()) {
-            bar.set_length(total);
-            if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} {per_sec} {eta}")
-            {
-                bar.set_style(style);
-            }
-        }
-        bar.set_position(watch.seen());
-    }
-
-    /// Takes it away.
-    pub fn clear(&self) {
-        if let Some(bar) = &self.0 {
-            bar.finish_and_clear();
-        }
-    }
-}
-
 #[derive(Serialize)]
 struct Outcome<'a>(&'a SyncOutcome);
 
@@ -329,137 +98,5 @@ impl Row for Outcome<'_> {
         ]
         .map(|cell| cell.clone().unwrap_or_default())
         .to_vec()
-    }
-}
-
-#[derive(Serialize)]
-struct Line {
-    kind: &'static str,
-    accounts: u64,
-    decision: String,
-    reason: String,
-    result: String,
-}
-
-impl Row for Line {
-    const COLUMNS: &'static [&'static str] = &["accounts", "decision", "reason", "result"];
-
-    fn cells(&self) -> Vec<String> {
-        vec![
-            self.accounts.to_string(),
-            self.decision.clone(),
-            self.reason.clone(),
-            self.result.clone(),
-        ]
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn user(id: u64) -> SyncOutcome {
-        SyncOutcome {
-            kind: Some("user".to_owned()),
-            stage: Some("user-worker".to_owned()),
-            gitlab_user_id: Some(id),
-            message_id: Some(format!("m{id}")),
-            result: Some("unchanged".to_owned()),
-            ..SyncOutcome::default()
-        }
-    }
-
-    fn started(messages: u64) -> SyncOutcome {
-        SyncOutcome {
-            kind: Some("run_started".to_owned()),
-            stage: Some("fan-out".to_owned()),
-            messages: Some(messages),
-            ..SyncOutcome::default()
-        }
-    }
-
-    fn dead(stage: &str, reason: &str) -> SyncOutcome {
-        SyncOutcome {
-            kind: Some("dead_lettered".to_owned()),
-            stage: Some(stage.to_owned()),
-            message_id: Some("m9".to_owned()),
-            dead_letter_reason: Some(reason.to_owned()),
-            ..SyncOutcome::default()
-        }
-    }
-
-    #[test]
-    fn outcomes_may_come_before_the_run_says_how_many() {
-        let mut watch = Watch::run();
-        watch.see(&user(1));
-        assert!(!watch.is_complete());
-        watch.see(&started(2));
-        assert!(!watch.is_complete());
-        watch.see(&user(2));
-        assert!(watch.is_complete());
-    }
-
-    #[test]
-    fn an_outcome_that_comes_twice_counts_once() {
-        let mut watch = Watch::run();
-        watch.see(&started(2));
-        watch.see(&user(1));
-        watch.see(&user(1));
-        assert_eq!(watch.seen(), 1);
-        assert!(!watch.is_complete());
-    }
-
-    #[test]
-    fn changes_that_dry_run_withheld_are_counted_and_the_remedy_told() {
-        let dry = |id| SyncOutcome {
-            result: Some("dry_run".to_owned()),
-            ..user(id)
-        };
-        let mut watch = Watch::run();
-        watch.see(&user(1));
-        assert_eq!(watch.dry_run(false), None);
-        watch.see(&dry(2));
-        watch.see(&dry(2));
-        watch.see(&dry(3));
-        let told = watch.dry_run(false).unwrap();
-        assert!(told.starts_with("2 changes were withheld") && told.contains("MODE=apply"));
-        assert!(watch.dry_run(true).unwrap().contains("--dry-run"));
-    }
-
-    #[test]
-    fn a_refused_run_ends_with_exit_code_3() {
-        let mut watch = Watch::run();
-        watch.see(&dead("fan-out", "guard_refused"));
-        assert!(watch.is_complete());
-        assert_eq!(
-            watch.verdict().unwrap_err().exit(),
-            super::super::Exit::GuardRefused
-        );
-    }
-
-    #[test]
-    fn a_dead_letter_among_the_users_fails_the_command() {
-        let mut watch = Watch::run();
-        watch.see(&started(1));
-        watch.see(&dead("user-worker", "undecodable"));
-        assert!(watch.is_complete());
-        assert_eq!(
-            watch.verdict().unwrap_err().exit(),
-            super::super::Exit::Failed
-        );
-    }
-
-    #[test]
-    fn resyncs_are_awaited_by_message_and_named_when_missing() {
-        let messages = [("m1", "spqr1"), ("m2", "spqr2")];
-        let mut watch = Watch::messages(
-            messages
-                .map(|(id, who)| (id.to_owned(), who.to_owned()))
-                .into(),
-        );
-        watch.see(&user(1));
-        assert_eq!(watch.missing(), "spqr2");
-        watch.see(&user(2));
-        assert!(watch.is_complete());
     }
 }

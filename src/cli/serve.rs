@@ -93,7 +93,14 @@ impl Args {
                 anyhow::anyhow!(error).context(format!("cannot listen on port {}", address.port()))
             })?;
         let port = server.address()?.port();
-        let process = Process::start(context, &config, &names).await?;
+        let starting = Process::start(context, &config, &names);
+        let process = tokio::select! {
+            process = starting => process?,
+            () = signals.next() => {
+                tracing::info!(event = "stopped", "stopped before it served");
+                return Ok(());
+            }
+        };
         process.register(&health);
         let Process {
             mut stages,
@@ -109,7 +116,7 @@ impl Args {
             server
         };
         let stop_answering = CancellationToken::new();
-        let answering = tokio::spawn(server.serve(stop_answering.clone()));
+        let mut answering = tokio::spawn(server.serve(stop_answering.clone()));
         tracing::info!(event = "serving", port, mode = ?config.mode, "serving on port {port}");
         // The mode governs writes to users alone.
         let writes_users = names
@@ -122,9 +129,14 @@ impl Args {
                  when the plan is what you expect"
             );
         }
+        let mut is_answering = true;
         let ended = tokio::select! {
             () = signals.next() => Ok(()),
             () = stages.ended() => Err(anyhow::anyhow!("a stage ended by itself: see the log")),
+            _ = &mut answering => {
+                is_answering = false;
+                Err(anyhow::anyhow!("the HTTP server ended by itself"))
+            }
         };
         if asked {
             // The stages that consume go on answering how they are; these stop taking work at once.
@@ -144,7 +156,9 @@ impl Args {
             () = signals.next() => return Err(Failure::interrupted()),
         }
         stop_answering.cancel();
-        answering.await??;
+        if is_answering {
+            answering.await??;
+        }
         tracing::info!(event = "stopped", "stopped");
         Ok(ended?)
     }

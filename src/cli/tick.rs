@@ -71,8 +71,8 @@ impl Args {
     }
 }
 
-/// A percentage.
-fn percent(text: &str) -> Result<f64, String> {
+/// A percentage, as an option's value.
+pub(super) fn percent(text: &str) -> Result<f64, String> {
     let percent = text
         .parse()
         .ok()

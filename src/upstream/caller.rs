@@ -174,7 +174,11 @@ impl Upstream {
             .map_err(|shut| CallError::withheld(call.operation, gate, &shut))?;
         match self.attempt(call, &judge).await {
             Ok(value) => {
-                ticket.succeeded();
+                if call.method.is_idempotent() {
+                    ticket.succeeded_in_part();
+                } else {
+                    ticket.succeeded();
+                }
                 Ok(value)
             }
             Err(fault) => Err(self.settle(Side::Write, call, ticket, fault)),
@@ -287,8 +291,9 @@ impl Upstream {
                 self.error(call, Blame::Call, fault)
             }
             Side::Write if unclear => {
-                ticket.unclear();
-                self.error(call, Blame::Unclear, fault)
+                let error = self.error(call, Blame::Unclear, fault.clone());
+                ticket.unclear(&fault, &error.to_string(), call.url.path());
+                error
             }
             Side::Read | Side::Write => {
                 let error = self.error(call, Blame::Upstream(self.gate(side)), fault.clone());

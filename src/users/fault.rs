@@ -46,6 +46,10 @@ pub async fn disposition(error: CallError, gitlab: &gitlab::Client) -> Dispositi
             record: None,
         }),
         Blame::Upstream(gate) => Disposition::Hold(gate),
+        // The gate's own probe, or a call that was under way: writes fail for many accounts, so it is not this message.
+        Blame::Unclear if gitlab.write_gate().closed_because().is_some() => {
+            Disposition::Hold(gitlab.write_gate())
+        }
         Blame::Unclear => match gitlab.current_user().await {
             Ok(_) => Disposition::Retry(error.to_string()),
             Err(probe) => match probe.blame {

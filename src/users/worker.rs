@@ -168,6 +168,9 @@ impl UserWorker {
             };
             match step {
                 Step::Ended(decision, end) => {
+                    if let Some(decision) = decision {
+                        count_resync(decision, job);
+                    }
                     return Ok(Disposition::Done(recorder.user(
                         decision,
                         end,
@@ -245,6 +248,16 @@ fn tell_resync(request: &UserRequest, delivery: &Delivery) {
             reason = request.reason,
             requested_by = request.requested_by,
         );
+    }
+}
+
+/// What a run decides is counted where it is published; a resync's decision is made here.
+fn count_resync(decision: Decision, job: &Job<'_>) {
+    if matches!(job.request.cause, Cause::Resync) {
+        let dry_run = job.gitlab.permit(job.request.dry_run).is_none();
+        counter!("sync_decisions_total", "decision" => decision.action(), "reason" => decision.reason(),
+            "mode" => if dry_run { "dry-run" } else { "apply" })
+        .increment(1);
     }
 }
 

@@ -121,7 +121,7 @@ fn every_command_of_the_documents_is_one_that_the_binary_has() {
     let binary = Path::new(env!("CARGO_BIN_EXE_lookup-gitlab-sync"));
     let help: Verdict = Command::new(binary).arg("--help").output().into();
     let command = Regex::new(r"(?m)^lookup-gitlab-sync ([a-z-]+)").unwrap();
-    for document in ["docs/deploy.md", "docs/operations.md"] {
+    for document in ["docs/deploy.md", "docs/operations.md", "docs/namespaces.md"] {
         let text = project::read(document);
         for used in command.captures_iter(&text) {
             let there = help

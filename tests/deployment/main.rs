@@ -2,7 +2,9 @@
 
 #![allow(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::panic,
+    clippy::indexing_slicing,
     reason = "a panic in a test is a failure with a place"
 )]
 
@@ -12,5 +14,14 @@ mod image;
 mod logs;
 mod module;
 mod names;
+#[cfg(feature = "simulate")]
+mod operations;
 mod project;
+#[cfg(feature = "simulate")]
+#[path = "../end_to_end/scene.rs"]
+#[expect(
+    dead_code,
+    reason = "the harness of whole services does more than is needed here"
+)]
+mod scene;
 mod tools;

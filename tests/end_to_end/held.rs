@@ -84,3 +84,48 @@ async fn the_record_of_a_dead_letter_names_the_account() {
     );
     assert_eq!(record["dead_letter_reason"], "refused");
 }
+
+/// What an operator and the platform see of a closed gate: not ready, alive, a gauge at 0; and all well again after.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_closed_gate_is_told_by_readiness_and_a_metric_and_kills_nothing() {
+    let mut scene = one_cancelled_member().await;
+    scene.serve(&[], &[]).await;
+    let down = Fault {
+        status: Some(502),
+        times: 0,
+        ..Fault::on("*", "/api/v4/*")
+    };
+    scene.world.gitlab.control().inject(down).unwrap();
+    scene.tick(SyncTick::default()).await;
+    let ask = async |scene: &mut Scene, path| {
+        let answer = reqwest::get(scene.serving(0).url(path)).await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    };
+    let ready = scene.serving(0).url("/readyz");
+    let is = async |status| {
+        until("readiness follows the gate", async || {
+            reqwest::get(&ready).await.unwrap().status() == status
+        })
+        .await;
+    };
+    is(503).await;
+    let (_, told) = ask(&mut scene, "/readyz").await;
+    let told: Value = serde_json::from_str(&told).unwrap();
+    let problem = |told: &Value| {
+        let checks = told["checks"].as_array().unwrap().clone();
+        let gitlab = checks.into_iter().find(|check| check["ok"] == false);
+        gitlab.unwrap()["problem"].as_str().unwrap().to_owned()
+    };
+    let why = problem(&told);
+    assert!(why.contains("502") && why.contains("held since"), "{why}");
+    assert_eq!(ask(&mut scene, "/livez").await.0, 200);
+    let gauge = r#"sync_upstream_gate_open{upstream="gitlab",gate="read"}"#;
+    let (_, metrics) = ask(&mut scene, "/metrics").await;
+    assert!(metrics.contains(&format!("{gauge} 0")), "{metrics}");
+    scene.world.gitlab.control().clear_faults();
+    scene.quiet().await;
+    is(200).await;
+    let (_, metrics) = ask(&mut scene, "/metrics").await;
+    assert!(metrics.contains(&format!("{gauge} 1")), "{metrics}");
+    assert_eq!(scene.state(42), State::Blocked);
+}

@@ -1,5 +1,7 @@
 //! Whole runs: what they change, and that they change nothing twice.
 
+use std::time::Duration;
+
 use lookup_gitlab_sync::{
     messaging::{Topic, wire::SyncTick},
     simulate::population::Population,
@@ -152,4 +154,25 @@ async fn a_process_killed_in_the_middle_loses_nothing() {
     scene.serve(&[], &[]).await;
     scene.quiet().await;
     assert_eq!(population.check(&scene.world.gitlab.snapshot()), []);
+}
+
+/// The platform may change its mind while a process still looks for its topics.
+#[tokio::test(flavor = "multi_thread")]
+async fn asked_to_stop_while_it_starts_it_stops() {
+    let scene = Scene::of(Vec::new(), Vec::new()).await;
+    // It accepts and never answers, so that whoever starts waits for it.
+    let deaf = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let host = deaf.local_addr().unwrap().to_string();
+    let mut process = scene.launch(
+        &["serve", "--log-format=json"],
+        &[("PUBSUB_EMULATOR_HOST", &host), ("PORT", "0")],
+    );
+    let _connection = deaf.accept().await.unwrap();
+    let id = process.id().unwrap().to_string();
+    let asked = std::process::Command::new("kill")
+        .args(["-TERM", &id])
+        .status();
+    assert!(asked.unwrap().success());
+    let ended = tokio::time::timeout(Duration::from_mins(1), process.wait()).await;
+    assert_eq!(ended.expect("it stops").unwrap().code(), Some(0));
 }

@@ -107,6 +107,12 @@ impl Scene {
         self.serving.last().unwrap()
     }
 
+    /// Starts a command and waits for nothing.
+    pub fn launch(&self, arguments: &[&str], variables: Variables<'_>) -> Child {
+        let mut command = self.command(arguments, variables);
+        command.stdout(Stdio::null()).spawn().unwrap()
+    }
+
     /// Runs a command to its end.
     pub async fn run(&self, arguments: &[&str], variables: Variables<'_>) -> Output {
         timeout(PATIENCE, self.command(arguments, variables).output())

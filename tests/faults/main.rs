@@ -19,10 +19,12 @@ mod ledger;
 mod oracle;
 #[path = "../outage/mod.rs"]
 mod outage;
+mod poison;
 mod process;
 mod proxy;
 mod queue;
 mod replays;
+mod runs;
 #[path = "../end_to_end/scene.rs"]
 #[expect(
     dead_code,

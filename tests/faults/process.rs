@@ -51,20 +51,9 @@ pub struct Process {
 impl Process {
     /// Begins to consume with `places` user messages at once.
     pub fn start(world: &Arc<World>, queues: &Queues, places: usize) -> Self {
-        let gitlab = gitlab::Client::over(Way::to_gitlab(world), &gitlab_config(), Mode::Apply);
-        let gitlab = gitlab.unwrap();
-        let lookup = directory::Lookup::over(Way::to_lookup(world), &lookup_config()).unwrap();
-        let directory: Arc<dyn directory::Directory> = Arc::new(lookup);
         let rules = Arc::new(rules());
-        let fan_out = FanOut::new(
-            gitlab.clone(),
-            Arc::clone(&directory),
-            Arc::clone(&rules),
-            Mode::Apply,
-            FanOutMessages::All,
-            queues.users.clone(),
-        );
-        let worker = UserWorker::new(gitlab, SharedLooks::new(directory, 200), rules, 50);
+        let fan_out = fan_out(world, &queues.users, &rules);
+        let worker = worker(world, &rules, 50);
         let stopping = CancellationToken::new();
         let mut tasks = JoinSet::new();
         tasks.spawn(consume(queues.ticks.clone(), fan_out, 1, stopping.clone()));
@@ -79,6 +68,32 @@ impl Process {
             stopping,
         }
     }
+}
+
+/// The first stage in a process of its own.
+pub fn fan_out(world: &Arc<World>, users: &Queue, rules: &Arc<Rules>) -> FanOut<Queue> {
+    FanOut::new(
+        gitlab(world),
+        directory(world),
+        Arc::clone(rules),
+        Mode::Apply,
+        FanOutMessages::All,
+        users.clone(),
+    )
+}
+
+/// The second.
+pub fn worker(world: &Arc<World>, rules: &Arc<Rules>, resyncs_per_hour: u32) -> UserWorker {
+    let looks = SharedLooks::new(directory(world), 200);
+    UserWorker::new(gitlab(world), looks, Arc::clone(rules), resyncs_per_hour)
+}
+
+fn gitlab(world: &Arc<World>) -> gitlab::Client {
+    gitlab::Client::over(Way::to_gitlab(world), &gitlab_config(), Mode::Apply).unwrap()
+}
+
+fn directory(world: &Arc<World>) -> Arc<dyn directory::Directory> {
+    Arc::new(directory::Lookup::over(Way::to_lookup(world), &lookup_config()).unwrap())
 }
 
 /// Delivers `places` messages at once, each taken to its end by the service's own dispatch.
@@ -138,11 +153,14 @@ fn lookup_config() -> Lookup {
 
 /// The defaults, with a guard that lets everything pass: what it refuses is tried elsewhere.
 fn rules() -> Rules {
-    let guard = Guard {
+    rules_with(&Guard {
         max_block_percent: 100.0,
         max_unblock_percent: 100.0,
         floor: 1_000_000,
         min_known_percent: 0.0,
-    };
-    Rules::new(&Users::default(), &guard).unwrap()
+    })
+}
+
+pub fn rules_with(guard: &Guard) -> Rules {
+    Rules::new(&Users::default(), guard).unwrap()
 }

@@ -37,6 +37,8 @@ pub struct Queue {
 #[derive(Default)]
 struct Inner {
     published: u64,
+    /// Nothing that the service publishes is confirmed.
+    refuses: bool,
     most_attempts: u32,
     /// What is not done with.
     messages: BTreeMap<u64, Message>,
@@ -159,6 +161,11 @@ impl Queue {
         Some((Arc::new(delivery), lease))
     }
 
+    /// From now on what the service publishes is lost, and it is told so; or no longer.
+    pub fn refuse(&self, refuses: bool) {
+        self.inner.lock().unwrap().refuses = refuses;
+    }
+
     pub fn is_empty(&self) -> bool {
         self.inner.lock().unwrap().messages.is_empty()
     }
@@ -256,7 +263,7 @@ impl UserMessages for Queue {
     ) -> Result<(), PubSubError> {
         sleep(Duration::from_millis(5)).await;
         let unconfirmed = || PubSubError::Configuration("lost".to_owned());
-        if self.fails(0.01) {
+        if self.inner.lock().unwrap().refuses || self.fails(0.01) {
             return Err(unconfirmed());
         }
         self.put(serde_json::to_vec(body).unwrap().into(), attributes);

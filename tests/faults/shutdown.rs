@@ -1,13 +1,17 @@
 //! SIGTERM in the middle of thousands of messages, again and again.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use futures::future::join_all;
 use lookup_gitlab_sync::{
-    messaging::Topic,
+    messaging::{
+        Consumer, ConsumerSettings, Delivery, Disposition, Handler, Outcomes, Stage, Topic,
+        Topology, topology::RetryDelays,
+    },
     simulate::{gitlab::Account, lookup::Person, world::Settings},
 };
 use serde_json::json;
+use tokio_util::sync::CancellationToken;
 
 use super::scene::{Scene, until};
 
@@ -87,4 +91,74 @@ async fn what_a_newer_fan_out_adds_waits_for_a_newer_worker() {
         "a person's mistake is told at once"
     );
     assert_eq!(letters[0].1["dead_letter_reason"], "invalid_field");
+}
+
+/// A worker of the next version, which knows the field that this one does not.
+struct Newer;
+
+impl Handler for Newer {
+    fn stage(&self) -> Stage {
+        Stage::UserWorker
+    }
+
+    async fn handle(&self, _delivery: Arc<Delivery>) -> Disposition {
+        Disposition::Done(Box::default())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_versions_change_an_older_worker_leaves_a_newer_fan_outs_messages_to_a_newer_worker()
+{
+    let ids = 10..40_u64;
+    let accounts = ids.clone().map(|id| Account::new(id, &format!("ab{id}")));
+    let people = ids
+        .clone()
+        .map(|id| Person::current(&format!("ab{id}"), "Person"));
+    let mut scene = Scene::of(accounts.collect(), people.collect()).await;
+    // As slow as it takes for no message to come ten times while both are there.
+    let delays = RetryDelays {
+        minimum: Duration::from_secs(1),
+        maximum: Duration::from_mins(1),
+    };
+    let topology = Topology::new(&scene.connection).with_retry_delays(delays);
+    topology.apply().await.unwrap();
+    scene.serve(&["user-worker"], &[]).await;
+    for id in ids.clone() {
+        let older = json!({"gitlab_user_id": id, "cause": "tick", "planned": "keep"});
+        let newer =
+            json!({"gitlab_user_id": id, "cause": "tick", "planned": "keep", "of_tomorrow": 1});
+        for body in [older, newer] {
+            scene
+                .publish_raw(Topic::UserSync, body.to_string().as_bytes())
+                .await;
+        }
+    }
+    let half = ids.clone().count() as u64;
+    until(
+        "the older one has done its own and refused the rest",
+        async || {
+            let counts = scene.counts("user-sync-worker");
+            counts.acked == half && counts.nacked >= half
+        },
+    )
+    .await;
+    let outcomes = scene
+        .connection
+        .publisher(Topic::SyncOutcome)
+        .await
+        .unwrap();
+    let settings = ConsumerSettings::new(100, Duration::from_secs(2));
+    let newer = Consumer::new(&scene.connection, settings, Newer, Outcomes::new(outcomes));
+    let stopping = CancellationToken::new();
+    let newer = tokio::spawn(newer.run(stopping.clone()));
+    until("both are at work side by side", async || {
+        scene.counts("user-sync-worker").acked > half
+    })
+    .await;
+    assert_eq!(scene.serving(0).terminate().await, Some(0));
+    scene.quiet().await;
+    stopping.cancel();
+    newer.await.unwrap();
+    assert_eq!(scene.counts("user-sync-worker").acked, 2 * half);
+    assert_eq!(scene.counts("user-sync-dead-hold").published, 0);
 }

@@ -25,6 +25,8 @@ pub enum Weather {
     Down(Side),
     /// GitLab reads and does not write.
     Maintenance,
+    /// GitLab reads and stores attributes, and every block and unblock ends with 500.
+    NoChanges,
     /// 429 with that many seconds of `Retry-After`.
     Throttled(Side, u64),
     /// 401.
@@ -62,13 +64,14 @@ impl Weather {
         } else {
             Side::Lookup
         };
-        let weather = match rng.random_range(0..13) {
+        let weather = match rng.random_range(0..14) {
             0..=4 => Self::Flaky(rng.random_range(0.05..0.5)),
             5 => Self::Down(side),
             6 => Self::Maintenance,
             7 => Self::Throttled(side, rng.random_range(1..120)),
             8 => Self::Refused(side),
             9 => Self::Slow(side, Duration::from_millis(rng.random_range(500..9_500))),
+            10 => Self::NoChanges,
             _ => Self::Calm,
         };
         (weather, Duration::from_secs(rng.random_range(5..240)))
@@ -85,6 +88,9 @@ impl Weather {
             }
             Self::Maintenance if side == Side::GitLab && method != Method::GET => {
                 Fate::Instead(503, None)
+            }
+            Self::NoChanges if method == Method::POST && side == Side::GitLab => {
+                Fate::Instead(500, None)
             }
             Self::Flaky(share) if rng.random_bool(share) => strange(rng),
             Self::Fine => {

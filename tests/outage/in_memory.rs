@@ -179,6 +179,20 @@ async fn ten_minutes_of_429_are_asked_no_oftener_than_retry_after_allows() {
     outage.all_is_done().await;
 }
 
+/// One write that fails may be its account's own fault, and spends an attempt. When all fail it is GitLab.
+#[tokio::test(start_paused = true)]
+async fn three_hours_in_which_every_write_fails_make_no_dead_letter() {
+    let outage = Outage::of(FEWER, Weather::NoChanges, Duration::from_hours(3), 0).await;
+    let attempts = outage.queues.users.most_attempts();
+    assert!(attempts <= 3, "{attempts} attempts");
+    let asked = outage.asked_since_closed();
+    assert!(
+        asked < 2_000,
+        "{asked} requests to a GitLab that changes nothing"
+    );
+    outage.all_is_done().await;
+}
+
 /// Reads and writes succeed, but no look is ever young enough to act on.
 #[tokio::test(start_paused = true)]
 async fn three_hours_of_a_gitlab_too_slow_to_act_on_make_no_dead_letter() {

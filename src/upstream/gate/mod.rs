@@ -18,7 +18,8 @@ use super::{ErrorKind, Fault, Name, Side};
 
 /// Closed while an upstream as a whole does not work. Handlers that meet a closed gate hold their message.
 ///
-/// It closes after three failed calls in a row, or at once when the credentials are refused. Then one probe at a
+/// It closes after three failed calls in a row, at once when the credentials are refused, and when writes about five
+/// different things answered 500 or timed out one after the other. Then one probe at a
 /// time tests the upstream, with growing pauses (1 s to 60 s, and never before `Retry-After`); the first success
 /// opens it.
 ///
@@ -221,7 +222,12 @@ impl Ticket {
 
     /// The upstream works.
     pub fn succeeded(self) {
-        self.end(|state, probe| state.succeeded(probe, Instant::now()));
+        self.end(|state, probe| state.succeeded(probe, false, Instant::now()));
+    }
+
+    /// The upstream works, as far as a write tells that can be repeated: that others succeed is not said by it.
+    pub fn succeeded_in_part(self) {
+        self.end(|state, probe| state.succeeded(probe, true, Instant::now()));
     }
 
     /// The upstream as a whole failed. `why` tells an operator in one line.
@@ -229,9 +235,10 @@ impl Ticket {
         self.end(|state, probe| state.failed(probe, fault, why, Instant::now()));
     }
 
-    /// The call failed, and that may be its own fault: this neither closes an open gate nor opens a closed one.
-    pub fn unclear(self) {
-        self.end(|state, probe| state.unclear(probe, Instant::now()));
+    /// The call failed, and that may be the fault of what it was `about`. It does not open a closed gate, and closes an
+    /// open one only with as many about other things, and no success between them.
+    pub fn unclear(self, fault: &Fault, why: &str, about: &str) {
+        self.end(|state, probe| state.unclear(probe, fault, why, about, Instant::now()));
     }
 
     fn end(mut self, event: impl FnOnce(&mut State, bool) -> Turned) {
@@ -258,6 +265,8 @@ impl Drop for Passage {
 
 /// Failed calls in a row that close an open gate.
 const FAILURES: u32 = 3;
+/// Calls about different things that end unclear, without a success between them, close it too.
+const UNCLEAR: usize = 5;
 /// The first pause of a closed gate, before jitter, which adds up to as much again.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// The longest, before jitter: with it, 60 s.

@@ -1,12 +1,12 @@
 //! The gate as a value: what each event turns it into. Time comes in; nothing here waits.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use backoff::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use jiff::{Timestamp, Unit};
 use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 
-use super::{super::pace, FAILURES, FIRST_PAUSE, Fault, LONGEST_PAUSE, Shut};
+use super::{super::pace, FAILURES, FIRST_PAUSE, Fault, LONGEST_PAUSE, Shut, UNCLEAR};
 
 #[derive(Debug)]
 pub(super) struct State {
@@ -17,7 +17,11 @@ pub(super) struct State {
 
 #[derive(Debug)]
 enum Door {
-    Open { failures: u32 },
+    Open {
+        failures: u32,
+        /// What the unclear failures since the last success were about.
+        unclear: BTreeSet<Box<str>>,
+    },
     Closed(Box<Closed>),
 }
 
@@ -28,6 +32,8 @@ struct Closed {
     pauses: ExponentialBackoff,
     next_probe: Instant,
     probe: Probe,
+    /// Unclear failures closed it, and a success in part does not open it.
+    by_unclear: bool,
 }
 
 /// The one place for a probe. The queue's turn lies in it until the probe has ended, if the probe came by the queue.
@@ -52,10 +58,19 @@ pub(super) enum Turned {
     Opened(Duration),
 }
 
+impl Door {
+    const fn open() -> Self {
+        Self::Open {
+            failures: 0,
+            unclear: BTreeSet::new(),
+        }
+    }
+}
+
 impl State {
     pub(super) fn open() -> Self {
         Self {
-            door: Door::Open { failures: 0 },
+            door: Door::open(),
             rest_until: None,
             passages: 0,
         }
@@ -145,17 +160,26 @@ impl State {
         }
     }
 
-    pub(super) fn succeeded(&mut self, probe: bool, now: Instant) -> Turned {
+    /// `in_part`: by a call whose success does not say that those succeed which ended unclear.
+    pub(super) fn succeeded(&mut self, probe: bool, in_part: bool, now: Instant) -> Turned {
         match &mut self.door {
-            Door::Open { failures } => {
+            Door::Open { failures, unclear } => {
                 *failures = 0;
+                if !in_part {
+                    unclear.clear();
+                }
                 Turned::No
             }
             // A call that began before the gate closed says nothing of now.
             Door::Closed(_) if !probe => Turned::No,
+            Door::Closed(closed) if in_part && closed.by_unclear => {
+                closed.probe = Probe::Free;
+                closed.next_probe = now;
+                Turned::No
+            }
             Door::Closed(closed) => {
                 let closed_for = now.saturating_duration_since(closed.since);
-                self.door = Door::Open { failures: 0 };
+                self.door = Door::open();
                 self.rest_until = None;
                 Turned::Opened(closed_for)
             }
@@ -167,7 +191,7 @@ impl State {
             .retry_after
             .map(|pause| now + pause.min(pace::LONGEST_PAUSE));
         match &mut self.door {
-            Door::Open { failures } => {
+            Door::Open { failures, .. } => {
                 *failures += 1;
                 if *failures < FAILURES && !fault.kind.is_credentials() {
                     let pause = pauses().next().unwrap_or(FIRST_PAUSE);
@@ -189,13 +213,35 @@ impl State {
         }
     }
 
-    pub(super) fn unclear(&mut self, probe: bool, now: Instant) -> Turned {
-        if let Door::Closed(closed) = &mut self.door
-            && probe
-        {
-            closed.probe_failed(now);
+    /// One that fails again and again may be to blame itself; several different ones in a row are not.
+    pub(super) fn unclear(
+        &mut self,
+        probe: bool,
+        fault: &Fault,
+        why: &str,
+        about: &str,
+        now: Instant,
+    ) -> Turned {
+        match &mut self.door {
+            Door::Open { unclear, .. } => {
+                unclear.insert(about.into());
+                if unclear.len() < UNCLEAR {
+                    return Turned::No;
+                }
+                let why = format!("{why}; so it was with {UNCLEAR} different calls in a row");
+                let mut closed = Closed::new(fault, &why, self.rest_until, now);
+                closed.by_unclear = true;
+                let shut = closed.shut.clone();
+                self.door = Door::Closed(Box::new(closed));
+                Turned::Closed(shut)
+            }
+            Door::Closed(closed) => {
+                if probe {
+                    closed.probe_failed(now);
+                }
+                Turned::No
+            }
         }
-        Turned::No
     }
 }
 
@@ -216,6 +262,7 @@ impl Closed {
             pauses,
             next_probe,
             probe: Probe::Free,
+            by_unclear: false,
         }
     }
 

@@ -64,17 +64,62 @@ async fn refused_credentials_close_it_at_once() {
     }
 }
 
+fn unclear(gate: &Arc<Gate>, about: &str) {
+    let ticket = gate.enter().unwrap();
+    ticket.unclear(&fault(ErrorKind::ServerError), "answered 500", about);
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_unclear_failure_neither_closes_nor_opens_it() {
     let gate = Gate::new(Name::GitLab, Side::Write);
     for _ in 0..10 {
-        gate.enter().unwrap().unclear();
+        unclear(&gate, "one");
     }
     assert_eq!(gate.closed_because(), None);
     let gate = closed();
     let _passage = gate.passable().await;
-    gate.enter().unwrap().unclear();
+    unclear(&gate, "one");
     assert!(gate.closed_because().is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn unclear_failures_about_five_things_close_it_unless_one_succeeds_between_them() {
+    let gate = Gate::new(Name::GitLab, Side::Write);
+    for about in ["1", "2", "3", "4"] {
+        unclear(&gate, about);
+    }
+    gate.enter().unwrap().succeeded();
+    for about in ["1", "2", "3", "4", "4"] {
+        unclear(&gate, about);
+    }
+    gate.enter().unwrap().succeeded_in_part();
+    assert_eq!(gate.closed_because(), None);
+    unclear(&gate, "5");
+    let why = gate.closed_because().unwrap();
+    assert!(why.contains("5 different calls"), "{why}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_unclear_failures_closed_a_success_in_part_does_not_open() {
+    let gate = Gate::new(Name::GitLab, Side::Write);
+    for about in ["1", "2", "3", "4", "5"] {
+        unclear(&gate, about);
+    }
+    let _passage = gate.passable().await;
+    gate.enter().unwrap().succeeded_in_part();
+    assert!(gate.closed_because().is_some());
+    gate.enter()
+        .expect("the next call is the probe")
+        .succeeded();
+    assert_eq!(gate.closed_because(), None);
+    let gate = closed();
+    let _passage = gate.passable().await;
+    gate.enter().unwrap().succeeded_in_part();
+    assert_eq!(
+        gate.closed_because(),
+        None,
+        "it was closed for another reason"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,0 +1,123 @@
+//! Every command of docs/operations.md that needs no cloud, run as it stands there against the simulated servers.
+
+use std::{collections::BTreeMap, process::Stdio};
+
+use lookup_gitlab_sync::{
+    messaging::{Batching, PublisherOptions, Topology},
+    simulate::{gitlab::Account, lookup::Person},
+};
+use regex::Regex;
+use tempfile::TempDir;
+
+use crate::{
+    project,
+    scene::{PATIENCE, Scene},
+};
+
+/// The lines of shell blocks and the commands within sentences, each once, in their order.
+fn commands() -> Vec<String> {
+    let text = project::read("docs/operations.md");
+    let blocks = Regex::new(r"(?ms)^```sh\n(.*?)^```$").unwrap();
+    let lines = blocks
+        .captures_iter(&text)
+        .flat_map(|block| block[1].lines().map(str::to_owned).collect::<Vec<_>>());
+    // In a sentence the binary's own name is left out where it is clear.
+    let inline = Regex::new(
+        r"`((?:lookup-gitlab-sync |dead-letters (?:list|show|replay|discard)|topology check)[^`]*)`",
+    )
+    .unwrap();
+    let sentences = inline
+        .captures_iter(&text)
+        .map(|found| match &found[1] {
+            whole if whole.starts_with("lookup-gitlab-sync") => whole.to_owned(),
+            rest => format!("lookup-gitlab-sync {rest}"),
+        })
+        .collect::<Vec<_>>();
+    let mut commands: Vec<String> = Vec::new();
+    for command in lines.chain(sentences) {
+        if !commands.contains(&command) {
+            commands.push(command);
+        }
+    }
+    commands
+}
+
+/// Needs Google's own tools, an account there and a project.
+fn is_of_the_cloud(command: &str) -> bool {
+    command.starts_with("gcloud ") || command.starts_with("terraform ")
+}
+
+/// A member to ask about, another who is cancelled, and a service at work.
+async fn scene() -> Scene {
+    let accounts = vec![Account::new(42, "spqr1"), Account::new(43, "spqr2")];
+    let people = vec![
+        Person::current("spqr1", "Here"),
+        Person::cancelled("spqr2", "Gone"),
+    ];
+    let mut scene = Scene::of(accounts, people).await;
+    // The topology of production: that of the other tests redelivers at once.
+    Topology::new(&scene.connection).apply().await.unwrap();
+    scene.serve(&[], &[]).await;
+    scene
+}
+
+/// A dead letter that can be replayed; its id.
+async fn dead_letter(scene: &Scene) -> String {
+    let options = PublisherOptions {
+        batching: Batching::OneByOne,
+        ..PublisherOptions::default()
+    };
+    let topic = scene.connection.publisher_with("user-sync-dead", &options);
+    let attributes = [("dead_letter_reason", "attempts_exhausted"), ("run", "r1")];
+    let attributes = attributes.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let body = r#"{"gitlab_user_id":42}"#.as_bytes().to_vec();
+    let published = topic.publish_raw(body.into(), BTreeMap::from(attributes));
+    published.await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_command_of_the_operations_document_does_its_work() {
+    let scene = scene().await;
+    let folder = TempDir::new().unwrap();
+    let binary = std::path::Path::new(env!("CARGO_BIN_EXE_lookup-gitlab-sync"));
+    let path = format!(
+        "{}:{}",
+        binary.parent().unwrap().display(),
+        std::env::var("PATH").unwrap()
+    );
+    let mut run = 0;
+    for command in commands() {
+        if is_of_the_cloud(&command) {
+            continue;
+        }
+        let letter = dead_letter(&scene).await;
+        let typed = command
+            .replace("MESSAGE_ID", &letter)
+            .replace("CRSID", "spqr1")
+            .replace("WHO", "spqr1");
+        let ended = tokio::process::Command::new("bash")
+            .args(["-euo", "pipefail", "-c", &typed])
+            .env_clear()
+            .envs(scene.world.environment())
+            .env("PATH", &path)
+            .current_dir(folder.path())
+            .stdin(Stdio::null())
+            .kill_on_drop(true)
+            .output();
+        let ended = tokio::time::timeout(PATIENCE, ended).await;
+        let ended = ended.unwrap_or_else(|_| panic!("{typed}: it does not end"));
+        let ended = ended.unwrap();
+        assert!(
+            ended.status.success(),
+            "{typed}: {}\n{}",
+            String::from_utf8_lossy(&ended.stdout),
+            String::from_utf8_lossy(&ended.stderr)
+        );
+        run += 1;
+    }
+    assert!(run >= 18, "only {run} commands were found");
+    assert!(
+        folder.path().join("plan.csv").exists(),
+        "the plan was written where the document says"
+    );
+}
