@@ -13,7 +13,10 @@ use super::{
 };
 use crate::{
     config::{AnyConfig, Environment},
-    simulate::world::{Settings, World},
+    simulate::{
+        control::RateLimit,
+        world::{Settings, World},
+    },
 };
 
 /// Runs a simulated GitLab, Lookup and Pub/Sub until SIGTERM, for trying the other commands
@@ -29,6 +32,9 @@ pub struct Args {
     /// Added to each answer of GitLab and Lookup, such as 20ms
     #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = duration)]
     latency: Duration,
+    /// GitLab answers 429 past this many requests in a minute
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    requests_per_minute: Option<u32>,
     /// GitLab's port; 0 takes a free one
     #[arg(long, value_name = "P", default_value_t = 0)]
     gitlab_port: u16,
@@ -55,6 +61,10 @@ impl Args {
             lookup_port: self.lookup_port,
             pubsub_port: (!self.without_pubsub).then_some(self.pubsub_port),
             latency: self.latency,
+            rate_limit: self.requests_per_minute.map(|requests| RateLimit {
+                requests,
+                period: Duration::from_mins(1),
+            }),
         };
         let world = World::start(&self.population.population()?, settings).await?;
         if let Some(path) = &self.env_file {

@@ -5,11 +5,14 @@ use std::fmt;
 pub struct Crsid(Box<str>);
 
 impl Crsid {
+    /// Characters at most.
+    pub(super) const LONGEST: usize = 8;
+
     /// The well-formed CRSid that `text` is in any case; `None` if it is not one.
     pub fn parse(text: &str) -> Option<Self> {
         let mut bytes = text.bytes();
         let first = bytes.next()?;
-        let well_formed = (2..=8).contains(&text.len())
+        let well_formed = (2..=Self::LONGEST).contains(&text.len())
             && first.is_ascii_alphabetic()
             && bytes.all(|byte| byte.is_ascii_alphanumeric());
         well_formed.then(|| Self(text.to_ascii_lowercase().into_boxed_str()))

@@ -41,6 +41,12 @@ pub trait Directory: Send + Sync + fmt::Debug {
         people: &'a [Crsid],
     ) -> BoxFuture<'a, Result<HashMap<Crsid, Standing>, CallError>>;
 
+    /// So many people make one question of [`Self::standings`] that costs no more than one call. All of them, unless
+    /// the directory is asked over a network.
+    fn people_in_one_question(&self) -> usize {
+        usize::MAX
+    }
+
     /// The gates its calls go through, for readiness.
     fn gates(&self) -> Vec<Arc<Gate>> {
         Vec::new()

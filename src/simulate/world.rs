@@ -3,6 +3,7 @@
 use std::{io, time::Duration};
 
 use super::{
+    control::RateLimit,
     gitlab::{self, GitLab},
     lookup::{self, Lookup},
     population::Population,
@@ -23,6 +24,8 @@ pub struct Settings {
     pub pubsub_port: Option<u16>,
     /// Added to each answer of GitLab and Lookup.
     pub latency: Duration,
+    /// GitLab's own limit, off by default as it is there.
+    pub rate_limit: Option<RateLimit>,
 }
 
 impl Default for Settings {
@@ -32,6 +35,7 @@ impl Default for Settings {
             lookup_port: 0,
             pubsub_port: Some(0),
             latency: Duration::ZERO,
+            rate_limit: None,
         }
     }
 }
@@ -93,12 +97,13 @@ impl World {
             lookup_port,
             pubsub_port,
             latency,
+            rate_limit,
         } = settings;
         let gitlab = gitlab::Settings {
             port: gitlab_port,
             accounts,
             latency,
-            ..gitlab::Settings::default()
+            rate_limit,
         };
         let lookup = lookup::Settings {
             port: lookup_port,

@@ -212,8 +212,7 @@ impl<P: UserMessages> FanOut<P> {
             return refuse_by_guard(&refusal, recorder, plan);
         }
         let due: Vec<&Decided> = plan
-            .decided
-            .iter()
+            .changes_first()
             .filter(|decided| self.is_due(decided))
             .collect();
         failpoint::pass("before_publishing");

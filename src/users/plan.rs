@@ -73,6 +73,12 @@ impl Plan {
             .filter(|decided| decided.decision.is_change())
     }
 
+    /// The changes, then the rest, each by ascending id: a change takes calls, and the rest passes by meanwhile.
+    pub fn changes_first(&self) -> impl Iterator<Item = &Decided> {
+        let rest = |decided: &&Decided| !decided.decision.is_change();
+        self.changes().chain(self.decided.iter().filter(rest))
+    }
+
     /// How many in-scope accounts are kept as they are.
     pub fn kept(&self) -> u64 {
         self.decided.len() as u64 - self.tally.blocks.now - self.tally.unblocks.now
@@ -81,5 +87,56 @@ impl Plan {
     /// The id of every in-scope account.
     pub fn ids(&self) -> impl Iterator<Item = AccountId> {
         self.decided.iter().map(|decided| decided.account.id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        directory::Standing,
+        users::{
+            account::{LastSeen, State},
+            class::Class,
+            guard::{Counted, Reach},
+            policy::{BlockReason, Facts, KeepReason, UnblockReason},
+        },
+    };
+
+    fn decided(id: u64, decision: Decision) -> Decided {
+        let facts = Facts {
+            class: Class::External,
+            state: State::Active,
+            ours: false,
+            last_seen: LastSeen::Unknown,
+            standing: Standing::Unknown,
+        };
+        let counted = Counted {
+            reach: Reach::Nothing,
+            recently_blocked: false,
+            recently_unblocked: false,
+        };
+        let account = Swept {
+            id: AccountId(id),
+            username: "external-a".into(),
+            facts,
+            counted,
+        };
+        Decided { account, decision }
+    }
+
+    #[test]
+    fn changes_are_published_before_what_is_kept() {
+        let plan = Plan {
+            decided: vec![
+                decided(1, Decision::Keep(KeepReason::Active)),
+                decided(2, Decision::Block(BlockReason::Inactive)),
+                decided(3, Decision::Keep(KeepReason::Active)),
+                decided(4, Decision::Unblock(UnblockReason::NoLongerCancelled)),
+            ],
+            ..Plan::default()
+        };
+        let ids: Vec<u64> = plan.changes_first().map(|one| one.account.id.0).collect();
+        assert_eq!(ids, [2, 4, 1, 3]);
     }
 }

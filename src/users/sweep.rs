@@ -1,5 +1,7 @@
 //! The first look: all of GitLab, and everybody in it whom the directory may know.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 
 use super::{
@@ -8,6 +10,7 @@ use super::{
     guard::Counted,
     look,
     policy::Facts,
+    roll_call::RollCall,
     rules::Rules,
 };
 use crate::{
@@ -61,7 +64,7 @@ pub enum SweepError {
     },
 }
 
-/// Reads every account page by page and then everybody's standing, calling `progress` with the
+/// Reads every account page by page and meanwhile everybody's standing, calling `progress` with the
 /// number of accounts read so far.
 ///
 /// # Errors
@@ -74,37 +77,34 @@ pub async fn sweep(
     progress: &(dyn Fn(usize) + Send + Sync),
 ) -> Result<Sweep, SweepError> {
     let own = AccountId(gitlab.current_user().await?.id);
-    let mut accounts = read_accounts(gitlab, rules, own, now, progress).await?;
-    fill_standings(&mut accounts, directory, rules.min_known_percent).await?;
+    let mut people = RollCall::new(directory);
+    let mut accounts = Vec::new();
+    let mut cursor = None;
+    loop {
+        let page = people.beside(gitlab.users_page(cursor.as_deref())).await?;
+        for row in &page.users {
+            let account = Swept::of(&look::account(row), rules, own, now);
+            if let Class::Member(person) = &account.facts.class {
+                people.add(person);
+            }
+            accounts.push(account);
+        }
+        progress(accounts.len());
+        cursor = page.next;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    fill_standings(
+        &mut accounts,
+        &people.finish().await?,
+        rules.min_known_percent,
+    )?;
     Ok(Sweep {
         began: now,
         own,
         accounts,
     })
-}
-
-async fn read_accounts(
-    gitlab: &gitlab::Client,
-    rules: &Rules,
-    own: AccountId,
-    now: Timestamp,
-    progress: &(dyn Fn(usize) + Send + Sync),
-) -> Result<Vec<Swept>, CallError> {
-    let mut accounts = Vec::new();
-    let mut cursor = None;
-    loop {
-        let page = gitlab.users_page(cursor.as_deref()).await?;
-        accounts.extend(
-            page.users
-                .iter()
-                .map(|row| Swept::of(&look::account(row), rules, own, now)),
-        );
-        progress(accounts.len());
-        match page.next {
-            Some(next) => cursor = Some(next),
-            None => return Ok(accounts),
-        }
-    }
 }
 
 impl Swept {
@@ -119,31 +119,19 @@ impl Swept {
     }
 }
 
-async fn fill_standings(
+fn fill_standings(
     accounts: &mut [Swept],
-    directory: &dyn Directory,
+    standings: &HashMap<Crsid, Standing>,
     percent: f64,
 ) -> Result<(), SweepError> {
-    let mut people: Vec<Crsid> = accounts
-        .iter()
-        .filter_map(|account| account.facts.class.crsid())
-        .cloned()
-        .collect();
-    people.sort_unstable();
-    people.dedup();
-    let standings = directory.standings(&people).await?;
-    let known = people
-        .iter()
-        .filter(|person| {
-            matches!(
-                standings.get(person),
-                Some(Standing::Current | Standing::Cancelled)
-            )
-        })
+    let asked = standings.len();
+    let known = standings
+        .values()
+        .filter(|standing| matches!(standing, Standing::Current | Standing::Cancelled))
         .count();
-    if is_implausible(known, people.len(), percent) {
+    if is_implausible(known, asked, percent) {
         return Err(SweepError::Implausible {
-            asked: people.len(),
+            asked,
             known,
             percent,
         });

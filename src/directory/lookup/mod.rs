@@ -109,6 +109,12 @@ impl Lookup {
         Ok(found.standings)
     }
 
+    /// The length of the address of `person/list`.
+    fn url_without_people(&self) -> usize {
+        let empty = self.call("list_people", &["person", "list"], Some(""));
+        empty.url.as_str().len()
+    }
+
     fn call(&self, operation: &'static str, path: &[&str], crsids: Option<&str>) -> Call {
         let mut url = self.base.clone();
         if let Ok(mut segments) = url.path_segments_mut() {
@@ -130,9 +136,8 @@ impl Directory for Lookup {
         people: &'a [Crsid],
     ) -> BoxFuture<'a, Result<HashMap<Crsid, Standing>, CallError>> {
         Box::pin(async move {
-            let empty = self.call("list_people", &["person", "list"], Some(""));
             let batches: Vec<_> =
-                Batches::new(people, self.batch_size, empty.url.as_str().len()).collect();
+                Batches::new(people, self.batch_size, self.url_without_people()).collect();
             stream::iter(batches)
                 .map(|batch| self.list(batch))
                 .buffer_unordered(self.in_flight)
@@ -145,6 +150,10 @@ impl Directory for Lookup {
                 )
                 .await
         })
+    }
+
+    fn people_in_one_question(&self) -> usize {
+        people::surely_in_one(self.batch_size, self.url_without_people())
     }
 
     fn gates(&self) -> Vec<Arc<Gate>> {

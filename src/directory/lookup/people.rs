@@ -14,6 +14,12 @@ pub(super) fn joined(batch: &[Crsid]) -> String {
     ids.join(",")
 }
 
+/// People of whatever length that are one batch, at least one.
+pub(super) fn surely_in_one(size: usize, url: usize) -> usize {
+    let room = LONGEST_URL.saturating_sub(url) / (Crsid::LONGEST + SEPARATOR);
+    room.clamp(1, size.max(1))
+}
+
 /// Batches of distinct people, each within the configured size and the bound of the URL.
 #[derive(Debug)]
 pub(super) struct Batches {

@@ -1,0 +1,137 @@
+//! (b) Wall time of a run, beside the syncs that are usually written and the calls alone, on the same servers.
+
+use std::{path::Path, time::Duration};
+
+use jiff::Timestamp;
+
+use crate::{
+    baseline, binary,
+    calls::number,
+    figures::Row,
+    floor, python,
+    servers::{Asked, Servers, Settings},
+    service::Service,
+};
+
+/// One comparison.
+#[derive(Clone, Copy, Debug)]
+pub struct Comparison {
+    pub users: usize,
+    pub latency_ms: u64,
+    /// How often the service and the calls alone are run.
+    pub service: usize,
+    /// How often the baseline that asks for 200 people at once is.
+    pub lists: usize,
+    /// How often the baseline that asks for one is.
+    pub one: usize,
+}
+
+/// The subjects take turns, each in a fresh world.
+pub async fn measure(comparisons: &[Comparison]) -> Vec<Row> {
+    let python = python::with_clients();
+    let mut rows = Vec::new();
+    for comparison in comparisons {
+        rows.extend(compare(*comparison, python.as_deref()).await);
+    }
+    rows
+}
+
+async fn compare(comparison: Comparison, python: Option<&Path>) -> Vec<Row> {
+    let Comparison {
+        users, latency_ms, ..
+    } = comparison;
+    let row = |subject: &str| Row::of(subject).users(users).latency(latency_ms);
+    let mut service = row("service");
+    let mut floor = row("calls alone");
+    let mut in_lists = row("lists");
+    let mut one_by_one = row("one");
+    let world = Settings::of(users, latency_ms);
+    for turn in 0..comparison.service.max(comparison.lists).max(comparison.one) {
+        if turn < comparison.service {
+            of_service(&mut service, world).await;
+            of_calls_alone(&mut floor, world).await;
+        }
+        if let Some(python) = python {
+            if turn < comparison.lists {
+                of_baseline(&mut in_lists, world, python, "lists").await;
+            }
+            if turn < comparison.one {
+                of_baseline(&mut one_by_one, world, python, "one").await;
+            }
+        }
+    }
+    let rows = [service, floor, in_lists, one_by_one];
+    rows.into_iter()
+        .filter(|row| !row.samples.is_empty())
+        .collect()
+}
+
+async fn of_service(row: &mut Row, world: Settings) {
+    let servers = Servers::start(world).await;
+    let (service, _) = Service::start(&servers, &[], &[]).await;
+    servers.forget().await;
+    let began = Timestamp::now();
+    let took = service.run(&servers).await;
+    servers.check_end().await;
+    let gitlab = servers.gitlab_asked().await;
+    let sweep = sweep_of(&gitlab);
+    row.add("seconds", took.as_secs_f64());
+    row.add("sweep", sweep.as_secs_f64());
+    row.add("last write", last_write(&gitlab, began).as_secs_f64());
+    row.add("processor", service.process.cpu().as_secs_f64());
+    row.add(
+        "calls",
+        number(gitlab.len() + servers.lookup_asked().await.len()),
+    );
+    println!("  {world:?} service: {took:.2?}, of it the sweep {sweep:.2?}");
+}
+
+async fn of_calls_alone(row: &mut Row, world: Settings) {
+    let servers = Servers::start(world).await;
+    let people = people(&servers).await;
+    servers.forget().await;
+    let took = floor::sweep(&servers, &people).await;
+    row.add("sweep", took.as_secs_f64());
+    println!("  {world:?} the sweep's calls alone: {took:.2?}");
+}
+
+async fn of_baseline(row: &mut Row, world: Settings, python: &Path, way: &str) {
+    let servers = Servers::start(world).await;
+    let took = baseline::run(python, way, &servers).await;
+    servers.check_end().await;
+    let (gitlab, lookup) = (servers.gitlab_asked().await, servers.lookup_asked().await);
+    row.add("seconds", took.as_secs_f64());
+    row.add("calls", number(gitlab.len() + lookup.len()));
+    println!("  {world:?} baseline {way}: {took:.2?}");
+}
+
+/// Everybody whom the sweep asks Lookup about.
+async fn people(servers: &Servers) -> Vec<String> {
+    let plan = binary::run(&["plan", "--all", "--output", "json"], &servers.environment).await;
+    let people: std::collections::BTreeSet<String> = String::from_utf8(plan)
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
+        .filter_map(|line| line["crsid"].as_str().map(str::to_owned))
+        .collect();
+    people.into_iter().collect()
+}
+
+/// From the first call of a sweep to its last, which asks about the token.
+fn sweep_of(gitlab: &[Asked]) -> Duration {
+    let at = |path: &str| gitlab.iter().find(|asked| asked.path == path).unwrap().time;
+    let (first, last) = (
+        at("/api/v4/user"),
+        at("/api/v4/personal_access_tokens/self"),
+    );
+    last.duration_since(first).try_into().unwrap()
+}
+
+fn last_write(gitlab: &[Asked], began: Timestamp) -> Duration {
+    let writes = gitlab
+        .iter()
+        .filter(|asked| asked.method == "POST")
+        .map(|asked| asked.time);
+    let last = writes.max().unwrap();
+    last.duration_since(began).try_into().unwrap_or_default()
+}
