@@ -31,7 +31,7 @@ mod goals;
 mod limit;
 mod memory;
 mod process;
-#[path = "../../tests/interop/python.rs"]
+#[path = "../../tests/support/python.rs"]
 mod python;
 mod servers;
 mod service;

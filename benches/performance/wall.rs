@@ -28,7 +28,8 @@ pub struct Comparison {
 
 /// The subjects take turns, each in a fresh world.
 pub async fn measure(comparisons: &[Comparison]) -> Vec<Row> {
-    let python = python::with_clients();
+    let python = python::environment("interop", "the baseline in Python");
+    let python = python.map(|programs| programs.join("python"));
     let mut rows = Vec::new();
     for comparison in comparisons {
         rows.extend(compare(*comparison, python.as_deref()).await);
