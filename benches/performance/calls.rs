@@ -1,5 +1,7 @@
 //! (a) How many calls a run costs, against the floor that the design names.
 
+use std::collections::BTreeSet;
+
 use crate::{
     figures::Row,
     servers::{Asked, Servers, Settings},
@@ -49,7 +51,7 @@ async fn one_run(
         .filter(|asked| asked.path.contains("/person/list"))
         .count();
     let pages = count(&gitlab, "/api/v4/users?");
-    let people = people_in(&lookup);
+    let people = people_in(&lookup).len();
     let row = Row::of(changes)
         .users(users)
         .with("gitlab calls", number(gitlab.len()))
@@ -80,14 +82,14 @@ fn pages_of(servers: &Servers) -> usize {
     humans.div_ceil(100)
 }
 
-/// Distinct people that Lookup was asked about.
-pub fn people_in(asked: &[Asked]) -> usize {
-    let people: std::collections::BTreeSet<&str> = asked
+/// The people whom Lookup was asked about.
+pub fn people_in(asked: &[Asked]) -> BTreeSet<&str> {
+    let questions = asked
         .iter()
-        .filter_map(|asked| asked.path.split_once("crsids=").map(|(_, crsids)| crsids))
-        .flat_map(|crsids| crsids.split("%2C").flat_map(|part| part.split(',')))
-        .collect();
-    people.len()
+        .filter_map(|asked| asked.path.split_once("crsids="));
+    questions
+        .flat_map(|(_, crsids)| crsids.split("%2C"))
+        .collect()
 }
 
 fn count(asked: &[Asked], beginning: &str) -> usize {

@@ -130,7 +130,7 @@ async fn measure(name: &str, quick: bool) -> Vec<Row> {
             .await
         }
         "wall-0ms" => wall::measure(&[compared(20_000, 0, [5, 3, 1])]).await,
-        "wall-100ms" => wall::measure(&[compared(20_000, 100, [3, 1, 0])]).await,
+        "wall-100ms" => wall::measure(&[compared(20_000, 100, [2, 1, 0])]).await,
         "scale" => {
             wall::measure(&[
                 compared(10_000, 0, [5, 0, 0]),
@@ -140,7 +140,7 @@ async fn measure(name: &str, quick: bool) -> Vec<Row> {
         }
         "calls" => {
             let sizes = [1_000, 10_000, 100_000];
-            calls::measure(&sizes.map(|users| if quick { users / 10 } else { users })).await
+            calls::measure(&sizes.map(|users| if quick { users / 5 } else { users })).await
         }
         "memory" => memory::measure(&[20_000, 60_000, 100_000].map(size), times(3)).await,
         "throughput" => throughput::measure(if quick { 10_000 } else { 60_000 }, times(5)).await,

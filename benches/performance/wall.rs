@@ -5,8 +5,8 @@ use std::{path::Path, time::Duration};
 use jiff::Timestamp;
 
 use crate::{
-    baseline, binary,
-    calls::number,
+    baseline,
+    calls::{number, people_in},
     figures::Row,
     floor, python,
     servers::{Asked, Servers, Settings},
@@ -47,10 +47,11 @@ async fn compare(comparison: Comparison, python: Option<&Path>) -> Vec<Row> {
     let mut in_lists = row("lists");
     let mut one_by_one = row("one");
     let world = Settings::of(users, latency_ms);
-    for turn in 0..comparison.service.max(comparison.lists).max(comparison.one) {
+    let turns = comparison.service.max(comparison.lists).max(comparison.one);
+    for turn in 0..turns {
         if turn < comparison.service {
-            of_service(&mut service, world).await;
-            of_calls_alone(&mut floor, world).await;
+            let people = of_service(&mut service, world).await;
+            of_calls_alone(&mut floor, world, &people).await;
         }
         if let Some(python) = python {
             if turn < comparison.lists {
@@ -67,7 +68,8 @@ async fn compare(comparison: Comparison, python: Option<&Path>) -> Vec<Row> {
         .collect()
 }
 
-async fn of_service(row: &mut Row, world: Settings) {
+/// Whom the run asked Lookup about.
+async fn of_service(row: &mut Row, world: Settings) -> Vec<String> {
     let servers = Servers::start(world).await;
     let (service, _) = Service::start(&servers, &[], &[]).await;
     servers.forget().await;
@@ -80,18 +82,16 @@ async fn of_service(row: &mut Row, world: Settings) {
     row.add("sweep", sweep.as_secs_f64());
     row.add("last write", last_write(&gitlab, began).as_secs_f64());
     row.add("processor", service.process.cpu().as_secs_f64());
-    row.add(
-        "calls",
-        number(gitlab.len() + servers.lookup_asked().await.len()),
-    );
+    let lookup = servers.lookup_asked().await;
+    row.add("calls", number(gitlab.len() + lookup.len()));
     println!("  {world:?} service: {took:.2?}, of it the sweep {sweep:.2?}");
+    let people = people_in(&lookup);
+    people.into_iter().map(str::to_owned).collect()
 }
 
-async fn of_calls_alone(row: &mut Row, world: Settings) {
+async fn of_calls_alone(row: &mut Row, world: Settings, people: &[String]) {
     let servers = Servers::start(world).await;
-    let people = people(&servers).await;
-    servers.forget().await;
-    let took = floor::sweep(&servers, &people).await;
+    let took = floor::sweep(&servers, people).await;
     row.add("sweep", took.as_secs_f64());
     println!("  {world:?} the sweep's calls alone: {took:.2?}");
 }
@@ -104,18 +104,6 @@ async fn of_baseline(row: &mut Row, world: Settings, python: &Path, way: &str) {
     row.add("seconds", took.as_secs_f64());
     row.add("calls", number(gitlab.len() + lookup.len()));
     println!("  {world:?} baseline {way}: {took:.2?}");
-}
-
-/// Everybody whom the sweep asks Lookup about.
-async fn people(servers: &Servers) -> Vec<String> {
-    let plan = binary::run(&["plan", "--all", "--output", "json"], &servers.environment).await;
-    let people: std::collections::BTreeSet<String> = String::from_utf8(plan)
-        .unwrap()
-        .lines()
-        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
-        .filter_map(|line| line["crsid"].as_str().map(str::to_owned))
-        .collect();
-    people.into_iter().collect()
 }
 
 /// From the first call of a sweep to its last, which asks about the token.
