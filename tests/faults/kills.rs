@@ -21,7 +21,7 @@ use tokio::time::{Instant, sleep};
 use super::{
     ledger::{Ledger, Owner},
     proxy::Proxy,
-    scene::{PATIENCE, Scene, until},
+    scene::{PATIENCE, Scene},
     world::member,
 };
 
@@ -84,11 +84,10 @@ async fn disturbed_in_the_middle_everything_ends_right(
     stage.serve(&[]).await;
     let mut at_work = 0;
     for _ in 0..3 {
-        let before = stage.acked();
-        until("it is at work", async || {
-            stage.acked() > before || stage.scene.is_quiet()
-        })
-        .await;
+        let (before, since) = (stage.acked(), Instant::now());
+        while stage.acked() <= before && !stage.scene.is_quiet() {
+            stage.wait(since, "it is at work").await;
+        }
         at_work += usize::from(!stage.scene.is_quiet());
         stage.meets(trouble).await;
     }

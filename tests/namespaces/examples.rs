@@ -1,7 +1,8 @@
-//! The examples in the help of `namespaces` work as they stand.
+//! The examples in the help of `namespaces`, and those of docs/operations.md, work as they stand.
 
 use clap::CommandFactory;
 use lookup_gitlab_sync::cli::Cli;
+use regex::Regex;
 
 use crate::{desk::bought, postgres::Database, stand::Stand};
 
@@ -33,4 +34,16 @@ async fn every_example_of_the_namespace_commands_works_as_it_stands() {
         assert!(ended.status.success(), "{line}: {ended:?}");
     }
     assert_eq!(stand.seats(42).await, Some(3));
+
+    let document = include_str!("../../docs/operations.md");
+    let pipeline = r"namespaces [^`\n]*\d[^`\n]*|dead-letters [^`\n]* namespace-sync";
+    let documented = Regex::new(&format!(r"(?m)(?:^lookup-gitlab-sync |`)({pipeline})")).unwrap();
+    let mut typed = 0;
+    for command in documented.captures_iter(document) {
+        let words: Vec<&str> = command[1].split(' ').collect();
+        let ended = stand.run(&words).await;
+        assert!(ended.status.success(), "{}: {ended:?}", &command[1]);
+        typed += 1;
+    }
+    assert_eq!(typed, 4);
 }
