@@ -53,7 +53,12 @@ impl Answer {
                 format!("answered with {}", self.looks()),
             ));
         }
-        serde_json::from_slice(&self.body).map_err(|error| {
+        // Checked as a whole, which is quicker than string by string. What is not UTF-8 may stand where nobody reads it.
+        let read = match std::str::from_utf8(&self.body) {
+            Ok(text) => serde_json::from_str(text),
+            Err(_) => serde_json::from_slice(&self.body),
+        };
+        read.map_err(|error| {
             let error = JsonError::from(&error);
             Fault::new(
                 ErrorKind::Unreadable,
