@@ -25,6 +25,7 @@ pub fn render(figures: &Figures) -> String {
         ("machine", machine),
         ("goals", goals::table(figures)),
         ("wall", wall(figures)),
+        ("bounds", bounds(figures)),
         ("calls", calls(figures)),
         ("memory", memory(figures)),
         ("throughput", throughput(figures)),
@@ -122,6 +123,20 @@ fn wall(figures: &Figures) -> String {
                 row.get("calls")
                     .map_or_else(|| "–".to_owned(), |calls| decimal(calls.median(), 0)),
                 times.unwrap_or_default().to_string(),
+            ]
+        }),
+    )
+}
+
+fn bounds(figures: &Figures) -> String {
+    table(
+        &["at once", "seconds", "its sweep", "last write"],
+        rows(figures, "bounds").iter().map(|row| {
+            vec![
+                row.subject.clone(),
+                spread(row.get("seconds"), 2),
+                spread(row.get("sweep"), 2),
+                spread(row.get("last write"), 2),
             ]
         }),
     )
