@@ -8,7 +8,7 @@ use crate::{
     goals,
 };
 
-const PROSE: &str = include_str!("document.md");
+const PROSE: &str = "benches/performance/document.md";
 
 pub fn write(figures: &Figures) {
     fs::write(binary::project("docs/performance.md"), render(figures)).unwrap();
@@ -34,7 +34,7 @@ pub fn render(figures: &Figures) -> String {
         ("limit", limit(figures)),
         ("taken", taken(figures)),
     ];
-    let mut text = PROSE.to_owned();
+    let mut text = fs::read_to_string(binary::project(PROSE)).unwrap();
     for (name, part) in parts {
         text = text.replace(&format!("{{{{{name}}}}}"), part.trim_end());
     }
