@@ -8,7 +8,7 @@ use crate::{
     goals,
 };
 
-const PROSE: &str = include_str!("document.md");
+const PROSE: &str = "benches/performance/document.md";
 
 pub fn write(figures: &Figures) {
     fs::write(binary::project("docs/performance.md"), render(figures)).unwrap();
@@ -25,6 +25,7 @@ pub fn render(figures: &Figures) -> String {
         ("machine", machine),
         ("goals", goals::table(figures)),
         ("wall", wall(figures)),
+        ("bounds", bounds(figures)),
         ("calls", calls(figures)),
         ("memory", memory(figures)),
         ("throughput", throughput(figures)),
@@ -33,7 +34,7 @@ pub fn render(figures: &Figures) -> String {
         ("limit", limit(figures)),
         ("taken", taken(figures)),
     ];
-    let mut text = PROSE.to_owned();
+    let mut text = fs::read_to_string(binary::project(PROSE)).unwrap();
     for (name, part) in parts {
         text = text.replace(&format!("{{{{{name}}}}}"), part.trim_end());
     }
@@ -122,6 +123,20 @@ fn wall(figures: &Figures) -> String {
                 row.get("calls")
                     .map_or_else(|| "–".to_owned(), |calls| decimal(calls.median(), 0)),
                 times.unwrap_or_default().to_string(),
+            ]
+        }),
+    )
+}
+
+fn bounds(figures: &Figures) -> String {
+    table(
+        &["at once", "seconds", "its sweep", "last write"],
+        rows(figures, "bounds").iter().map(|row| {
+            vec![
+                row.subject.clone(),
+                spread(row.get("seconds"), 2),
+                spread(row.get("sweep"), 2),
+                spread(row.get("last write"), 2),
             ]
         }),
     )

@@ -113,7 +113,7 @@ pub async fn consume(host: &str, messages: usize) -> f64 {
     rate
 }
 
-/// Of the size of the service's own.
+/// With the fields that tell what became of the message.
 fn outcome(request: &UserRequest, attributes: BTreeMap<String, String>) -> Message {
     let outcome = SyncOutcome {
         kind: Some("user".to_owned()),

@@ -43,10 +43,11 @@ use figures::{Figures, Row};
 use wall::Comparison;
 
 /// Every measurement, in the order they are taken.
-const MEASUREMENTS: [&str; 11] = [
+const MEASUREMENTS: [&str; 12] = [
     "wall-20ms",
     "wall-0ms",
     "wall-100ms",
+    "bounds",
     "scale",
     "calls",
     "memory",
@@ -122,15 +123,19 @@ async fn measure(name: &str, quick: bool) -> Vec<Row> {
     match name {
         "wall-20ms" => {
             wall::measure(&[
-                compared(1_000, 20, [3, 3, 1]),
+                compared(1_000, 20, [3, 2, 1]),
                 compared(10_000, 20, [3, 1, 0]),
-                compared(20_000, 20, [5, 3, 1]),
-                compared(100_000, 20, [1, 1, 0]),
+                compared(20_000, 20, [4, 3, 1]),
+                compared(100_000, 20, [1, 0, 0]),
             ])
             .await
         }
-        "wall-0ms" => wall::measure(&[compared(20_000, 0, [5, 3, 1])]).await,
-        "wall-100ms" => wall::measure(&[compared(20_000, 100, [2, 1, 0])]).await,
+        "wall-0ms" => wall::measure(&[compared(20_000, 0, [5, 2, 1])]).await,
+        "wall-100ms" => wall::measure(&[compared(20_000, 100, [1, 1, 0])]).await,
+        "bounds" => {
+            let bounds = [(8, 1_000), (16, 1_000), (24, 1_000), (24, 2_000)];
+            wall::bounds(size(20_000), &bounds, times(2)).await
+        }
         "scale" => {
             wall::measure(&[
                 compared(10_000, 0, [5, 0, 0]),

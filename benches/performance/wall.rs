@@ -50,7 +50,7 @@ async fn compare(comparison: Comparison, python: Option<&Path>) -> Vec<Row> {
     let turns = comparison.service.max(comparison.lists).max(comparison.one);
     for turn in 0..turns {
         if turn < comparison.service {
-            let people = of_service(&mut service, world).await;
+            let people = of_service(&mut service, world, &[]).await;
             of_calls_alone(&mut floor, world, &people).await;
         }
         if let Some(python) = python {
@@ -68,10 +68,37 @@ async fn compare(comparison: Comparison, python: Option<&Path>) -> Vec<Row> {
         .collect()
 }
 
+/// The service with other bounds than its defaults: calls in flight to GitLab, and messages leased at once.
+pub async fn bounds(users: usize, bounds: &[(u32, u32)], repetitions: usize) -> Vec<Row> {
+    let row = |(calls, messages)| {
+        Row::of(&format!("{calls} calls, {messages} messages"))
+            .users(users)
+            .latency(20)
+    };
+    let mut rows: Vec<Row> = bounds.iter().copied().map(row).collect();
+    for _ in 0..repetitions {
+        for (row, (calls, messages)) in rows.iter_mut().zip(bounds) {
+            let (calls, messages) = (calls.to_string(), messages.to_string());
+            let extra = [
+                (
+                    "LOOKUP_GITLAB_SYNC__GITLAB__CALLS__CONCURRENCY",
+                    calls.as_str(),
+                ),
+                (
+                    "LOOKUP_GITLAB_SYNC__WORKER__MAX_OUTSTANDING",
+                    messages.as_str(),
+                ),
+            ];
+            of_service(row, Settings::of(users, 20), &extra).await;
+        }
+    }
+    rows
+}
+
 /// Whom the run asked Lookup about.
-async fn of_service(row: &mut Row, world: Settings) -> Vec<String> {
+async fn of_service(row: &mut Row, world: Settings, extra: &[(&str, &str)]) -> Vec<String> {
     let servers = Servers::start(world).await;
-    let (service, _) = Service::start(&servers, &[], &[]).await;
+    let (service, _) = Service::start(&servers, &[], extra).await;
     servers.forget().await;
     let began = Timestamp::now();
     let took = service.run(&servers).await;
