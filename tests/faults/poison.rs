@@ -10,6 +10,7 @@ use lookup_gitlab_sync::{
         lookup::Person,
     },
 };
+use rstest::rstest;
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
@@ -26,31 +27,25 @@ const POISON: [(&str, &str); 5] = [
     (r#"{"gitlab_user_id":7,"of_tomorrow":1}"#, "invalid_field"),
 ];
 
+/// Beside a clean run. `FAULT_POISON=1000` is the campaign: that many among ten times as many good ones, three pairs, and
+/// the figures are worth something where nothing else is at work.
+#[rstest]
 #[tokio::test(flavor = "multi_thread")]
-async fn poison_dies_at_once_for_its_reason_and_the_good_are_unharmed() {
-    Throng::of(500, 50, Work::Keep).await.work_off().await;
-}
-
-/// `FAULT_POISON=1000`: that many among ten times as many good ones, side by side with a clean run, three times each.
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "it measures, and wants the machine for itself"]
-async fn what_poison_costs_the_good() {
-    let poison = env::var("FAULT_POISON").map_or(1_000, |text| text.parse().unwrap());
-    for work in [Work::Look, Work::Keep] {
-        let (mut clean, mut poisoned) = (Vec::new(), Vec::new());
-        for _ in 0..3 {
-            clean.push(Throng::of(poison * 10, 0, work).await.work_off().await);
-            poisoned.push(Throng::of(poison * 10, poison, work).await.work_off().await);
-        }
-        println!(
-            "{work:?}: {clean:.0?} messages a second without poison, {poisoned:.0?} with one in eleven"
-        );
-        let (clean, poisoned) = (median(clean), median(poisoned));
-        println!(
-            "{work:?}: {:.0} % of the throughput",
-            poisoned / clean * 100.0
-        );
+async fn poison_dies_at_once_for_its_reason_and_the_good_are_unharmed(
+    #[values(Work::Keep, Work::Look)] work: Work,
+) {
+    let campaign = env::var("FAULT_POISON")
+        .ok()
+        .map(|text| text.parse().unwrap());
+    let (poison, pairs) = campaign.map_or((30, 1), |poison: u32| (poison, 3));
+    let (mut clean, mut poisoned) = (Vec::new(), Vec::new());
+    for _ in 0..pairs {
+        clean.push(Throng::of(poison * 10, 0, work).await.work_off().await);
+        poisoned.push(Throng::of(poison * 10, poison, work).await.work_off().await);
     }
+    println!("messages a second: {clean:.0?} without poison, {poisoned:.0?} with one in eleven");
+    let share = median(poisoned) / median(clean);
+    println!("{work:?}: {:.0} % of the throughput", share * 100.0);
 }
 
 /// What the good messages ask for.

@@ -58,9 +58,9 @@ async fn stopped_again_and_again_in_the_middle_nothing_is_lost_and_nothing_dead_
             Some(0),
             "round {round}"
         );
+        // What was on its way when a stream closed stays leased, which takes a minute by itself.
+        scene.lapse_leases().await;
     }
-    // What was on its way when a stream closed stays leased, which takes a minute by itself.
-    scene.lapse_leases().await;
     scene.serve(&["user-worker"], &[]).await;
     scene.quiet().await;
     assert_eq!(scene.counts("user-sync-worker").acked, MESSAGES);

@@ -1,17 +1,17 @@
 //! `dead-letters replay`.
 
-use std::{
-    io::{self, IsTerminal},
-    time::Duration,
-};
+mod forecast;
+mod progress;
+
+use std::time::Duration;
 
 use futures::future::join_all;
-use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
-use super::{filter::Filter, foresight::Foresight, text};
+use self::{forecast::forecast, progress::Bar};
+use super::{filter::Filter, foresight::Foresight};
 use crate::{
     cli::{
         Failure,
@@ -20,10 +20,7 @@ use crate::{
         wiring::connect,
     },
     config::MessagingConfig,
-    messaging::dead_letters::{
-        Letter, ReplayEvent, ReplayOptions, Scan, Seen, Selection, Skip, Summary, replay,
-    },
-    telemetry::printable,
+    messaging::dead_letters::{ReplayEvent, ReplayOptions, Scan, Selection, Skip, Summary, replay},
 };
 
 /// Forecasts under way at once.
@@ -141,65 +138,6 @@ impl Args {
     }
 }
 
-async fn forecast(
-    letter: &Letter,
-    foresight: &Foresight<'_>,
-    options: &ReplayOptions,
-) -> Result<Forecasted, Failure> {
-    let Seen {
-        id,
-        stage,
-        about,
-        history,
-        ..
-    } = &letter.seen;
-    let (now, detail) = if let Some(skip) = options.skip(&letter.seen) {
-        ("skipped", words(skip).to_owned())
-    } else {
-        let foreseen = foresight.of(letter).await?;
-        if let Some(error) = foreseen.unknown {
-            return Err(error.into());
-        }
-        (foreseen.word, foreseen.detail)
-    };
-    Ok(Forecasted {
-        kind: "forecast",
-        id: id.clone(),
-        topic: stage.topic().as_str(),
-        about: text::about(about),
-        reason: history.why().as_str(),
-        replays: history.replays,
-        now,
-        detail,
-    })
-}
-
-#[derive(Serialize)]
-struct Forecasted {
-    kind: &'static str,
-    id: String,
-    topic: &'static str,
-    about: String,
-    reason: &'static str,
-    replays: u32,
-    now: &'static str,
-    detail: String,
-}
-
-impl Row for Forecasted {
-    const COLUMNS: &'static [&'static str] =
-        &["id", "topic", "about", "died of", "replays", "would now"];
-
-    fn cells(&self) -> Vec<String> {
-        let texts = [self.topic, &self.about, self.reason].map(ToOwned::to_owned);
-        let ends = [self.replays.to_string(), self.detail.clone()];
-        std::iter::once(self.id.clone())
-            .chain(texts)
-            .chain(ends)
-            .collect()
-    }
-}
-
 fn words(skip: Skip) -> &'static str {
     match skip {
         Skip::DiedAgain => "it died again after this replay",
@@ -286,105 +224,6 @@ impl Row for Line {
             .map(ToString::to_string)
             .chain([self.replay_id.clone()])
             .collect()
-    }
-}
-
-/// Progress on a terminal; what was not replayed is said as it happens.
-struct Bar(ProgressBar);
-
-impl Bar {
-    fn new(total: Option<u64>) -> Self {
-        if !io::stderr().is_terminal() {
-            return Self(ProgressBar::hidden());
-        }
-        let (bar, template) = match total {
-            Some(total) => (
-                ProgressBar::new(total),
-                "{bar:40} {pos}/{len} replayed {per_sec} {eta}",
-            ),
-            None => (
-                ProgressBar::new_spinner(),
-                "{spinner} {pos} replayed {per_sec}",
-            ),
-        };
-        if let Ok(style) = ProgressStyle::with_template(template) {
-            bar.set_style(style);
-        }
-        bar.enable_steady_tick(Duration::from_millis(100));
-        Self(bar)
-    }
-
-    fn show(&self, event: ReplayEvent<'_>, output: Output) {
-        let told = match event {
-            ReplayEvent::Confirmed(..) | ReplayEvent::Skipped(_, Skip::DiedAgain) => return,
-            ReplayEvent::Replayed(seen, message_id) => {
-                self.0.inc(1);
-                if output != Output::Json {
-                    return;
-                }
-                Told {
-                    kind: "replayed",
-                    id: &seen.id,
-                    message_id: Some(message_id),
-                    why: None,
-                }
-            }
-            ReplayEvent::Skipped(seen, skip @ Skip::ReplayedTooOften) => Told {
-                kind: "skipped",
-                id: &seen.id,
-                message_id: None,
-                why: Some(words(skip)),
-            },
-            ReplayEvent::Failed(seen, why) => Told {
-                kind: "failed",
-                id: &seen.id,
-                message_id: None,
-                why: Some(why),
-            },
-        };
-        let printed = self.0.suspend(|| told.print(output));
-        if let Err(error) = printed {
-            tracing::debug!(event = "progress_not_shown", %error);
-        }
-    }
-
-    fn clear(&self) {
-        self.0.finish_and_clear();
-    }
-}
-
-/// What became of one letter.
-#[derive(Serialize)]
-struct Told<'a> {
-    kind: &'static str,
-    id: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    message_id: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    why: Option<&'a str>,
-}
-
-impl Told<'_> {
-    fn print(&self, output: Output) -> io::Result<()> {
-        match output {
-            Output::Json => output::print(output, std::slice::from_ref(self)),
-            Output::Table | Output::Csv => {
-                let why = printable(self.why.unwrap_or_default());
-                output::note(&format!("{} {}: {why}", self.kind, printable(self.id)))
-            }
-        }
-    }
-}
-
-impl Row for Told<'_> {
-    const COLUMNS: &'static [&'static str] = &["kind", "id", "why"];
-
-    fn cells(&self) -> Vec<String> {
-        vec![
-            self.kind.to_owned(),
-            self.id.to_owned(),
-            self.why.unwrap_or_default().to_owned(),
-        ]
     }
 }
 

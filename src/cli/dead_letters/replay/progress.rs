@@ -1,0 +1,113 @@
+use std::{
+    io::{self, IsTerminal},
+    time::Duration,
+};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+
+use super::words;
+use crate::{
+    cli::output::{self, Output, Row},
+    messaging::dead_letters::{ReplayEvent, Skip},
+    telemetry::printable,
+};
+
+/// Progress on a terminal; what was not replayed is said as it happens.
+pub(super) struct Bar(ProgressBar);
+
+impl Bar {
+    pub(super) fn new(total: Option<u64>) -> Self {
+        if !io::stderr().is_terminal() {
+            return Self(ProgressBar::hidden());
+        }
+        let (bar, template) = match total {
+            Some(total) => (
+                ProgressBar::new(total),
+                "{bar:40} {pos}/{len} replayed {per_sec} {eta}",
+            ),
+            None => (
+                ProgressBar::new_spinner(),
+                "{spinner} {pos} replayed {per_sec}",
+            ),
+        };
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style);
+        }
+        bar.enable_steady_tick(Duration::from_millis(100));
+        Self(bar)
+    }
+
+    pub(super) fn show(&self, event: ReplayEvent<'_>, output: Output) {
+        let told = match event {
+            ReplayEvent::Confirmed(..) | ReplayEvent::Skipped(_, Skip::DiedAgain) => return,
+            ReplayEvent::Replayed(seen, message_id) => {
+                self.0.inc(1);
+                if output != Output::Json {
+                    return;
+                }
+                Told {
+                    kind: "replayed",
+                    id: &seen.id,
+                    message_id: Some(message_id),
+                    why: None,
+                }
+            }
+            ReplayEvent::Skipped(seen, skip @ Skip::ReplayedTooOften) => Told {
+                kind: "skipped",
+                id: &seen.id,
+                message_id: None,
+                why: Some(words(skip)),
+            },
+            ReplayEvent::Failed(seen, why) => Told {
+                kind: "failed",
+                id: &seen.id,
+                message_id: None,
+                why: Some(why),
+            },
+        };
+        let printed = self.0.suspend(|| told.print(output));
+        if let Err(error) = printed {
+            tracing::debug!(event = "progress_not_shown", %error);
+        }
+    }
+
+    pub(super) fn clear(&self) {
+        self.0.finish_and_clear();
+    }
+}
+
+/// What became of one letter.
+#[derive(Serialize)]
+struct Told<'a> {
+    kind: &'static str,
+    id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<&'a str>,
+}
+
+impl Told<'_> {
+    fn print(&self, output: Output) -> io::Result<()> {
+        match output {
+            Output::Json => output::print(output, std::slice::from_ref(self)),
+            Output::Table | Output::Csv => {
+                let why = printable(self.why.unwrap_or_default());
+                output::note(&format!("{} {}: {why}", self.kind, printable(self.id)))
+            }
+        }
+    }
+}
+
+impl Row for Told<'_> {
+    const COLUMNS: &'static [&'static str] = &["kind", "id", "why"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.kind.to_owned(),
+            self.id.to_owned(),
+            self.why.unwrap_or_default().to_owned(),
+        ]
+    }
+}
