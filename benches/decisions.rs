@@ -95,9 +95,7 @@ impl Directory for Everybody {
         &'a self,
         people: &'a [Crsid],
     ) -> BoxFuture<'a, Result<HashMap<Crsid, Standing>, CallError>> {
-        let standings = people
-            .iter()
-            .map(|person| (person.clone(), Standing::Current));
+        let standings = people.iter().map(|person| (*person, Standing::Current));
         let standings = standings.collect();
         Box::pin(std::future::ready(Ok(standings)))
     }
@@ -196,7 +194,7 @@ async fn people_of(gitlab: &Client) -> Vec<Crsid> {
                 AccountId(1),
                 Standing::Unknown,
             );
-            people.extend(facts.class.crsid().cloned());
+            people.extend(facts.class.crsid().copied());
         }
         cursor = page.next;
         if cursor.is_none() {

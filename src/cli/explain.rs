@@ -70,8 +70,8 @@ impl Args {
             format!("no human account in GitLab is {}", who::show(&self.who)),
         )];
         if let Who::Person(person) = &self.who {
-            let standing = sides.shared_looks().standing(person).await?;
-            steps.push(Step::new("directory", in_directory(person, standing)));
+            let standing = sides.shared_looks().standing(*person).await?;
+            steps.push(Step::new("directory", in_directory(*person, standing)));
         }
         steps.push(Step::new("decision", "nothing to do"));
         Ok(steps)
@@ -133,7 +133,10 @@ fn explain(look: &Look, own: AccountId) -> Vec<Step> {
     ];
     match &facts.class {
         Class::Member(person) => {
-            steps.push(Step::new("directory", in_directory(person, facts.standing)));
+            steps.push(Step::new(
+                "directory",
+                in_directory(*person, facts.standing),
+            ));
         }
         Class::External => steps.push(Step::new("last seen", last_seen(facts.last_seen))),
         Class::Exempt | Class::NotHuman | Class::OutOfScope => {}
@@ -164,7 +167,7 @@ fn class(class: &Class) -> String {
     }
 }
 
-fn in_directory(person: &Crsid, standing: Standing) -> String {
+fn in_directory(person: Crsid, standing: Standing) -> String {
     match standing {
         Standing::Cancelled => format!("{person} is cancelled"),
         Standing::Current => format!("{person} is a current member"),

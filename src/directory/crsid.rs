@@ -1,8 +1,11 @@
 use std::fmt;
 
 /// A person's identifier in Lookup: `^[a-z][a-z0-9]{1,7}$`, lower case.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Crsid(Box<str>);
+///
+/// It lies in the value itself, padded with zeros, so that there may be one for each person of a university in memory
+/// and a comparison is that of a number.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Crsid([u8; Self::LONGEST]);
 
 impl Crsid {
     /// Characters at most.
@@ -10,23 +13,32 @@ impl Crsid {
 
     /// The well-formed CRSid that `text` is in any case; `None` if it is not one.
     pub fn parse(text: &str) -> Option<Self> {
-        let mut bytes = text.bytes();
-        let first = bytes.next()?;
-        let well_formed = (2..=Self::LONGEST).contains(&text.len())
+        let (first, rest) = text.as_bytes().split_first()?;
+        let well_formed = (1..Self::LONGEST).contains(&rest.len())
             && first.is_ascii_alphabetic()
-            && bytes.all(|byte| byte.is_ascii_alphanumeric());
-        well_formed.then(|| Self(text.to_ascii_lowercase().into_boxed_str()))
+            && rest.iter().all(u8::is_ascii_alphanumeric);
+        well_formed.then(|| {
+            let mut padded = [0; Self::LONGEST];
+            for (place, byte) in padded.iter_mut().zip(text.bytes()) {
+                *place = byte.to_ascii_lowercase();
+            }
+            Self(padded)
+        })
     }
 
     /// The CRSid in lower case.
     pub fn as_str(&self) -> &str {
-        &self.0
+        let end = self.0.iter().position(|byte| *byte == 0);
+        let text = self.0.get(..end.unwrap_or(Self::LONGEST));
+        // Always text: nothing but ASCII is ever put in.
+        text.and_then(|text| std::str::from_utf8(text).ok())
+            .unwrap_or_default()
     }
 }
 
 impl fmt::Display for Crsid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }
 

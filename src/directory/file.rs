@@ -143,7 +143,7 @@ impl FileDirectory {
                     line,
                     what,
                 })?;
-            let (told, first) = *people.entry(id.clone()).or_insert((standing, line));
+            let (told, first) = *people.entry(id).or_insert((standing, line));
             if told != standing {
                 return Err(FileError::Contradiction {
                     path: self.path.clone(),
@@ -203,7 +203,7 @@ impl Directory for FileDirectory {
                 }
             };
             ticket.succeeded();
-            let standing = |crsid: &Crsid| Some((crsid.clone(), known.get(crsid)?.0));
+            let standing = |crsid: &Crsid| Some((*crsid, known.get(crsid)?.0));
             Ok(people.iter().filter_map(standing).collect())
         })
     }

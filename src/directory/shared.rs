@@ -19,7 +19,10 @@ use crate::upstream::CallError;
 
 /// How long a batch collects at least, unless it is full before.
 const COLLECT: Duration = Duration::from_millis(5);
-/// How long it goes on collecting while another batch is under way. Longer, and the looks would grow old.
+/// Batches under way while others collect. With fewer, a look waits for an answer that is not its own; each change
+/// has a call to itself at worst.
+const UNDER_WAY: usize = 4;
+/// How long it goes on collecting while so many are under way. Longer, and the looks would grow old.
 const PATIENCE: Duration = Duration::from_millis(250);
 
 /// Lets many looks at one person each share calls to the directory. Cheap to clone.
@@ -34,7 +37,7 @@ struct Inner {
     directory: Arc<dyn Directory>,
     batch_size: usize,
     collecting: Mutex<Option<(Arc<Batch>, Answer)>>,
-    /// One batch is under way while others collect; full ones do not wait for it.
+    /// Full batches do not wait for it.
     under_way: Semaphore,
 }
 
@@ -55,7 +58,7 @@ impl SharedLooks {
             directory,
             batch_size: batch_size.max(1),
             collecting: Mutex::default(),
-            under_way: Semaphore::new(1),
+            under_way: Semaphore::new(UNDER_WAY),
         };
         Self {
             inner: Arc::new(inner),
@@ -66,9 +69,9 @@ impl SharedLooks {
     ///
     /// # Errors
     /// That of the call, shared by all who asked in it.
-    pub async fn standing(&self, person: &Crsid) -> Result<Standing, CallError> {
+    pub async fn standing(&self, person: Crsid) -> Result<Standing, CallError> {
         let standings = self.join(person).await?;
-        Ok(standings.get(person).copied().unwrap_or(Standing::Unknown))
+        Ok(standings.get(&person).copied().unwrap_or(Standing::Unknown))
     }
 
     /// The directory behind it.
@@ -77,7 +80,7 @@ impl SharedLooks {
     }
 
     /// Puts the person on the batch that collects, or begins one.
-    fn join(&self, person: &Crsid) -> Answer {
+    fn join(&self, person: Crsid) -> Answer {
         let mut collecting = self
             .inner
             .collecting
@@ -119,26 +122,26 @@ impl Inner {
 }
 
 impl Batch {
-    fn of(person: &Crsid) -> Self {
+    fn of(person: Crsid) -> Self {
         Self {
-            people: Mutex::new(Some(vec![person.clone()])),
+            people: Mutex::new(Some(vec![person])),
             full: Notify::new(),
         }
     }
 
     /// False if the batch is full or has left.
-    fn board(&self, person: &Crsid, size: usize) -> bool {
+    fn board(&self, person: Crsid, size: usize) -> bool {
         let mut people = self.people.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(people) = people.as_mut() else {
             return false;
         };
-        if people.contains(person) {
+        if people.contains(&person) {
             return true;
         }
         if people.len() >= size {
             return false;
         }
-        people.push(person.clone());
+        people.push(person);
         if people.len() >= size {
             self.full.notify_one();
         }

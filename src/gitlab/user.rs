@@ -1,4 +1,4 @@
-use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use jiff::{Timestamp, civil::Date, tz::Offset};
 
 /// One row of GitLab's users API, as an administrator sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,23 +43,15 @@ pub enum Timed {
 impl Timed {
     /// Reads a date (`2024-03-02`) or a time with its offset (`2024-03-02T08:00:00.000+01:00`).
     pub fn parse(text: &str) -> Self {
-        let day_of_time = || {
-            Some(
-                text.parse::<Timestamp>()
-                    .ok()?
-                    .to_zoned(TimeZone::UTC)
-                    .date(),
-            )
-        };
         // A date's parser also takes a time without an offset, whose day in UTC nobody knows.
-        let day = || {
-            (text.len() == "2024-03-02".len())
-                .then(|| text.parse::<Date>().ok())
-                .flatten()
+        let day = if text.len() == "2024-03-02".len() {
+            text.parse().ok()
+        } else {
+            text.parse::<Timestamp>()
+                .ok()
+                .map(|time| Offset::UTC.to_datetime(time).date())
         };
-        day_of_time()
-            .or_else(day)
-            .map_or(Self::Unreadable, Self::On)
+        day.map_or(Self::Unreadable, Self::On)
     }
 }
 

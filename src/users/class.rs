@@ -129,7 +129,7 @@ impl Classes {
     }
 
     /// The identities under which `person` may sign in, where the configuration says how to make them.
-    pub fn identities_of(&self, person: &Crsid) -> Vec<Identity> {
+    pub fn identities_of(&self, person: Crsid) -> Vec<Identity> {
         let identity = |rule: &IdentityRule| {
             let template = rule.template.as_ref()?;
             Some(Identity {

@@ -33,7 +33,7 @@ pub async fn find(
     let mut ids: Vec<AccountId> = match who {
         Who::Account(id) => by_id(*id, gitlab).await?,
         Who::Username(username) => by_username(username, gitlab).await?,
-        Who::Person(person) => of_person(person, own, gitlab, classes).await?,
+        Who::Person(person) => of_person(*person, own, gitlab, classes).await?,
     };
     ids.sort_unstable();
     ids.dedup();
@@ -82,7 +82,7 @@ async fn by_username(username: &str, gitlab: &gitlab::Client) -> Result<Vec<Acco
 /// By username and by every identity that can be made of a CRSid; only an account that is
 /// classified as that person counts.
 async fn of_person(
-    person: &Crsid,
+    person: Crsid,
     own: AccountId,
     gitlab: &gitlab::Client,
     classes: &Classes,
@@ -95,7 +95,7 @@ async fn of_person(
         };
         rows.extend(gitlab.users_by_identity(&identity).await?);
     }
-    let theirs = |row: &&User| classes.classify(&look::account(row), own).crsid() == Some(person);
+    let theirs = |row: &&User| classes.classify(&look::account(row), own).crsid() == Some(&person);
     Ok(rows
         .iter()
         .filter(theirs)

@@ -53,7 +53,7 @@ impl Look {
         };
         let account = account(&row);
         let mut facts = Facts::of(&account, &rules.classes, own, Standing::Unknown);
-        if let Some(person) = facts.class.crsid() {
+        if let Some(&person) = facts.class.crsid() {
             failpoint::pass("between_looks");
             facts.standing = directory.standing(person).await?;
         }

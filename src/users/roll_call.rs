@@ -39,12 +39,12 @@ impl<'a> RollCall<'a> {
     }
 
     /// Puts the person on the list; a question that is full goes out at the next wait.
-    pub(super) fn add(&mut self, person: &Crsid) {
-        if self.standings.contains_key(person) {
+    pub(super) fn add(&mut self, person: Crsid) {
+        if self.standings.contains_key(&person) {
             return;
         }
-        self.standings.insert(person.clone(), Standing::Unknown);
-        self.next.push(person.clone());
+        self.standings.insert(person, Standing::Unknown);
+        self.next.push(person);
         if self.next.len() >= self.full {
             self.ask();
         }
@@ -121,7 +121,7 @@ mod tests {
             let fault = || Fault::new(ErrorKind::Unavailable, "is away");
             let standings = people
                 .iter()
-                .cloned()
+                .copied()
                 .map(|person| (person, Standing::Current));
             let answer = if known {
                 Ok(standings.collect())
@@ -150,8 +150,8 @@ mod tests {
     async fn the_directory_is_asked_while_the_accounts_are_still_being_read() {
         let directory = Pairs::default();
         let mut people = RollCall::new(&directory);
-        people.add(&person("aaa11"));
-        people.add(&person("bbb22"));
+        people.add(person("aaa11"));
+        people.add(person("bbb22"));
         let page = async {
             directory.asked.notified().await;
             Ok("the next page")
@@ -168,7 +168,7 @@ mod tests {
         for name in [
             "aaa11", "bbb22", "aaa11", "ccc33", "bbb22", "ddd44", "eee55",
         ] {
-            people.add(&person(name));
+            people.add(person(name));
             people.beside(future::ready(Ok(()))).await.unwrap();
         }
         let standings = people.finish().await.unwrap();
@@ -186,7 +186,7 @@ mod tests {
         let directory = Pairs::default();
         let mut people = RollCall::new(&directory);
         for name in ["aaa11", "bbb22", "nobody"] {
-            people.add(&person(name));
+            people.add(person(name));
         }
         assert!(people.finish().await.is_err());
     }

@@ -85,7 +85,7 @@ pub async fn sweep(
         for row in &page.users {
             let account = Swept::of(&look::account(row), rules, own, now);
             if let Class::Member(person) = &account.facts.class {
-                people.add(person);
+                people.add(*person);
             }
             accounts.push(account);
         }

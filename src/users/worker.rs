@@ -88,9 +88,18 @@ impl UserWorker {
         };
         tell_resync(&request, delivery);
         let recorder = self.recorder(delivery, &request);
-        match self.work(delivery, &request, recorder).await {
-            Ok(disposition) => disposition,
-            Err(error) => fault::disposition(error, &self.gitlab).await,
+        match &request.cause {
+            Cause::Tick {
+                planned: Planned::Keep,
+                planned_reason,
+                ..
+            } if matches!(request.who, Who::Account(_)) => {
+                planned_to_keep(planned_reason.as_deref(), recorder)
+            }
+            // Boxed: it is large, and nearly every message of a run ends above.
+            Cause::Tick { .. } | Cause::Resync => {
+                Box::pin(self.work(delivery, &request, recorder)).await
+            }
         }
     }
 
@@ -107,18 +116,19 @@ impl UserWorker {
         delivery: &Delivery,
         request: &UserRequest,
         recorder: Recorder,
-    ) -> Result<Disposition, CallError> {
-        if let (
-            Who::Account(_),
-            Cause::Tick {
-                planned: Planned::Keep,
-                planned_reason,
-                ..
-            },
-        ) = (&request.who, &request.cause)
-        {
-            return Ok(planned_to_keep(planned_reason.clone(), recorder));
+    ) -> Disposition {
+        match self.find_and_act(delivery, request, recorder).await {
+            Ok(disposition) => disposition,
+            Err(error) => fault::disposition(error, &self.gitlab).await,
         }
+    }
+
+    async fn find_and_act(
+        &self,
+        delivery: &Delivery,
+        request: &UserRequest,
+        recorder: Recorder,
+    ) -> Result<Disposition, CallError> {
         let own = AccountId(self.gitlab.own_id().await?);
         let id = match find_requested(request, own, &self.gitlab, &self.rules.classes).await? {
             Found::One(id) => id,
@@ -310,10 +320,10 @@ pub(super) fn is_own_change(look: &Look, cause: &Cause, run: &str, own: AccountI
 }
 
 /// A run's message that plans nothing is done without a call, whatever its age.
-fn planned_to_keep(reason: Option<String>, recorder: Recorder) -> Disposition {
+fn planned_to_keep(reason: Option<&str>, recorder: Recorder) -> Disposition {
     let mut record = recorder.user(None, End::Unchanged, 0);
     record.decision = Some(Planned::Keep.as_str().to_owned());
-    record.reason = reason;
+    record.reason = reason.map(str::to_owned);
     Disposition::Done(record)
 }
 

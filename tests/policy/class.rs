@@ -181,5 +181,5 @@ fn a_person_can_be_found_by_identity() {
         provider: "saml".to_owned(),
         extern_uid: "spqr1@example.ac.uk".to_owned(),
     };
-    assert_eq!(classes.identities_of(&crsid("spqr1")), vec![identity]);
+    assert_eq!(classes.identities_of(crsid("spqr1")), vec![identity]);
 }

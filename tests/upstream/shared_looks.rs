@@ -36,7 +36,7 @@ impl Directory for People {
             let standing = |crsid: &Crsid| {
                 let cancelled = crsid.as_str().ends_with('7');
                 (
-                    crsid.clone(),
+                    *crsid,
                     if cancelled {
                         Standing::Cancelled
                     } else {
@@ -72,7 +72,7 @@ fn ids(range: std::ops::Range<usize>) -> Vec<Crsid> {
 async fn many_looks_share_calls_and_each_gets_its_own_standing() {
     let (looks, people) = shared(200);
     let ids = ids(0..1000);
-    let answers = join_all(ids.iter().map(|id| looks.standing(id))).await;
+    let answers = join_all(ids.iter().map(|id| looks.standing(*id))).await;
     for (id, answer) in ids.iter().zip(answers) {
         let expected = if id.as_str().ends_with('7') {
             Standing::Cancelled
@@ -88,7 +88,7 @@ async fn many_looks_share_calls_and_each_gets_its_own_standing() {
 async fn looks_at_one_person_at_once_are_one_and_who_is_absent_is_unknown() {
     let (looks, people) = shared(200);
     let nosuch = &crsids(&["nosuch9"])[0];
-    for answer in join_all((0..50).map(|_| looks.standing(nosuch))).await {
+    for answer in join_all((0..50).map(|_| looks.standing(*nosuch))).await {
         assert_eq!(answer.unwrap(), Standing::Unknown);
     }
     assert_eq!(*people.asked.lock().unwrap(), [1]);
@@ -107,7 +107,7 @@ async fn looks_collect_while_a_call_is_under_way() {
                 10 + n as u64
             }))
             .await;
-            looks.standing(id).await
+            looks.standing(*id).await
         }
     });
     join_all(late).await;
@@ -120,9 +120,9 @@ async fn a_look_is_never_answered_from_an_earlier_call() {
     let ids = ids(0..1);
     let second = async {
         tokio::time::sleep(Duration::from_millis(50)).await;
-        looks.standing(&ids[0]).await
+        looks.standing(ids[0]).await
     };
-    let (first, second) = tokio::join!(looks.standing(&ids[0]), second);
+    let (first, second) = tokio::join!(looks.standing(ids[0]), second);
     assert!(first.is_ok() && second.is_ok());
     assert_eq!(*people.asked.lock().unwrap(), [1, 1]);
 }
@@ -131,14 +131,14 @@ async fn a_look_is_never_answered_from_an_earlier_call() {
 async fn one_who_stops_waiting_takes_nothing_from_the_others() {
     let (looks, people) = shared(200);
     let ids = ids(0..3);
-    let impatient = tokio::time::timeout(Duration::from_millis(20), looks.standing(&ids[0]));
+    let impatient = tokio::time::timeout(Duration::from_millis(20), looks.standing(ids[0]));
     let (impatient, one, other) =
-        tokio::join!(impatient, looks.standing(&ids[1]), looks.standing(&ids[2]));
+        tokio::join!(impatient, looks.standing(ids[1]), looks.standing(ids[2]));
     assert!(impatient.is_err());
     assert!(one.is_ok() && other.is_ok());
     assert_eq!(*people.asked.lock().unwrap(), [3]);
     assert!(
-        looks.standing(&ids[0]).await.is_ok(),
+        looks.standing(ids[0]).await.is_ok(),
         "nor from itself later"
     );
 }
@@ -148,16 +148,16 @@ async fn a_batch_that_everybody_left_does_not_stop_later_looks() {
     let (looks, _people) = shared(200);
     let ids = ids(0..2);
     assert!(
-        tokio::time::timeout(Duration::from_millis(1), looks.standing(&ids[0]))
+        tokio::time::timeout(Duration::from_millis(1), looks.standing(ids[0]))
             .await
             .is_err()
     );
     assert!(
-        tokio::time::timeout(Duration::from_millis(50), looks.standing(&ids[0]))
+        tokio::time::timeout(Duration::from_millis(50), looks.standing(ids[0]))
             .await
             .is_err()
     );
-    assert!(looks.standing(&ids[1]).await.is_ok());
+    assert!(looks.standing(ids[1]).await.is_ok());
 }
 
 #[tokio::test]
@@ -166,7 +166,7 @@ async fn a_failed_call_fails_all_who_shared_it_with_the_same_error() {
     let lookup = Lookup::new(&lookup_config(&server.url)).unwrap();
     let looks = SharedLooks::new(Arc::new(lookup), 200);
     let ids = ids(0..20);
-    for answer in join_all(ids.iter().map(|id| looks.standing(id))).await {
+    for answer in join_all(ids.iter().map(|id| looks.standing(*id))).await {
         assert!(answer.unwrap_err().credentials_refused());
     }
     assert_eq!(server.asked().len(), 1);

@@ -111,7 +111,7 @@ impl Stage<'_> {
             "\n3. {crsid} is a member again: a resync of one user\n"
         ))?;
         self.world.lookup.set_cancelled(crsid.as_str(), false);
-        let outcome = self.resync(&crsid).await?;
+        let outcome = self.resync(crsid).await?;
         let account = self.world.gitlab.account(changed.id);
         let active = account.is_some_and(|account| account.state == State::Active);
         let resync = Resync {
@@ -226,12 +226,12 @@ impl Stage<'_> {
         ))
     }
 
-    async fn resync(&self, crsid: &Crsid) -> Result<SyncOutcome, Failure> {
+    async fn resync(&self, crsid: Crsid) -> Result<SyncOutcome, Failure> {
         let run_id = RunId::new();
         let outcomes = Follow::open(self.connection, &run_id).await?;
         let users = self.connection.publisher(Topic::UserSync).await?;
         let request = UserRequest {
-            who: Who::Person(crsid.clone()),
+            who: Who::Person(crsid),
             cause: Cause::Resync,
             dry_run: false,
             requested_by: Some("demo".to_owned()),

@@ -1,7 +1,5 @@
 //! Lookup's answers: `{"result": {…}}`, with `result.error` on any status, or a fault of the gateway before it.
 
-use std::collections::{HashMap, HashSet};
-
 use serde::Deserialize;
 
 use crate::{
@@ -63,33 +61,34 @@ struct Identifier<'a> {
 }
 
 /// What an answer says of the people asked for.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Found {
-    pub(super) standings: HashMap<Crsid, Standing>,
+    /// In the order they were asked for; `None` of whom it says nothing.
+    pub(super) standings: Vec<Option<Standing>>,
     /// People whose `cancelled` is missing, not a boolean, or contradicted.
     pub(super) unclear: usize,
 }
 
-/// Reads the answer to `person/list` for `asked`.
+/// Reads the answer to `person/list` for `asked`, which is in order.
 pub(super) fn people(answer: &Answer, asked: &[Crsid]) -> Result<Found, Fault> {
-    let asked: HashSet<_> = asked.iter().collect();
-    let mut found = Found::default();
+    let mut standings = vec![None; asked.len()];
     for person in content(answer)?.people.unwrap_or_default() {
-        let Some(crsid) = crsid_of(&person).filter(|crsid| asked.contains(crsid)) else {
+        let place = crsid_of(&person)
+            .and_then(|crsid| asked.binary_search(&crsid).ok())
+            .and_then(|place| standings.get_mut(place));
+        let Some(standing) = place else {
             continue;
         };
         let told = standing_of(&person);
-        let standing = found.standings.entry(crsid).or_insert(told);
-        if *standing != told {
-            *standing = Standing::Unknown;
+        if *standing.get_or_insert(told) != told {
+            *standing = Some(Standing::Unknown);
         }
     }
-    found.unclear = found
-        .standings
-        .values()
-        .filter(|standing| **standing == Standing::Unknown)
-        .count();
-    Ok(found)
+    let unclear = |standing: &&Option<Standing>| **standing == Some(Standing::Unknown);
+    Ok(Found {
+        unclear: standings.iter().filter(unclear).count(),
+        standings,
+    })
 }
 
 /// Reads the answer to `last-transaction`; whether its value is a number or a string is not documented.

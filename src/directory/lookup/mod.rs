@@ -88,7 +88,8 @@ impl Lookup {
         self.upstream.calls_made()
     }
 
-    async fn list(&self, batch: Vec<Crsid>) -> Result<HashMap<Crsid, Standing>, CallError> {
+    /// Who is known of a batch.
+    async fn list(&self, batch: Vec<Crsid>) -> Result<Vec<(Crsid, Standing)>, CallError> {
         let call = self.call(
             "list_people",
             &["person", "list"],
@@ -106,7 +107,10 @@ impl Lookup {
                 found.unclear
             );
         }
-        Ok(found.standings)
+        let told = batch.into_iter().zip(found.standings);
+        Ok(told
+            .filter_map(|(person, standing)| Some((person, standing?)))
+            .collect())
     }
 
     /// The length of the address of `person/list`.
