@@ -1,8 +1,10 @@
 //! A log line as Cloud Logging reads it, see
 //! <https://docs.cloud.google.com/logging/docs/structured-logging#special-payload-fields>.
 
-use serde::ser::{SerializeMap, Serializer};
-use serde_json::json;
+use serde::{
+    Serialize,
+    ser::{SerializeMap, Serializer},
+};
 use tracing::Level;
 
 use super::{printable::printable_json, record::Record};
@@ -12,7 +14,7 @@ const TAKEN: [&str; 3] = ["severity", "time", "target"];
 
 /// One JSON object without a line break in it.
 pub(super) fn line(record: &Record, project: Option<&str>) -> String {
-    let mut bytes = Vec::with_capacity(256);
+    let mut bytes = Vec::with_capacity(1024);
     // Neither can fail: the writer is memory, every key is a string.
     let written = object(
         record,
@@ -39,7 +41,7 @@ fn object<S: Serializer>(
         line.serialize_entry("message", message)?;
     }
     for (name, value) in &record.fields {
-        if TAKEN.contains(&name.as_str()) {
+        if TAKEN.contains(&name.as_ref()) {
             line.serialize_entry(&format!("field_{name}"), value)?;
         } else {
             line.serialize_entry(name, value)?;
@@ -47,7 +49,11 @@ fn object<S: Serializer>(
     }
     line.serialize_entry("target", &record.target)?;
     if let (Some(file), Some(number)) = (record.file, record.line) {
-        let place = json!({"file": file, "line": number.to_string(), "function": record.target});
+        let place = Place {
+            file,
+            function: record.target,
+            line: number.to_string(),
+        };
         line.serialize_entry("logging.googleapis.com/sourceLocation", &place)?;
     }
     if let Some(traceparent) = &record.traceparent {
@@ -63,6 +69,15 @@ fn object<S: Serializer>(
     }
     line.end()?;
     Ok(())
+}
+
+/// See <https://docs.cloud.google.com/logging/docs/reference/v2/rest/v2/LogEntry#logentrysourcelocation>.
+#[derive(Serialize)]
+struct Place {
+    file: &'static str,
+    function: &'static str,
+    /// A string, as JSON writes all of Google's 64-bit numbers.
+    line: String,
 }
 
 fn severity(level: Level) -> &'static str {

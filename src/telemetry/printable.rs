@@ -4,7 +4,7 @@ use std::{borrow::Cow, fmt::Write};
 
 /// `text` with every character escaped that could forge a line, move the cursor or turn the reading direction.
 pub fn printable(text: &str) -> Cow<'_, str> {
-    if !text.contains(is_unsafe) {
+    if is_safe(text) {
         return Cow::Borrowed(text);
     }
     let mut safe = String::with_capacity(text.len() + 8);
@@ -22,7 +22,7 @@ pub fn printable(text: &str) -> Cow<'_, str> {
 /// matters to terminals only, but a person may look at it with `cat`. Outside of strings there is
 /// none of it, and inside `\u` is the same text.
 pub fn printable_json(json: &str) -> Cow<'_, str> {
-    if !json.contains(is_unsafe) {
+    if is_safe(json) {
         return Cow::Borrowed(json);
     }
     let mut safe = String::with_capacity(json.len() + 16);
@@ -37,6 +37,12 @@ pub fn printable_json(json: &str) -> Cow<'_, str> {
         }
     }
     Cow::Owned(safe)
+}
+
+/// Whether nothing is unsafe. Nearly every line is plain ASCII, which is seen many bytes at a time.
+fn is_safe(text: &str) -> bool {
+    let other = |byte: &u8| !matches!(byte, b' '..=b'~');
+    text.bytes().filter(other).count() == 0 || !text.contains(is_unsafe)
 }
 
 /// Control characters, line and paragraph separators, and what hides or reorders text.

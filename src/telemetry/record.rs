@@ -1,6 +1,6 @@
 //! What one log line says, before it takes a form.
 
-use std::{error::Error, fmt};
+use std::{borrow::Cow, error::Error, fmt, mem};
 
 use jiff::Timestamp;
 use serde_json::{Map, Value};
@@ -19,7 +19,7 @@ pub(super) struct Record {
     pub time: Timestamp,
     pub level: Level,
     /// The module that speaks.
-    pub target: String,
+    pub target: &'static str,
     pub file: Option<&'static str>,
     pub line: Option<u32>,
     /// The stable name of what happened, in snake case.
@@ -27,8 +27,8 @@ pub(super) struct Record {
     pub message: Option<String>,
     /// The W3C trace context of the message that is worked on.
     pub traceparent: Option<String>,
-    /// All else, of the event and the spans around it; the inner one wins.
-    pub fields: Map<String, Value>,
+    /// All else by name, of the event and the spans around it; the inner one wins.
+    pub fields: Vec<(Cow<'static, str>, Value)>,
 }
 
 impl Record {
@@ -40,19 +40,23 @@ impl Record {
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
-        let mut fields = Fields(Map::new());
+        let mut fields = Fields::default();
         for span in context.event_scope().into_iter().flat_map(Scope::from_root) {
             if let Some(formatted) = span.extensions().get::<FormattedFields<JsonFields>>() {
                 let of_span: Option<Map<String, Value>> = serde_json::from_str(formatted).ok();
-                fields.0.extend(of_span.unwrap_or_default());
+                let of_span = of_span.unwrap_or_default().into_iter();
+                fields
+                    .0
+                    .extend(of_span.map(|(name, value)| (name.into(), value)));
             }
         }
         event.record(&mut fields);
+        fields.order();
         let metadata = event.metadata();
         Self {
             time,
             level: *metadata.level(),
-            target: metadata.target().to_owned(),
+            target: metadata.target(),
             file: metadata.file(),
             line: metadata.line(),
             event: fields.take("event"),
@@ -63,11 +67,26 @@ impl Record {
     }
 }
 
-struct Fields(Map<String, Value>);
+/// A list and not a map: a line has some twenty fields, and each message writes one.
+#[derive(Default)]
+struct Fields(Vec<(Cow<'static, str>, Value)>);
 
 impl Fields {
+    /// By name, and of several of one name the last.
+    fn order(&mut self) {
+        self.0.sort_by(|(one, _), (other, _)| one.cmp(other));
+        self.0.dedup_by(|later, kept| {
+            let same = later.0 == kept.0;
+            if same {
+                mem::swap(later, kept);
+            }
+            same
+        });
+    }
+
     fn take(&mut self, name: &str) -> Option<String> {
-        Some(match self.0.remove(name)? {
+        let place = self.0.iter().position(|(field, _)| field == name)?;
+        Some(match self.0.remove(place).1 {
             Value::String(text) => text,
             other => other.to_string(),
         })
@@ -79,7 +98,7 @@ impl Fields {
         if field.name().starts_with("log.") {
             return;
         }
-        self.0.insert(field.name().to_owned(), value.into());
+        self.0.push((field.name().into(), value.into()));
     }
 }
 

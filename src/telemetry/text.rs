@@ -24,7 +24,7 @@ pub(super) fn line(record: &Record, colour: bool) -> String {
     let fields = record
         .fields
         .iter()
-        .map(|(name, value)| (name.as_str(), value.clone()));
+        .map(|(name, value)| (name.as_ref(), value.clone()));
     for (name, value) in fields.chain(traceparent) {
         // Memory does not fail to be written.
         let _ = write!(
