@@ -80,6 +80,17 @@ impl PubSubError {
         }
     }
 
+    /// Whether the request broke a rule of Pub/Sub's, so that nothing of it was taken and nothing will be.
+    pub(super) fn is_invalid(&self) -> bool {
+        matches!(
+            self,
+            Self::Refused {
+                code: Code::InvalidArgument,
+                ..
+            }
+        )
+    }
+
     /// Whether Pub/Sub, not the request, is to blame: waiting may help.
     pub fn is_unavailable(&self) -> bool {
         match self {

@@ -8,106 +8,129 @@ use std::{
     },
 };
 
-use tokio::sync::Semaphore;
-use tokio_util::task::TaskTracker;
+use tokio::sync::{mpsc, oneshot};
 use tracing::{debug, error, info, warn};
 
 use super::{
     DeadLetterReason, Publisher,
     attributes::{self, Traceparent},
     error::chain,
+    publisher::Confirmation,
     wire::SyncOutcome,
 };
-
-/// Copies that may wait for confirmation at once; past it they are dropped, since an ack never waits for them.
-const MAX_WAITING: usize = 20_000;
 
 /// Records outcomes. Cheap to clone.
 #[derive(Clone)]
 pub struct Outcomes {
-    inner: Arc<Inner>,
+    copies: Option<Copies>,
 }
 
-struct Inner {
-    publisher: Option<Publisher>,
-    waiting: Arc<Semaphore>,
-    tasks: TaskTracker,
-    /// Whether the last copy failed: the first failure is a warning, the rest would be a flood.
-    failing: AtomicBool,
+/// Where copies go.
+#[derive(Clone)]
+struct Copies {
+    publisher: Publisher,
+    /// One task waits for all of them: a task for each would cost more than the rest of a message that changes nothing.
+    waiting: mpsc::UnboundedSender<Waiting>,
+    failures: Arc<Failures>,
+}
+
+/// What is waited for, in this order. As many copies as the publisher has room for, no more.
+enum Waiting {
+    Copy(Confirmation),
+    /// Somebody who wants to know that it is its turn.
+    Flush(oneshot::Sender<()>),
 }
 
 impl fmt::Debug for Outcomes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let publisher = self.copies.as_ref().map(|copies| &copies.publisher);
         f.debug_struct("Outcomes")
-            .field("publisher", &self.inner.publisher)
+            .field("publisher", &publisher)
             .finish_non_exhaustive()
     }
 }
 
 impl Outcomes {
-    /// Logs each record and publishes a copy with `publisher`.
+    /// Logs each record and publishes a copy with `publisher`. Begins a task, which ends with the last clone.
     pub fn new(publisher: Publisher) -> Self {
-        Self::with(Some(publisher))
-    }
-
-    /// Logs each record, publishes nothing.
-    pub fn only_logged() -> Self {
-        Self::with(None)
-    }
-
-    fn with(publisher: Option<Publisher>) -> Self {
+        let (waiting, copies) = mpsc::unbounded_channel();
+        let failures = Arc::<Failures>::default();
+        tokio::spawn(confirm(copies, Arc::clone(&failures)));
         Self {
-            inner: Arc::new(Inner {
+            copies: Some(Copies {
                 publisher,
-                waiting: Arc::new(Semaphore::new(MAX_WAITING)),
-                tasks: TaskTracker::new(),
-                failing: AtomicBool::new(false),
+                waiting,
+                failures,
             }),
         }
     }
 
+    /// Logs each record, publishes nothing.
+    pub const fn only_logged() -> Self {
+        Self { copies: None }
+    }
+
     /// Logs `record` and hands a copy to be published. Never waits, never fails.
-    pub fn record(&self, record: SyncOutcome, traceparent: &Traceparent) {
-        log(&record, traceparent);
-        self.publish(record, traceparent);
+    pub fn record(&self, record: &SyncOutcome, traceparent: &Traceparent) {
+        log(record, traceparent);
+        if let Some(copies) = &self.copies {
+            copies.publish(record, traceparent);
+        }
     }
 
     /// Waits until each copy handed over before is confirmed or has failed.
     pub async fn flush(&self) {
-        let Some(publisher) = &self.inner.publisher else {
+        let Some(copies) = &self.copies else {
             return;
         };
-        publisher.flush().await;
-        self.inner.tasks.close();
-        self.inner.tasks.wait().await;
-        self.inner.tasks.reopen();
+        copies.publisher.flush().await;
+        let (done, all_are_done) = oneshot::channel();
+        // Where the task is gone nothing is waited for.
+        if copies.waiting.send(Waiting::Flush(done)).is_ok() {
+            let _ = all_are_done.await;
+        }
     }
+}
 
-    fn publish(&self, record: SyncOutcome, traceparent: &Traceparent) {
-        let Some(publisher) = self.inner.publisher.clone() else {
-            return;
-        };
-        let Ok(place) = Arc::clone(&self.inner.waiting).try_acquire_owned() else {
-            self.failed("too many wait for confirmation");
-            return;
-        };
+impl Copies {
+    fn publish(&self, record: &SyncOutcome, traceparent: &Traceparent) {
         let attributes = attributes::for_message(
             record.run.as_deref().unwrap_or_default(),
             record.kind.as_deref().unwrap_or_default(),
             traceparent,
         );
-        let outcomes = self.clone();
-        self.inner.tasks.spawn(async move {
-            match publisher.publish(&record, attributes).await {
-                Ok(_) => outcomes.inner.failing.store(false, Ordering::Relaxed),
-                Err(error) => outcomes.failed(&chain(&error)),
-            }
-            drop(place);
-        });
+        match self.publisher.publish_soon(record, attributes) {
+            // It fails only where the task is gone, and the copy goes out all the same.
+            Ok(Some(copy)) => drop(self.waiting.send(Waiting::Copy(copy))),
+            Ok(None) => self.failures.one("too many wait for confirmation"),
+            Err(error) => self.failures.one(&chain(&error)),
+        }
+    }
+}
+
+async fn confirm(mut waiting: mpsc::UnboundedReceiver<Waiting>, failures: Arc<Failures>) {
+    while let Some(next) = waiting.recv().await {
+        match next {
+            Waiting::Copy(copy) => match copy.confirmed().await {
+                Ok(_) => failures.none(),
+                Err(error) => failures.one(&chain(&error)),
+            },
+            Waiting::Flush(done) => drop(done.send(())),
+        }
+    }
+}
+
+/// Whether the last copy failed: the first failure is a warning, the rest would be a flood.
+#[derive(Default)]
+struct Failures(AtomicBool);
+
+impl Failures {
+    fn none(&self) {
+        self.0.store(false, Ordering::Relaxed);
     }
 
-    fn failed(&self, why: &str) {
-        if self.inner.failing.swap(true, Ordering::Relaxed) {
+    fn one(&self, why: &str) {
+        if self.0.swap(true, Ordering::Relaxed) {
             debug!(event = "outcome_not_published", why);
         } else {
             warn!(

@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use bytes::Bytes;
-use google_cloud_pubsub::{client::BasePublisher, model::Message};
-use tokio::sync::{Semaphore, SemaphorePermit};
+use google_cloud_pubsub::{client::BasePublisher, model::Message, publisher::PublishFuture};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::PubSubError;
 
@@ -96,11 +96,8 @@ impl Publisher {
         body: &impl serde::Serialize,
         attributes: BTreeMap<String, String>,
     ) -> Result<String, PubSubError> {
-        let body = serde_json::to_vec(body).map_err(|error| PubSubError::Unencodable {
-            topic: self.inner.topic.clone(),
-            why: error.to_string(),
-        })?;
-        self.publish_raw(body.into(), attributes).await
+        let body = self.encode(body)?;
+        self.publish_raw(body, attributes).await
     }
 
     /// [`Self::publish`] of a body that is encoded already, such as a dead letter's.
@@ -113,18 +110,70 @@ impl Publisher {
         attributes: BTreeMap<String, String>,
     ) -> Result<String, PubSubError> {
         let size = size_of(&body, &attributes);
-        let _occupied = self.inner.room.enter(size).await;
+        let place = self.inner.room.enter(size).await;
+        self.hand_over(body, attributes, place).confirmed().await
+    }
+
+    /// Hands the message to the client without waiting for anything; `None` where there is no room for it now.
+    ///
+    /// # Errors
+    /// For a body that has no JSON form.
+    pub(super) fn publish_soon(
+        &self,
+        body: &impl serde::Serialize,
+        attributes: BTreeMap<String, String>,
+    ) -> Result<Option<Confirmation>, PubSubError> {
+        let body = self.encode(body)?;
+        let size = size_of(&body, &attributes);
+        let place = self.inner.room.try_enter(size);
+        Ok(place.map(|place| self.hand_over(body, attributes, Some(place))))
+    }
+
+    fn encode(&self, body: &impl serde::Serialize) -> Result<Bytes, PubSubError> {
+        serde_json::to_vec(body)
+            .map(Bytes::from)
+            .map_err(|error| PubSubError::Unencodable {
+                topic: self.inner.topic.clone(),
+                why: error.to_string(),
+            })
+    }
+
+    fn hand_over(
+        &self,
+        body: Bytes,
+        attributes: BTreeMap<String, String>,
+        place: Option<Place>,
+    ) -> Confirmation {
         let message = Message::new().set_data(body).set_attributes(attributes);
-        self.inner
-            .client
-            .publish(message)
-            .await
-            .map_err(|error| PubSubError::unconfirmed(&self.inner.topic, &error))
+        Confirmation {
+            publisher: Arc::clone(&self.inner),
+            published: self.inner.client.publish(message),
+            _place: place,
+        }
     }
 
     /// Sends what waits in a batch now, and returns when each message handed in before has been confirmed or has failed.
     pub async fn flush(&self) {
         self.inner.client.flush().await;
+    }
+}
+
+/// A message on its way to Pub/Sub. It goes out whether this is waited for or not.
+pub(super) struct Confirmation {
+    publisher: Arc<Inner>,
+    published: PublishFuture,
+    _place: Option<Place>,
+}
+
+impl Confirmation {
+    /// The message id, once Pub/Sub has it.
+    ///
+    /// # Errors
+    /// When Pub/Sub did not confirm it.
+    pub(super) async fn confirmed(self) -> Result<String, PubSubError> {
+        self.published
+            .await
+            .map_err(|error| PubSubError::unconfirmed(&self.publisher.topic, &error))
     }
 }
 
@@ -138,28 +187,48 @@ fn size_of(body: &Bytes, attributes: &BTreeMap<String, String>) -> usize {
 
 /// What may wait for confirmation; the client itself has no bound at all.
 struct Room {
-    messages: Semaphore,
-    bytes: Semaphore,
+    messages: Arc<Semaphore>,
+    bytes: Arc<Semaphore>,
     max_bytes: u32,
 }
+
+/// The part of the room that one message takes up: itself, and its bytes.
+type Place = (OwnedSemaphorePermit, OwnedSemaphorePermit);
 
 impl Room {
     fn new(options: &PublisherOptions) -> Self {
         let max_bytes = u32::try_from(options.max_bytes.max(1)).unwrap_or(u32::MAX);
+        let messages = options.max_messages.clamp(1, Semaphore::MAX_PERMITS);
+        let bytes = usize::try_from(max_bytes).unwrap_or(Semaphore::MAX_PERMITS);
         Self {
-            messages: Semaphore::new(options.max_messages.clamp(1, Semaphore::MAX_PERMITS)),
-            bytes: Semaphore::new(usize::try_from(max_bytes).unwrap_or(Semaphore::MAX_PERMITS)),
+            messages: Arc::new(Semaphore::new(messages)),
+            bytes: Arc::new(Semaphore::new(bytes)),
             max_bytes,
         }
     }
 
     /// Waits for room for one message of `size` bytes; one larger than all the room waits for all of it.
-    async fn enter(&self, size: usize) -> Option<(SemaphorePermit<'_>, SemaphorePermit<'_>)> {
-        let bytes = u32::try_from(size).unwrap_or(u32::MAX).min(self.max_bytes);
+    async fn enter(&self, size: usize) -> Option<Place> {
         // The semaphores are never closed, so acquiring cannot fail.
-        let message = self.messages.acquire().await.ok()?;
-        let bytes = self.bytes.acquire_many(bytes).await.ok()?;
+        let message = Arc::clone(&self.messages).acquire_owned().await.ok()?;
+        let bytes = Arc::clone(&self.bytes)
+            .acquire_many_owned(self.permits(size))
+            .await
+            .ok()?;
         Some((message, bytes))
+    }
+
+    /// [`Self::enter`] where there is room now.
+    fn try_enter(&self, size: usize) -> Option<Place> {
+        let message = Arc::clone(&self.messages).try_acquire_owned().ok()?;
+        let bytes = Arc::clone(&self.bytes)
+            .try_acquire_many_owned(self.permits(size))
+            .ok()?;
+        Some((message, bytes))
+    }
+
+    fn permits(&self, size: usize) -> u32 {
+        u32::try_from(size).unwrap_or(u32::MAX).min(self.max_bytes)
     }
 }
 

@@ -243,5 +243,5 @@ impl DeadLetters for Nowhere {
 struct Mute;
 
 impl Records for Mute {
-    fn record(&self, _record: SyncOutcome, _traceparent: &Traceparent) {}
+    fn record(&self, _record: &SyncOutcome, _traceparent: &Traceparent) {}
 }

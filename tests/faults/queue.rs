@@ -313,7 +313,7 @@ impl DeadLetters for Ends {
 }
 
 impl Records for Ends {
-    fn record(&self, record: SyncOutcome, _traceparent: &Traceparent) {
+    fn record(&self, record: &SyncOutcome, _traceparent: &Traceparent) {
         let id = record
             .message_id
             .clone()

@@ -1,7 +1,7 @@
 //! The pull loop over real gRPC: what becomes of each delivery, and how it stops.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -81,6 +81,40 @@ async fn bad_bodies_become_dead_letters_at_once_and_nothing_else_is_lost() {
     let seen = stage.seen.clone();
     stage.stop().await;
     assert_eq!(seen.count(), 50 + bad.len(), "nothing came twice");
+}
+
+#[tokio::test]
+async fn a_copy_that_is_refused_costs_no_other_dead_letter_its_first_delivery() {
+    let server = pubsub_host().await;
+    let connection = server.connect_prepared().await;
+    let publisher = connection.publisher(Topic::UserSync).await.unwrap();
+    // With what a dead letter tells of itself there would be more than Pub/Sub's hundred.
+    let crowded: BTreeMap<String, String> =
+        (0..95).map(|n| (format!("a{n}"), "b".to_owned())).collect();
+    publisher
+        .publish_raw(Bytes::from_static(b"crowded"), crowded)
+        .await
+        .unwrap();
+    publish(
+        &connection,
+        (0..20).map(|n| Bytes::from(format!("bad {n}"))),
+    )
+    .await;
+
+    let stage = Stagehand::start(&connection, settings(), decide_by_body);
+    let mut found = BTreeSet::new();
+    while found.len() < 20 {
+        let copy = pull_one(&connection, "user-sync-dead-hold").await;
+        let history = History::read(&copy.attributes.into_iter().collect());
+        if copy.data.as_ref() != b"crowded" {
+            assert_eq!(history.delivery_attempt, Some(1));
+            assert!(found.insert(copy.data), "twice in the dead-letter topic");
+        }
+    }
+    let seen = stage.seen.clone();
+    stage.stop().await;
+    let bad = |delivery: &&Delivery| delivery.body.starts_with(b"bad");
+    assert_eq!(seen.0.lock().unwrap().iter().filter(bad).count(), 20);
 }
 
 #[tokio::test]

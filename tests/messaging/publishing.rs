@@ -91,8 +91,8 @@ async fn a_follower_sees_its_run_and_no_other_and_leaves_nothing_behind() {
     let mut follow = Follow::open(&connection, &mine).await.unwrap();
     let outcomes = Outcomes::new(connection.publisher(Topic::SyncOutcome).await.unwrap());
     for id in 1..=20 {
-        outcomes.record(outcome(&other, id), &Traceparent::new());
-        outcomes.record(outcome(&mine, id), &Traceparent::new());
+        outcomes.record(&outcome(&other, id), &Traceparent::new());
+        outcomes.record(&outcome(&mine, id), &Traceparent::new());
     }
     outcomes.flush().await;
 
@@ -135,7 +135,7 @@ async fn outcomes_that_cannot_be_published_are_no_obstacle() {
     // No topic at all.
     let connection = server.connect().await;
     let outcomes = Outcomes::new(connection.publisher(Topic::SyncOutcome).await.unwrap());
-    outcomes.record(outcome(&RunId::new(), 1), &Traceparent::new());
+    outcomes.record(&outcome(&RunId::new(), 1), &Traceparent::new());
     tokio::time::timeout(Duration::from_secs(30), outcomes.flush())
         .await
         .unwrap();

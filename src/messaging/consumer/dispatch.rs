@@ -49,18 +49,21 @@ pub trait DeadLetters: Send + Sync {
 /// Where records go.
 pub trait Records: Send + Sync {
     /// Never waits.
-    fn record(&self, record: SyncOutcome, traceparent: &Traceparent);
+    fn record(&self, record: &SyncOutcome, traceparent: &Traceparent);
 }
 
 impl Records for Outcomes {
-    fn record(&self, record: SyncOutcome, traceparent: &Traceparent) {
+    fn record(&self, record: &SyncOutcome, traceparent: &Traceparent) {
         Self::record(self, record, traceparent);
     }
 }
 
 /// The dead-letter topic of a stage.
 pub(super) struct DeadLetterTopic {
-    pub(super) publisher: Publisher,
+    /// Copies share requests: poison comes in throngs, and a request for each would slow down the good ones beside it.
+    pub(super) shared: Publisher,
+    /// A request for each copy.
+    pub(super) alone: Publisher,
     /// The id of the topic the messages came from.
     pub(super) original_topic: String,
 }
@@ -79,10 +82,20 @@ impl DeadLetters for DeadLetterTopic {
             letter,
             Timestamp::now(),
         );
-        self.publisher
-            .publish_raw(delivery.body.clone(), attributes)
-            .await
-            .map(drop)
+        let together = self
+            .shared
+            .publish_raw(delivery.body.clone(), attributes.clone())
+            .await;
+        let published = match together {
+            // One copy that breaks a limit has all of its request refused.
+            Err(error) if error.is_invalid() => {
+                self.alone
+                    .publish_raw(delivery.body.clone(), attributes)
+                    .await
+            }
+            published => published,
+        };
+        published.map(drop)
     }
 }
 
@@ -122,9 +135,12 @@ impl<H: Handler, D: DeadLetters, R: Records> Dispatch<H, D, R> {
             };
             let gate = match disposition {
                 Disposition::Done(record) => return self.done(&subject, *record),
-                Disposition::Retry(why) => return self.retry(&subject, why, stopping).await,
+                // Boxed: they are rare and would make every message's task large.
+                Disposition::Retry(why) => {
+                    return Box::pin(self.retry(&subject, why, stopping)).await;
+                }
                 Disposition::DeadLetter(letter) => {
-                    return self.dead_letter(&subject, letter, stopping).await;
+                    return Box::pin(self.dead_letter(&subject, letter, stopping)).await;
                 }
                 Disposition::Hold(gate) => gate,
             };
@@ -166,7 +182,7 @@ impl<H: Handler, D: DeadLetters, R: Records> Dispatch<H, D, R> {
     fn done(&self, subject: &Subject<'_>, record: SyncOutcome) -> End {
         subject.count("done");
         self.records
-            .record(subject.complete(record), &subject.trace());
+            .record(&subject.complete(record), &subject.trace());
         End::Ack
     }
 
@@ -209,7 +225,7 @@ impl<H: Handler, D: DeadLetters, R: Records> Dispatch<H, D, R> {
             .increment(1);
         let record = self.dead_record(letter, subject.delivery);
         self.records
-            .record(subject.complete(record), &subject.trace());
+            .record(&subject.complete(record), &subject.trace());
         End::Ack
     }
 

@@ -68,14 +68,16 @@ impl<H: Handler> Consumer<H> {
         let stage = handler.stage();
         let names = connection.names();
         let places = usize::try_from(settings.max_outstanding.max(1)).unwrap_or(1);
+        let copies = |batching| {
+            let options = PublisherOptions {
+                batching,
+                ..PublisherOptions::default()
+            };
+            connection.publisher_with(stage.dead_letter_topic(), &options)
+        };
         let dead_letters = DeadLetterTopic {
-            publisher: connection.publisher_with(
-                stage.dead_letter_topic(),
-                &PublisherOptions {
-                    batching: Batching::OneByOne,
-                    ..PublisherOptions::default()
-                },
-            ),
+            shared: copies(Batching::Shared),
+            alone: copies(Batching::OneByOne),
             original_topic: names.id(stage.topic().as_str()),
         };
         Self {
@@ -85,11 +87,11 @@ impl<H: Handler> Consumer<H> {
                 subscription: names.subscription(stage.subscription()),
                 max_outstanding: settings.max_outstanding.max(1).into(),
                 places: Arc::new(Semaphore::new(places)),
-                dispatch: Arc::new(Dispatch {
+                dispatch: Dispatch {
                     handler,
                     dead_letters,
                     records: outcomes.clone(),
-                }),
+                },
                 liveness: Liveness::new(),
                 tasks: TaskTracker::new(),
                 streams: TaskTracker::new(),
@@ -153,7 +155,7 @@ struct Running<H> {
     subscription: String,
     max_outstanding: i64,
     places: Arc<Semaphore>,
-    dispatch: Arc<Dispatch<H, DeadLetterTopic, Outcomes>>,
+    dispatch: Dispatch<H, DeadLetterTopic, Outcomes>,
     liveness: Liveness,
     /// One a message.
     tasks: TaskTracker,

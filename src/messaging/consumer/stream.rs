@@ -1,6 +1,11 @@
-use std::{sync::Arc, time::Duration};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::Duration,
+};
 
 use backoff::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
+use futures::FutureExt as _;
 use google_cloud_pubsub::{Error, subscriber::MessageStream};
 use tokio::{sync::OwnedSemaphorePermit, time::timeout};
 use tokio_util::sync::CancellationToken;
@@ -34,7 +39,9 @@ enum Ended {
 
 impl<H: Handler> Running<H> {
     /// Pulls until `stopping`, with one stream after the other.
-    pub(super) async fn pull(&self, stopping: &CancellationToken) {
+    pub(super) async fn pull(self: &Arc<Self>, stopping: &CancellationToken) {
+        // Shared with every message: a clone of the token itself takes the one lock of all of them.
+        let stopping = &Arc::new(stopping.clone());
         let mut pauses = growing_pauses();
         loop {
             let (ended, delivered) = self.one_stream(stopping).await;
@@ -55,7 +62,7 @@ impl<H: Handler> Running<H> {
     }
 
     /// One stream from its opening to its end, and whether it delivered anything.
-    async fn one_stream(&self, stopping: &CancellationToken) -> (Ended, bool) {
+    async fn one_stream(self: &Arc<Self>, stopping: &Arc<CancellationToken>) -> (Ended, bool) {
         let mut stream = self.open();
         let closing = CancellationToken::new();
         self.close_when(&stream, closing.clone());
@@ -75,7 +82,7 @@ impl<H: Handler> Running<H> {
                     delivered = true;
                     self.liveness.sign();
                     let delivery = delivery(message, &lease);
-                    self.spawn(delivery, lease, place, stopping);
+                    self.settle(delivery, lease, place, stopping);
                 }
                 Some(Err(error)) => break Ended::Failed(Box::new(error)),
                 None => break Ended::Closed,
@@ -133,24 +140,31 @@ impl<H: Handler> Running<H> {
         }
     }
 
-    fn spawn(
-        &self,
+    /// Takes a message to its end, in a task of its own unless that is at hand: most messages of a run change nothing.
+    fn settle(
+        self: &Arc<Self>,
         delivery: crate::messaging::Delivery,
         lease: google_cloud_pubsub::subscriber::handler::Handler,
         place: OwnedSemaphorePermit,
-        stopping: &CancellationToken,
+        stopping: &Arc<CancellationToken>,
     ) {
-        let dispatch = Arc::clone(&self.dispatch);
-        let stopping = stopping.clone();
-        let give_up = self.give_up.clone();
-        self.tasks.spawn(async move {
+        let running = Arc::clone(self);
+        let stopping = Arc::clone(stopping);
+        let mut settling = Box::pin(async move {
+            let delivery = Arc::new(delivery);
             tokio::select! {
+                // Most end at once and never have to be told of the other.
                 biased;
-                () = give_up.cancelled() => {}
-                () = dispatch.settle(Arc::new(delivery), lease, &stopping) => {}
+                () = running.dispatch.settle(delivery, lease, &stopping) => {}
+                () = running.give_up.cancelled() => {}
             }
             drop(place);
         });
+        // As in a task, what panics is dropped, which nacks.
+        let first = catch_unwind(AssertUnwindSafe(|| (&mut settling).now_or_never()));
+        if let Ok(None) = first {
+            self.tasks.spawn(settling);
+        }
     }
 
     fn log_end(&self, ended: &Ended, pause: Duration) {

@@ -115,12 +115,12 @@ pub(super) struct FakeRecords {
 }
 
 impl Records for FakeRecords {
-    fn record(&self, record: SyncOutcome, _traceparent: &Traceparent) {
+    fn record(&self, record: &SyncOutcome, _traceparent: &Traceparent) {
         self.journal.note(format!(
             "record {}",
             record.kind.as_deref().unwrap_or_default()
         ));
-        self.records.lock().unwrap().push(record);
+        self.records.lock().unwrap().push(record.clone());
     }
 }
 
