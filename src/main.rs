@@ -25,9 +25,11 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> Result<(), Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?;
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    if let Some(threads) = cli.threads() {
+        builder.worker_threads(threads);
+    }
+    let runtime = builder.enable_all().build()?;
     let result = runtime.block_on(cli::run(cli));
     // A blocking read that nobody waits for any more must not keep the process alive.
     runtime.shutdown_background();

@@ -11,6 +11,7 @@ use google_cloud_pubsub::{
     client::{BasePublisher, Subscriber},
     model::Message,
 };
+use jiff::Timestamp;
 use lookup_gitlab_sync::messaging::wire::{SyncOutcome, UserRequest};
 
 use crate::{calls::number, servers::Servers};
@@ -105,7 +106,11 @@ pub async fn consume(host: &str, messages: usize) -> f64 {
         }
         let (message, lease) = stream.next().await.unwrap().unwrap();
         let request = UserRequest::decode(&message.data).unwrap();
-        drop(publisher.publish(outcome(&request, message.attributes.into_iter().collect())));
+        drop(publisher.publish(outcome(
+            message.message_id,
+            &request,
+            message.attributes.into_iter().collect(),
+        )));
         lease.ack();
     }
     let rate = number(messages.saturating_sub(WARM_UP)) / began.elapsed().as_secs_f64();
@@ -113,15 +118,27 @@ pub async fn consume(host: &str, messages: usize) -> f64 {
     rate
 }
 
-/// With the fields that tell what became of the message.
-fn outcome(request: &UserRequest, attributes: BTreeMap<String, String>) -> Message {
+/// The record that the service publishes of such a message.
+fn outcome(
+    message_id: String,
+    request: &UserRequest,
+    attributes: BTreeMap<String, String>,
+) -> Message {
     let outcome = SyncOutcome {
         kind: Some("user".to_owned()),
         run: attributes.get("run").cloned(),
         cause: Some(request.cause.as_str().to_owned()),
         stage: Some("user-worker".to_owned()),
+        message_id: Some(message_id),
+        gitlab_user_id: Some(1),
         decision: Some("keep".to_owned()),
+        reason: Some("current".to_owned()),
         result: Some("unchanged".to_owned()),
+        dry_run: Some(false),
+        delivery_attempt: Some(1),
+        milliseconds: Some(0),
+        calls: Some(0),
+        at: Some(Timestamp::now().to_string()),
         ..SyncOutcome::default()
     };
     Message::new()

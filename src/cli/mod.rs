@@ -73,6 +73,16 @@ pub enum Command {
     Completions(completions::Args),
 }
 
+impl Cli {
+    /// How many threads it computes on; `None` is one for each processor.
+    pub fn threads(&self) -> Option<usize> {
+        match &self.command {
+            Command::Serve(args) => args.threads(),
+            _ => None,
+        }
+    }
+}
+
 impl Command {
     /// Whether it ends by itself on SIGINT and SIGTERM, finishing its work first.
     fn stops_by_itself(&self) -> bool {

@@ -81,6 +81,16 @@ struct Process {
 }
 
 impl Args {
+    /// Stages that consume wait for other servers nearly all the time: one thread does, and wakes no second one for
+    /// each message. Those that answer HTTP have as many as there are processors.
+    pub(super) fn threads(&self) -> Option<usize> {
+        let consumes = |name: &StageName| match Kind::from(*name) {
+            Kind::Users(_) | Kind::NamespaceWorker => true,
+            Kind::Portal | Kind::ProvisioningApi => false,
+        };
+        self.names().iter().all(consumes).then_some(1)
+    }
+
     pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
         let mut signals = Signals::catch()?;
         let names = self.names();

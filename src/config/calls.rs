@@ -13,7 +13,7 @@ use super::{
 pub struct Calls {
     /// Deadline of one attempt. 10 s.
     pub timeout: Duration,
-    /// Calls in flight at once. 8.
+    /// Calls in flight at once. 8, and 16 to GitLab.
     pub concurrency: usize,
     /// Upper bound of calls a minute, if the API has one. None.
     pub requests_per_minute: Option<u32>,
@@ -25,17 +25,20 @@ pub struct Calls {
 
 impl Default for Calls {
     fn default() -> Self {
-        Self {
-            timeout: Duration::from_secs(10),
-            concurrency: 8,
-            requests_per_minute: None,
-            read_attempts: 4,
-            max_response_bytes: 16 << 20,
-        }
+        Self::DEFAULT
     }
 }
 
 impl Calls {
+    /// Of an API with nothing particular about it.
+    pub(super) const DEFAULT: Self = Self {
+        timeout: Duration::from_secs(10),
+        concurrency: 8,
+        requests_per_minute: None,
+        read_attempts: 4,
+        max_response_bytes: 16 << 20,
+    };
+
     /// Reads `section`, such as `gitlab.calls`.
     ///
     /// The client extends the lease of a message while it is worked on; should that fail for once,

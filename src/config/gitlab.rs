@@ -20,6 +20,13 @@ pub struct GitLab {
     pub calls: Calls,
 }
 
+/// A message has its place among the calls from its look to its last write, and Lookup's answer comes between them: of
+/// sixteen places about ten are calls under way.
+const CALLS: Calls = Calls {
+    concurrency: 16,
+    ..Calls::DEFAULT
+};
+
 impl GitLab {
     pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
         let url = reader.required(
@@ -32,7 +39,7 @@ impl GitLab {
         if !reader.is_given("gitlab.token") && !reader.is_given("gitlab.token_file") {
             reader.lacks("gitlab.token", SECRET);
         }
-        let calls = Calls::read(reader, "gitlab.calls");
+        let calls = Calls::read_over(reader, "gitlab.calls", &CALLS);
         Some(Self {
             url: url?,
             token: token?,
