@@ -27,4 +27,5 @@ pub use gate::{Gate, Passage, Shut, Ticket};
 pub use line::Line;
 pub use name::{Name, Settings, Side};
 pub use scalar::Scalar;
+pub(crate) use transport::client_builder;
 pub use transport::{BuildError, Transport, TransportError, Wire};

@@ -2,7 +2,7 @@ use std::{env, error::Error, fmt, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use futures::future::BoxFuture;
-use reqwest::{Client, NoProxy, Proxy, Request, Response, redirect::Policy};
+use reqwest::{Client, ClientBuilder, NoProxy, Proxy, Request, Response, redirect::Policy};
 
 use super::Answer;
 use crate::config;
@@ -64,22 +64,9 @@ impl Wire {
     /// # Errors
     /// [`BuildError::Client`].
     pub fn new(calls: &config::Calls) -> Result<Self, BuildError> {
-        let direct = Client::builder()
-            .user_agent(concat!(
-                env!("CARGO_PKG_NAME"),
-                "/",
-                env!("CARGO_PKG_VERSION")
-            ))
-            .redirect(Policy::none())
-            .retry(reqwest::retry::never())
-            .referer(false)
-            .connect_timeout(CONNECT.min(calls.timeout))
-            .no_proxy();
-        let client = match proxy().map_err(BuildError::Client)? {
-            Some(proxy) => direct.proxy(proxy),
-            None => direct,
-        };
-        let client = client.build().map_err(BuildError::Client)?;
+        let client = client_builder()
+            .and_then(|client| client.connect_timeout(CONNECT.min(calls.timeout)).build())
+            .map_err(BuildError::Client)?;
         Ok(Self {
             client,
             max_bytes: calls.max_response_bytes,
@@ -112,6 +99,27 @@ impl Transport for Wire {
             })
         })
     }
+}
+
+/// What every client of this service shares: no redirects, no retries of its own, and a proxy for TLS alone.
+///
+/// # Errors
+/// When a variable names a proxy that is none.
+pub(crate) fn client_builder() -> Result<ClientBuilder, reqwest::Error> {
+    let direct = Client::builder()
+        .user_agent(concat!(
+            env!("CARGO_PKG_NAME"),
+            "/",
+            env!("CARGO_PKG_VERSION")
+        ))
+        .redirect(Policy::none())
+        .retry(reqwest::retry::never())
+        .referer(false)
+        .no_proxy();
+    Ok(match proxy()? {
+        Some(proxy) => direct.proxy(proxy),
+        None => direct,
+    })
 }
 
 /// The proxy for `https://` addresses. Plain `http://` is for this machine alone, and a proxy of it, such as

@@ -2,6 +2,7 @@
 //! `PostgreSQL`.
 
 use serde_json::{Value, json};
+use tokio::net::TcpListener;
 
 use crate::{
     desk::bought,
@@ -24,6 +25,27 @@ async fn the_whole_sequence_on_googles_emulator() {
     };
     let database = Database::create().await;
     sequence(Stand::new(&database.url, Some(emulator.host())).await).await;
+}
+
+/// The portal's keys are fetched in the clear here, and so would be what a proxy makes of them.
+#[tokio::test]
+async fn a_proxy_has_no_say_in_what_goes_to_this_machine_in_the_clear() {
+    let database = Database::create().await;
+    let mut stand = Stand::without_worker(&database.url, None).await;
+    let proxy = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", proxy.local_addr().unwrap());
+    let variables =
+        ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"].map(|name| (name, address.as_str()));
+    assert_eq!(stand.stop(Stage::Api).await, Some(0));
+    for stage in [Stage::Api, Stage::Worker] {
+        stand.start_with(stage, &variables).await;
+    }
+    stand.group(42).await;
+    assert_eq!(stand.buy(42, &bought(30)).await, 201);
+    tokio::select! {
+        _ = proxy.accept() => panic!("the proxy is asked"),
+        states = stand.attempts(42, 1) => assert_eq!(states, ["completed"]),
+    }
 }
 
 async fn sequence(mut stand: Stand) {

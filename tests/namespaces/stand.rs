@@ -83,7 +83,12 @@ impl Stand {
 
     /// Starts a stage and waits until it is ready.
     pub async fn start(&mut self, stage: Stage) {
-        self.spawn(stage, &[]);
+        self.start_with(stage, &[]).await;
+    }
+
+    /// The same, with more variables.
+    pub async fn start_with(&mut self, stage: Stage, variables: &[(&str, &str)]) {
+        self.spawn(stage, variables);
         self.ready(stage).await;
     }
 

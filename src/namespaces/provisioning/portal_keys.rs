@@ -17,6 +17,8 @@ use serde::{
 use tokio::{sync::Mutex, time::Instant};
 use url::Url;
 
+use crate::upstream;
+
 /// The largest discovery document or key set read, in bytes.
 const MAX_BYTES: usize = 256 * 1024;
 
@@ -119,10 +121,9 @@ impl PortalKeys {
     /// For the portal at `portal`, which is its issuer too. Nothing is fetched yet.
     ///
     /// # Errors
-    /// When TLS cannot be set up.
+    /// When TLS cannot be set up, or a variable names a proxy that is none.
     pub fn new(portal: Url, timing: Timing) -> Result<Self, reqwest::Error> {
-        let client = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
+        let client = upstream::client_builder()?
             .timeout(timing.deadline)
             .build()?;
         Ok(Self {
