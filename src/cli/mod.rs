@@ -1,5 +1,6 @@
 //! The commands, one file each: parse, load what the command needs, do it, say what became of it.
 
+mod attempt;
 mod completions;
 mod config;
 mod context;

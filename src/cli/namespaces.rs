@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::{
     Failure,
+    attempt::state,
     context::Context,
     follow::{Watch, to_the_end},
     namespace_wiring::{ledger, recorder},
@@ -242,15 +243,6 @@ fn lines(sync: &Sync) -> Vec<Line> {
         Line(cells)
     };
     sync.attempts.iter().map(line).collect()
-}
-
-/// Its state, and whether its worker must be gone.
-pub(super) fn state(attempt: &Attempt) -> String {
-    if attempt.overdue {
-        format!("{} (overdue)", attempt.state)
-    } else {
-        attempt.state.to_string()
-    }
 }
 
 /// A document in a file or on standard input.

@@ -84,7 +84,7 @@ async fn show_tells_what_the_ledger_knows_and_what_would_be_sent_now() {
     let (told, shown) = stand.shown(Some(&stand.database), &letter).await;
     for words in [
         "newest sync 1, recorded",
-        "1: failed, answered 404, started",
+        "1: failed (404): ",
         "404 Namespace Not Found",
         "sync 1 of namespace 77 is sent",
     ] {
@@ -102,7 +102,7 @@ async fn show_tells_what_the_ledger_knows_and_what_would_be_sent_now() {
     let (told, shown) = stand.shown(Some(&stand.database), &letter).await;
     for words in [
         "newest sync 2, recorded",
-        "2: partially_failed, answered 422",
+        "2: partially_failed (422)",
         "part base_product",
         "part storage",
         "nothing: sync 2 was answered, and nobody has asked since",

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::{
-    cli::namespaces::state,
+    cli::attempt::told,
     namespaces::{
         chain,
         history::{Attempt, Outlook},
@@ -83,24 +83,10 @@ impl LedgerView {
 }
 
 fn attempt(attempt: &Attempt) -> Vec<(String, String)> {
-    let answer = attempt
-        .http_status
-        .map(|status| format!(", answered {status}"))
-        .unwrap_or_default();
-    let detail = attempt
-        .detail
-        .as_ref()
-        .map(|detail| format!(": {detail}"))
-        .unwrap_or_default();
-    let mut fields = vec![(
-        "last attempt".to_owned(),
-        format!(
-            "{}: {}{answer}, started {:.0}{detail}",
-            attempt.id,
-            state(attempt),
-            attempt.started_at
-        ),
-    )];
+    let mut fields = vec![
+        ("last attempt".to_owned(), told(attempt)),
+        ("started".to_owned(), format!("{:.0}", attempt.started_at)),
+    ];
     let parts = attempt.parts.as_ref().and_then(|parts| parts.as_object());
     for (part, answer) in parts.into_iter().flatten() {
         if let Some(status) = answer.get("status").and_then(|status| status.as_str()) {

@@ -12,7 +12,7 @@ use super::{
     tables::Bought,
 };
 use crate::{
-    cli::{Failure, output},
+    cli::{Failure, attempt::told, output},
     messaging::dead_letters::{Seen, Selection, list},
     namespaces::{attempt::AttemptState, history::Attempt},
 };
@@ -159,19 +159,7 @@ impl<'a> Play<'a> {
             .iter()
             .filter(|attempt| attempt.id > self.told.get())
         {
-            let status = attempt
-                .http_status
-                .map(|status| format!(" ({status})"))
-                .unwrap_or_default();
-            let detail = attempt
-                .detail
-                .as_ref()
-                .map(|detail| format!(": {detail}"))
-                .unwrap_or_default();
-            self.say(&format!(
-                "   attempt {}: {}{status}{detail}",
-                attempt.id, attempt.state
-            ))?;
+            self.say(&format!("   attempt {}", told(attempt)))?;
             if attempt.state == AttemptState::PartiallyFailed {
                 self.say(&format!("   parts: {}", parts(attempt)))?;
             }
