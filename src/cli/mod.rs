@@ -13,6 +13,7 @@ mod follow;
 mod namespace_wiring;
 mod namespaces;
 pub mod output;
+mod percent;
 mod plan;
 #[cfg(feature = "simulate")]
 mod population;

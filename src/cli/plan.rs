@@ -13,7 +13,7 @@ use super::{
     Failure,
     context::Context,
     output::{self, Output, Row},
-    tick::percent,
+    percent::percent,
     wiring::Sides,
 };
 use crate::{
@@ -35,10 +35,10 @@ pub struct Args {
     #[arg(long)]
     all: bool,
     /// Judge with this share of blocks instead of the configured one
-    #[arg(long, value_name = "PERCENT", value_parser = percent)]
+    #[arg(long, value_name = "PERCENT", value_parser = percent, allow_hyphen_values = true)]
     max_block_percent: Option<f64>,
     /// Judge with this share of unblocks instead of the configured one
-    #[arg(long, value_name = "PERCENT", value_parser = percent)]
+    #[arg(long, value_name = "PERCENT", value_parser = percent, allow_hyphen_values = true)]
     max_unblock_percent: Option<f64>,
     /// How it is printed
     #[arg(long, value_enum, default_value_t)]

@@ -5,6 +5,7 @@ use super::{
     context::Context,
     follow::{Watch, follow},
     output::{self, Output},
+    percent::percent,
     wiring::{connect, requester},
 };
 use crate::{
@@ -22,10 +23,10 @@ pub struct Args {
     #[arg(long)]
     dry_run: bool,
     /// This run's own share of blocks; lapses an hour after it is published
-    #[arg(long, value_name = "PERCENT", value_parser = percent)]
+    #[arg(long, value_name = "PERCENT", value_parser = percent, allow_hyphen_values = true)]
     max_block_percent: Option<f64>,
     /// This run's own share of unblocks; lapses an hour after it is published
-    #[arg(long, value_name = "PERCENT", value_parser = percent)]
+    #[arg(long, value_name = "PERCENT", value_parser = percent, allow_hyphen_values = true)]
     max_unblock_percent: Option<f64>,
     /// Why, for the record
     #[arg(long, value_name = "TEXT")]
@@ -69,13 +70,4 @@ impl Args {
             requested_by,
         }
     }
-}
-
-/// A percentage, as an option's value.
-pub(super) fn percent(text: &str) -> Result<f64, String> {
-    let percent = text
-        .parse()
-        .ok()
-        .filter(|percent: &f64| (0.0..=100.0).contains(percent));
-    percent.ok_or_else(|| "a number from 0 to 100".to_owned())
 }
