@@ -19,6 +19,7 @@ mod plan;
 mod population;
 mod resync;
 mod serve;
+mod serving;
 mod signals;
 #[cfg(feature = "simulate")]
 mod simulate;

@@ -8,10 +8,15 @@ use std::{
 
 use axum::Router;
 use clap::ValueEnum;
-use tokio_util::sync::CancellationToken;
 
 use super::{
-    Failure, context::Context, namespace_wiring, signals::Signals, stages::Stages, wiring::connect,
+    Failure,
+    context::Context,
+    namespace_wiring,
+    serving::{Answering, Serving},
+    signals::Signals,
+    stages::Stages,
+    wiring::connect,
 };
 use crate::{
     config::{AnyConfig, Config, MessagingConfig, Mode},
@@ -72,7 +77,7 @@ impl From<StageName> for Kind {
     }
 }
 
-/// What runs in this process.
+/// What is to run in this process.
 struct Process {
     stages: Stages,
     routes: Router,
@@ -103,7 +108,7 @@ impl Args {
                 anyhow::anyhow!(error).context(format!("cannot listen on port {}", address.port()))
             })?;
         let port = server.address()?.port();
-        let starting = Process::start(context, &config, &names);
+        let starting = Process::prepare(context, &config, &names);
         let process = tokio::select! {
             process = starting => process?,
             () = signals.next() => {
@@ -112,21 +117,21 @@ impl Args {
             }
         };
         process.register(&health);
-        let Process {
-            mut stages,
-            routes,
-            portal,
-            provisioning,
-        } = process;
-        let asked = portal.is_some() || provisioning.is_some();
+        let asked = process.portal.is_some() || process.provisioning.is_some();
         let grace = config.serve.grace;
         let server = if asked {
-            server.with_routes(routes, grace)
+            server.with_routes(process.routes, grace)
         } else {
             server
         };
-        let stop_answering = CancellationToken::new();
-        let mut answering = tokio::spawn(server.serve(stop_answering.clone()));
+        let mut stages = process.stages;
+        stages.consume();
+        let serving = Serving {
+            stages,
+            answering: Answering::start(server, asked),
+            provisioning: process.provisioning,
+            grace,
+        };
         tracing::info!(event = "serving", port, mode = ?config.mode, "serving on port {port}");
         // The mode governs writes to users alone.
         let writes_users = names
@@ -139,38 +144,7 @@ impl Args {
                  when the plan is what you expect"
             );
         }
-        let mut is_answering = true;
-        let ended = tokio::select! {
-            () = signals.next() => Ok(()),
-            () = stages.ended() => Err(anyhow::anyhow!("a stage ended by itself: see the log")),
-            _ = &mut answering => {
-                is_answering = false;
-                Err(anyhow::anyhow!("the HTTP server ended by itself"))
-            }
-        };
-        if asked {
-            // The stages that consume go on answering how they are; these stop taking work at once.
-            stop_answering.cancel();
-        }
-        let closing = async {
-            stages.stop(grace).await;
-            if let Some(state) = provisioning {
-                let closed = tokio::time::timeout(grace, state.close()).await;
-                if closed.is_err() {
-                    tracing::warn!(event = "calls_abandoned", "a call outlived the grace");
-                }
-            }
-        };
-        tokio::select! {
-            () = closing => {}
-            () = signals.next() => return Err(Failure::interrupted()),
-        }
-        stop_answering.cancel();
-        if is_answering {
-            answering.await??;
-        }
-        tracing::info!(event = "stopped", "stopped");
-        Ok(ended?)
+        serving.until_stopped(&mut signals).await
     }
 
     fn names(&self) -> Vec<StageName> {
@@ -203,7 +177,8 @@ fn load(context: &Context, names: &[StageName]) -> Result<AnyConfig, Failure> {
 }
 
 impl Process {
-    async fn start(
+    /// Nothing is leased yet, so that a start-up can be dropped half-way.
+    async fn prepare(
         context: &Context,
         config: &AnyConfig,
         names: &[StageName],
@@ -230,7 +205,7 @@ impl Process {
                 }
                 (Kind::Portal, Some(connection)) => process.portal(config, connection).await?,
                 (Kind::ProvisioningApi, _) => process.provisioning_api(config).await?,
-                // The users' stages run already, and `load` has seen that there is a Pub/Sub for the rest.
+                // The users' stages are prepared already, and `load` has seen that there is a Pub/Sub for the rest.
                 (Kind::Users(_), _) | (Kind::NamespaceWorker | Kind::Portal, None) => {}
             }
         }
@@ -302,7 +277,7 @@ async fn users(
     match (wanted.is_empty(), connection) {
         (false, Some(connection)) => {
             let config: Config = context.load()?.config;
-            Stages::start(&config, connection, &wanted).await
+            Stages::prepare(&config, connection, &wanted).await
         }
         (true, _) | (false, None) => Ok(Stages::none()),
     }

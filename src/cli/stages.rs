@@ -1,7 +1,8 @@
-//! Starts and stops the consuming stages; shared by `serve` and `demo`.
+//! Prepares, starts and stops the consuming stages; shared by `serve` and `demo`.
 
 use std::{sync::Arc, time::Duration};
 
+use futures::future::BoxFuture;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -23,7 +24,8 @@ use crate::{
 /// One tick at a time: a second sweep would only repeat the first.
 const TICKS_AT_ONCE: u32 = 1;
 
-/// The stages of one process, at work.
+/// The stages of one process. None leases a message before [`Self::consume`]: whatever ends a start-up, a signal or
+/// another stage's database, leaves nothing leased behind.
 pub struct Stages {
     /// The gates that messages may wait at, for readiness.
     pub gates: Vec<Arc<Gate>>,
@@ -31,16 +33,17 @@ pub struct Stages {
     pub ledgers: Vec<Ledger>,
     /// Each stage's pull loop.
     pub loops: Vec<(Stage, Liveness)>,
+    waiting: Vec<(Stage, BoxFuture<'static, ()>)>,
     stopping: CancellationToken,
     tasks: JoinSet<()>,
 }
 
 impl Stages {
-    /// Starts `stages` as `config` says.
+    /// Prepares `stages` as `config` says.
     ///
     /// # Errors
     /// Where the topology would lose messages, or a client cannot be made.
-    pub async fn start(
+    pub async fn prepare(
         config: &Config,
         connection: &Connection,
         stages: &[Stage],
@@ -49,34 +52,35 @@ impl Stages {
         for stage in stages {
             topology.check_stage(*stage).await?;
         }
-        let mut started = Self::none();
+        let mut prepared = Self::none();
         let sides = Sides::new(config)?;
         let gitlab = &sides.gitlab;
-        started.gates = [gitlab.read_gate(), gitlab.write_gate()]
+        prepared.gates = [gitlab.read_gate(), gitlab.write_gate()]
             .into_iter()
             .chain(sides.directory.gates())
             .collect();
         let outcomes = Outcomes::new(connection.publisher(Topic::SyncOutcome).await?);
         for stage in stages {
-            started
+            prepared
                 .add(*stage, config, &sides, connection, &outcomes)
                 .await?;
         }
-        Ok(started)
+        Ok(prepared)
     }
 
-    /// Of a process that consumes nothing yet.
+    /// Of a process that consumes nothing.
     pub fn none() -> Self {
         Self {
             gates: Vec::new(),
             ledgers: Vec::new(),
             loops: Vec::new(),
+            waiting: Vec::new(),
             stopping: CancellationToken::new(),
             tasks: JoinSet::new(),
         }
     }
 
-    /// Starts the namespace worker, which needs neither GitLab's token nor the directory.
+    /// Prepares the namespace worker, which needs neither GitLab's token nor the directory.
     ///
     /// # Errors
     /// Where the topology would lose messages, or the ledger or the key cannot be used.
@@ -106,7 +110,7 @@ impl Stages {
         let handler = NamespaceWorker::new(ledger, provisioner(namespaces)?, namespaces.settle);
         self.gates.extend(handler.gates());
         let settings = ConsumerSettings::new(namespaces.concurrency, grace);
-        self.consume(connection, settings, handler, outcomes);
+        self.wait(connection, settings, handler, outcomes);
         Ok(())
     }
 
@@ -122,7 +126,7 @@ impl Stages {
         match stage {
             Stage::FanOut => {
                 let handler = fan_out(config, sides, connection).await?;
-                self.consume(
+                self.wait(
                     connection,
                     ConsumerSettings::new(TICKS_AT_ONCE, grace),
                     handler,
@@ -132,7 +136,7 @@ impl Stages {
             Stage::UserWorker => {
                 let at_once = u32::try_from(config.worker.max_outstanding)?;
                 let handler = user_worker(config, sides);
-                self.consume(
+                self.wait(
                     connection,
                     ConsumerSettings::new(at_once, grace),
                     handler,
@@ -147,7 +151,7 @@ impl Stages {
         Ok(())
     }
 
-    fn consume(
+    fn wait(
         &mut self,
         connection: &Connection,
         settings: ConsumerSettings,
@@ -157,13 +161,21 @@ impl Stages {
         let stage = handler.stage();
         let consumer = Consumer::new(connection, settings, handler, outcomes.clone());
         self.loops.push((stage, consumer.liveness()));
-        self.tasks.spawn(consumer.run(self.stopping.clone()));
-        tracing::info!(
-            event = "stage_started",
-            stage = stage.as_str(),
-            "stage {} consumes",
-            stage.as_str()
-        );
+        let consuming = consumer.run(self.stopping.clone());
+        self.waiting.push((stage, Box::pin(consuming)));
+    }
+
+    /// Lets every stage that was prepared consume from now on. Who calls this calls [`Self::stop`].
+    pub fn consume(&mut self) {
+        for (stage, consuming) in self.waiting.drain(..) {
+            self.tasks.spawn(consuming);
+            tracing::info!(
+                event = "stage_started",
+                stage = stage.as_str(),
+                "stage {} consumes",
+                stage.as_str()
+            );
+        }
     }
 
     /// Waits until a stage ends by itself, which it never should.

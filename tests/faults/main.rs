@@ -24,6 +24,9 @@ mod process;
 mod proxy;
 mod queue;
 mod replays;
+#[path = "../first_day/running.rs"]
+#[expect(dead_code, reason = "the tests of the log read more of it")]
+mod running;
 mod runs;
 #[path = "../end_to_end/scene.rs"]
 #[expect(
@@ -33,6 +36,7 @@ mod runs;
 mod scene;
 mod schedule;
 mod shutdown;
+mod starting;
 mod weather;
 mod wire;
 mod world;

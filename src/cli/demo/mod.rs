@@ -49,7 +49,8 @@ impl Args {
         let config: Config = only_of(&world, global).start(false)?;
         let connection = connect(&config.pubsub).await?;
         Topology::new(&connection).apply().await?;
-        let stages = Stages::start(&config, &connection, &messaging::Stage::USERS).await?;
+        let mut stages = Stages::prepare(&config, &connection, &messaging::Stage::USERS).await?;
+        stages.consume();
         let narrated = self.output == Output::Table;
         let mut stage = Stage {
             population: &population,

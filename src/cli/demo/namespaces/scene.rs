@@ -113,6 +113,7 @@ impl Scene {
             .stages
             .add_namespace_worker(&config.namespaces, &config.serve, &connection)
             .await?;
+        scene.stages.consume();
         Ok(scene)
     }
 
