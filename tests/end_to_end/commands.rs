@@ -1,7 +1,7 @@
 //! The commands as a person runs them.
 
 use lookup_gitlab_sync::{
-    messaging::wire::SyncTick,
+    messaging::wire::{SyncTick, UserSync},
     simulate::{
         gitlab::{Account, State},
         lookup::Person,
@@ -211,6 +211,8 @@ async fn wrong_use_exits_2_and_says_what_is_allowed() {
     let scene = Scene::of(Vec::new(), Vec::new()).await;
     for arguments in [
         &["tick", "--max-block-percent", "101"][..],
+        &["plan", "--max-block-percent", "-5"],
+        &["plan", "--max-unblock-percent", "12%"],
         &["resync"],
         &["resync", "0"],
         &["serve", "all"],
@@ -255,6 +257,46 @@ async fn metrics_and_health_are_served_and_change_nothing() {
             "{path}"
         );
     }
+}
+
+/// Samples of `/metrics` of the first process that are wanted, and are not there.
+async fn missing(scene: &mut Scene, wanted: &[&str]) -> Vec<String> {
+    let url = scene.serving(0).url("/metrics");
+    let page = reqwest::get(url).await.unwrap().text().await.unwrap();
+    let is_missing = |sample: &&&str| !page.lines().any(|line| line == **sample);
+    wanted
+        .iter()
+        .filter(is_missing)
+        .map(ToString::to_string)
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_resync_is_counted_by_what_it_decided_and_in_which_mode() {
+    let mut scene = Scene::of(
+        vec![Account::new(42, "spqr1")],
+        vec![Person::cancelled("spqr1", "Gone")],
+    )
+    .await;
+    scene.serve(&["user-worker"], &[]).await;
+    let dry = UserSync {
+        gitlab_user_id: Some(42),
+        dry_run: Some(true),
+        ..UserSync::default()
+    };
+    scene.resync(dry).await;
+    scene.quiet().await;
+    for _ in 0..2 {
+        scene.resync_person("spqr1").await;
+        scene.quiet().await;
+    }
+    let wanted = [
+        "sync_decisions_total{decision=\"block\",reason=\"cancelled_in_lookup\",mode=\"dry-run\"} 1",
+        "sync_decisions_total{decision=\"block\",reason=\"cancelled_in_lookup\",mode=\"apply\"} 1",
+        "sync_decisions_total{decision=\"keep\",reason=\"already_blocked\",mode=\"apply\"} 1",
+        "sync_changes_applied_total{action=\"block\"} 1",
+    ];
+    assert_eq!(missing(&mut scene, &wanted).await, [""; 0]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
