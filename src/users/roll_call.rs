@@ -106,7 +106,8 @@ mod tests {
         rights: "",
     };
 
-    /// Takes two in one question, and everybody is current but `nobody`, about whom it fails.
+    /// Takes two in one question. Everybody is current but `absent`, whom it does not know, and `nobody`, about whom it
+    /// fails.
     #[derive(Debug, Default)]
     struct Pairs {
         questions: Mutex<Vec<usize>>,
@@ -121,6 +122,7 @@ mod tests {
             let fault = || Fault::new(ErrorKind::Unavailable, "is away");
             let standings = people
                 .iter()
+                .filter(|person| person.as_str() != "absent")
                 .copied()
                 .map(|person| (person, Standing::Current));
             let answer = if known {
@@ -179,6 +181,17 @@ mod tests {
                 .all(|standing| *standing == Standing::Current)
         );
         assert_eq!(*directory.questions.lock().unwrap(), [2, 2, 1]);
+    }
+
+    #[tokio::test]
+    async fn who_is_not_in_the_answer_is_unknown() {
+        let directory = Pairs::default();
+        let mut people = RollCall::new(&directory);
+        people.add(person("aaa11"));
+        people.add(person("absent"));
+        let standings = people.finish().await.unwrap();
+        assert_eq!(standings[&person("absent")], Standing::Unknown);
+        assert_eq!(standings[&person("aaa11")], Standing::Current);
     }
 
     #[tokio::test]

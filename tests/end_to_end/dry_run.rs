@@ -1,4 +1,4 @@
-//! Dry run in the tick, in the fan-out's configuration and in the worker's, each alone: nothing is written.
+//! Dry run in the tick, in a resync, in the fan-out's configuration and in the worker's, each alone: nothing is written.
 
 use lookup_gitlab_sync::{
     messaging::wire::{SyncTick, UserSync},
@@ -78,6 +78,19 @@ async fn in_a_resync_alone() {
     };
     scene.resync(request).await;
     scene.quiet().await;
+    assert_eq!(scene.writes(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn asked_for_on_the_command_line() {
+    let mut scene = scene_with_a_cancelled_member().await;
+    scene.serve(&[], &[]).await;
+    for command in [&["tick", "--dry-run"][..], &["resync", "42", "--dry-run"]] {
+        let asked = scene.run(command, &[]).await;
+        assert_eq!(asked.status.code(), Some(0), "{command:?}");
+        scene.quiet().await;
+    }
+    assert_eq!(scene.counts("user-sync-worker").published, 2);
     assert_eq!(scene.writes(), 0);
 }
 

@@ -246,6 +246,11 @@ async fn null_on_block_means_that_somebody_else_was_first() {
         account.custom_attributes["blocked_by"].starts_with("root/7+"),
         "the block stays theirs"
     );
+    assert_eq!(
+        scene.counts("user-sync-worker").nacked,
+        0,
+        "the message is done, and does not come again"
+    );
 
     scene.world.lookup.set_cancelled("spqr1", false);
     scene.resync_person("spqr1").await;

@@ -16,6 +16,7 @@
 mod campaign;
 mod kills;
 mod ledger;
+mod old_looks;
 mod oracle;
 #[path = "../outage/mod.rs"]
 mod outage;
@@ -37,6 +38,7 @@ mod scene;
 mod schedule;
 mod shutdown;
 mod starting;
+mod twice;
 mod weather;
 mod wire;
 mod world;

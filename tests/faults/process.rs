@@ -8,6 +8,7 @@ use lookup_gitlab_sync::{
     gitlab,
     messaging::{Handler, consumer::Dispatch},
     simulate::{gitlab::ADMINISTRATORS_TOKEN, lookup as simulated},
+    upstream::Transport,
     users::{fan_out::FanOut, rules::Rules, worker::UserWorker},
 };
 use secrecy::SecretString;
@@ -84,8 +85,19 @@ pub fn fan_out(world: &Arc<World>, users: &Queue, rules: &Arc<Rules>) -> FanOut<
 
 /// The second.
 pub fn worker(world: &Arc<World>, rules: &Arc<Rules>, resyncs_per_hour: u32) -> UserWorker {
+    worker_over(Way::to_gitlab(world), world, rules, resyncs_per_hour)
+}
+
+/// The second, with another way to GitLab.
+pub fn worker_over(
+    way: Arc<dyn Transport>,
+    world: &Arc<World>,
+    rules: &Arc<Rules>,
+    resyncs_per_hour: u32,
+) -> UserWorker {
     let looks = SharedLooks::new(directory(world), 200);
-    UserWorker::new(gitlab(world), looks, Arc::clone(rules), resyncs_per_hour)
+    let gitlab = gitlab::Client::over(way, &gitlab_config(), Mode::Apply).unwrap();
+    UserWorker::new(gitlab, looks, Arc::clone(rules), resyncs_per_hour)
 }
 
 fn gitlab(world: &Arc<World>) -> gitlab::Client {

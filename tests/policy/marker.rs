@@ -1,13 +1,18 @@
 //! Whose block it is.
 
 use jiff::SignedDuration;
-use lookup_gitlab_sync::users::{
-    account::{Account, AccountId, LastSeen, State},
-    marker::{Act, Marker, Recorded, block_is_ours, our_last_block},
+use lookup_gitlab_sync::{
+    directory::Standing,
+    users::{
+        account::{Account, AccountId, LastSeen, State},
+        class::Classes,
+        marker::{Act, Marker, Recorded, block_is_ours, our_last_block},
+        policy::Facts,
+    },
 };
 use rstest::rstest;
 
-use crate::build::{OWN, PERSON, account, at, blocked_by_us, seen};
+use crate::build::{OWN, PERSON, account, at, blocked_by_us, seen, users};
 
 #[test]
 fn a_block_with_our_marker_and_gitlabs_record_is_ours() {
@@ -53,6 +58,16 @@ fn a_block_by_a_person_after_our_own_is_theirs() {
 #[case::unreadable_unblock(Account { unblocked_by: Recorded::Unreadable, ..blocked_by_us() })]
 fn half_a_proof_is_none(#[case] account: Account) {
     assert!(!block_is_ours(&account, OWN));
+}
+
+#[rstest]
+#[case::ours(blocked_by_us(), true)]
+#[case::a_marker_alone(Account { blocked_by: Recorded::Absent, ..blocked_by_us() }, false)]
+#[case::a_record_alone(Account { marker: None, ..blocked_by_us() }, false)]
+fn what_is_decided_from_needs_the_whole_proof_too(#[case] account: Account, #[case] ours: bool) {
+    let classes = Classes::new(&users()).unwrap();
+    let facts = Facts::of(&account, &classes, OWN, Standing::Current);
+    assert_eq!(facts.ours, ours);
 }
 
 #[rstest]

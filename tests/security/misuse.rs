@@ -83,6 +83,25 @@ async fn a_forged_plan_changes_nobody_for_whom_it_is_not_the_decision_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_plan_for_another_reason_is_another_plan() {
+    let stage = stage().await;
+    let process = stage.serve(&[]).await;
+    for (reason, state) in [
+        ("inactive", State::Active),
+        ("cancelled_in_lookup", State::Blocked),
+    ] {
+        let body = format!(
+            r#"{{"gitlab_user_id":45,"cause":"tick","planned":"block","planned_reason":"{reason}"}}"#
+        );
+        publish(&stage, Topic::UserSync, &body, &[("run", reason)]).await;
+        stage.quiet().await;
+        let account = stage.world.gitlab.account(45).unwrap();
+        assert_eq!(account.state, state, "{reason}");
+    }
+    assert_eq!(process.terminate().await, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_override_of_the_guard_and_a_resync_are_on_record_with_who_and_why() {
     let stage = stage().await;
     let process = stage.serve(&[]).await;

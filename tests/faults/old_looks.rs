@@ -1,0 +1,81 @@
+//! What is written rests on a look of the last five seconds: time that a write before it took counts. In memory.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use futures::future::BoxFuture;
+use lookup_gitlab_sync::{
+    config::Guard,
+    messaging::{Delivery, Disposition, Handler},
+    simulate::gitlab::State,
+    upstream::{Answer, Transport, TransportError},
+};
+use reqwest::{Method, Request};
+use rstest::rstest;
+use tokio::time::sleep;
+
+use super::{
+    process::{rules_with, worker_over},
+    weather::Weather,
+    wire::Way,
+    world::World,
+};
+
+/// The only account, of a member whom Lookup calls cancelled.
+const ID: u64 = 10;
+
+/// A GitLab that takes its time to store an attribute, in which the person comes back.
+struct SlowToStore {
+    way: Arc<Way>,
+    takes: Duration,
+    world: Arc<World>,
+}
+
+impl fmt::Debug for SlowToStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a GitLab that is slow to store")
+    }
+}
+
+impl Transport for SlowToStore {
+    fn send(&self, request: Request) -> BoxFuture<'_, Result<Answer, TransportError>> {
+        Box::pin(async move {
+            if request.method() == Method::PUT {
+                sleep(self.takes).await;
+                self.world.lookup.set_cancelled(&format!("ab{ID}"), false);
+            }
+            self.way.send(request).await
+        })
+    }
+}
+
+#[rstest]
+#[case::within_the_five_seconds(4, State::Blocked, "applied")]
+#[case::longer(6, State::Active, "unchanged")]
+#[tokio::test(start_paused = true)]
+async fn a_marker_that_takes_long_to_store_is_followed_by_another_look_and_not_by_the_block(
+    #[case] seconds: u64,
+    #[case] state: State,
+    #[case] result: &str,
+) {
+    let world = Arc::new(World::of_one(ID, 1));
+    world.lock().weather = Weather::Fine;
+    let way = SlowToStore {
+        way: Way::to_gitlab(&world),
+        takes: Duration::from_secs(seconds),
+        world: Arc::clone(&world),
+    };
+    let rules = Arc::new(rules_with(&Guard::default()));
+    let worker = worker_over(Arc::new(way), &world, &rules, 50);
+    let delivery = Delivery {
+        message_id: "m1".to_owned(),
+        body: format!(r#"{{"gitlab_user_id":{ID}}}"#).into(),
+        attributes: [].into(),
+        publish_time: None,
+        delivery_attempt: Some(1),
+    };
+    let Disposition::Done(record) = worker.handle(Arc::new(delivery)).await else {
+        panic!("it is done");
+    };
+    assert_eq!(world.gitlab.account(ID).unwrap().state, state);
+    assert_eq!(record.result.as_deref(), Some(result));
+}
