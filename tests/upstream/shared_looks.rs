@@ -95,23 +95,20 @@ async fn looks_at_one_person_at_once_are_one_and_who_is_absent_is_unknown() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn looks_collect_while_a_call_is_under_way() {
+async fn looks_collect_while_four_calls_are_under_way() {
     let (looks, people) = shared(200);
-    let ids = ids(0..21);
+    let ids = ids(0..24);
     let late = ids.iter().enumerate().map(|(n, id)| {
         let looks = &looks;
         async move {
-            tokio::time::sleep(Duration::from_millis(if n == 0 {
-                0
-            } else {
-                10 + n as u64
-            }))
-            .await;
+            // The first four have left before the next comes.
+            let after = if n < 4 { 10 * n } else { 40 + n };
+            tokio::time::sleep(Duration::from_millis(after as u64)).await;
             looks.standing(*id).await
         }
     });
     join_all(late).await;
-    assert_eq!(*people.asked.lock().unwrap(), [1, 20]);
+    assert_eq!(*people.asked.lock().unwrap(), [1, 1, 1, 1, 20]);
 }
 
 #[tokio::test(start_paused = true)]
