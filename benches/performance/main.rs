@@ -133,7 +133,7 @@ async fn measure(name: &str, quick: bool) -> Vec<Row> {
         "wall-0ms" => wall::measure(&[compared(20_000, 0, [5, 2, 1])]).await,
         "wall-100ms" => wall::measure(&[compared(20_000, 100, [2, 2, 0])]).await,
         "bounds" => {
-            let bounds = [(8, 1_000), (16, 1_000), (32, 1_000)];
+            let bounds = [(8, 1_000), (16, 1_000), (24, 1_000), (32, 1_000)];
             wall::bounds(size(20_000), &bounds, times(2)).await
         }
         "scale" => {

@@ -79,9 +79,10 @@ pub enum Command {
 impl Cli {
     /// How many threads it computes on; `None` is one for each processor.
     pub fn threads(&self) -> Option<usize> {
-        match &self.command {
-            Command::Serve(args) => args.threads(),
-            _ => None,
+        if let Command::Serve(args) = &self.command {
+            args.threads()
+        } else {
+            None
         }
     }
 }

@@ -13,7 +13,7 @@ use super::{
 pub struct Calls {
     /// Deadline of one attempt. 10 s.
     pub timeout: Duration,
-    /// Calls in flight at once. 8, and 16 to GitLab.
+    /// Calls in flight at once. 8, and 24 to GitLab.
     pub concurrency: usize,
     /// Upper bound of calls a minute, if the API has one. None.
     pub requests_per_minute: Option<u32>,

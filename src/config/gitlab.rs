@@ -21,9 +21,9 @@ pub struct GitLab {
 }
 
 /// A message has its place among the calls from its look to its last write, and Lookup's answer comes between them: of
-/// sixteen places about ten are calls under way.
+/// 24 places about fifteen are calls under way.
 const CALLS: Calls = Calls {
-    concurrency: 16,
+    concurrency: 24,
     ..Calls::DEFAULT
 };
 
