@@ -267,6 +267,19 @@ mod tests {
     }
 
     #[test]
+    fn a_message_that_may_not_wait_gets_no_place_and_keeps_none_where_there_is_no_room() {
+        let room = room(2, 1000);
+        let first = room.try_enter(900);
+        assert!(first.is_some());
+        assert!(room.try_enter(101).is_none(), "too many bytes");
+        let second = room.try_enter(100);
+        assert!(second.is_some(), "the one refused has left nothing behind");
+        assert!(room.try_enter(0).is_none(), "too many messages");
+        drop(second);
+        assert!(room.try_enter(100).is_some());
+    }
+
+    #[test]
     fn a_message_larger_than_all_the_room_goes_alone() {
         let room = room(100, 1000);
         let alone = room.enter(50_000).now_or_never().flatten();

@@ -60,17 +60,9 @@ struct Identifier<'a> {
     value: Scalar<'a>,
 }
 
-/// What an answer says of the people asked for.
-#[derive(Debug)]
-pub(super) struct Found {
-    /// In the order they were asked for; `None` of whom it says nothing.
-    pub(super) standings: Vec<Option<Standing>>,
-    /// People whose `cancelled` is missing, not a boolean, or contradicted.
-    pub(super) unclear: usize,
-}
-
-/// Reads the answer to `person/list` for `asked`, which is in order.
-pub(super) fn people(answer: &Answer, asked: &[Crsid]) -> Result<Found, Fault> {
+/// Reads the answer to `person/list`: the standing of each of `asked`, which is sorted; `None` of whom it says nothing.
+/// Unknown is who is in it with a `cancelled` that is missing, not a boolean, or contradicted.
+pub(super) fn people(answer: &Answer, asked: &[Crsid]) -> Result<Vec<Option<Standing>>, Fault> {
     let mut standings = vec![None; asked.len()];
     for person in content(answer)?.people.unwrap_or_default() {
         let place = crsid_of(&person)
@@ -84,11 +76,7 @@ pub(super) fn people(answer: &Answer, asked: &[Crsid]) -> Result<Found, Fault> {
             *standing = Some(Standing::Unknown);
         }
     }
-    let unclear = |standing: &&Option<Standing>| **standing == Some(Standing::Unknown);
-    Ok(Found {
-        unclear: standings.iter().filter(unclear).count(),
-        standings,
-    })
+    Ok(standings)
 }
 
 /// Reads the answer to `last-transaction`; whether its value is a number or a string is not documented.

@@ -95,19 +95,20 @@ impl Lookup {
             &["person", "list"],
             Some(&people::joined(&batch)),
         );
-        let found = self
+        let standings = self
             .upstream
             .read(&call, |answer| envelope::people(answer, &batch))
             .await?;
-        if found.unclear > 0 {
+        let is_unclear = |standing: &&Option<Standing>| **standing == Some(Standing::Unknown);
+        let unclear = standings.iter().filter(is_unclear).count();
+        if unclear > 0 {
             tracing::warn!(
                 event = "lookup_unclear_people",
-                people = found.unclear,
-                "Lookup answered for {} people without a usable `cancelled`; they are unknown and stay as they are",
-                found.unclear
+                people = unclear,
+                "Lookup answered for {unclear} people without a usable `cancelled`; they are unknown and stay as they are"
             );
         }
-        let told = batch.into_iter().zip(found.standings);
+        let told = batch.into_iter().zip(standings);
         Ok(told
             .filter_map(|(person, standing)| Some((person, standing?)))
             .collect())
