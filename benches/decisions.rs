@@ -210,7 +210,7 @@ fn rules() -> Rules {
 }
 
 fn today() -> Date {
-    Timestamp::now().to_zoned(TimeZone::UTC).date()
+    Timestamp::now().to_zoned_datetime(TimeZone::UTC).date()
 }
 
 fn bytes(bodies: &[Bytes]) -> u64 {

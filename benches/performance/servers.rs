@@ -122,7 +122,7 @@ impl Servers {
         let ready: Value =
             serde_json::from_str(&lines.next_line().await.unwrap().unwrap()).unwrap();
         let environment = environment_in(&file);
-        let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
+        let today = Timestamp::now().to_zoned_datetime(TimeZone::UTC).date();
         let http = |name: &str| Http {
             url: ready[name].as_str().unwrap().to_owned(),
             client: reqwest::Client::new(),

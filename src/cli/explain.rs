@@ -55,7 +55,7 @@ impl Args {
         own: AccountId,
         sides: &Sides,
     ) -> Result<Vec<Step>, Failure> {
-        let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
+        let today = Timestamp::now().to_zoned_datetime(TimeZone::UTC).date();
         let directory = sides.shared_looks();
         let look = Look::at(id, own, &sides.gitlab, &directory, &sides.rules, today).await?;
         match look {

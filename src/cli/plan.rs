@@ -102,7 +102,7 @@ async fn make_plan(sides: &Sides) -> Result<Plan, Failure> {
     Ok(Plan::of(
         sweep,
         sides.rules.policy,
-        now.to_zoned(TimeZone::UTC).date(),
+        now.to_zoned_datetime(TimeZone::UTC).date(),
     ))
 }
 

@@ -44,7 +44,7 @@ impl Args {
         if let (Some(users), Some(people)) = (&self.gitlab_users, &self.lookup_people) {
             Ok(Population::from_files(users, people)?)
         } else {
-            let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
+            let today = Timestamp::now().to_zoned_datetime(TimeZone::UTC).date();
             Ok(Population::generate(self.users, self.seed, today))
         }
     }

@@ -9,6 +9,7 @@ use sqlx::{Row, postgres::PgRow};
 use super::{
     attempt::AttemptState,
     ledger::{self, Ledger, LedgerError},
+    sql_time::SqlTimestamp,
 };
 
 /// One recorded sync, with everything that was asked and tried for it.
@@ -171,11 +172,11 @@ fn attempt(row: &PgRow, overdue: SignedDuration) -> Result<Attempt, sqlx::Error>
         detail: row.try_get("detail")?,
         started_at,
         finished_at: row
-            .try_get::<Option<jiff_sqlx::Timestamp>, _>("finished_at")?
-            .map(jiff_sqlx::Timestamp::to_jiff),
+            .try_get::<Option<SqlTimestamp>, _>("finished_at")?
+            .map(|time| time.0),
     })
 }
 
 fn time(row: &PgRow, column: &str) -> Result<Timestamp, sqlx::Error> {
-    Ok(row.try_get::<jiff_sqlx::Timestamp, _>(column)?.to_jiff())
+    Ok(row.try_get::<SqlTimestamp, _>(column)?.0)
 }

@@ -18,6 +18,7 @@ pub mod worker;
 
 mod body;
 mod session;
+mod sql_time;
 mod turns;
 
 /// An error with its causes, on one line.

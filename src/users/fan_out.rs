@@ -198,7 +198,7 @@ impl<P: UserMessages> FanOut<P> {
         Ok(Plan::of(
             sweep,
             self.rules.policy,
-            run.now.to_zoned(TimeZone::UTC).date(),
+            run.now.to_zoned_datetime(TimeZone::UTC).date(),
         ))
     }
 
@@ -314,7 +314,7 @@ impl<P: UserMessages> FanOut<P> {
         let Ok(Some(details)) = self.gitlab.token_details().await else {
             return;
         };
-        let today = now.to_zoned(TimeZone::UTC).date();
+        let today = now.to_zoned_datetime(TimeZone::UTC).date();
         let soon = today.saturating_add(TOKEN_WARNING_DAYS.days());
         if let Some(expires) = details.expires_at.filter(|expires| *expires <= soon) {
             tracing::warn!(event = "token_expires_soon", expires = %expires, "GitLab's token expires soon: rotate it");

@@ -189,7 +189,7 @@ impl Forecaster {
         Ok(Plan::of(
             sweep,
             self.rules.policy,
-            now.to_zoned(TimeZone::UTC).date(),
+            now.to_zoned_datetime(TimeZone::UTC).date(),
         ))
     }
 
@@ -217,7 +217,7 @@ impl Forecaster {
                 return Ok(Forecast::DeadLetter(letter.reason, letter.detail));
             }
         };
-        let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
+        let today = Timestamp::now().to_zoned_datetime(TimeZone::UTC).date();
         let look = Look::at(id, own, &self.gitlab, &self.looks, &self.rules, today).await?;
         Ok(look.map_or(Forecast::Nothing(End::Gone, None), |look| {
             of_look(&look, &request, run, own)

@@ -85,7 +85,7 @@ impl Act {
 
     /// The day, UTC.
     pub fn date(&self) -> Date {
-        self.at.to_zoned(TimeZone::UTC).date()
+        self.at.to_zoned_datetime(TimeZone::UTC).date()
     }
 }
 
@@ -96,7 +96,7 @@ fn parse_time(text: &str) -> Option<Timestamp> {
             .ok()?
             .to_datetime()
             .ok()?
-            .to_zoned(TimeZone::UTC)
+            .to_zoned_datetime(TimeZone::UTC)
             .ok()
             .map(|zoned| zoned.timestamp()),
         None => strtime::parse("%Y-%m-%d %H:%M:%S %z", text)

@@ -158,7 +158,7 @@ impl UserWorker {
         let mut slow = false;
         for _ in 0..LOOKS {
             let now = Timestamp::now();
-            let today = now.to_zoned(TimeZone::UTC).date();
+            let today = now.to_zoned_datetime(TimeZone::UTC).date();
             let look = Look::at(
                 id,
                 job.own,

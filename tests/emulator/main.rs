@@ -36,7 +36,7 @@ async fn the_whole_service_reaches_its_end_state_on_googles_emulator() {
         return;
     };
     let today = jiff::Timestamp::now()
-        .to_zoned(jiff::tz::TimeZone::UTC)
+        .to_zoned_datetime(jiff::tz::TimeZone::UTC)
         .date();
     let population = Population::generate(200, 20_261_122, today);
     let service = Service::start(

@@ -22,7 +22,7 @@ fn lines(output: &std::process::Output) -> Vec<Value> {
 #[tokio::test(flavor = "multi_thread")]
 async fn plan_and_explain_write_nothing_and_publish_nothing() {
     let today = jiff::Timestamp::now()
-        .to_zoned(jiff::tz::TimeZone::UTC)
+        .to_zoned_datetime(jiff::tz::TimeZone::UTC)
         .date();
     let population = Population::generate(300, 3, today);
     let scene = Scene::of_population(&population).await;

@@ -11,7 +11,7 @@ use crate::scene::{Scene, unique, until};
 
 fn population(users: usize) -> Population {
     let today = jiff::Timestamp::now()
-        .to_zoned(jiff::tz::TimeZone::UTC)
+        .to_zoned_datetime(jiff::tz::TimeZone::UTC)
         .date();
     Population::generate(users, 20_261_122, today)
 }

@@ -10,7 +10,7 @@ use crate::scene::Scene;
 #[tokio::test(flavor = "multi_thread")]
 async fn twenty_thousand_users_with_one_percent_changes_cost_what_the_design_says() {
     let today = jiff::Timestamp::now()
-        .to_zoned(jiff::tz::TimeZone::UTC)
+        .to_zoned_datetime(jiff::tz::TimeZone::UTC)
         .date();
     let population = Population::generate(20_000, 7, today);
     let counts = population.counts();

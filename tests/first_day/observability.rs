@@ -118,7 +118,7 @@ async fn scene() -> Scene {
     ];
     let scene = Scene::of(accounts, people).await;
     let tomorrow = jiff::Timestamp::now()
-        .to_zoned(jiff::tz::TimeZone::UTC)
+        .to_zoned_datetime(jiff::tz::TimeZone::UTC)
         .date()
         .tomorrow()
         .unwrap();

@@ -12,7 +12,7 @@ use crate::scene::{Scene, until};
 
 async fn populated() -> Scene {
     let today = jiff::Timestamp::now()
-        .to_zoned(jiff::tz::TimeZone::UTC)
+        .to_zoned_datetime(jiff::tz::TimeZone::UTC)
         .date();
     Scene::of_population(&Population::generate(100, 5, today)).await
 }

@@ -33,7 +33,7 @@ const USERS: usize = 300;
 
 fn population() -> Population {
     let today = jiff::Timestamp::now()
-        .to_zoned(jiff::tz::TimeZone::UTC)
+        .to_zoned_datetime(jiff::tz::TimeZone::UTC)
         .date();
     Population::generate(USERS, 20_261_122, today)
 }

@@ -1,7 +1,6 @@
 //! The step `base_product`: the subscription in `gitlab_subscriptions`, and the history of its changes.
 
 use jiff::civil::Date;
-use jiff_sqlx::ToSqlx;
 use sqlx::{
     PgConnection, Postgres, Row,
     postgres::{PgArguments, PgRow},
@@ -9,7 +8,10 @@ use sqlx::{
 };
 
 use super::subscription::{PREMIUM, Plan, Subscription, TRIAL_OF_PAID, Term};
-use crate::namespaces::document::{BaseProduct, Field};
+use crate::namespaces::{
+    document::{BaseProduct, Field},
+    sql_time::SqlDate,
+};
 
 /// `change_type` of an updated row.
 const UPDATED: i16 = 1;
@@ -121,8 +123,8 @@ fn read(row: &PgRow) -> Result<Subscription, sqlx::Error> {
 
 fn date(row: &PgRow, column: &str) -> Result<Option<Date>, sqlx::Error> {
     Ok(row
-        .try_get::<Option<jiff_sqlx::Date>, _>(column)?
-        .map(jiff_sqlx::Date::to_jiff))
+        .try_get::<Option<SqlDate>, _>(column)?
+        .map(|date| date.0))
 }
 
 async fn restarts(
@@ -218,10 +220,10 @@ fn bind<'q>(
     query
         .bind(row.plan.as_ref().map(|plan| plan.id))
         .bind(row.hosted_plan_name_uid)
-        .bind(row.start_date.map(ToSqlx::to_sqlx))
-        .bind(row.end_date.map(ToSqlx::to_sqlx))
-        .bind(row.trial_starts_on.map(ToSqlx::to_sqlx))
-        .bind(row.trial_ends_on.map(ToSqlx::to_sqlx))
+        .bind(row.start_date.map(SqlDate))
+        .bind(row.end_date.map(SqlDate))
+        .bind(row.trial_starts_on.map(SqlDate))
+        .bind(row.trial_ends_on.map(SqlDate))
         .bind(row.max_seats_used)
         .bind(row.seats)
         .bind(row.trial)

@@ -1,10 +1,10 @@
 //! The rows of `subscription_add_on_purchases` and of `subscription_add_ons`, which they point to.
 
 use jiff::civil::Date;
-use jiff_sqlx::ToSqlx;
 use sqlx::{PgConnection, Row};
 
 use super::{catalogue::AddOn, namespace::Namespace};
+use crate::namespaces::sql_time::SqlDate;
 
 /// What a namespace has of one add-on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,8 +42,8 @@ pub(super) async fn find(
     let purchase = Purchase {
         add_on: found.copied().unwrap_or(add_on),
         quantity: row.try_get("quantity")?,
-        started_on: row.try_get::<jiff_sqlx::Date, _>("started_at")?.to_jiff(),
-        expires_on: row.try_get::<jiff_sqlx::Date, _>("expires_on")?.to_jiff(),
+        started_on: row.try_get::<SqlDate, _>("started_at")?.0,
+        expires_on: row.try_get::<SqlDate, _>("expires_on")?.0,
         xid: row.try_get("purchase_xid")?,
         trial: row.try_get("trial")?,
     };
@@ -73,8 +73,8 @@ pub(super) async fn insert(
         .bind(namespace.id)
         .bind(namespace.organization_id)
         .bind(purchase.quantity)
-        .bind(purchase.started_on.to_sqlx())
-        .bind(purchase.expires_on.to_sqlx())
+        .bind(SqlDate(purchase.started_on))
+        .bind(SqlDate(purchase.expires_on))
         .bind(&purchase.xid)
         .bind(purchase.trial);
     let insert = if with_uid {
@@ -99,8 +99,8 @@ pub(super) async fn update(
     )
     .bind(id)
     .bind(purchase.quantity)
-    .bind(purchase.started_on.to_sqlx())
-    .bind(purchase.expires_on.to_sqlx())
+    .bind(SqlDate(purchase.started_on))
+    .bind(SqlDate(purchase.expires_on))
     .bind(&purchase.xid)
     .bind(purchase.trial)
     .execute(&mut *connection)

@@ -1,9 +1,11 @@
 //! The step `storage`: purchased storage in `namespace_limits`.
 
-use jiff_sqlx::ToSqlx;
 use sqlx::PgConnection;
 
-use crate::namespaces::document::{Field, Storage};
+use crate::namespaces::{
+    document::{Field, Storage},
+    sql_time::SqlDate,
+};
 
 /// Writes what was sent, on a row made if there is none, and only if it differs. The answer is the rules broken.
 ///
@@ -40,7 +42,7 @@ pub async fn apply(
     .bind(namespace_id)
     .bind(size.value())
     .bind(!ends_on.is_absent())
-    .bind(ends_on.value().map(ToSqlx::to_sqlx))
+    .bind(ends_on.value().map(SqlDate))
     .execute(connection)
     .await?;
     Ok(Vec::new())

@@ -239,7 +239,7 @@ fn time(text: &str) -> Option<Timestamp> {
     let day = || {
         text.parse::<Date>()
             .ok()?
-            .to_zoned(TimeZone::UTC)
+            .to_zoned_datetime(TimeZone::UTC)
             .ok()
             .map(|start| start.timestamp())
     };

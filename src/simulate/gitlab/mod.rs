@@ -237,7 +237,7 @@ impl Server {
 }
 
 fn today() -> Date {
-    Timestamp::now().to_zoned(TimeZone::UTC).date()
+    Timestamp::now().to_zoned_datetime(TimeZone::UTC).date()
 }
 
 /// The account that owns the tokens: there already, or added.

@@ -49,7 +49,11 @@ impl Store {
     ) -> Option<Verdict> {
         let actor = self.actor(caller);
         let account = self.accounts.get_mut(&id)?;
-        let dormant = quiet_for(account, DORMANT_DAYS, now.to_zoned(TimeZone::UTC).date());
+        let dormant = quiet_for(
+            account,
+            DORMANT_DAYS,
+            now.to_zoned_datetime(TimeZone::UTC).date(),
+        );
         let verdict = action.verdict(account, id == caller, dormant);
         if let Verdict::Becomes(state) = &verdict {
             account.state = state.clone();

@@ -99,7 +99,7 @@ fn to_be_unblocked(scene: &mut Scene) -> Vec<Draft> {
     let at = scene.night(35);
     let ahead = TimeZone::fixed(Offset::constant(1));
     let local = after(at, 4)
-        .to_zoned(ahead)
+        .to_zoned_datetime(ahead)
         .strftime("%Y-%m-%d %H:%M:%S %z")
         .to_string();
     let (first, again) = (scene.night(80), scene.night(20));

@@ -199,7 +199,7 @@ impl Scene {
         let at = self
             .days_ago(days)
             .to_datetime(time(2, 0, 3, 0))
-            .to_zoned(TimeZone::UTC);
+            .to_zoned_datetime(TimeZone::UTC);
         at.map_or(Timestamp::UNIX_EPOCH, |at| at.timestamp())
     }
 
