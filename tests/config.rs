@@ -8,6 +8,9 @@
     reason = "in a test a panic is how a claim fails"
 )]
 
+#[path = "support/clock.rs"]
+mod clock;
+
 use std::{
     fs,
     path::Path,
@@ -690,6 +693,7 @@ fn program(start: &Start, variables: &[(&str, &str)], arguments: &[&str]) -> Out
         .args(arguments)
         .current_dir(start.directory.path())
         .env_clear()
+        .envs(clock::variables())
         .envs(variables.iter().copied())
         .output()
         .unwrap()

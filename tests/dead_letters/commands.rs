@@ -8,7 +8,7 @@ use std::{
 };
 
 use futures::{StreamExt as _, stream};
-use jiff::civil::date;
+use jiff::{Timestamp, tz::TimeZone};
 use lookup_gitlab_sync::{
     config,
     messaging::{Connection, DeadLetterReason, PublisherOptions, Stage, Topology},
@@ -31,7 +31,8 @@ struct Desk {
 
 impl Desk {
     async fn start() -> Self {
-        let population = Population::generate(60, 7, date(2026, 11, 22));
+        let today = Timestamp::now().to_zoned_datetime(TimeZone::UTC).date();
+        let population = Population::generate(60, 7, today);
         let mut world = World::start(&population, Settings::default())
             .await
             .unwrap();
@@ -73,6 +74,7 @@ impl Desk {
             .arg("dead-letters")
             .args(arguments)
             .env_clear()
+            .envs(crate::clock::variables())
             .envs(self.world.environment())
             .env("GOOGLE_CLOUD_PROJECT", PROJECT)
             .env("PUBSUB_EMULATOR_HOST", host)

@@ -9,6 +9,8 @@
 )]
 
 mod bench;
+#[path = "../support/clock.rs"]
+mod clock;
 mod commands;
 mod discarding;
 mod listing;

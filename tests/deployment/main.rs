@@ -9,6 +9,8 @@
 )]
 
 mod broken;
+#[path = "../support/clock.rs"]
+mod clock;
 mod documents;
 mod image;
 mod logs;

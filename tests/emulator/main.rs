@@ -14,6 +14,8 @@
     reason = "a panic in a test is a failure with a place, and a line on standard error how it reports"
 )]
 
+#[path = "../support/clock.rs"]
+mod clock;
 #[path = "../support/emulator.rs"]
 mod emulator;
 mod service;

@@ -11,6 +11,8 @@
 )]
 
 mod bad_input;
+#[path = "../support/clock.rs"]
+mod clock;
 mod commands;
 mod dry_run;
 mod held;

@@ -126,7 +126,9 @@ impl Scene {
         command
             .args(arguments)
             .env_clear()
+            .envs(crate::clock::variables())
             .envs(self.world.environment())
+            .env("PORT", "0")
             .envs(variables.iter().copied())
             .current_dir(std::env::temp_dir())
             .stdin(Stdio::null())

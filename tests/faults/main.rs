@@ -14,6 +14,8 @@
 )]
 
 mod campaign;
+#[path = "../support/clock.rs"]
+mod clock;
 mod kills;
 mod ledger;
 mod old_looks;

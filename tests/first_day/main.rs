@@ -9,6 +9,8 @@
     reason = "a panic in a test is a failure with a place"
 )]
 
+#[path = "../support/clock.rs"]
+mod clock;
 mod examples;
 mod mistakes;
 mod observability;

@@ -11,6 +11,8 @@
 )]
 
 mod authority;
+#[path = "../support/clock.rs"]
+mod clock;
 mod google;
 mod mistakes;
 mod runs;

@@ -11,6 +11,8 @@
     reason = "a panic is how a test fails, and a line on standard error how it reports"
 )]
 
+#[path = "../support/clock.rs"]
+mod clock;
 #[path = "../support/python.rs"]
 mod python;
 
@@ -127,6 +129,7 @@ fn service(world: &World, arguments: &[&str]) -> Command {
     command
         .args(arguments)
         .env_clear()
+        .envs(crate::clock::variables())
         .envs(world.environment())
         .env("PORT", "0")
         .current_dir(std::env::temp_dir())

@@ -200,6 +200,7 @@ impl Stand {
         command
             .args(arguments)
             .env_clear()
+            .envs(crate::clock::variables())
             .env("GOOGLE_CLOUD_PROJECT", PROJECT)
             .env("PUBSUB_EMULATOR_HOST", &self.pubsub)
             .env("DATABASE_URL", &self.database)

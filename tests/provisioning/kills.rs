@@ -39,6 +39,7 @@ impl Process {
         command
             .args(["serve", "provisioning-api", "--log-level=error"])
             .env_clear()
+            .envs(crate::clock::variables())
             .env("PROVISIONING_DATABASE_URL", world.database_url())
             .env("PORTAL_URL", &world.portal.address)
             .env("PORT", port.to_string())

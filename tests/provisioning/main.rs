@@ -10,6 +10,8 @@
     reason = "a test that meets the unexpected has failed"
 )]
 
+#[path = "../support/clock.rs"]
+mod clock;
 #[path = "../support/gate.rs"]
 mod gate;
 #[path = "../support/logs.rs"]

@@ -1,10 +1,10 @@
 //! A throw-away `PostgreSQL`, and a fresh database for each test. Taken in with
 //! `#[path = "../support/postgres.rs"] mod postgres;`.
 //!
-//! One server serves all tests of a run, whichever processes they are in: the first test makes it, every process that uses
-//! it leaves its number in `users/`, and a watchdog stops and removes it when none of them has been alive for a while. A
-//! crash at any point leaves something that the next test recognises and clears away. With `DATABASE_URL` set, that server
-//! is used instead.
+//! One server serves all tests of one run of one checkout, whichever processes they are in: the first test makes it, every
+//! process that uses it leaves its number in `users/`, and a watchdog stops and removes it when none of them has been alive
+//! for a while. A crash at any point leaves something that the next test recognises and clears away. With `DATABASE_URL`
+//! set, that server is used instead.
 //!
 //! [`Server::start`] makes a server for one test alone: to be restarted, cut off, or spoken to with TLS.
 
@@ -21,6 +21,7 @@ mod process;
 
 use std::{
     fs::{self, File},
+    hash::{DefaultHasher, Hash, Hasher},
     os::unix::{fs::MetadataExt, process::CommandExt},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -189,7 +190,7 @@ const SHARED_PORT: u16 = 5432;
 /// Address of the run's server, which is started if need be and stays at least as long as this process.
 fn shared() -> Url {
     let own = fs::metadata("/proc/self").map_or(0, |me| me.uid());
-    let folder = std::env::temp_dir().join(format!("lgs-postgres-shared-{own}"));
+    let folder = std::env::temp_dir().join(format!("lgs-postgres-{own}-{:016x}", run()));
     let lock = File::create(folder.with_extension("lock")).unwrap();
     let mut enrolled = false;
     wait_for("the shared server", || {
@@ -204,6 +205,15 @@ fn shared() -> Url {
         .append_pair("port", &SHARED_PORT.to_string())
         .append_pair("user", "postgres");
     url
+}
+
+/// What tells this run of this checkout from any other: nextest numbers its runs; without it the runner is the parent.
+fn run() -> u64 {
+    let run = std::env::var("NEXTEST_RUN_ID")
+        .unwrap_or_else(|_| std::os::unix::process::parent_id().to_string());
+    let mut hasher = DefaultHasher::new();
+    (env!("CARGO_MANIFEST_DIR"), run).hash(&mut hasher);
+    hasher.finish()
 }
 
 /// Joins the users of a running server. While the watchdog closes it, `users` is away.
