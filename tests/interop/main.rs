@@ -129,7 +129,7 @@ fn service(world: &World, arguments: &[&str]) -> Command {
     command
         .args(arguments)
         .env_clear()
-        .envs(crate::clock::variables())
+        .envs(clock::variables())
         .envs(world.environment())
         .env("PORT", "0")
         .current_dir(std::env::temp_dir())
