@@ -235,9 +235,11 @@ impl Servers {
             let cancelled = self.cancelled_since.contains(id);
             let as_expected = match expected {
                 _ if cancelled => is_blocked(after, "cancelled_in_lookup"),
-                Some(Expected::Blocked { reason }) => is_blocked(after, reason.as_str()),
+                Some(Expected::Blocked { reason } | Expected::Contested { reason }) => {
+                    is_blocked(after, reason.as_str())
+                }
                 Some(Expected::Unblocked) => after["state"] == "active",
-                Some(Expected::Untouched) | None => {
+                Some(Expected::Untouched | Expected::Refused) | None => {
                     after["state"] == before["state"]
                         && after["custom_attributes"] == before["custom_attributes"]
                 }

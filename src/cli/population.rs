@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
 use super::Failure;
 use crate::simulate::population::Population;
@@ -44,8 +44,12 @@ impl Args {
         if let (Some(users), Some(people)) = (&self.gitlab_users, &self.lookup_people) {
             Ok(Population::from_files(users, people)?)
         } else {
-            let today = Timestamp::now().to_zoned_datetime(TimeZone::UTC).date();
-            Ok(Population::generate(self.users, self.seed, today))
+            Ok(Population::generate(self.users, self.seed, today()))
         }
     }
+}
+
+/// The day on which a population is made.
+pub fn today() -> Date {
+    Timestamp::now().to_zoned_datetime(TimeZone::UTC).date()
 }

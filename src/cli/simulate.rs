@@ -15,6 +15,7 @@ use crate::{
     config::{AnyConfig, Environment},
     simulate::{
         control::RateLimit,
+        population::Population,
         world::{Settings, World},
     },
 };
@@ -29,6 +30,10 @@ use crate::{
 pub struct Args {
     #[command(flatten)]
     population: population::Args,
+    /// Add the accounts that only a real GitLab has: one without a personal namespace, one that does not validate, rows
+    /// without created_at, one being deleted, one that SCIM makes active again
+    #[arg(long)]
+    odd_accounts: bool,
     /// Added to each answer of GitLab and Lookup, such as 20ms
     #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = duration)]
     latency: Duration,
@@ -66,7 +71,7 @@ impl Args {
                 period: Duration::from_mins(1),
             }),
         };
-        let world = World::start(&self.population.population()?, settings).await?;
+        let world = World::start(&self.population()?, settings).await?;
         if let Some(path) = &self.env_file {
             tokio::fs::write(path, shell(&world.environment()))
                 .await
@@ -78,6 +83,15 @@ impl Args {
         signals.next().await;
         stop(world).await;
         Ok(())
+    }
+
+    fn population(&self) -> Result<Population, Failure> {
+        let population = self.population.population()?;
+        Ok(if self.odd_accounts {
+            population.with_odd_accounts(population::today())
+        } else {
+            population
+        })
     }
 }
 

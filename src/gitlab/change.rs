@@ -64,6 +64,14 @@ pub(super) fn is_user_not_found(answer: &Answer) -> bool {
     answer.status.as_u16() == 404 && message_is(answer, |message| message == "404 User Not Found")
 }
 
+/// The same of a call on an account's custom attributes, where GitLab spells it `404 Not Found`; a key that is not
+/// there is `404 Not found`.
+pub(super) fn is_owner_not_found(answer: &Answer) -> bool {
+    is_user_not_found(answer)
+        || answer.status.as_u16() == 404
+            && message_is(answer, |message| message == "404 Not Found")
+}
+
 fn state_reason(answer: &Answer) -> Option<&'static str> {
     let told = |message: &str, reason: &str| {
         message == reason || message.strip_prefix("403 Forbidden - ") == Some(reason)

@@ -9,7 +9,7 @@ use url::{Url, form_urlencoded};
 
 use super::{
     Change, CurrentUser, Identity, Page, TokenDetails, User,
-    change::{change, is_user_not_found},
+    change::{change, is_owner_not_found, is_user_not_found},
     page::{self, Start},
     row,
 };
@@ -247,7 +247,7 @@ impl Client {
             body: Some(body),
         };
         let judge = |answer: &Answer| {
-            if is_user_not_found(answer) {
+            if is_owner_not_found(answer) {
                 Ok(false)
             } else {
                 is_stored(answer, key, value).map(|()| true)

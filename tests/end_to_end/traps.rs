@@ -39,12 +39,8 @@ fn cancelled(crsid: &str) -> Person {
 }
 
 fn by_identity(username: &str, extern_uid: &str) -> Account {
-    let identity = Identity {
-        provider: "saml".to_owned(),
-        extern_uid: extern_uid.to_owned(),
-    };
     Account {
-        identities: vec![identity],
+        identities: vec![Identity::new("saml", extern_uid)],
         ..Account::new(42, username)
     }
 }

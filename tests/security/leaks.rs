@@ -32,10 +32,8 @@ fn somebody(id: u64, username: &str) -> Account {
         .with("organization", "sentinel-organization")
         .with("last_sign_in_ip", "sentinel-address")
         .with("avatar_url", "https://example.ac.uk/sentinel.png");
-    account.identities = vec![Identity {
-        provider: "saml".to_owned(),
-        extern_uid: format!("sentinel-{username}@example.ac.uk"),
-    }];
+    let extern_uid = format!("sentinel-{username}@example.ac.uk");
+    account.identities = vec![Identity::new("saml", &extern_uid)];
     account.with_attribute("sentinel-key", "sentinel-value")
 }
 

@@ -80,6 +80,6 @@ async fn attributes_are_the_administrators_alone_and_need_an_account() {
     let nobody = ask(&gitlab, "GET", "/users/43/custom_attributes").await;
     assert_eq!(
         (nobody.status, nobody.json()),
-        (404, json!({"message": "404 User Not Found"}))
+        (404, json!({"message": "404 Not Found"}))
     );
 }

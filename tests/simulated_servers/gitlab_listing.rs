@@ -203,10 +203,7 @@ fn zoo() -> Vec<Account> {
         kind,
         ..Account::new(id, name)
     };
-    let identity = Identity {
-        provider: "saml".to_owned(),
-        extern_uid: "ab10@example.ac.uk".to_owned(),
-    };
+    let identity = Identity::new("saml", "ab10@example.ac.uk");
     vec![
         Account {
             identities: vec![identity],
@@ -331,7 +328,7 @@ async fn an_administrators_row_has_the_keys_of_gitlabs_entity() {
     let attributes = &row["custom_attributes"];
     assert_eq!(
         attributes[0],
-        serde_json::json!({"key": "floor", "value": "3"})
+        serde_json::json!({"key": "room", "value": "12"})
     );
     let plain = ask(&gitlab, "GET", "/users?username=ab11").await.json();
     assert_eq!(plain[0].get("custom_attributes"), None);
@@ -354,7 +351,7 @@ async fn one_account_is_shown_with_details_to_administrators_alone() {
         .await
         .json();
     assert_eq!(row["sign_in_count"], 0);
-    assert_eq!(row["custom_attributes"][1]["key"], "room");
+    assert_eq!(row["custom_attributes"][1]["key"], "floor");
     let reduced = ask_with(
         &gitlab,
         REDUCED_TOKEN,

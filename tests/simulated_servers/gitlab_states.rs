@@ -1,7 +1,5 @@
 //! GitLab's state table, row by row.
 
-use std::collections::BTreeMap;
-
 use lookup_gitlab_sync::simulate::gitlab::{Account, GitLab, Kind, State};
 use rstest::rstest;
 
@@ -199,7 +197,7 @@ async fn a_block_and_an_unblock_are_put_on_record_as_gitlab_does() {
     let start = jiff::Timestamp::now();
     ask(&gitlab, "POST", "/users/42/block").await;
     ask(&gitlab, "POST", "/users/42/unblock").await;
-    let attributes: BTreeMap<String, String> = gitlab.account(42).unwrap().custom_attributes;
+    let attributes = gitlab.account(42).unwrap().custom_attributes;
     for key in ["blocked_by", "unblocked_by"] {
         let time = attributes[key]
             .strip_prefix("lookup-gitlab-sync/1+")

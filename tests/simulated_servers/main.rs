@@ -12,6 +12,7 @@ mod asking;
 mod control;
 mod gitlab_attributes;
 mod gitlab_listing;
+mod gitlab_odd_accounts;
 mod gitlab_states;
 mod gitlab_tokens;
 mod lookup;

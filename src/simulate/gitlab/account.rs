@@ -2,8 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Map, Value};
+
+use super::{
+    attributes::Attributes,
+    hidden::Hidden,
+    kinds::{Identity, Kind, State},
+};
 
 /// An account: what the server acts on in fields of its own, every other key of the row as it is shown.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,93 +29,13 @@ pub struct Account {
     /// `identities`
     pub identities: Vec<Identity>,
     /// `custom_attributes`
-    pub custom_attributes: BTreeMap<String, String>,
+    pub custom_attributes: Attributes,
     /// The other keys, with whatever values they have.
     pub others: Map<String, Value>,
     /// Whether the keys that every administrator's row has are shown, empty, where `others` lacks them.
     pub filled: bool,
-}
-
-/// `state`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum State {
-    /// May sign in.
-    Active,
-    /// Blocked, by a person or through the API.
-    Blocked,
-    /// Blocked by LDAP, SAML or SCIM.
-    LdapBlocked,
-    /// Dormant; signing in makes it active again.
-    Deactivated,
-    /// Banned.
-    Banned,
-    /// Signed up, not yet approved.
-    BlockedPendingApproval,
-    /// A state that a later GitLab may bring.
-    #[serde(untagged)]
-    Other(String),
-}
-
-/// GitLab's `user_type` (`app/models/concerns/has_user_type.rb`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[expect(missing_docs, reason = "the names are GitLab's own")]
-pub enum Kind {
-    Human,
-    ServiceAccount,
-    ProjectBot,
-    ServiceUser,
-    AlertBot,
-    SupportBot,
-    Ghost,
-    Placeholder,
-    ImportUser,
-}
-
-/// One of `identities`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Identity {
-    /// `provider`
-    pub provider: String,
-    /// `extern_uid`
-    pub extern_uid: String,
-}
-
-impl Kind {
-    /// What `bot` shows: not every kind that is no human is one.
-    pub fn is_bot(self) -> bool {
-        match self {
-            Self::ServiceAccount | Self::ProjectBot | Self::AlertBot | Self::SupportBot => true,
-            Self::Human
-            | Self::ServiceUser
-            | Self::Ghost
-            | Self::Placeholder
-            | Self::ImportUser => false,
-        }
-    }
-
-    /// Accounts GitLab keeps for itself, which cannot be blocked.
-    pub fn is_internal(self) -> bool {
-        match self {
-            Self::AlertBot
-            | Self::SupportBot
-            | Self::Ghost
-            | Self::Placeholder
-            | Self::ImportUser => true,
-            Self::Human | Self::ServiceUser | Self::ServiceAccount | Self::ProjectBot => false,
-        }
-    }
-}
-
-impl State {
-    /// What Rails' `blocked?` says of it (`app/models/user.rb`).
-    pub fn is_some_block(&self) -> bool {
-        match self {
-            Self::Blocked | Self::LdapBlocked | Self::Banned | Self::BlockedPendingApproval => true,
-            Self::Active | Self::Deactivated | Self::Other(_) => false,
-        }
-    }
+    /// What no row shows.
+    pub hidden: Hidden,
 }
 
 /// A row that is no row of GitLab's users API.
@@ -133,9 +59,10 @@ impl Account {
             external: false,
             is_admin: false,
             identities: Vec::new(),
-            custom_attributes: BTreeMap::new(),
+            custom_attributes: Attributes::default(),
             others: Map::new(),
             filled: true,
+            hidden: Hidden::default(),
         }
     }
 
@@ -163,8 +90,9 @@ impl Account {
         self
     }
 
-    /// Reads a row in the format of `GET /users` with `with_custom_attributes=true`. A `user_type`, which GitLab does
-    /// not send, is honoured; without it a `bot` is a service account and everything else human.
+    /// Reads a row in the format of `GET /users` with `with_custom_attributes=true`. A `user_type` and what is `hidden`,
+    /// which GitLab does not send, are honoured; without the first a `bot` is a service account and everything else
+    /// human.
     ///
     /// # Errors
     ///
@@ -202,6 +130,7 @@ impl Account {
                 .into_iter()
                 .map(|a| (a.key, a.value))
                 .collect(),
+            hidden: take(&mut row, "hidden")?.unwrap_or_default(),
             others: row,
             filled: false,
         })
@@ -232,8 +161,8 @@ impl Account {
         for (key, value) in attributes.unwrap_or_default() {
             match value {
                 Some(value) => next.custom_attributes.insert(key, value),
-                None => next.custom_attributes.remove(&key),
-            };
+                None => drop(next.custom_attributes.remove(&key)),
+            }
         }
         next.others.extend(changes);
         *self = next;

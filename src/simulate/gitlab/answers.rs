@@ -26,6 +26,22 @@ pub(super) fn invalid_token(description: &str) -> Response {
     (StatusCode::UNAUTHORIZED, Json(body)).into_response()
 }
 
+/// What this server leaves out: better than something made up.
+pub(super) fn not_simulated(what: &str) -> Response {
+    message(
+        StatusCode::NOT_IMPLEMENTED,
+        &format!("The simulated GitLab does not answer this: {what}"),
+    )
+}
+
+/// Any fault of GitLab's own.
+pub(super) fn internal_error() -> Response {
+    message(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "500 Internal Server Error",
+    )
+}
+
 pub(super) fn forbidden() -> Response {
     message(StatusCode::FORBIDDEN, "403 Forbidden")
 }
@@ -72,6 +88,8 @@ pub(super) fn verdict(verdict: &Verdict) -> Response {
         Verdict::StaysNull => "null",
         Verdict::StaysFalse => "false",
         Verdict::Forbidden(reason) => return message(StatusCode::FORBIDDEN, reason),
+        Verdict::Invalid(reason) => return message(StatusCode::INTERNAL_SERVER_ERROR, reason),
+        Verdict::NotRecorded(what) => return not_simulated(what),
     };
     let mut response = (
         StatusCode::CREATED,

@@ -1,117 +1,71 @@
-//! The endpoints of custom attributes (`lib/api/custom_attributes_endpoints.rb`). Administrators only.
+//! The custom attributes of one account, in the order in which GitLab lists them.
 
-use axum::{
-    Json,
-    body::Bytes,
-    extract::{Path, RawQuery, State},
-    http::{HeaderMap, StatusCode, header::CONTENT_TYPE},
-    response::{IntoResponse, Response},
-};
-use serde_json::{Value, json};
+use std::ops::Index;
 
-use super::{App, account::Account, answers, filters::Parameters, rows};
+/// Keys and values. GitLab asks its database for no order and gets the rows as they were last written, so that one
+/// that is set anew moves to the end (seen on 18.9).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Attributes(Vec<(String, String)>);
 
-/// `GET /users/:id/custom_attributes`.
-pub(super) async fn list(
-    State(app): State<App>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-) -> Response {
-    on_account(&app, &headers, &id, |account| {
-        Json(rows::custom_attributes(account)).into_response()
-    })
-}
-
-/// `GET /users/:id/custom_attributes/:key`.
-pub(super) async fn show(
-    State(app): State<App>,
-    Path((id, key)): Path<(String, String)>,
-    headers: HeaderMap,
-) -> Response {
-    on_account(&app, &headers, &id, |account| {
-        match account.custom_attributes.get(&key) {
-            Some(value) => Json(json!({"key": key, "value": value})).into_response(),
-            None => missing(),
-        }
-    })
-}
-
-/// `PUT /users/:id/custom_attributes/:key`, the value in a form, in JSON or in the query.
-pub(super) async fn put(
-    State(app): State<App>,
-    Path((id, key)): Path<(String, String)>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
-    let sent = value(&headers, &body).or_else(|| {
-        Parameters::parse(&query.unwrap_or_default())
-            .get("value")
-            .map(str::to_owned)
-    });
-    on_account(&app, &headers, &id, |account| match sent {
-        None => answers::error(StatusCode::BAD_REQUEST, "value is missing"),
-        Some(value) if value.trim().is_empty() => {
-            answers::error(StatusCode::BAD_REQUEST, "value is empty")
-        }
-        Some(value) => {
-            account.custom_attributes.insert(key.clone(), value.clone());
-            Json(json!({"key": key, "value": value})).into_response()
-        }
-    })
-}
-
-/// `DELETE /users/:id/custom_attributes/:key`.
-pub(super) async fn delete(
-    State(app): State<App>,
-    Path((id, key)): Path<(String, String)>,
-    headers: HeaderMap,
-) -> Response {
-    on_account(&app, &headers, &id, |account| {
-        match account.custom_attributes.remove(&key) {
-            Some(_) => StatusCode::NO_CONTENT.into_response(),
-            None => missing(),
-        }
-    })
-}
-
-fn on_account(
-    app: &App,
-    headers: &HeaderMap,
-    id: &str,
-    answer: impl FnOnce(&mut Account) -> Response,
-) -> Response {
-    app.as_administrator(headers, |store, _| {
-        match id
-            .parse()
-            .ok()
-            .and_then(|id: u64| store.accounts.get_mut(&id))
-        {
-            Some(account) => answer(account),
-            None => answers::user_not_found(),
-        }
-    })
-}
-
-fn missing() -> Response {
-    answers::message(StatusCode::NOT_FOUND, "404 User custom attribute Not Found")
-}
-
-/// `value` as the body has it; a number or a boolean in JSON is taken as its text, as Grape's `String` does.
-fn value(headers: &HeaderMap, body: &[u8]) -> Option<String> {
-    let content_type = headers
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    if content_type.starts_with("application/json") {
-        let body: Value = serde_json::from_slice(body).ok()?;
-        return match body.get("value")? {
-            Value::String(text) => Some(text.clone()),
-            Value::Null => None,
-            other => Some(other.to_string()),
-        };
+impl Attributes {
+    /// The value of `key`; keys differ by case.
+    pub fn get(&self, key: &str) -> Option<&String> {
+        self.iter()
+            .find(|(known, _)| *known == key)
+            .map(|(_, value)| value)
     }
-    Parameters::parse(std::str::from_utf8(body).ok()?)
-        .get("value")
-        .map(str::to_owned)
+
+    /// Whether there is such a key.
+    pub fn contains_key(&self, key: &str) -> bool {
+        self.get(key).is_some()
+    }
+
+    /// Sets it as `PUT` does: it moves to the end, unless it had this value already.
+    pub fn insert(&mut self, key: String, value: String) {
+        if self.get(&key) != Some(&value) {
+            self.upsert(key, value);
+        }
+    }
+
+    /// Sets it as GitLab sets its own: it moves to the end in any case.
+    pub(super) fn upsert(&mut self, key: String, value: String) {
+        self.remove(&key);
+        self.0.push((key, value));
+    }
+
+    /// Takes it out; the value it had.
+    pub fn remove(&mut self, key: &str) -> Option<String> {
+        let position = self.0.iter().position(|(known, _)| known == key)?;
+        Some(self.0.remove(position).1)
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Each with its value, in GitLab's order.
+    pub fn iter(&self) -> impl Iterator<Item = (&String, &String)> {
+        self.0.iter().map(|(key, value)| (key, value))
+    }
+}
+
+impl Index<&str> for Attributes {
+    type Output = String;
+
+    /// The value; an empty text, which no attribute has, where there is none.
+    fn index(&self, key: &str) -> &String {
+        static NONE: String = String::new();
+        self.get(key).unwrap_or(&NONE)
+    }
+}
+
+impl FromIterator<(String, String)> for Attributes {
+    fn from_iter<T: IntoIterator<Item = (String, String)>>(pairs: T) -> Self {
+        let mut attributes = Self::default();
+        for (key, value) in pairs {
+            attributes.insert(key, value);
+        }
+        attributes
+    }
 }

@@ -35,19 +35,32 @@ pub enum ChangeError {
     Unknown(u64),
 }
 
-/// The body of `PUT /simulate/users/{id}`: keys of the row, and who does it when.
+/// The body of `PUT /simulate/users/{id}`: keys of the row, what is hidden, and who does it when.
 #[derive(Debug, Default, Deserialize)]
 struct Change {
     by: Option<By>,
     at: Option<Timestamp>,
+    /// `active` as an identity provider sets it through SCIM.
+    scim: Option<bool>,
+    hidden: Option<Map<String, Value>>,
     #[serde(flatten)]
     row: Map<String, Value>,
 }
 
+/// Who changes a state.
 #[derive(Debug, Deserialize)]
-struct By {
-    id: u64,
-    username: String,
+#[serde(untagged)]
+enum By {
+    /// An administrator, whom GitLab puts on record.
+    Account { id: u64, username: String },
+    /// LDAP, SAML or a background worker, of whom it keeps no record.
+    Silent(Silent),
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Silent {
+    Nobody,
 }
 
 pub(super) fn routes(app: App) -> Router {
@@ -69,11 +82,18 @@ pub(super) fn change(
     id: u64,
     change: Value,
 ) -> Result<(), ChangeError> {
-    let Change { by, at, mut row } = serde_json::from_value(change)
+    let Change {
+        by,
+        at,
+        scim,
+        hidden,
+        mut row,
+    } = serde_json::from_value(change)
         .map_err(|error| ChangeError::Malformed(error.to_string()))?;
     let actor = match by {
-        Some(By { id, username }) => Actor { id, username },
-        None => store.another_administrator(owner),
+        Some(By::Account { id, username }) => Some(Actor { id, username }),
+        Some(By::Silent(Silent::Nobody)) => None,
+        None => Some(store.another_administrator(owner)),
     };
     let mut account = match (
         store.accounts.get(&id),
@@ -90,16 +110,39 @@ pub(super) fn change(
         .map(|value| ("custom_attributes".to_owned(), value));
     row.remove("id");
     account.merge(row)?;
-    account.stamp_change(&before, &actor, at.unwrap_or_else(Timestamp::now));
+    if let Some(actor) = actor {
+        account.stamp_change(&before, &actor, at.unwrap_or_else(Timestamp::now));
+    }
+    if let Some(active) = scim {
+        account.set_by_scim(active);
+    }
+    if let Some(hidden) = hidden {
+        hide(&mut account, hidden)?;
+    }
     account.merge(attributes.into_iter().collect())?;
     store.accounts.insert(id, account);
+    Ok(())
+}
+
+/// Changes what no row shows, key by key.
+fn hide(account: &mut Account, changes: Map<String, Value>) -> Result<(), ChangeError> {
+    let malformed = |error: serde_json::Error| ChangeError::Malformed(format!("hidden: {error}"));
+    let mut all = serde_json::to_value(&account.hidden).map_err(malformed)?;
+    if let Some(all) = all.as_object_mut() {
+        all.extend(changes);
+    }
+    let before = account.hidden.deletion;
+    account.hidden = serde_json::from_value(all).map_err(malformed)?;
+    if account.hidden.deletion != before {
+        account.set_deletion(account.hidden.deletion);
+    }
     Ok(())
 }
 
 async fn change_user(State(app): State<App>, Path(id): Path<u64>, body: Bytes) -> Response {
     let changed = serde_json::from_slice(&body)
         .map_err(|error| ChangeError::Malformed(error.to_string()))
-        .and_then(|body| change(&mut lock(&app.store), app.owner, id, body));
+        .and_then(|body| change(&mut app.store(), app.owner, id, body));
     match changed {
         Ok(()) => show_user(State(app), Path(id)).await,
         Err(error) => refuse(&error.to_string()),
@@ -107,7 +150,7 @@ async fn change_user(State(app): State<App>, Path(id): Path<u64>, body: Bytes) -
 }
 
 async fn show_user(State(app): State<App>, Path(id): Path<u64>) -> Response {
-    match lock(&app.store).accounts.get(&id) {
+    match app.store().accounts.get(&id) {
         Some(account) => Json(rows::everything(account, &app.url)).into_response(),
         None => StatusCode::NOT_FOUND.into_response(),
     }
@@ -151,7 +194,7 @@ async fn change_maintenance(State(app): State<App>, body: Bytes) -> Response {
 }
 
 async fn state(State(app): State<App>) -> Json<Value> {
-    let store = lock(&app.store);
+    let store = app.store();
     let users: Vec<_> = store
         .accounts
         .values()

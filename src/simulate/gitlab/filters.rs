@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use serde_json::Value;
 
-use super::account::{Account, Kind, State};
+use super::{
+    account::Account,
+    kinds::{Kind, State},
+};
 
 /// The parameters as they were sent, names and values decoded; of one sent twice the last counts.
 #[derive(Clone, Debug, Default)]
@@ -182,7 +185,8 @@ impl Filter {
         let username = |wanted: &String| wanted.eq_ignore_ascii_case(&account.username);
         let identity = |wanted: &(String, String)| {
             account.identities.iter().any(|identity| {
-                (&identity.provider, &identity.extern_uid) == (&wanted.0, &wanted.1)
+                (identity.provider.as_ref(), identity.extern_uid.as_ref())
+                    == (Some(&wanted.0), Some(&wanted.1))
             })
         };
         self.username.as_ref().is_none_or(username)

@@ -3,9 +3,12 @@
 
 mod account;
 mod answers;
+mod attribute_calls;
 mod attributes;
 mod by_hand;
 mod filters;
+mod hidden;
+mod kinds;
 mod pages;
 mod rows;
 mod states;
@@ -16,7 +19,7 @@ mod users;
 use std::{
     collections::BTreeMap,
     io,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
 
@@ -36,8 +39,12 @@ use super::{
     server::{Bound, Running},
 };
 
-pub use account::{Account, Identity, Kind, RowError, State};
+pub use account::{Account, RowError};
+pub use attributes::Attributes;
 pub use by_hand::ChangeError;
+pub use hidden::{Deletion, Hidden};
+pub use kinds::{Identity, Kind, State};
+pub use states::Action;
 pub use tokens::{Token, TokenChange};
 
 use store::Store;
@@ -117,6 +124,7 @@ impl GitLab {
             accounts,
             tokens,
             maintenance: false,
+            restorations: Vec::new(),
         });
         let refusal = Refusal {
             answer: answers::retry_later,
@@ -151,12 +159,12 @@ impl GitLab {
 
     /// All accounts as they are now.
     pub fn snapshot(&self) -> BTreeMap<u64, Account> {
-        lock(&self.app.store).accounts.clone()
+        self.app.store().accounts.clone()
     }
 
     /// One account as it is now.
     pub fn account(&self, id: u64) -> Option<Account> {
-        lock(&self.app.store).accounts.get(&id).cloned()
+        self.app.store().accounts.get(&id).cloned()
     }
 
     /// What `PUT /simulate/users/{id}` does: merges keys of a row into the account, or creates it; a change of state
@@ -166,7 +174,7 @@ impl GitLab {
     ///
     /// When a value is not possible, or an account to be created has no username.
     pub fn change_user(&self, id: u64, change: Value) -> Result<(), ChangeError> {
-        by_hand::change(&mut lock(&self.app.store), self.app.owner, id, change)
+        by_hand::change(&mut self.app.store(), self.app.owner, id, change)
     }
 
     /// Deletes an account; says whether it was there.
@@ -208,13 +216,20 @@ impl GitLab {
 }
 
 impl Server {
+    /// Everything as it is now.
+    fn store(&self) -> MutexGuard<'_, Store> {
+        let mut store = lock(&self.store);
+        store.catch_up(Timestamp::now());
+        store
+    }
+
     /// Answers as the token's owner may be answered.
     fn as_caller(
         &self,
         headers: &HeaderMap,
         answer: impl FnOnce(&mut Store, Caller) -> Response,
     ) -> Response {
-        let mut store = lock(&self.store);
+        let mut store = self.store();
         match store.authenticate(headers, today()) {
             Ok(caller) => answer(&mut store, caller),
             Err(refusal) => *refusal,
@@ -256,9 +271,9 @@ pub(super) fn ensure_owner(accounts: &mut BTreeMap<u64, Account>) -> u64 {
 }
 
 fn api(app: &App) -> Router {
-    let attribute = get(attributes::show)
-        .put(attributes::put)
-        .delete(attributes::delete);
+    let attribute = get(attribute_calls::show)
+        .put(attribute_calls::put)
+        .delete(attribute_calls::delete);
     Router::new()
         .route("/api/v4/user", get(users::current))
         .route("/api/v4/version", get(users::version))
@@ -267,7 +282,7 @@ fn api(app: &App) -> Router {
         .route("/api/v4/users/{id}", get(users::show))
         .route(
             "/api/v4/users/{id}/custom_attributes",
-            get(attributes::list),
+            get(attribute_calls::list),
         )
         .route("/api/v4/users/{id}/custom_attributes/{key}", attribute)
         .route("/api/v4/users/{id}/{action}", post(users::act))

@@ -123,9 +123,6 @@ pub(super) fn administrators(
     if account.filled {
         fill(&mut row, account.id, &account.username);
     }
-    let identities = account.identities.iter().map(
-        |identity| json!({"provider": identity.provider, "extern_uid": identity.extern_uid, "saml_provider_id": null}),
-    );
     row.entry("web_url")
         .or_insert_with(|| json!(format!("{url}/{}", account.username)));
     row.insert("id".to_owned(), json!(account.id));
@@ -134,7 +131,7 @@ pub(super) fn administrators(
     row.insert("bot".to_owned(), json!(account.kind.is_bot()));
     row.insert("external".to_owned(), json!(account.external));
     row.insert("is_admin".to_owned(), json!(account.is_admin));
-    row.insert("identities".to_owned(), identities.collect());
+    row.insert("identities".to_owned(), json!(account.identities));
     if with_custom_attributes {
         row.insert("custom_attributes".to_owned(), custom_attributes(account));
     }
@@ -202,11 +199,12 @@ pub(super) fn custom_attributes(account: &Account) -> Value {
         .collect()
 }
 
-/// Everything the server knows of an account: the administrator's row and the `user_type`, as
+/// Everything the server knows of an account: the administrator's row, the `user_type` and what is hidden, as
 /// [`Account::from_row`] reads it.
 pub(super) fn everything(account: &Account, url: &str) -> Map<String, Value> {
     let mut row = administrators(account, url, true);
     row.insert("user_type".to_owned(), json!(account.kind));
+    row.insert("hidden".to_owned(), json!(account.hidden));
     row
 }
 

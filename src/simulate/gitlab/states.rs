@@ -1,11 +1,15 @@
 //! What each action does in each state: GitLab's table (`lib/api/users.rb`, `app/services/users/*.rb`), statuses and
 //! bodies included.
 
-use super::account::{Account, State};
+use serde::{Deserialize, Serialize};
+
+use super::{account::Account, kinds::State};
 
 /// A state-changing call, `POST /users/:id/<name>`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Action {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the names are GitLab's own")]
+pub enum Action {
     Block,
     Unblock,
     Deactivate,
@@ -27,6 +31,10 @@ pub(super) enum Verdict {
     StaysFalse,
     /// 403 with this message.
     Forbidden(String),
+    /// 500 with what the account's validations say.
+    Invalid(String),
+    /// What GitLab answers is not known.
+    NotRecorded(&'static str),
 }
 
 /// How long an account must have been quiet before it can be deactivated (`deactivate_dormant_users_period`).
@@ -48,13 +56,28 @@ impl Action {
 
     /// What becomes of `account`. `own`: it is the caller's. `dormant`: it was quiet for [`DORMANT_DAYS`].
     pub(super) fn verdict(self, account: &Account, own: bool, dormant: bool) -> Verdict {
-        match self {
+        let verdict = match self {
             Self::Block => block(account, own),
             Self::Unblock => unblock(&account.state),
-            Self::Deactivate => deactivate(account, own, dormant),
+            Self::Deactivate => deactivate(account, dormant),
             Self::Activate => activate(&account.state),
-            Self::Ban => ban(account, own),
+            Self::Ban => ban(&account.state),
             Self::Unban => unban(&account.state),
+        };
+        match (&verdict, account.invalid()) {
+            (Verdict::Becomes(_), Some(reason)) => self.unsaved(reason),
+            _ => verdict,
+        }
+    }
+
+    /// How it ends where GitLab cannot save the account.
+    fn unsaved(self, reason: &str) -> Verdict {
+        match self {
+            Self::Block => Verdict::Invalid(reason.to_owned()),
+            Self::Unblock => Verdict::StaysFalse,
+            Self::Deactivate | Self::Activate | Self::Ban | Self::Unban => {
+                Verdict::NotRecorded("an account that does not validate")
+            }
         }
     }
 }
@@ -98,14 +121,13 @@ fn unblock(state: &State) -> Verdict {
     }
 }
 
-fn deactivate(account: &Account, own: bool, dormant: bool) -> Verdict {
+fn deactivate(account: &Account, dormant: bool) -> Verdict {
     let internal = account.kind.is_internal();
     match &account.state {
         State::Deactivated => Verdict::StaysNull,
         state if state.is_some_block() => {
             forbidden("Error occurred. A blocked user cannot be deactivated")
         }
-        _ if own => forbidden("You are not authorized to perform this action"),
         _ if internal => forbidden("Internal users cannot be deactivated"),
         _ if !dormant => forbidden(&format!(
             "The user you are trying to deactivate has been active in the past {DORMANT_DAYS} days and cannot be deactivated"
@@ -118,21 +140,19 @@ fn activate(state: &State) -> Verdict {
     match state {
         State::Active => Verdict::StaysTrue,
         State::Deactivated => Verdict::Becomes(State::Active),
-        State::LdapBlocked => {
-            forbidden("Error occurred. A ldap_blocked user must be unblocked to be activated")
-        }
-        State::Blocked | State::Banned | State::BlockedPendingApproval | State::Other(_) => {
+        State::Blocked
+        | State::LdapBlocked
+        | State::Banned
+        | State::BlockedPendingApproval
+        | State::Other(_) => {
             forbidden("Error occurred. A blocked user must be unblocked to be activated")
         }
     }
 }
 
-fn ban(account: &Account, own: bool) -> Verdict {
-    match &account.state {
-        _ if own => forbidden("You are not allowed to ban this user"),
-        State::Active if account.kind.is_internal() => {
-            forbidden("You are not allowed to ban this user")
-        }
+/// An administrator may ban everybody, GitLab's internal accounts and themselves among them.
+fn ban(state: &State) -> Verdict {
+    match state {
         State::Active => Verdict::Becomes(State::Banned),
         State::Blocked => forbidden("You cannot ban blocked users."),
         State::LdapBlocked => forbidden("You cannot ban ldap_blocked users."),

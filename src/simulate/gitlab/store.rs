@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use jiff::{SignedDuration, Timestamp, civil::Date, tz::TimeZone};
 use serde_json::Value;
 
 use super::{
-    account::{Account, State},
+    account::Account,
+    kinds::State,
     states::{Action, DORMANT_DAYS, Verdict},
     tokens::Tokens,
 };
@@ -17,6 +18,8 @@ pub(super) struct Store {
     pub(super) accounts: BTreeMap<u64, Account>,
     pub(super) tokens: Tokens,
     pub(super) maintenance: bool,
+    /// Accounts that an identity provider will make active again, and when.
+    pub(super) restorations: Vec<(Timestamp, u64)>,
 }
 
 /// Who changed a state, as `blocked_by` and `unblocked_by` name them.
@@ -48,6 +51,7 @@ impl Store {
         now: Timestamp,
     ) -> Option<Verdict> {
         let actor = self.actor(caller);
+        let other = self.another_administrator(caller);
         let account = self.accounts.get_mut(&id)?;
         let dormant = quiet_for(
             account,
@@ -56,10 +60,35 @@ impl Store {
         );
         let verdict = action.verdict(account, id == caller, dormant);
         if let Verdict::Becomes(state) = &verdict {
+            let met = account.hidden.meets.take();
+            let met = met.map(|met| (met, met.verdict(account, false, dormant)));
             account.state = state.clone();
             account.stamp(action, &actor, now);
+            if let Some((met, Verdict::Becomes(state))) = met {
+                account.state = state;
+                account.stamp(met, &other, now);
+            }
+            if let (Action::Block, Some(after)) = (action, account.hidden.scim_restores_after_ms) {
+                let after = SignedDuration::from_millis(i64::try_from(after).unwrap_or(i64::MAX));
+                let due = now.saturating_add(after).unwrap_or(Timestamp::MAX);
+                self.restorations.push((due, id));
+            }
         }
         Some(verdict)
+    }
+
+    /// Does what identity providers have done until `now`.
+    pub(super) fn catch_up(&mut self, now: Timestamp) {
+        let due: Vec<u64> = self
+            .restorations
+            .extract_if(.., |(at, _)| *at <= now)
+            .map(|(_, id)| id)
+            .collect();
+        for id in due {
+            if let Some(account) = self.accounts.get_mut(&id) {
+                account.set_by_scim(true);
+            }
+        }
     }
 
     /// The account as an actor; one that is gone has no name.
@@ -100,7 +129,7 @@ impl Account {
             Action::Deactivate | Action::Activate | Action::Ban | Action::Unban => return,
         };
         self.custom_attributes
-            .insert(key.to_owned(), actor.stamp(now));
+            .upsert(key.to_owned(), actor.stamp(now));
     }
 
     /// Puts a person's change of state on record, as the administrators' pages do.

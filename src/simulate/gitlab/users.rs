@@ -25,6 +25,9 @@ pub(super) async fn current(State(app): State<App>, headers: HeaderMap) -> Respo
         let Some(account) = store.accounts.get(&caller.user_id) else {
             return answers::user_not_found();
         };
+        if caller.admin && account.hidden.without_namespace {
+            return answers::internal_error();
+        }
         let row = if caller.admin {
             rows::administrators(account, &app.url, false)
         } else {
@@ -76,6 +79,14 @@ fn listed(store: &Store, caller: Caller, url: &str, query: &str) -> Result<Respo
     }
     let with_custom_attributes = parameters.flag("with_custom_attributes")?;
     let page = Paging::new(&parameters, caller.admin)?.cut(store, &filter);
+    if caller.admin
+        && page
+            .accounts
+            .iter()
+            .any(|account| account.hidden.without_namespace)
+    {
+        return Ok(answers::internal_error());
+    }
     let row = |account| {
         Value::Object(if caller.admin {
             rows::administrators(account, url, with_custom_attributes)
@@ -102,6 +113,9 @@ pub(super) async fn show(
         };
         let row = match parameters.flag("with_custom_attributes") {
             Err(invalid) => return Refused::from(invalid).into_response(),
+            Ok(_) if caller.admin && account.hidden.without_namespace => {
+                return answers::internal_error();
+            }
             Ok(with) if caller.admin => rows::details(account, &app.url, with),
             Ok(_) => rows::profile(account, &app.url),
         };

@@ -24,6 +24,14 @@ pub enum Expected {
     Unblocked,
     /// It is to be exactly as it was, custom attributes included.
     Untouched,
+    /// A block is due and GitLab refuses it: as it was, but for the marker of the attempt.
+    Refused,
+    /// A block is due, for this reason, and an identity provider takes it back: GitLab's record names the service,
+    /// and the state is one or the other.
+    Contested {
+        /// Why.
+        reason: Reason,
+    },
 }
 
 /// Why an account is blocked.
@@ -126,13 +134,23 @@ fn difference(expected: Expected, before: &Account, after: &Account) -> Option<S
         }
         Expected::Unblocked => (!stamped("unblocked_by", before, after))
             .then(|| "no new unblocked_by names the service".to_owned()),
+        Expected::Refused => {
+            let mut rest = after.clone();
+            rest.custom_attributes.remove(MARKER);
+            difference(Expected::Untouched, before, &rest)
+        }
         Expected::Blocked { .. } if after.state != State::Blocked => {
             Some(format!("its state is {:?}", after.state))
         }
-        Expected::Blocked { .. } if !stamped("blocked_by", before, after) => {
+        Expected::Contested { .. } if !matches!(after.state, State::Active | State::Blocked) => {
+            Some(format!("its state is {:?}", after.state))
+        }
+        Expected::Blocked { .. } | Expected::Contested { .. }
+            if !stamped("blocked_by", before, after) =>
+        {
             Some("no new blocked_by names the service".to_owned())
         }
-        Expected::Blocked { reason } => {
+        Expected::Blocked { reason } | Expected::Contested { reason } => {
             let marker = after
                 .custom_attributes
                 .get(MARKER)

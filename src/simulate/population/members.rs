@@ -274,10 +274,7 @@ fn identities_disagree(scene: &mut Scene) -> Draft {
     let mut draft = scene.member("member_identity_of_another");
     let other = scene.crsid();
     let extern_uid = format!("{other}@example.ac.uk");
-    draft.account.identities = vec![Identity {
-        provider: "saml".to_owned(),
-        extern_uid,
-    }];
+    draft.account.identities = vec![Identity::new("saml", &extern_uid)];
     draft
         .people
         .push(Person::cancelled(&other, scene.surname()));

@@ -9,6 +9,7 @@ mod draft;
 mod externals;
 mod files;
 mod members;
+mod odd;
 mod others;
 mod scene;
 
@@ -100,21 +101,36 @@ impl Population {
         let mut id = 0;
         for (position, draft) in drafts.into_iter().enumerate() {
             id += if position < 2 { 1 } else { scene.gap() };
-            population.expected.insert(id, draft.expected);
-            population.origins.insert(
-                id,
-                Origin {
-                    case: draft.case,
-                    class: draft.class,
-                },
-            );
-            population.people.extend(draft.people);
-            population.accounts.push(Account {
-                id,
-                ..draft.account
-            });
+            population.admit(id, draft);
         }
         population
+    }
+
+    fn admit(&mut self, id: u64, draft: Draft) {
+        let Draft {
+            case,
+            class,
+            account,
+            people,
+            expected,
+        } = draft;
+        self.expected.insert(id, expected);
+        self.origins.insert(id, Origin { case, class });
+        self.people.extend(people);
+        self.accounts.push(Account { id, ..account });
+    }
+
+    /// Adds the accounts that only a real GitLab has, behind the others: one without a personal namespace, one that does
+    /// not validate, rows without `created_at`, one whose deletion is under way, one that an identity provider makes
+    /// active again. The same for the same arguments.
+    #[must_use]
+    pub fn with_odd_accounts(mut self, today: Date) -> Self {
+        let mut scene = Scene::beside(&self, today);
+        let last = self.accounts.iter().map(|account| account.id).max();
+        for (id, draft) in (last.unwrap_or(0) + 1..).zip(odd::cases(&mut scene)) {
+            self.admit(id, draft);
+        }
+        self
     }
 
     /// GitLab's accounts, by id.
@@ -146,9 +162,9 @@ impl Population {
         };
         for expected in self.expected.values() {
             match expected {
-                Expected::Blocked { .. } => counts.blocks += 1,
+                Expected::Blocked { .. } | Expected::Contested { .. } => counts.blocks += 1,
                 Expected::Unblocked => counts.unblocks += 1,
-                Expected::Untouched => counts.untouched += 1,
+                Expected::Untouched | Expected::Refused => counts.untouched += 1,
             }
         }
         counts

@@ -10,7 +10,7 @@ use jiff::{
 use rand::{Rng, SeedableRng, seq::SliceRandom};
 use rand_chacha::ChaCha8Rng;
 
-use super::draft::Draft;
+use super::{Population, draft::Draft};
 use crate::simulate::{
     gitlab::{Account, Identity},
     lookup::Person,
@@ -67,6 +67,20 @@ impl Scene {
         }
     }
 
+    /// For accounts that are added to a population: no name in it is drawn again.
+    pub(super) fn beside(population: &Population, today: Date) -> Self {
+        let mut scene = Self::new(0, today);
+        let accounts = population.accounts().iter();
+        scene
+            .taken
+            .extend(accounts.map(|account| account.username.to_lowercase()));
+        let people = population.people().iter();
+        scene
+            .taken
+            .extend(people.map(|person| person.crsid.clone()));
+        scene
+    }
+
     /// A member in good standing, active lately, with a current person in Lookup.
     pub(super) fn member(&mut self, case: &'static str) -> Draft {
         let crsid = self.crsid();
@@ -78,10 +92,7 @@ impl Scene {
         let surname = self.surname();
         let mut account = self.account(username, surname);
         let extern_uid = format!("{}@example.ac.uk", username.to_lowercase());
-        account.identities = vec![Identity {
-            provider: "saml".to_owned(),
-            extern_uid,
-        }];
+        account.identities = vec![Identity::new("saml", &extern_uid)];
         let seen = self.upto(60);
         Draft::member(case, account, Person::current(username, surname)).seen(self.days_ago(seen))
     }
