@@ -68,8 +68,7 @@ pub(super) fn is_user_not_found(answer: &Answer) -> bool {
 /// there is `404 Not found`.
 pub(super) fn is_owner_not_found(answer: &Answer) -> bool {
     is_user_not_found(answer)
-        || answer.status.as_u16() == 404
-            && message_is(answer, |message| message == "404 Not Found")
+        || answer.status.as_u16() == 404 && message_is(answer, |message| message == "404 Not Found")
 }
 
 fn state_reason(answer: &Answer) -> Option<&'static str> {

@@ -214,7 +214,7 @@ async fn a_custom_attribute_is_sent_as_a_form_and_has_to_be_confirmed() {
 
 #[tokio::test]
 async fn a_custom_attribute_of_an_account_that_is_gone_is_false_and_a_failed_one_is_not_repeated() {
-    let server = Server::always(Reply::json(404, r#"{"message":"404 User Not Found"}"#)).await;
+    let server = Server::always(Reply::json(404, r#"{"message":"404 Not Found"}"#)).await;
     let client = gitlab(&server.url);
     assert!(
         !client
