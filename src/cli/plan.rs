@@ -21,7 +21,7 @@ use crate::{
     users::{
         guard::{Count, Limits, Refusal},
         plan::{Decided, Plan},
-        sweep::{SweepError, sweep},
+        sweep::{Progress, SweepError, sweep},
     },
 };
 
@@ -84,7 +84,14 @@ async fn make_plan(sides: &Sides) -> Result<Plan, Failure> {
         ProgressBar::hidden()
     };
     spinner.enable_steady_tick(Duration::from_millis(100));
-    let progress = |accounts| spinner.set_message(format!("{accounts} accounts read"));
+    let progress = |so_far: Progress| {
+        let Progress {
+            accounts, people, ..
+        } = so_far;
+        spinner.set_message(format!(
+            "{accounts} accounts read, {people} people asked about"
+        ));
+    };
     let sweep = sweep(
         &sides.gitlab,
         &*sides.directory,

@@ -125,7 +125,9 @@ impl Stages {
         let grace = config.serve.grace;
         match stage {
             Stage::FanOut => {
-                let handler = fan_out(config, sides, connection).await?;
+                let handler = fan_out(config, sides, connection)
+                    .await?
+                    .reporting_to(Arc::new(outcomes.clone()));
                 self.wait(
                     connection,
                     ConsumerSettings::new(TICKS_AT_ONCE, grace),

@@ -169,6 +169,11 @@ macro_rules! log_record {
             blocks = $record.blocks,
             unblocks = $record.unblocks,
             keeps = $record.keeps,
+            pages = $record.pages,
+            people = $record.people,
+            gate = $record.gate.as_deref(),
+            unreadable_accounts = $record.unreadable_accounts,
+            unreadable_people = $record.unreadable_people,
             dead_letter_reason = $record.dead_letter_reason.as_deref(),
             detail = $record.detail.as_deref(),
             traceparent = $traceparent.as_str(),
@@ -177,6 +182,15 @@ macro_rules! log_record {
 }
 
 fn log(record: &SyncOutcome, traceparent: &Traceparent) {
+    match record.kind.as_deref() {
+        // They come every few seconds, for who follows the run.
+        Some("run_reading") => log_record!(debug, "run_reading", record, traceparent),
+        Some("run_held") => log_record!(debug, "run_held", record, traceparent),
+        Some(_) | None => log_end(record, traceparent),
+    }
+}
+
+fn log_end(record: &SyncOutcome, traceparent: &Traceparent) {
     match record.dead_letter_reason.as_deref() {
         None => log_record!(info, "message_done", record, traceparent),
         Some(reason) if needs_a_person(reason) => {

@@ -18,8 +18,9 @@ use super::{
     outcome::Recorder,
     plan::{Decided, Plan},
     policy::Decision,
+    report::Reports,
     rules::Rules,
-    sweep::{SweepError, sweep},
+    sweep::{Progress, SweepError, sweep},
 };
 use crate::{
     config::{FanOutMessages, Mode},
@@ -27,9 +28,12 @@ use crate::{
     failpoint, gitlab,
     messaging::{
         DeadLetter, DeadLetterReason, Delivery, Disposition, Handler, PubSubError, Publisher,
-        Stage, Traceparent, attributes, dead_letter,
+        Stage, Traceparent, attributes,
+        consumer::Records,
+        dead_letter,
         wire::{Cause, Planned, SyncTick, UserRequest, UserSync, Who},
     },
+    upstream::CallError,
 };
 
 /// How long before a sweep a tick must have been published to be covered by it: two clocks.
@@ -74,6 +78,7 @@ pub struct FanOut<P = Publisher> {
     messages: FanOutMessages,
     users: P,
     last_sweep: Mutex<Option<Swept>>,
+    reports: Reports,
 }
 
 /// A sweep that was completed by this process.
@@ -136,6 +141,16 @@ impl<P: UserMessages> FanOut<P> {
             messages,
             users,
             last_sweep: Mutex::new(None),
+            reports: Reports::default(),
+        }
+    }
+
+    /// The same, telling of runs that read or wait where records go.
+    #[must_use]
+    pub fn reporting_to(self, records: Arc<dyn Records>) -> Self {
+        Self {
+            reports: Reports::to(records),
+            ..self
         }
     }
 
@@ -151,6 +166,7 @@ impl<P: UserMessages> FanOut<P> {
             dry_run,
             now: Timestamp::now(),
         };
+        self.reports.goes_on();
         let mut recorder = Recorder::start(delivery);
         recorder.fields().dry_run = Some(dry_run);
         if self.is_covered(&run) {
@@ -158,7 +174,7 @@ impl<P: UserMessages> FanOut<P> {
         }
         match self.read_and_decide(&run).await {
             Ok(plan) => self.guard_and_publish(&run, &plan, recorder).await,
-            Err(SweepError::Call(error)) => super::fault::disposition(error, &self.gitlab).await,
+            Err(SweepError::Call(error)) => self.without_a_sweep(&run, error).await,
             Err(error @ SweepError::Implausible { .. }) => refuse(
                 DeadLetterReason::DirectoryImplausible,
                 error.to_string(),
@@ -186,20 +202,36 @@ impl<P: UserMessages> FanOut<P> {
     }
 
     async fn read_and_decide(&self, run: &Asked<'_>) -> Result<Plan, SweepError> {
+        let so_far = Mutex::new(Progress::default());
+        let so_far = || so_far.lock().unwrap_or_else(PoisonError::into_inner);
+        let progress = |progress| *so_far() = progress;
         let sweep = sweep(
             &self.gitlab,
             &*self.directory,
             &self.rules,
             run.now,
-            &|_| (),
-        )
-        .await?;
+            &progress,
+        );
+        let sweep = self
+            .reports
+            .while_reading(run.delivery, || *so_far(), sweep)
+            .await?;
         self.warn_before_token_expires(run.now).await;
         Ok(Plan::of(
             sweep,
             self.rules.policy,
             run.now.to_zoned_datetime(TimeZone::UTC).date(),
         ))
+    }
+
+    /// What becomes of a tick whose sweep met `error`.
+    async fn without_a_sweep(&self, run: &Asked<'_>, error: CallError) -> Disposition {
+        let why = error.to_string();
+        let disposition = super::fault::disposition(error, &self.gitlab).await;
+        if let Disposition::Hold(gate) = &disposition {
+            self.reports.held(run.delivery, gate, &why);
+        }
+        disposition
     }
 
     async fn guard_and_publish(

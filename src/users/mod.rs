@@ -17,6 +17,7 @@ pub mod marker;
 pub mod outcome;
 pub mod plan;
 pub mod policy;
+pub mod report;
 mod roll_call;
 pub mod rules;
 pub mod sweep;

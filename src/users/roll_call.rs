@@ -4,11 +4,7 @@
 
 use std::{collections::HashMap, pin::pin};
 
-use futures::{
-    StreamExt,
-    future::BoxFuture,
-    stream::{FuturesUnordered, TryStreamExt},
-};
+use futures::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
 
 use crate::{
     directory::{Crsid, Directory, Standing},
@@ -24,7 +20,8 @@ pub(super) struct RollCall<'a> {
     /// Unknown until an answer tells otherwise.
     standings: HashMap<Crsid, Standing>,
     next: Vec<Crsid>,
-    asked: FuturesUnordered<BoxFuture<'a, Answer>>,
+    asked: FuturesUnordered<BoxFuture<'a, (u64, Answer)>>,
+    answered: u64,
 }
 
 impl<'a> RollCall<'a> {
@@ -35,7 +32,13 @@ impl<'a> RollCall<'a> {
             standings: HashMap::new(),
             next: Vec::new(),
             asked: FuturesUnordered::new(),
+            answered: 0,
         }
+    }
+
+    /// How many people have been answered about.
+    pub(super) const fn answered(&self) -> u64 {
+        self.answered
     }
 
     /// Puts the person on the list; a question that is full goes out at the next wait.
@@ -63,7 +66,10 @@ impl<'a> RollCall<'a> {
             tokio::select! {
                 biased;
                 done = &mut call => return done,
-                Some(answer) = self.asked.next() => self.standings.extend(answer?),
+                Some((people, answer)) = self.asked.next() => {
+                    self.standings.extend(answer?);
+                    self.answered += people;
+                }
             }
         }
     }
@@ -76,8 +82,8 @@ impl<'a> RollCall<'a> {
         if !self.next.is_empty() {
             self.ask();
         }
-        while let Some(answer) = self.asked.try_next().await? {
-            self.standings.extend(answer);
+        while let Some((_, answer)) = self.asked.next().await {
+            self.standings.extend(answer?);
         }
         Ok(self.standings)
     }
@@ -85,8 +91,9 @@ impl<'a> RollCall<'a> {
     fn ask(&mut self) {
         let people = std::mem::take(&mut self.next);
         let directory = self.directory;
-        self.asked
-            .push(Box::pin(async move { directory.standings(&people).await }));
+        self.asked.push(Box::pin(async move {
+            (people.len() as u64, directory.standings(&people).await)
+        }));
     }
 }
 

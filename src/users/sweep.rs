@@ -64,8 +64,18 @@ pub enum SweepError {
     },
 }
 
-/// Reads every account page by page and meanwhile everybody's standing, calling `progress` with the
-/// number of accounts read so far.
+/// How far a sweep is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Pages of GitLab's listing read.
+    pub pages: u64,
+    /// Accounts in them.
+    pub accounts: u64,
+    /// People the directory has answered about.
+    pub people: u64,
+}
+
+/// Reads every account page by page and meanwhile everybody's standing, telling `progress` how far it is.
 ///
 /// # Errors
 /// See [`SweepError`].
@@ -74,12 +84,13 @@ pub async fn sweep(
     directory: &dyn Directory,
     rules: &Rules,
     now: Timestamp,
-    progress: &(dyn Fn(usize) + Send + Sync),
+    progress: &(dyn Fn(Progress) + Send + Sync),
 ) -> Result<Sweep, SweepError> {
     let own = AccountId(gitlab.current_user().await?.id);
     let mut people = RollCall::new(directory);
     let mut accounts = Vec::new();
     let mut cursor = None;
+    let mut pages = 0;
     loop {
         let page = people.beside(gitlab.users_page(cursor.as_deref())).await?;
         for row in &page.users {
@@ -89,7 +100,12 @@ pub async fn sweep(
             }
             accounts.push(account);
         }
-        progress(accounts.len());
+        pages += 1;
+        progress(Progress {
+            pages,
+            accounts: accounts.len() as u64,
+            people: people.answered(),
+        });
         cursor = page.next;
         if cursor.is_none() {
             break;

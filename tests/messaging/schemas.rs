@@ -122,11 +122,14 @@ prop_compose! {
         (namespace_id, namespace_sync_id) in (option::of(any::<u64>()), option::of(any::<u64>())),
         (blocks, unblocks, keeps) in
             (option::of(any::<u64>()), option::of(any::<u64>()), option::of(any::<u64>())),
+        (pages, people, gate) in (option::of(any::<u64>()), option::of(any::<u64>()), text()),
+        (unreadable_accounts, unreadable_people) in (option::of(any::<u64>()), option::of(any::<u64>())),
     ) -> SyncOutcome {
         SyncOutcome {
             kind, run, cause, stage, message_id, gitlab_user_id, username, crsid, class, decision,
             reason, result, dry_run, delivery_attempt, milliseconds, calls, at, accounts, messages,
             blocks, unblocks, keeps, dead_letter_reason, detail, namespace_id, namespace_sync_id,
+            pages, people, gate, unreadable_accounts, unreadable_people,
         }
     }
 }
@@ -186,6 +189,11 @@ fn full_outcome() -> SyncOutcome {
         detail: text(),
         namespace_id: Some(6),
         namespace_sync_id: Some(7),
+        pages: Some(8),
+        people: Some(9),
+        gate: text(),
+        unreadable_accounts: Some(10),
+        unreadable_people: Some(11),
     }
 }
 

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SyncOutcome {
-    /// `user`, `namespace`, `run_started`, `guard_refused`, `coalesced` or `dead_lettered`.
+    /// `user`, `namespace`, `run_reading`, `run_held`, `run_started`, `guard_refused`, `coalesced` or `dead_lettered`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
     /// The run.
@@ -83,4 +83,19 @@ pub struct SyncOutcome {
     /// Of a namespace: the ledger's number of the sync that was sent, or would have been.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub namespace_sync_id: Option<u64>,
+    /// Of a run that reads: pages of GitLab's listing read so far.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pages: Option<u64>,
+    /// Of a run that reads: people the directory has answered about so far.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub people: Option<u64>,
+    /// Of a run that is held: the gate it waits at, such as `gitlab read`; why is in `detail`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gate: Option<String>,
+    /// Of a run: accounts that GitLab cannot show, which are kept as they are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unreadable_accounts: Option<u64>,
+    /// Of a run: people whom the directory cannot show, who are unknown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unreadable_people: Option<u64>,
 }
