@@ -18,6 +18,8 @@ mod load;
 mod pgbench;
 mod script;
 
+#[path = "../../tests/support/clock.rs"]
+mod clock;
 #[allow(dead_code, reason = "the tests use the rest")]
 #[path = "../../tests/provisioning/portal.rs"]
 mod portal;
