@@ -17,6 +17,7 @@ mod percent;
 mod plan;
 #[cfg(feature = "simulate")]
 mod population;
+mod published;
 mod resync;
 mod serve;
 mod serving;

@@ -13,6 +13,7 @@ use super::{
     follow::{Watch, to_the_end},
     namespace_wiring::{ledger, recorder},
     output::{self, Output, Row},
+    published::Published,
     wiring::{connect, requester},
 };
 use crate::{
@@ -104,6 +105,7 @@ async fn ask(
     document: Option<&Document>,
     asking: &Asking,
 ) -> Result<(), Failure> {
+    let by = requester(context)?;
     let config: MessagingConfig = context.start(false)?;
     let connection = connect(&config.pubsub).await?;
     let recorder = recorder(&config.namespaces, &connection).await?;
@@ -113,7 +115,6 @@ async fn ask(
     } else {
         None
     };
-    let by = requester(context);
     let requested = match document {
         Some(document) => recorder.record(id, document, by.as_deref(), &run).await,
         None => recorder.resync(id, by.as_deref(), &run).await,
@@ -121,7 +122,9 @@ async fn ask(
     let requested = requested.map_err(explained)?;
     output::note(&said(id, document.is_some(), &requested))?;
     let Some(outcomes) = outcomes else {
-        return Ok(());
+        let about = format!("namespace {id}");
+        let published = Published::new(&requested.message_id, &about, run.as_str());
+        return Ok(output::print(asking.output, &[published])?);
     };
     let message = BTreeMap::from([(requested.message_id, format!("namespace {id}"))]);
     let mut watch = Watch::messages(message);
@@ -177,7 +180,6 @@ async fn history(context: &Context, id: i64, limit: u32, output: Output) -> Resu
     let syncs = ledger.history(id, limit, config.namespaces.settle).await?;
     if syncs.is_empty() {
         output::note(&format!("namespace {id} has no recorded sync"))?;
-        return Ok(());
     }
     Ok(show(&syncs, output)?)
 }

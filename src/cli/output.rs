@@ -23,6 +23,16 @@ pub enum Output {
     Csv,
 }
 
+/// How a report that is one document is printed: it has no rows that a spreadsheet could hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Report {
+    /// As it goes, for people
+    #[default]
+    Table,
+    /// One JSON document at the end
+    Json,
+}
+
 /// One line of a result. Its JSON form is what `Serialize` says.
 pub trait Row: Serialize {
     /// The names of the columns.
@@ -34,7 +44,8 @@ pub trait Row: Serialize {
 
 /// Prints rows on standard output. A reader that goes away early, such as `head`, is no failure.
 ///
-/// A table is as wide as `COLUMNS` says, else as the terminal is; in a pipe each of its rows is one line.
+/// A table is as wide as `COLUMNS` says, else as the terminal is; in a pipe each of its rows is one line. Without rows
+/// nothing is printed but the header of CSV.
 ///
 /// # Errors
 /// When standard output cannot be written.
@@ -90,6 +101,7 @@ pub fn write<R: Row>(
     width: Option<u16>,
 ) -> io::Result<()> {
     match output {
+        Output::Table if rows.is_empty() => Ok(()),
         Output::Table => write_table(out, rows, colour, width),
         Output::Json => rows.iter().try_for_each(|row| {
             let json = serde_json::to_string(row)?;

@@ -7,8 +7,9 @@ use super::{
     context::Context,
     follow::{Watch, follow},
     output::{self, Output},
+    published::Published,
     who,
-    wiring::{connect, requester},
+    wiring::{connect, reason, requester},
 };
 use crate::{
     config::MessagingConfig,
@@ -29,18 +30,19 @@ pub struct Args {
     #[arg(long)]
     dry_run: bool,
     /// Why, for the record
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = reason)]
     reason: Option<String>,
     /// Show what became of each
     #[arg(long)]
     follow: bool,
-    /// How the summary is printed
+    /// How it is printed
     #[arg(long, value_enum, default_value_t)]
     output: Output,
 }
 
 impl Args {
     pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
+        let bodies = self.bodies(requester(context)?.as_deref())?;
         let config: MessagingConfig = context.start(false)?;
         let connection = connect(&config.pubsub).await?;
         let users = connection.publisher(Topic::UserSync).await?;
@@ -51,11 +53,10 @@ impl Args {
             None
         };
         let mut published = BTreeMap::new();
-        for who in &self.who {
+        for (who, body) in &bodies {
             let attributes =
                 attributes::for_message(run.as_str(), "user_sync", &Traceparent::new());
-            let body = self.request(who, requester(context));
-            published.insert(users.publish(&body, attributes).await?, who::show(who));
+            published.insert(users.publish(body, attributes).await?, who::show(who));
         }
         output::note(&format!("{} published, run {run}", published.len()))?;
         match outcomes {
@@ -68,18 +69,29 @@ impl Args {
                 )
                 .await
             }
-            None => Ok(()),
+            None => {
+                let rows = published
+                    .iter()
+                    .map(|(message_id, who)| Published::new(message_id, who, run.as_str()));
+                Ok(output::print(self.output, &rows.collect::<Vec<_>>())?)
+            }
         }
     }
 
-    fn request(&self, who: &Who, requested_by: Option<String>) -> UserSync {
-        let request = UserRequest {
+    /// A body for each, all of them such that the stage takes them.
+    fn bodies(&self, requested_by: Option<&str>) -> Result<Vec<(&Who, UserSync)>, Failure> {
+        let body = |who: &Who| UserRequest {
             who: who.clone(),
             cause: Cause::Resync,
             dry_run: self.dry_run,
-            requested_by,
+            requested_by: requested_by.map(str::to_owned),
             reason: self.reason.clone(),
         };
-        request.to_wire()
+        let checked = |who| {
+            let body = body(who).to_wire();
+            body.check().map_err(Failure::usage)?;
+            Ok((who, body))
+        };
+        self.who.iter().map(checked).collect()
     }
 }

@@ -6,7 +6,8 @@ use super::{
     follow::{Watch, follow},
     output::{self, Output},
     percent::percent,
-    wiring::{connect, requester},
+    published::Published,
+    wiring::{connect, reason, requester},
 };
 use crate::{
     config::MessagingConfig,
@@ -29,18 +30,20 @@ pub struct Args {
     #[arg(long, value_name = "PERCENT", value_parser = percent, allow_hyphen_values = true)]
     max_unblock_percent: Option<f64>,
     /// Why, for the record
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = reason)]
     reason: Option<String>,
     /// Show the run to its end
     #[arg(long)]
     follow: bool,
-    /// How the summary is printed
+    /// How it is printed
     #[arg(long, value_enum, default_value_t)]
     output: Output,
 }
 
 impl Args {
     pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
+        let tick = self.tick(requester(context)?);
+        tick.check().map_err(Failure::usage)?;
         let config: MessagingConfig = context.start(false)?;
         let connection = connect(&config.pubsub).await?;
         let ticks = connection.publisher(Topic::SyncTick).await?;
@@ -51,13 +54,14 @@ impl Args {
             None
         };
         let attributes = attributes::for_message(run.as_str(), "sync_tick", &Traceparent::new());
-        let message_id = ticks
-            .publish(&self.tick(requester(context)), attributes)
-            .await?;
+        let message_id = ticks.publish(&tick, attributes).await?;
         output::note(&format!("tick {message_id} published, run {run}"))?;
         match outcomes {
             Some(outcomes) => follow(outcomes, Watch::run(), self.dry_run, self.output).await,
-            None => Ok(()),
+            None => {
+                let published = Published::new(&message_id, "everybody", run.as_str());
+                Ok(output::print(self.output, &[published])?)
+            }
         }
     }
 

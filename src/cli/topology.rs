@@ -68,22 +68,20 @@ async fn apply(topology: &Topology, output: Output) -> Result<(), Failure> {
     let lines: Vec<Line> = created.chain(updated).chain(remaining).collect();
     if lines.is_empty() {
         output::note("everything was there already")?;
-        return Ok(());
     }
     Ok(output::print(output, &lines)?)
 }
 
 async fn check(topology: &Topology, output: Output) -> Result<(), Failure> {
     let differences = topology.check().await?;
-    if differences.is_empty() {
-        output::note("everything is as the service needs it")?;
-        return Ok(());
-    }
     let line = |difference: &crate::messaging::topology::Difference| Line {
         change: "differs",
         subject: difference.to_string(),
     };
     output::print(output, &differences.iter().map(line).collect::<Vec<_>>())?;
+    if differences.is_empty() {
+        return Ok(output::note("everything is as the service needs it")?);
+    }
     Err(anyhow::anyhow!(
         "{} differences: apply the Terraform module, or `topology apply` on an emulator",
         differences.len()

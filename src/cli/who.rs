@@ -1,6 +1,9 @@
 //! WHO on the command line: a CRSid, a username or a GitLab id.
 
-use crate::{directory::Crsid, messaging::wire::Who};
+use crate::{
+    directory::Crsid,
+    messaging::wire::{OneLine, Who},
+};
 
 /// What somebody typed: digits are an id, what could be a CRSid is one, all else is a username.
 pub fn parse(text: &str) -> Result<Who, String> {
@@ -12,6 +15,9 @@ pub fn parse(text: &str) -> Result<Who, String> {
             Ok(0) | Err(_) => Err("GitLab's ids start at 1 and end at 2^64".to_owned()),
             Ok(id) => Ok(Who::Account(id)),
         };
+    }
+    if !OneLine::USERNAME.admits(text) {
+        return Err(format!("a username is {}", OneLine::USERNAME));
     }
     Ok(Crsid::parse(text).map_or_else(|| Who::Username(text.to_owned()), Who::Person))
 }
@@ -41,7 +47,7 @@ mod tests {
             Ok(Who::Username("external-x".to_owned()))
         );
         assert_eq!(parse("4x"), Ok(Who::Username("4x".to_owned())));
-        for text in ["", "0", "99999999999999999999999"] {
+        for text in ["", "0", "99999999999999999999999", "a\nb", &"x".repeat(256)] {
             assert!(parse(text).is_err(), "{text}");
         }
     }

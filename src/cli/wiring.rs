@@ -7,7 +7,7 @@ use crate::{
     config::{Config, Mode, PubSub},
     directory::{self, Directory, SharedLooks},
     gitlab,
-    messaging::Connection,
+    messaging::{Connection, wire::OneLine},
     users::{forecast::Forecaster, rules::Rules},
 };
 
@@ -73,9 +73,28 @@ pub async fn connect(config: &PubSub) -> Result<Connection, Failure> {
 }
 
 /// Who is at the keyboard, for `requested_by`.
-pub fn requester(context: &super::Context) -> Option<String> {
+///
+/// # Errors
+/// A name that no message can carry.
+pub fn requester(context: &super::Context) -> Result<Option<String>, Failure> {
+    let set = |name| Some((name, context.environment().get(name)?));
     let user = ["USER", "LOGNAME"]
         .into_iter()
-        .find_map(|name| context.environment().get(name))?;
-    Some(user.to_owned()).filter(|user| !user.is_empty())
+        .find_map(|name| set(name).filter(|(_, user)| !user.is_empty()));
+    match user {
+        Some((name, user)) if !OneLine::NOTE.admits(user) => Err(Failure::usage(format!(
+            "{name} says who asks and has to be {}: set it, or unset it",
+            OneLine::NOTE
+        ))),
+        user => Ok(user.map(|(_, user)| user.to_owned())),
+    }
+}
+
+/// A reason, as it goes into a message.
+pub fn reason(text: &str) -> Result<String, String> {
+    if OneLine::NOTE.admits(text) {
+        Ok(text.to_owned())
+    } else {
+        Err(format!("a reason is {}", OneLine::NOTE))
+    }
 }

@@ -144,7 +144,9 @@ async fn show_and_dry_run_say_what_the_service_would_do_now_and_change_nothing()
     );
     assert_eq!(shown["attributes"]["dead_letter_reason"], "refused");
 
-    let dry = desk.run(&["replay", "--dry-run", "--output", "json"]).await;
+    let dry = desk
+        .run(&["replay", "--all", "--dry-run", "--output", "json"])
+        .await;
     assert!(dry.status.success(), "{}", errors(&dry));
     let said = lines(&dry);
     let of = |id: &str| said.iter().find(|line| line["id"] == id).unwrap();
@@ -191,7 +193,11 @@ async fn a_hostile_letter_cannot_touch_the_terminal() {
             || matches!(character, '\u{200b}' | '\u{202e}')
     };
     for output in ["table", "json", "csv"] {
-        for arguments in [vec!["list"], vec!["show", &id], vec!["replay", "--dry-run"]] {
+        for arguments in [
+            vec!["list"],
+            vec!["show", &id],
+            vec!["replay", "--all", "--dry-run"],
+        ] {
             let printed = desk
                 .run(&[arguments.as_slice(), &["--output", output]].concat())
                 .await;
@@ -224,7 +230,7 @@ async fn a_partial_replay_exits_with_1_and_says_what_is_left() {
     );
     let often = desk.bench.bury(Stage::UserWorker, b"{}", often).await;
     desk.bench.give_up("{}", DeadLetterReason::Refused).await;
-    let partial = desk.run(&["replay", "--output", "json"]).await;
+    let partial = desk.run(&["replay", "--all", "--output", "json"]).await;
     assert_eq!(partial.status.code(), Some(1));
     let said = lines(&partial);
     let skipped = said.iter().find(|line| line["kind"] == "skipped").unwrap();
@@ -238,9 +244,37 @@ async fn a_partial_replay_exits_with_1_and_says_what_is_left() {
         ),
         (&1.into(), &1.into(), &0.into())
     );
-    let forced = desk.run(&["replay", "--force"]).await;
+    let forced = desk.run(&["replay", "--all", "--force"]).await;
     assert_eq!(forced.status.code(), Some(0), "{}", errors(&forced));
     assert_eq!(desk.bench.held(), 0);
+}
+
+#[tokio::test]
+async fn a_replay_without_a_selection_publishes_nothing_and_all_is_said_as_such() {
+    let desk = Desk::start().await;
+    let tick = died(
+        Stage::FanOut,
+        b"{}",
+        &[].into(),
+        DeadLetterReason::GuardRefused,
+    );
+    desk.bench.bury(Stage::FanOut, b"{}", tick).await;
+    desk.bench.give_up("{}", DeadLetterReason::Refused).await;
+    let ticks = || desk.bench.counts(Stage::FanOut.subscription()).published;
+    for unclear in [
+        vec!["replay"],
+        vec!["replay", "--rate", "5/s", "--max", "1"],
+        vec!["replay", "--dry-run"],
+        vec!["replay", "--all", "--reason", "guard_refused"],
+    ] {
+        let refused = desk.run(&unclear).await;
+        assert_eq!(refused.status.code(), Some(2), "{unclear:?}");
+        assert!(errors(&refused).contains("--all"), "{}", errors(&refused));
+    }
+    assert_eq!((desk.bench.held(), ticks()), (1, 0));
+    let done = desk.run(&["replay", "--all"]).await;
+    assert_eq!(done.status.code(), Some(0), "{}", errors(&done));
+    assert_eq!((desk.bench.held(), ticks()), (0, 1));
 }
 
 #[tokio::test]
@@ -305,7 +339,7 @@ async fn ten_thousand_dead_letters_are_replayed_exactly_and_in_bounded_memory() 
                 .unwrap();
         })
         .await;
-    let mut child = desk.spawn(&["replay"]);
+    let mut child = desk.spawn(&["replay", "--all"]);
     let mut peak = 0;
     let status = loop {
         peak = peak.max(peak_memory_kib(child.id()).unwrap_or(0));
@@ -340,7 +374,7 @@ async fn a_replay_that_is_killed_outright_loses_nothing() {
             .await;
     }
     let worker = Stage::UserWorker.subscription();
-    let mut killed = desk.spawn(&["replay", "--rate", "50/s"]);
+    let mut killed = desk.spawn(&["replay", "--all", "--rate", "50/s"]);
     let killing = async {
         while desk.bench.counts(worker).published < 5 {
             tokio::task::yield_now().await;
@@ -353,7 +387,7 @@ async fn a_replay_that_is_killed_outright_loses_nothing() {
     assert!(desk.bench.held() > 0, "it was killed too late");
     let rest = async {
         while desk.bench.held() > 0 {
-            assert!(desk.run(&["replay"]).await.status.success());
+            assert!(desk.run(&["replay", "--all"]).await.status.success());
         }
     };
     tokio::time::timeout(PATIENCE, rest)
@@ -372,7 +406,7 @@ async fn an_interrupted_replay_gives_back_its_leases_says_what_it_did_and_exits_
         desk.bench.give_up("{}", DeadLetterReason::Refused).await;
     }
     let worker = Stage::UserWorker.subscription();
-    let child = desk.spawn(&["replay", "--rate", "2/s", "--output", "json"]);
+    let child = desk.spawn(&["replay", "--all", "--rate", "2/s", "--output", "json"]);
     let process = child.id().unwrap().to_string();
     let interrupting = async {
         while desk.bench.counts(worker).published < 1 {

@@ -48,7 +48,9 @@ async fn the_whole_service_reaches_its_end_state_on_googles_emulator() {
     )
     .await;
 
-    let followed = service.succeed(&["tick", "--follow"]).await;
+    let followed = service
+        .succeed(&["tick", "--follow", "--output=json"])
+        .await;
     assert_eq!(population.check(&service.world.gitlab.snapshot()), []);
     let counts = population.counts();
     let applied = followed
@@ -57,7 +59,9 @@ async fn the_whole_service_reaches_its_end_state_on_googles_emulator() {
     assert_eq!(applied.count(), counts.blocks + counts.unblocks);
 
     let before = service.writes();
-    service.succeed(&["tick", "--follow"]).await;
+    service
+        .succeed(&["tick", "--follow", "--output=json"])
+        .await;
     assert_eq!(service.writes(), before, "a second tick changes nothing");
     service.stop().await;
 }
@@ -81,7 +85,14 @@ async fn a_resync_is_done_and_poison_is_dead_lettered_listed_and_discarded_on_go
         .unwrap();
 
     let outcomes = service
-        .succeed(&["resync", "spqr1", "spqr2", "4711", "--follow"])
+        .succeed(&[
+            "resync",
+            "spqr1",
+            "spqr2",
+            "4711",
+            "--follow",
+            "--output=json",
+        ])
         .await;
     let mut results: Vec<&str> = outcomes
         .iter()

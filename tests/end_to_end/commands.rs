@@ -111,7 +111,10 @@ async fn tick_follow_shows_the_run_to_its_end() {
     .await;
     scene.serve(&[], &[]).await;
     let followed = scene
-        .run(&["tick", "--follow", "--reason", "a test"], &[])
+        .run(
+            &["tick", "--follow", "--reason", "a test", "--output=json"],
+            &[],
+        )
         .await;
     assert_eq!(
         followed.status.code(),
@@ -154,7 +157,17 @@ async fn resync_follow_names_each_outcome() {
     let mut scene = Scene::of(accounts, vec![Person::cancelled("spqr1", "Gone")]).await;
     scene.serve(&["user-worker"], &[]).await;
     let followed = scene
-        .run(&["resync", "spqr1", "external-x", "4711", "--follow"], &[])
+        .run(
+            &[
+                "resync",
+                "spqr1",
+                "external-x",
+                "4711",
+                "--follow",
+                "--output=json",
+            ],
+            &[],
+        )
         .await;
     assert_eq!(
         followed.status.code(),
@@ -216,11 +229,74 @@ async fn wrong_use_exits_2_and_says_what_is_allowed() {
         &["resync"],
         &["resync", "0"],
         &["serve", "all"],
+        &["demo", "--output", "csv"],
     ] {
         let output = scene.run(arguments, &[]).await;
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
         assert!(output.stdout.is_empty() && !output.stderr.is_empty());
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_stage_would_refuse_is_refused_before_it_is_published() {
+    let scene = Scene::of(Vec::new(), Vec::new()).await;
+    let long = "x".repeat(1_500);
+    let reasons = ["", "a\nb", "a\u{2028}b", "a\u{7}b", &long];
+    for reason in reasons {
+        for asked in [&["tick"][..], &["resync", "spqr1"]] {
+            let arguments = [asked, &["--reason", reason]].concat();
+            refused(&scene, &arguments, &[]).await;
+        }
+    }
+    for who in ["a\nb", "a\u{1b}[2Jb", &long[..256]] {
+        refused(&scene, &["resync", who], &[]).await;
+    }
+    for user in ["a\nb", "a\u{1b}[2Jb", &long] {
+        for asked in [&["tick"][..], &["resync", "spqr1"]] {
+            let said = refused(&scene, asked, &[("USER", user)]).await;
+            assert!(said.contains("USER"), "{said}");
+        }
+    }
+    for subscription in ["sync-tick-fan-out", "user-sync-worker"] {
+        assert_eq!(scene.counts(subscription).published, 0, "{subscription}");
+    }
+    let fitting = "x".repeat(1_000);
+    for asked in [&["tick"][..], &["resync", "spqr1"]] {
+        let arguments = [asked, &["--reason", &fitting]].concat();
+        let output = scene.run(&arguments, &[("USER", "somebody")]).await;
+        assert_eq!(output.status.code(), Some(0), "{asked:?}");
+    }
+}
+
+async fn refused(scene: &Scene, arguments: &[&str], variables: &[(&str, &str)]) -> String {
+    let output = scene.run(arguments, variables).await;
+    assert_eq!(output.status.code(), Some(2), "{arguments:?} {variables:?}");
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("one line of 1 to"), "{arguments:?}: {said}");
+    said
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_follower_of_a_run_names_the_changed_and_counts_the_rest_beside_them() {
+    let accounts = vec![Account::new(42, "spqr1"), Account::new(43, "spqr2")];
+    let people = vec![
+        Person::cancelled("spqr1", "Gone"),
+        Person::current("spqr2", "Here"),
+    ];
+    let mut scene = Scene::of(accounts, people).await;
+    scene.serve(&[], &[]).await;
+    let followed = scene.run(&["tick", "--follow", "--output=csv"], &[]).await;
+    assert_eq!(followed.status.code(), Some(0));
+    assert_eq!(
+        String::from_utf8(followed.stdout).unwrap(),
+        "id,username,crsid,decision,reason,result\n42,spqr1,spqr1,block,cancelled_in_lookup,applied\n"
+    );
+    let said = String::from_utf8(followed.stderr).unwrap();
+    assert!(
+        said.contains("1  block (cancelled_in_lookup): applied"),
+        "{said}"
+    );
+    assert!(said.contains(": unchanged"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

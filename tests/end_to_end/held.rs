@@ -70,7 +70,9 @@ async fn the_record_of_a_dead_letter_names_the_account() {
         ..Fault::on("POST", "*/block")
     };
     scene.world.gitlab.control().inject(refusal).unwrap();
-    let output = scene.run(&["resync", "42", "--follow"], &[]).await;
+    let output = scene
+        .run(&["resync", "42", "--follow", "--output=json"], &[])
+        .await;
     assert_eq!(output.status.code(), Some(1));
     let said = String::from_utf8(output.stdout).unwrap();
     let record = said
@@ -127,5 +129,43 @@ async fn a_closed_gate_is_told_by_readiness_and_a_metric_and_kills_nothing() {
     is(200).await;
     let (_, metrics) = ask(&mut scene, "/metrics").await;
     assert!(metrics.contains(&format!("{gauge} 1")), "{metrics}");
+    assert_eq!(scene.state(42), State::Blocked);
+}
+
+/// A healthy sweep takes minutes, and so may a hold: neither is silence to who waits for the end.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_follower_is_told_that_the_run_reads_and_what_it_is_held_by_and_sees_its_end() {
+    let mut scene = one_cancelled_member().await;
+    scene.serve(&[], &[]).await;
+    let down = Fault {
+        status: Some(502),
+        times: 0,
+        ..Fault::on("GET", "/api/v4/*")
+    };
+    scene.world.gitlab.control().inject(down).unwrap();
+    let ready = scene.serving(0).url("/readyz");
+    let follow = ["tick", "--follow", "--output=json"];
+    let (followed, ()) = tokio::join!(scene.run(&follow, &[]), async {
+        until("the gate closes", async || {
+            reqwest::get(&ready).await.unwrap().status() == 503
+        })
+        .await;
+        scene.world.gitlab.control().clear_faults();
+    });
+    let said = String::from_utf8_lossy(&followed.stderr);
+    assert_eq!(followed.status.code(), Some(0), "{said}");
+    let lines: Vec<Value> = String::from_utf8(followed.stdout)
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let of = |kind: &str| {
+        let found = lines.iter().find(|line| line["kind"] == kind);
+        found.unwrap_or_else(|| panic!("{kind} in {lines:?}"))
+    };
+    assert!(of("run_reading")["pages"].is_u64());
+    let held = of("run_held")["detail"].as_str().unwrap();
+    assert!(held.contains("502"), "{held}");
+    assert_eq!(of("user")["result"], "applied");
     assert_eq!(scene.state(42), State::Blocked);
 }

@@ -33,10 +33,12 @@ async fn a_replay_killed_at_any_place_loses_nothing(
 ) {
     let mut scene = with_dead_letters().await;
     let dying = [("LOOKUP_GITLAB_SYNC_FAIL_AT", place)];
-    let died = scene.run(&["dead-letters", "replay"], &dying).await;
+    let died = scene
+        .run(&["dead-letters", "replay", "--all"], &dying)
+        .await;
     assert_eq!(died.status.code(), None, "a signal ended it");
     lapse_holds(&scene).await;
-    let replayed = scene.run(&["dead-letters", "replay"], &[]).await;
+    let replayed = scene.run(&["dead-letters", "replay", "--all"], &[]).await;
     assert!(replayed.status.success(), "{replayed:?}");
     let held = scene.counts(HOLD);
     assert_eq!((held.waiting, held.outstanding), (0, 0), "all are replayed");

@@ -11,9 +11,13 @@
 
 #[path = "../support/clock.rs"]
 mod clock;
+mod completions;
 mod examples;
 mod mistakes;
 mod observability;
+mod outputs;
+#[path = "../support/printed.rs"]
+mod printed;
 mod printing;
 mod running;
 #[expect(dead_code, reason = "the whole-service tests use more of it")]

@@ -134,22 +134,3 @@ async fn a_narrow_terminal_gets_a_narrow_table_and_colour_only_where_it_is_wante
         .max();
     assert!(widest.is_some_and(|widest| widest <= 50), "{plain}");
 }
-
-#[tokio::test(flavor = "multi_thread")]
-async fn completions_are_read_by_their_shell_and_know_the_commands() {
-    let scene = Scene::of(Vec::new(), Vec::new()).await;
-    let asked = "source <($B completions bash)\n\
-                 COMP_WORDS=(lookup-gitlab-sync to); COMP_CWORD=1\n\
-                 function=$(complete -p lookup-gitlab-sync | sed 's/.* -F \\([^ ]*\\) .*/\\1/')\n\
-                 $function lookup-gitlab-sync to lookup-gitlab-sync\n\
-                 echo \"${COMPREPLY[@]}\"";
-    let (completed, said) = bash(&scene, asked, &[]).await;
-    assert_eq!(completed.trim(), "topology", "{said}");
-    for (shell, word) in [("zsh", "#compdef"), ("fish", "complete -c")] {
-        let (text, _) = bash(&scene, &format!("$B completions {shell}"), &[]).await;
-        assert!(
-            text.contains(word) && text.contains("dead-letters"),
-            "{shell}"
-        );
-    }
-}

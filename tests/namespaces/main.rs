@@ -20,6 +20,8 @@ mod gate;
 mod logs;
 #[path = "../support/postgres.rs"]
 mod postgres;
+#[path = "../support/printed.rs"]
+mod printed;
 
 mod answers;
 mod cuts;
@@ -32,6 +34,7 @@ mod key_files;
 mod kills;
 mod ledger;
 mod newest_wins;
+mod outputs;
 mod portal;
 mod receiver;
 mod stand;

@@ -282,7 +282,7 @@ async fn a_service_in_trouble_tells_no_secret_and_nobodys_name() {
     for arguments in [
         &["dead-letters", "list"][..],
         &["dead-letters", "list", "--output", "json"],
-        &["dead-letters", "replay", "--dry-run"],
+        &["dead-letters", "replay", "--all", "--dry-run"],
     ] {
         stage.run(arguments, &[]).await;
     }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
-use super::filter::Filter;
+use super::filter::Chosen;
 use crate::{
     cli::{
         Failure,
@@ -24,17 +24,15 @@ use crate::{
     after_help = "Example:\n  lookup-gitlab-sync dead-letters discard --reason undecodable --older-than 7d --yes"
 )]
 pub(super) struct Args {
-    /// These, by id
-    ids: Vec<String>,
     #[command(flatten)]
-    filter: Filter,
+    chosen: Chosen,
     /// They are really meant to go
     #[arg(long)]
     yes: bool,
     /// The file, one JSON object a line [default: dead-letters-TIME.jsonl]
     #[arg(long, value_name = "PATH")]
     file: Option<PathBuf>,
-    /// How the summary is printed
+    /// How it is printed
     #[arg(long, value_enum, default_value_t)]
     output: Output,
 }
@@ -46,12 +44,7 @@ impl Args {
         stopping: &CancellationToken,
     ) -> Result<(), Failure> {
         let now = Timestamp::now();
-        let selection = self.filter.selection(self.ids, now);
-        if selection.is_everything() {
-            return Err(Failure::usage(
-                "discard needs ids or a filter: see `dead-letters discard --help`",
-            ));
-        }
+        let selection = self.chosen.selection("discard", now)?;
         if !self.yes {
             return Err(Failure::usage(
                 "discarding is for good: say --yes, after `dead-letters list` with the same filter",

@@ -3,7 +3,42 @@
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::messaging::{DeadLetterReason, Stage, dead_letter::Why, dead_letters::Selection};
+use crate::{
+    cli::Failure,
+    messaging::{DeadLetterReason, Stage, dead_letter::Why, dead_letters::Selection},
+};
+
+/// Which dead letters a command acts on. That nothing is said never means all of them.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(super) struct Chosen {
+    /// These, by id
+    ids: Vec<String>,
+    #[command(flatten)]
+    filter: Filter,
+    /// Every one there is, of every topic
+    #[arg(long)]
+    all: bool,
+}
+
+impl Chosen {
+    /// The selection it stands for at `now`.
+    ///
+    /// # Errors
+    /// When nothing is selected, or `--all` stands beside what would narrow it.
+    pub(super) fn selection(&self, action: &str, now: Timestamp) -> Result<Selection, Failure> {
+        let selection = self.filter.selection(self.ids.clone(), now);
+        match (selection.is_everything(), self.all) {
+            (true, true) | (false, false) => Ok(selection),
+            (true, false) => Err(Failure::usage(format!(
+                "{action} needs ids or a filter, or --all for every dead letter there is: see \
+                 `dead-letters {action} --help`, and `dead-letters list` for what there is"
+            ))),
+            (false, true) => Err(Failure::usage(format!(
+                "--all is every dead letter there is: leave it out to {action} those of the ids or the filter"
+            ))),
+        }
+    }
+}
 
 /// Every flag narrows the selection; one that may be repeated widens itself.
 #[derive(Clone, Debug, Default, clap::Args)]

@@ -11,7 +11,7 @@ use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use self::{forecast::forecast, progress::Bar};
-use super::{filter::Filter, foresight::Foresight};
+use super::{filter::Chosen, foresight::Foresight};
 use crate::{
     cli::{
         Failure,
@@ -34,10 +34,8 @@ const AT_ONCE: usize = 8;
     after_help = "Example:\n  lookup-gitlab-sync dead-letters replay --reason attempts_exhausted --rate 5/s"
 )]
 pub(super) struct Args {
-    /// These, by id
-    ids: Vec<String>,
     #[command(flatten)]
-    filter: Filter,
+    chosen: Chosen,
     /// Publish nothing; say what the service would do with each now
     #[arg(long)]
     dry_run: bool,
@@ -61,7 +59,7 @@ impl Args {
         context: &Context,
         stopping: &CancellationToken,
     ) -> Result<(), Failure> {
-        let selection = self.filter.selection(self.ids.clone(), Timestamp::now());
+        let selection = self.chosen.selection("replay", Timestamp::now())?;
         let options = ReplayOptions {
             max: self.max,
             pause: self.rate,

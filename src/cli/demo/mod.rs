@@ -8,7 +8,7 @@ use self::{acts::Stage, report::Report};
 use super::{
     Failure,
     context::{Context, Global},
-    output::{self, Output},
+    output::{self, Output, Report as Form},
     population, simulate,
     stages::Stages,
     wiring::connect,
@@ -36,7 +36,7 @@ pub struct Args {
     population: population::Args,
     /// A report for people, or one JSON document
     #[arg(long, value_enum, default_value_t)]
-    output: Output,
+    output: Form,
 }
 
 impl Args {
@@ -51,7 +51,7 @@ impl Args {
         Topology::new(&connection).apply().await?;
         let mut stages = Stages::prepare(&config, &connection, &messaging::Stage::USERS).await?;
         stages.consume();
-        let narrated = self.output == Output::Table;
+        let narrated = self.output == Form::Table;
         let mut stage = Stage {
             population: &population,
             world: &world,

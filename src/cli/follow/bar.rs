@@ -6,6 +6,7 @@ use std::{
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::Watch;
+use crate::telemetry::printable;
 
 /// Progress for a person who watches.
 pub struct Bar(Option<ProgressBar>);
@@ -26,17 +27,27 @@ impl Bar {
         self.0.is_some()
     }
 
-    /// How far it is.
+    /// How far it is: the changes of a run, with what it says of itself beside them.
     pub fn show(&self, watch: &Watch) {
         let Some(bar) = &self.0 else { return };
-        if let Some(total) = watch.total().filter(|_| bar.length().is_none()) {
-            bar.set_length(total);
-            if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} {per_sec} {eta}")
+        if let Some((done, of)) = watch.work() {
+            if bar.length().is_none()
+                && let Ok(style) =
+                    ProgressStyle::with_template("{bar:40} {pos}/{len} {per_sec} {eta} {wide_msg}")
             {
                 bar.set_style(style);
+                bar.set_length(of);
             }
+            bar.set_position(done);
         }
-        bar.set_position(watch.seen());
+        let message = watch.progress().map_or_else(
+            || match watch.total() {
+                Some(total) => format!("{} of {total} looked at again", watch.seen()),
+                None => String::new(),
+            },
+            ToString::to_string,
+        );
+        bar.set_message(printable(&message).into_owned());
     }
 
     /// Takes it away.

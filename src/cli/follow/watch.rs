@@ -1,11 +1,22 @@
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashSet},
+    fmt::Write as _,
+    time::Duration,
+};
 
 use serde::Serialize;
 
+use super::{named::Named, progress::Progress};
 use crate::{
     cli::{Failure, output::Row},
     messaging::{Stage, wire::SyncOutcome},
 };
+
+/// How long nothing may come before what is missing is given up.
+const SILENCE: Duration = Duration::from_mins(1);
+/// The same after a run said that it reads or is held. It says so at least every half minute; a page may take one, is
+/// asked for again a few times, and a stage that ended is started again.
+const SILENCE_OF_A_RUN_AT_WORK: Duration = Duration::from_mins(5);
 
 /// What has come of a run so far. One subject counts once, however often its outcome comes.
 #[derive(Debug)]
@@ -13,9 +24,15 @@ pub struct Watch {
     awaited: Awaited,
     subjects: HashSet<Subject>,
     ends: BTreeMap<(String, String, String), u64>,
+    /// Those that a person wants to see by name: whoever was changed or was to be, and what failed.
+    named: Vec<Named>,
+    /// Changes that have come to their end.
+    changed: u64,
     dead: u64,
     /// Changes that were due, and not made because of dry run.
     withheld: u64,
+    /// What the run last said of itself, until something of it comes to an end.
+    progress: Option<Progress>,
     /// How the run itself ended, if it has.
     run: Option<RunEnd>,
 }
@@ -39,7 +56,7 @@ enum Subject {
 /// How a tick ended.
 #[derive(Debug)]
 enum RunEnd {
-    Started { messages: u64 },
+    Started { messages: u64, changes: u64 },
     Coalesced,
     Refused { reason: String, detail: String },
 }
@@ -60,18 +77,27 @@ impl Watch {
             awaited,
             subjects: HashSet::new(),
             ends: BTreeMap::new(),
+            named: Vec::new(),
+            changed: 0,
             dead: 0,
             withheld: 0,
+            progress: None,
             run: None,
         }
     }
 
     /// Takes in one outcome.
     pub fn see(&mut self, outcome: &SyncOutcome) {
+        self.progress = Progress::of(outcome);
+        if self.progress.is_some() {
+            return;
+        }
         match outcome.kind.as_deref() {
             Some("run_started") => {
+                let count = |field: Option<u64>| field.unwrap_or(0);
                 self.run = Some(RunEnd::Started {
-                    messages: outcome.messages.unwrap_or(0),
+                    messages: count(outcome.messages),
+                    changes: count(outcome.blocks).saturating_add(count(outcome.unblocks)),
                 });
             }
             Some("coalesced") => self.run = Some(RunEnd::Coalesced),
@@ -110,6 +136,12 @@ impl Watch {
             }
             None => text(&outcome.result),
         };
+        let is_change = matches!(outcome.decision.as_deref(), Some("block" | "unblock"));
+        self.changed += u64::from(is_change);
+        let is_asked_for = matches!(self.awaited, Awaited::Messages(_));
+        if is_change || is_asked_for || outcome.result.as_deref() != Some("unchanged") {
+            self.named.push(Named::of(outcome, &result));
+        }
         *self
             .ends
             .entry((text(&outcome.decision), text(&outcome.reason), result))
@@ -120,7 +152,7 @@ impl Watch {
     pub fn total(&self) -> Option<u64> {
         match (&self.awaited, &self.run) {
             (Awaited::Messages(messages), _) => Some(messages.len() as u64),
-            (Awaited::Run, Some(RunEnd::Started { messages })) => Some(*messages),
+            (Awaited::Run, Some(RunEnd::Started { messages, .. })) => Some(*messages),
             (Awaited::Run, Some(RunEnd::Coalesced | RunEnd::Refused { .. })) => Some(0),
             (Awaited::Run, None) => None,
         }
@@ -129,6 +161,31 @@ impl Watch {
     /// How many have come.
     pub fn seen(&self) -> u64 {
         self.subjects.len() as u64
+    }
+
+    /// What of the work has come and how much there is of it, as soon as that is known: of a run its changes, which are
+    /// what takes time and what a person waits for; of single messages all of them.
+    pub fn work(&self) -> Option<(u64, u64)> {
+        match (&self.awaited, &self.run) {
+            (Awaited::Messages(messages), _) => Some((self.seen(), messages.len() as u64)),
+            (Awaited::Run, Some(RunEnd::Started { changes, .. })) => {
+                Some((self.changed.min(*changes), *changes))
+            }
+            (Awaited::Run, Some(RunEnd::Coalesced | RunEnd::Refused { .. }) | None) => None,
+        }
+    }
+
+    /// What the run says of itself, if nothing of it has come to an end since.
+    pub const fn progress(&self) -> Option<&Progress> {
+        self.progress.as_ref()
+    }
+
+    /// How long nothing may come from now on.
+    pub const fn patience(&self) -> Duration {
+        match self.progress {
+            None => SILENCE,
+            Some(_) => SILENCE_OF_A_RUN_AT_WORK,
+        }
     }
 
     /// Whether another run's sweep has done its work.
@@ -156,6 +213,7 @@ impl Watch {
             (Awaited::Run, Some(total)) => {
                 format!("{} of {total} accounts", total.saturating_sub(self.seen()))
             }
+            (Awaited::Run, None) if self.progress.is_some() => "the rest of the run".to_owned(),
             (Awaited::Run, None) => "the run itself: does a fan-out serve?".to_owned(),
         }
     }
@@ -173,6 +231,24 @@ impl Watch {
             "to have such changes made, serve with mode = \"apply\" or LOOKUP_GITLAB_SYNC__MODE=apply"
         };
         Some(format!("{changes} withheld by dry run: {remedy}"))
+    }
+
+    /// Whoever was changed or was to be, and what failed; of single messages all.
+    pub fn named(&self) -> &[Named] {
+        &self.named
+    }
+
+    /// How many ended how, in words.
+    pub fn in_words(&self) -> String {
+        let mut words = match self.seen() {
+            1 => "1 account has come to its end".to_owned(),
+            many => format!("{many} accounts have come to their end"),
+        };
+        for ((decision, reason, result), accounts) in &self.ends {
+            // Memory does not fail to be written.
+            let _ = write!(words, "\n  {accounts:>7}  {decision} ({reason}): {result}");
+        }
+        words
     }
 
     /// How many ended how.
@@ -271,6 +347,53 @@ mod tests {
         assert!(!watch.is_complete());
         watch.see(&user(2));
         assert!(watch.is_complete());
+    }
+
+    #[test]
+    fn work_is_what_is_changed_and_the_changed_are_named() {
+        let of = |id, decision: &str, result: &str| SyncOutcome {
+            username: Some(format!("user{id}")),
+            decision: Some(decision.to_owned()),
+            result: Some(result.to_owned()),
+            ..user(id)
+        };
+        let mut watch = Watch::run();
+        assert_eq!(watch.work(), None);
+        watch.see(&SyncOutcome {
+            blocks: Some(1),
+            unblocks: Some(1),
+            keeps: Some(2),
+            ..started(4)
+        });
+        assert_eq!(watch.work(), Some((0, 2)));
+        watch.see(&of(1, "block", "applied"));
+        watch.see(&of(2, "keep", "unchanged"));
+        watch.see(&of(3, "keep", "unchanged"));
+        assert_eq!(watch.work(), Some((1, 2)));
+        watch.see(&of(4, "keep", "changed_since_planned"));
+        assert!(watch.is_complete());
+        let named: Vec<_> = watch
+            .named()
+            .iter()
+            .flat_map(|named| named.cells())
+            .collect();
+        assert_eq!(
+            named,
+            [
+                "1",
+                "user1",
+                "",
+                "block",
+                "",
+                "applied", //
+                "4",
+                "user4",
+                "",
+                "keep",
+                "",
+                "changed_since_planned"
+            ]
+        );
     }
 
     #[test]

@@ -1,21 +1,18 @@
 //! Strict decoding: what a person, a scheduler or another version published becomes a checked value or a clear error.
 
 use jiff::Timestamp;
+use serde::Serialize;
 
 use super::{
-    Cause, NamespaceRequest, Planned, SyncTick, UserRequest, UserSync, Who, fields::Fields,
+    Cause, NamespaceRequest, OneLine, Planned, SyncTick, UserRequest, UserSync, Who, fields::Fields,
 };
 use crate::{
     directory::Crsid,
     messaging::{DeadLetter, DeadLetterReason, Disposition, line::one_line},
 };
 
-/// The longest username, in characters: GitLab's own bound.
-const MAX_USERNAME: usize = 255;
-/// The longest `reason` or `requested_by`, in characters.
-const MAX_NOTE: usize = 1000;
-/// The longest word of a closed list, in characters.
-const MAX_WORD: usize = 64;
+/// The most that is told of a field's name, in bytes.
+const MAX_NAME: usize = 64;
 
 /// Why a body is not a request. The details name the field and what was expected, and never echo a value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -63,9 +60,29 @@ impl SyncTick {
             dry_run: fields.flag("dry_run")?,
             max_block_percent: fields.percent("max_block_percent")?,
             max_unblock_percent: fields.percent("max_unblock_percent")?,
-            reason: fields.line("reason", MAX_NOTE)?,
-            requested_by: fields.line("requested_by", MAX_NOTE)?,
+            reason: fields.line("reason", OneLine::NOTE)?,
+            requested_by: fields.line("requested_by", OneLine::NOTE)?,
         })
+    }
+}
+
+impl SyncTick {
+    /// Whether the stage that reads it will take it, asked of the very code that reads it.
+    ///
+    /// # Errors
+    /// As [`SyncTick::decode`].
+    pub fn check(&self) -> Result<(), DecodeError> {
+        Self::decode(&encoded(self)?).map(drop)
+    }
+}
+
+impl UserSync {
+    /// Whether the stage that reads it will take it, asked of the very code that reads it.
+    ///
+    /// # Errors
+    /// As [`UserRequest::decode`].
+    pub fn check(&self) -> Result<(), DecodeError> {
+        UserRequest::decode(&encoded(self)?).map(drop)
     }
 }
 
@@ -110,7 +127,7 @@ impl NamespaceRequest {
         Ok(Self {
             namespace_id: i64::try_from(id)
                 .map_err(|_| invalid("namespace_id", "a whole number below 2^63"))?,
-            requested_by: fields.line("requested_by", MAX_NOTE)?,
+            requested_by: fields.line("requested_by", OneLine::NOTE)?,
         })
     }
 }
@@ -141,15 +158,15 @@ const USER_SYNC_FIELDS: [&str; 10] = [
 fn user_sync(fields: &mut Fields) -> Result<UserSync, DecodeError> {
     Ok(UserSync {
         gitlab_user_id: fields.id("gitlab_user_id")?,
-        username: fields.line("username", MAX_USERNAME)?,
-        crsid: fields.line("crsid", MAX_WORD)?,
-        cause: fields.line("cause", MAX_WORD)?,
+        username: fields.line("username", OneLine::USERNAME)?,
+        crsid: fields.line("crsid", OneLine::WORD)?,
+        cause: fields.line("cause", OneLine::WORD)?,
         dry_run: fields.flag("dry_run")?,
-        planned: fields.line("planned", MAX_WORD)?,
-        planned_reason: fields.line("planned_reason", MAX_WORD)?,
-        planned_at: fields.line("planned_at", MAX_WORD)?,
-        requested_by: fields.line("requested_by", MAX_NOTE)?,
-        reason: fields.line("reason", MAX_NOTE)?,
+        planned: fields.line("planned", OneLine::WORD)?,
+        planned_reason: fields.line("planned_reason", OneLine::WORD)?,
+        planned_at: fields.line("planned_at", OneLine::WORD)?,
+        requested_by: fields.line("requested_by", OneLine::NOTE)?,
+        reason: fields.line("reason", OneLine::NOTE)?,
     })
 }
 
@@ -238,11 +255,15 @@ fn unknown_user_field(name: &str, of_a_tick: bool) -> DecodeError {
     }
 }
 
+fn encoded(body: &impl Serialize) -> Result<Vec<u8>, DecodeError> {
+    serde_json::to_vec(body).map_err(|error| undecodable(&format!("body: {error}")))
+}
+
 /// `invalid_field`: the field's name may come from the message, so it is cut and cleaned.
 pub(super) fn invalid(field: &str, expected: &str) -> DecodeError {
     DecodeError::Permanent {
         reason: DeadLetterReason::InvalidField,
-        detail: format!("{}: expected {expected}", one_line(field, MAX_WORD)),
+        detail: format!("{}: expected {expected}", one_line(field, MAX_NAME)),
     }
 }
 

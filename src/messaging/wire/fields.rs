@@ -6,8 +6,11 @@ use serde::{
 };
 use serde_json::{Value, error::Category};
 
-use super::decode::{DecodeError, invalid, undecodable};
-use crate::messaging::{DeadLetterReason, line::breaks_a_line};
+use super::{
+    OneLine,
+    decode::{DecodeError, invalid, undecodable},
+};
+use crate::messaging::DeadLetterReason;
 
 /// The largest body the service reads, in bytes. Its own bodies are under 1 KiB.
 pub const MAX_BODY_BYTES: usize = 256 * 1024;
@@ -59,18 +62,16 @@ impl Fields {
         self.0.get(name).and_then(Value::as_str)
     }
 
-    /// One line of 1 to `max` characters.
-    pub(super) fn line(&mut self, name: &str, max: usize) -> Result<Option<String>, DecodeError> {
-        let expected = || invalid(name, &format!("one line of 1 to {max} characters"));
+    /// A text that `allowed` admits.
+    pub(super) fn line(
+        &mut self,
+        name: &str,
+        allowed: OneLine,
+    ) -> Result<Option<String>, DecodeError> {
         match self.0.remove(name) {
             None => Ok(None),
-            Some(Value::String(text)) => {
-                let fits = !text.is_empty() && text.chars().take(max + 1).count() <= max;
-                (fits && !text.chars().any(breaks_a_line))
-                    .then_some(Some(text))
-                    .ok_or_else(expected)
-            }
-            Some(_) => Err(expected()),
+            Some(Value::String(text)) if allowed.admits(&text) => Ok(Some(text)),
+            Some(_) => Err(invalid(name, &allowed.to_string())),
         }
     }
 

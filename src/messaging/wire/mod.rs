@@ -3,6 +3,7 @@
 mod decode;
 mod fields;
 mod namespace_sync;
+mod one_line;
 mod request;
 mod sync_outcome;
 mod sync_tick;
@@ -14,6 +15,7 @@ mod tests;
 pub use decode::DecodeError;
 pub use fields::MAX_BODY_BYTES;
 pub use namespace_sync::{NamespaceRequest, NamespaceSync};
+pub use one_line::OneLine;
 pub use request::{Cause, Planned, UserRequest, Who};
 pub use sync_outcome::SyncOutcome;
 pub use sync_tick::SyncTick;

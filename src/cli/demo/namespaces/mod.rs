@@ -12,13 +12,13 @@ use super::super::{
     Failure,
     context::Global,
     failure::Exit,
-    output::{self, Output},
+    output::{self, Output, Report as Form},
     signals::Signals,
 };
 use crate::simulate::postgres::{Postgres, PostgresError};
 
 /// Plays the pipeline on servers of its own; the first signal ends them all.
-pub async fn run(global: &Global, output: Output) -> Result<(), Failure> {
+pub async fn run(global: &Global, output: Form) -> Result<(), Failure> {
     let mut signals = Signals::catch()?;
     tokio::select! {
         result = whole(global, output) => result,
@@ -26,10 +26,10 @@ pub async fn run(global: &Global, output: Output) -> Result<(), Failure> {
     }
 }
 
-async fn whole(global: &Global, output: Output) -> Result<(), Failure> {
+async fn whole(global: &Global, output: Form) -> Result<(), Failure> {
     let postgres = Postgres::start().await.map_err(missing)?;
     let scene = Scene::start(global, &postgres).await?;
-    let narrated = output == Output::Table;
+    let narrated = output == Form::Table;
     let result = play(&Play::new(&scene, narrated)?).await;
     scene.stop().await;
     drop(postgres);

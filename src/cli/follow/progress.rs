@@ -1,0 +1,69 @@
+use std::fmt;
+
+use crate::messaging::{Stage, wire::SyncOutcome};
+
+/// The `kind` of a record that says how far a run has read.
+pub const RUN_READING: &str = "run_reading";
+/// The `kind` of a record that says that a run waits, and for what.
+pub const RUN_HELD: &str = "run_held";
+
+/// What a run says of itself while nothing of it comes to an end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// It reads both sides. A real GitLab takes over a second for a page of a hundred accounts.
+    Reading {
+        pages: u64,
+        accounts: u64,
+        people: u64,
+    },
+    /// A message of it waits for an upstream.
+    Held { stage: String, why: String },
+}
+
+impl Progress {
+    /// What `outcome` says of it, if it says anything.
+    pub fn of(outcome: &SyncOutcome) -> Option<Self> {
+        match outcome.kind.as_deref() {
+            Some(RUN_READING) => Some(Self::Reading {
+                pages: outcome.pages.unwrap_or(0),
+                accounts: outcome.accounts.unwrap_or(0),
+                people: outcome.people.unwrap_or(0),
+            }),
+            Some(RUN_HELD) => Some(Self::Held {
+                stage: outcome
+                    .stage
+                    .clone()
+                    .unwrap_or_else(|| Stage::FanOut.as_str().to_owned()),
+                why: outcome.detail.clone().unwrap_or_default(),
+            }),
+            Some(_) | None => None,
+        }
+    }
+
+    /// Whether `other` tells a person the same, but for figures that grow.
+    pub fn is_like(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Reading { .. }, Self::Reading { .. }) => true,
+            (Self::Held { .. }, Self::Held { .. }) => self == other,
+            (Self::Reading { .. }, Self::Held { .. })
+            | (Self::Held { .. }, Self::Reading { .. }) => false,
+        }
+    }
+}
+
+impl fmt::Display for Progress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Reading { pages: 0, .. } => f.write_str("the run reads GitLab and the directory"),
+            Self::Reading {
+                pages,
+                accounts,
+                people,
+            } => write!(
+                f,
+                "the run reads: {accounts} accounts on {pages} pages, {people} people so far"
+            ),
+            Self::Held { stage, why } => write!(f, "the run is held in {stage}: {why}"),
+        }
+    }
+}
