@@ -20,6 +20,8 @@ mod script;
 
 #[path = "../../tests/support/clock.rs"]
 mod clock;
+#[path = "../../tests/support/port.rs"]
+mod port;
 #[allow(dead_code, reason = "the tests use the rest")]
 #[path = "../../tests/provisioning/portal.rs"]
 mod portal;

@@ -15,6 +15,8 @@ mod commands;
 mod discarding;
 mod listing;
 mod on_emulator;
+#[path = "../support/port.rs"]
+mod port;
 mod replaying;
 mod surviving;
 

@@ -18,6 +18,8 @@
 mod clock;
 #[path = "../support/emulator.rs"]
 mod emulator;
+#[path = "../support/port.rs"]
+mod port;
 mod service;
 
 use lookup_gitlab_sync::{

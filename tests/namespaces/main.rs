@@ -18,6 +18,8 @@ mod emulator;
 mod gate;
 #[path = "../support/logs.rs"]
 mod logs;
+#[path = "../support/port.rs"]
+mod port;
 #[path = "../support/postgres.rs"]
 mod postgres;
 #[path = "../support/printed.rs"]

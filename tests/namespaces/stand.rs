@@ -1,7 +1,6 @@
 //! The three stages as processes, on a Pub/Sub and a `PostgreSQL`.
 
 use std::{
-    net::TcpListener,
     process::{Output, Stdio},
     time::Duration,
 };
@@ -18,6 +17,7 @@ use tokio::process::{Child, Command};
 use crate::{
     desk::{bought, until},
     key_files::KeyFiles,
+    port::free_port,
     receiver::Receiver,
 };
 
@@ -376,11 +376,6 @@ async fn prepare(host: &str) {
         .apply()
         .await
         .unwrap();
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
 }
 
 /// A document whose plan nobody knows, with storage that is right.

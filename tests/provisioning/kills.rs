@@ -2,7 +2,6 @@
 //! same again makes it right.
 
 use std::{
-    net::TcpListener,
     process::Stdio,
     time::{Duration, Instant},
 };
@@ -34,7 +33,7 @@ struct Process {
 impl Process {
     /// Serves; with a `place` until it comes there.
     async fn start(world: &World, place: Option<&str>) -> Self {
-        let port = free_port();
+        let port = crate::port::free_port();
         let mut command = Command::new(env!("CARGO_BIN_EXE_lookup-gitlab-sync"));
         command
             .args(["serve", "provisioning-api", "--log-level=error"])
@@ -81,11 +80,6 @@ impl Process {
         let status = self.child.wait().await.unwrap();
         assert_eq!(status.code(), None, "it ended by itself");
     }
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
 }
 
 /// Of the four steps the `n`-th passes `…:n`.

@@ -16,6 +16,8 @@ mod clock;
 mod gate;
 #[path = "../support/logs.rs"]
 mod logs;
+#[path = "../support/port.rs"]
+mod port;
 #[path = "../support/postgres.rs"]
 mod postgres;
 #[path = "../support/python.rs"]

@@ -16,6 +16,8 @@
 
 #[path = "../support/emulator.rs"]
 mod emulator;
+#[path = "../support/port.rs"]
+mod port;
 
 mod admin;
 mod broker_only;

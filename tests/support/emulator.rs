@@ -1,6 +1,5 @@
 //! Google's Pub/Sub emulator, where it is installed.
 
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -46,7 +45,7 @@ impl Emulator {
 
     /// `None` if the process ended, as it does when somebody else took the port meanwhile.
     async fn launch(jar: &Path) -> Option<Self> {
-        let port = free_port();
+        let port = crate::port::free_port();
         let process = Command::new("java")
             .args(["-Xmx1g", "-jar"])
             .arg(jar)
@@ -97,11 +96,6 @@ impl Drop for Emulator {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-    listener.local_addr().expect("it has an address").port()
 }
 
 fn jar() -> Option<PathBuf> {

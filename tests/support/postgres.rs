@@ -32,7 +32,8 @@ use std::{
 use sqlx::{Connection, PgConnection, PgPool};
 use url::Url;
 
-use process::{Account, accepts, free_port, give, installed, launch, make, signal, wait_for};
+use crate::port::free_port;
+use process::{Account, accepts, give, installed, launch, make, signal, wait_for};
 
 /// A database that goes when this goes.
 pub struct Database {

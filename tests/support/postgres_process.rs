@@ -3,7 +3,6 @@
 use std::{
     fs::{self, File, Permissions},
     io::ErrorKind,
-    net::TcpListener,
     os::unix::{
         fs::{MetadataExt, PermissionsExt, chown},
         net::UnixStream,
@@ -149,14 +148,6 @@ pub fn accepts(folder: &Path, port: u16) -> bool {
         .nth(7)
         .is_some_and(|line| line.trim() == "ready");
     ready && UnixStream::connect(folder.join(format!(".s.PGSQL.{port}"))).is_ok()
-}
-
-pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
 }
 
 pub fn signal(name: &str, pid: u32) {
