@@ -63,15 +63,7 @@ impl Args {
     }
 
     fn limits(&self, configured: Limits) -> Limits {
-        Limits {
-            max_block_percent: self
-                .max_block_percent
-                .unwrap_or(configured.max_block_percent),
-            max_unblock_percent: self
-                .max_unblock_percent
-                .unwrap_or(configured.max_unblock_percent),
-            ..configured
-        }
+        configured.asked_for(self.max_block_percent, self.max_unblock_percent)
     }
 }
 

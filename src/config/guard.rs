@@ -1,7 +1,9 @@
 //! `[guard]`
 
+use std::time::Duration;
+
 use super::{
-    form::{Percent, Truth, Whole},
+    form::{Percent, Span, Truth, Whole},
     reader::Reader,
 };
 
@@ -14,6 +16,11 @@ pub struct Guard {
     pub max_unblock_percent: f64,
     /// Changes of each kind always allowed. 10.
     pub floor: u32,
+    /// Blocks never exceeded in 24 hours, whatever the share. 1,000. A tick's own share of blocks lifts it.
+    pub max_blocks: u32,
+    /// How long after a run was planned its messages may still change GitLab. Two hours; at most the 24 hours over
+    /// which the guard counts.
+    pub plan_lapses: Duration,
     /// Percent of the asked members that Lookup must know. 50.
     pub min_known_percent: f64,
 }
@@ -24,10 +31,16 @@ impl Default for Guard {
             max_block_percent: 5.0,
             max_unblock_percent: 25.0,
             floor: 10,
+            max_blocks: 1_000,
+            plan_lapses: Duration::from_hours(2),
             min_known_percent: 50.0,
         }
     }
 }
+
+/// A plan must lapse within the time over which the guard counts, and be there long enough to be applied.
+const LAPSES: std::ops::RangeInclusive<Duration> =
+    Duration::from_mins(1)..=Duration::from_hours(24);
 
 /// The largest floor that still guards something.
 const MAX_FLOOR: u32 = 1_000;
@@ -47,12 +60,23 @@ impl Guard {
                 default.max_unblock_percent,
             ),
             floor: reader.value_or("guard.floor", &Whole(0..=u32::MAX), default.floor),
+            max_blocks: reader.value_or(
+                "guard.max_blocks",
+                &Whole(0..=u32::MAX),
+                default.max_blocks,
+            ),
+            plan_lapses: reader.value_or("guard.plan_lapses", &Span(LAPSES), default.plan_lapses),
             min_known_percent: reader.value_or(
                 "guard.min_known_percent",
                 &Percent,
                 default.min_known_percent,
             ),
         };
+        if guard.floor > guard.max_blocks && guard.floor <= MAX_FLOOR {
+            let most = guard.max_blocks;
+            let problem = format!("is more than guard.max_blocks; allowed: at most {most}");
+            reader.object("guard.floor", problem);
+        }
         if !reader.value_or("guard.allow_everything", &Truth, false) {
             guard.object_to_being_off(reader);
         }

@@ -6,7 +6,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use futures::{TryStreamExt, stream::FuturesUnordered};
@@ -15,6 +15,7 @@ use metrics::{counter, gauge};
 
 use super::{
     guard::{Limits, Refusal},
+    on_its_way::OnItsWay,
     outcome::Recorder,
     plan::{Decided, Plan},
     policy::Decision,
@@ -78,6 +79,7 @@ pub struct FanOut<P = Publisher> {
     messages: FanOutMessages,
     users: P,
     last_sweep: Mutex<Option<Swept>>,
+    on_its_way: Mutex<OnItsWay>,
     reports: Reports,
 }
 
@@ -133,6 +135,7 @@ impl<P: UserMessages> FanOut<P> {
         messages: FanOutMessages,
         users: P,
     ) -> Self {
+        let on_its_way = OnItsWay::new(rules.plan_lapses);
         Self {
             gitlab,
             directory,
@@ -141,6 +144,7 @@ impl<P: UserMessages> FanOut<P> {
             messages,
             users,
             last_sweep: Mutex::new(None),
+            on_its_way: Mutex::new(on_its_way),
             reports: Reports::default(),
         }
     }
@@ -217,11 +221,10 @@ impl<P: UserMessages> FanOut<P> {
             .while_reading(run.delivery, || *so_far(), sweep)
             .await?;
         self.warn_before_token_expires(run.now).await;
-        Ok(Plan::of(
-            sweep,
-            self.rules.policy,
-            run.now.to_zoned_datetime(TimeZone::UTC).date(),
-        ))
+        let today = run.now.to_zoned_datetime(TimeZone::UTC).date();
+        let mut plan = Plan::of(sweep, self.rules.policy, today);
+        self.on_its_way().count_in(&mut plan, run.now);
+        Ok(plan)
     }
 
     /// What becomes of a tick whose sweep met `error`.
@@ -247,6 +250,9 @@ impl<P: UserMessages> FanOut<P> {
             .changes_first()
             .filter(|decided| self.is_due(decided))
             .collect();
+        if !run.dry_run {
+            self.on_its_way().remember(plan, run.now);
+        }
         failpoint::pass("before_publishing");
         if let Err(error) = self.publish(run, &due).await {
             return Disposition::Retry(format!("not every user message was confirmed: {error}"));
@@ -269,17 +275,12 @@ impl<P: UserMessages> FanOut<P> {
             return configured;
         }
         run.tell_override();
-        Limits {
-            max_block_percent: run
-                .tick
-                .max_block_percent
-                .unwrap_or(configured.max_block_percent),
-            max_unblock_percent: run
-                .tick
-                .max_unblock_percent
-                .unwrap_or(configured.max_unblock_percent),
-            ..configured
-        }
+        configured.asked_for(run.tick.max_block_percent, run.tick.max_unblock_percent)
+    }
+
+    fn on_its_way(&self) -> MutexGuard<'_, OnItsWay> {
+        let locked = self.on_its_way.lock();
+        locked.unwrap_or_else(PoisonError::into_inner)
     }
 
     fn is_due(&self, decided: &Decided) -> bool {

@@ -11,6 +11,7 @@ use tokio::sync::OnceCell;
 use super::{
     account::AccountId,
     find::{Found, find_requested},
+    lapse::Lapse,
     look::Look,
     outcome::End,
     plan::Plan,
@@ -79,6 +80,9 @@ impl fmt::Display for Forecast {
             Self::DryRun(decision) => write!(f, "dry run of {decision}"),
             Self::Nothing(end, Some(decision)) => {
                 write!(f, "nothing: {}, {decision}", end.as_str())
+            }
+            Self::Nothing(end @ End::PlanLapsed, None) => {
+                write!(f, "nothing: {}, its plan has lapsed", end.as_str())
             }
             Self::Namespace(id) => {
                 write!(f, "the newest recorded sync of namespace {id} is sent")
@@ -207,6 +211,11 @@ impl Forecaster {
         ) = (&request.who, &request.cause)
         {
             return Ok(Forecast::Nothing(End::Unchanged, None));
+        }
+        if let Cause::Tick { planned_at, .. } = &request.cause
+            && Lapse::new(self.rules.plan_lapses).is_over(*planned_at, Timestamp::now())
+        {
+            return Ok(Forecast::Nothing(End::PlanLapsed, None));
         }
         let own = *self.own.get_or_try_init(|| self.own_account()).await?;
         let id = match find_requested(&request, own, &self.gitlab, &self.rules.classes).await? {

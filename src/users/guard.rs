@@ -2,7 +2,8 @@
 //!
 //! Each kind of change has a percentage and a floor. What we changed in the last 24 hours counts
 //! with this run's changes, so that many small runs cannot add up past it; and it counts in the
-//! base too, so that a run redelivered half-way is judged as it was the first time.
+//! base too, so that a run redelivered half-way is judged as it was the first time. What earlier
+//! runs have planned and no worker has done yet counts as well, until it can be done no more.
 
 use std::fmt;
 
@@ -26,6 +27,22 @@ pub struct Limits {
     pub max_unblock_percent: f64,
     /// Changes of each kind that are always allowed.
     pub floor: u64,
+    /// Blocks that are never exceeded, however large the share is. Five percent of a large server is many people.
+    pub max_blocks: u64,
+}
+
+impl Limits {
+    /// The same with the percentages that a person asked for. One for blocks also lifts the cap on their number: who
+    /// names a share has seen the plan.
+    #[must_use]
+    pub fn asked_for(self, block_percent: Option<f64>, unblock_percent: Option<f64>) -> Self {
+        Self {
+            max_block_percent: block_percent.unwrap_or(self.max_block_percent),
+            max_unblock_percent: unblock_percent.unwrap_or(self.max_unblock_percent),
+            max_blocks: block_percent.map_or(self.max_blocks, |_| u64::MAX),
+            ..self
+        }
+    }
 }
 
 /// One kind of change, counted over a sweep.
@@ -35,6 +52,8 @@ pub struct Count {
     pub now: u64,
     /// What we changed in the last 24 hours.
     pub recent: u64,
+    /// What earlier runs have planned and may still change; see [`super::on_its_way`].
+    pub on_its_way: u64,
     /// The accounts that could be changed, those changed in the last 24 hours included.
     pub base: u64,
 }
@@ -106,10 +125,10 @@ impl Tally {
     /// # Errors
     /// The kinds of change that are over their limit.
     pub fn check(&self, limits: &Limits) -> Result<(), Refusal> {
-        let over = |count: Count, percent| count.over(percent, limits.floor);
+        let over = |count: Count, percent, most| count.over(percent, limits.floor, most);
         let refusal = Refusal {
-            blocks: over(self.blocks, limits.max_block_percent),
-            unblocks: over(self.unblocks, limits.max_unblock_percent),
+            blocks: over(self.blocks, limits.max_block_percent, limits.max_blocks),
+            unblocks: over(self.unblocks, limits.max_unblock_percent, u64::MAX),
         };
         if refusal.blocks.is_none() && refusal.unblocks.is_none() {
             Ok(())
@@ -120,13 +139,15 @@ impl Tally {
 }
 
 impl Count {
-    /// The excess over `percent` of the base and over `floor`; a run that changes nothing is never over.
-    fn over(self, percent: f64, floor: u64) -> Option<Excess> {
-        let allowed = share(percent, self.base).max(floor);
-        (self.now > 0 && self.now + self.recent > allowed).then_some(Excess {
+    /// The excess over `percent` of the base and over `floor`, or over `most`; a run that changes nothing is never over.
+    fn over(self, percent: f64, floor: u64, most: u64) -> Option<Excess> {
+        let by_share = share(percent, self.base).max(floor);
+        let allowed = by_share.min(most);
+        (self.now > 0 && self.now + self.recent + self.on_its_way > allowed).then_some(Excess {
             count: self,
             allowed,
             percent,
+            capped: by_share > most,
         })
     }
 }
@@ -151,16 +172,28 @@ pub struct Excess {
     pub allowed: u64,
     /// The percentage that applied.
     pub percent: f64,
+    /// Whether the share would have allowed more than the cap does.
+    pub capped: bool,
 }
 
 impl fmt::Display for Excess {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Count { now, recent, base } = self.count;
-        write!(
-            f,
-            "{now} now and {recent} in the last 24 hours of {base}, allowed {} ({} %)",
-            self.allowed, self.percent
-        )
+        let Count {
+            now,
+            recent,
+            on_its_way,
+            base,
+        } = self.count;
+        write!(f, "{now} now and {recent} in the last 24 hours")?;
+        if on_its_way > 0 {
+            write!(f, " and {on_its_way} on their way from earlier runs")?;
+        }
+        write!(f, " of {base}, allowed {}", self.allowed)?;
+        if self.capped {
+            f.write_str(" (guard.max_blocks)")
+        } else {
+            write!(f, " ({} %)", self.percent)
+        }
     }
 }
 

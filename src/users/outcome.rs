@@ -28,6 +28,8 @@ pub enum End {
     Unchanged,
     /// The second look did not confirm the plan; the next tick settles it.
     ChangedSincePlanned,
+    /// The plan is too old to be applied, or a later run has been planned; the next tick settles it.
+    PlanLapsed,
     /// GitLab refused because of the account's state.
     StateForbids,
     /// GitLab has no such account.
@@ -42,9 +44,23 @@ impl End {
             Self::AlreadySo => "already_so",
             Self::DryRun => "dry_run",
             Self::Unchanged => "unchanged",
-            Self::ChangedSincePlanned => "changed_since_planned",
+            Self::ChangedSincePlanned | Self::PlanLapsed => "changed_since_planned",
             Self::StateForbids => "state_forbids",
             Self::Gone => "gone",
+        }
+    }
+
+    /// The reason in records, where it is not the decision's own.
+    pub const fn reason(self) -> Option<&'static str> {
+        match self {
+            Self::PlanLapsed => Some("plan_lapsed"),
+            Self::Applied
+            | Self::AlreadySo
+            | Self::DryRun
+            | Self::Unchanged
+            | Self::ChangedSincePlanned
+            | Self::StateForbids
+            | Self::Gone => None,
         }
     }
 }
@@ -107,7 +123,8 @@ impl Recorder {
     pub fn user(mut self, decision: Option<Decision>, end: End, calls: u32) -> Box<SyncOutcome> {
         self.record.kind = Some("user".to_owned());
         self.record.decision = decision.map(|decision| decision.action().to_owned());
-        self.record.reason = decision.map(|decision| decision.reason().to_owned());
+        let by_decision = decision.map(Decision::reason);
+        self.record.reason = end.reason().or(by_decision).map(str::to_owned);
         self.record.result = Some(end.as_str().to_owned());
         self.record.calls = Some(calls);
         self.finish()

@@ -1,6 +1,12 @@
 //! The configured rules of the user pipeline, compiled once.
 
-use super::{class::Classes, guard::Limits, policy::Policy};
+use jiff::SignedDuration;
+
+use super::{
+    class::Classes,
+    guard::{Limits, WINDOW},
+    policy::Policy,
+};
 use crate::config;
 
 /// Everything that configuration says about whom to change and how many.
@@ -14,6 +20,8 @@ pub struct Rules {
     pub limits: Limits,
     /// Percent of the members asked for that the directory must know.
     pub min_known_percent: f64,
+    /// How long after it was made a plan may be applied.
+    pub plan_lapses: SignedDuration,
 }
 
 impl Rules {
@@ -29,6 +37,8 @@ impl Rules {
             },
             limits: limits(guard),
             min_known_percent: guard.min_known_percent,
+            // Configuration allows no more than the guard's window.
+            plan_lapses: SignedDuration::try_from(guard.plan_lapses).unwrap_or(WINDOW),
         })
     }
 }
@@ -38,5 +48,6 @@ fn limits(guard: &config::Guard) -> Limits {
         max_block_percent: guard.max_block_percent,
         max_unblock_percent: guard.max_unblock_percent,
         floor: guard.floor.into(),
+        max_blocks: guard.max_blocks.into(),
     }
 }

@@ -15,6 +15,7 @@ use super::{
     fault,
     find::{Found, find_requested},
     flood::Flood,
+    lapse::Lapse,
     locks::Locks,
     look::Look,
     outcome::{End, Recorder},
@@ -46,6 +47,7 @@ pub struct UserWorker {
     rules: Arc<Rules>,
     locks: Locks,
     flood: Flood,
+    lapse: Lapse,
 }
 
 /// One message at work.
@@ -72,12 +74,14 @@ impl UserWorker {
         rules: Arc<Rules>,
         resyncs_per_hour: u32,
     ) -> Self {
+        let lapse = Lapse::new(rules.plan_lapses);
         Self {
             gitlab,
             directory,
             rules,
             locks: Locks::default(),
             flood: Flood::new(resyncs_per_hour),
+            lapse,
         }
     }
 
@@ -94,12 +98,34 @@ impl UserWorker {
                 planned_reason,
                 ..
             } if matches!(request.who, Who::Account(_)) => {
+                self.saw_plan(&request);
                 planned_to_keep(planned_reason.as_deref(), recorder)
             }
             // Boxed: it is large, and nearly every message of a run ends above.
             Cause::Tick { .. } | Cause::Resync => {
+                self.saw_plan(&request);
                 Box::pin(self.work(delivery, &request, recorder)).await
             }
+        }
+    }
+
+    /// Takes note of a plan that may be applied: an earlier one then may not.
+    fn saw_plan(&self, request: &UserRequest) {
+        if let Cause::Tick {
+            planned_at: Some(at),
+            ..
+        } = &request.cause
+            && !request.dry_run
+        {
+            self.lapse.saw(*at, Timestamp::now());
+        }
+    }
+
+    /// Whether it is too late for a change that a run planned. A resync has no plan.
+    fn is_too_late(&self, cause: &Cause) -> bool {
+        match cause {
+            Cause::Resync => false,
+            Cause::Tick { planned_at, .. } => self.lapse.is_over(*planned_at, Timestamp::now()),
         }
     }
 
@@ -211,6 +237,9 @@ impl UserWorker {
         let Some(permit) = job.gitlab.permit(job.request.dry_run) else {
             return ended(End::DryRun);
         };
+        if self.is_too_late(&job.request.cause) {
+            return ended(End::PlanLapsed);
+        }
         if matches!(job.request.cause, Cause::Resync) && !self.flood.admit(job.message) {
             return Ok(Step::Disposed(flooded()));
         }

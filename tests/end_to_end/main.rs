@@ -16,6 +16,7 @@ mod clock;
 mod commands;
 mod dry_run;
 mod held;
+mod on_their_way;
 mod runs;
 mod scale;
 mod scene;

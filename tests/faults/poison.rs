@@ -1,8 +1,9 @@
 //! Poisonous messages among good ones: each a dead letter at its first delivery, and the good ones none the worse.
 
-use std::{collections::BTreeMap, env, time::Duration};
+use std::{collections::BTreeMap, env, sync::LazyLock, time::Duration};
 
 use futures::future::join_all;
+use jiff::Timestamp;
 use lookup_gitlab_sync::{
     messaging::Topic,
     simulate::{
@@ -182,8 +183,11 @@ fn good(id: u64, work: Work) -> String {
         Work::Keep if !is_change(id) => ("keep", "current"),
         Work::Keep | Work::Look => ("block", "cancelled_in_lookup"),
     };
-    json!({"gitlab_user_id": id, "cause": "tick", "planned": planned, "planned_reason": reason})
-        .to_string()
+    // Of one run: a later plan would make an earlier one lapse.
+    static PLANNED_AT: LazyLock<Timestamp> = LazyLock::new(Timestamp::now);
+    json!({"gitlab_user_id": id, "cause": "tick", "planned": planned, "planned_reason": reason,
+        "planned_at": *PLANNED_AT})
+    .to_string()
 }
 
 fn median(mut figures: Vec<f64>) -> f64 {

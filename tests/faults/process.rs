@@ -169,7 +169,9 @@ fn rules() -> Rules {
         max_block_percent: 100.0,
         max_unblock_percent: 100.0,
         floor: 1_000_000,
+        max_blocks: u32::MAX,
         min_known_percent: 0.0,
+        ..Guard::default()
     })
 }
 

@@ -67,8 +67,10 @@ async fn with_dead_letters() -> Scene {
         ..PublisherOptions::default()
     };
     let dead = scene.connection.publisher_with("user-sync-dead", &options);
+    let now = jiff::Timestamp::now();
     for id in 10..10 + LETTERS {
-        let body = json!({"gitlab_user_id": id, "cause": "tick", "planned": "block", "planned_reason": "cancelled_in_lookup"});
+        let body = json!({"gitlab_user_id": id, "cause": "tick", "planned": "block",
+            "planned_reason": "cancelled_in_lookup", "planned_at": now});
         let reason = [("dead_letter_reason", "attempts_exhausted"), ("run", "r1")];
         let attributes = reason.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let body = body.to_string().into();

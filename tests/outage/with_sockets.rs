@@ -31,8 +31,10 @@ async fn a_gitlab_that_is_down_holds_every_message_through_restarts_until_it_ret
     };
     scene.world.gitlab.control().inject(down).unwrap();
     let publisher = scene.connection.publisher(Topic::UserSync).await.unwrap();
+    let now = jiff::Timestamp::now();
     let publishing = (10..10 + MESSAGES).map(|id| {
-        let body = json!({"gitlab_user_id": id, "cause": "tick", "planned": "block", "planned_reason": "cancelled_in_lookup"});
+        let body = json!({"gitlab_user_id": id, "cause": "tick", "planned": "block",
+            "planned_reason": "cancelled_in_lookup", "planned_at": now});
         publisher.publish_raw(body.to_string().into(), BTreeMap::new())
     });
     join_all(publishing).await;

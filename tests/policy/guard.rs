@@ -15,11 +15,17 @@ const LIMITS: Limits = Limits {
     max_block_percent: 5.0,
     max_unblock_percent: 25.0,
     floor: 10,
+    max_blocks: 1_000,
 };
 
 fn blocks(now: u64, recent: u64, base: u64) -> Tally {
     Tally {
-        blocks: Count { now, recent, base },
+        blocks: Count {
+            now,
+            recent,
+            base,
+            ..Count::default()
+        },
         unblocks: Count::default(),
     }
 }
@@ -27,7 +33,12 @@ fn blocks(now: u64, recent: u64, base: u64) -> Tally {
 fn unblocks(now: u64, recent: u64, base: u64) -> Tally {
     Tally {
         blocks: Count::default(),
-        unblocks: Count { now, recent, base },
+        unblocks: Count {
+            now,
+            recent,
+            base,
+            ..Count::default()
+        },
     }
 }
 
@@ -50,6 +61,37 @@ fn a_run_over_its_share_is_refused(#[case] tally: Tally, #[case] allowed: bool) 
 }
 
 #[rstest]
+#[case::within(blocks(1_000, 0, 100_000), true)]
+#[case::over(blocks(1_001, 0, 100_000), false)]
+#[case::with_recent_ones(blocks(600, 401, 100_000), false)]
+#[case::unblocks_have_none(unblocks(2_000, 0, 100_000), true)]
+fn a_large_server_has_an_absolute_bound_beside_the_share(
+    #[case] tally: Tally,
+    #[case] allowed: bool,
+) {
+    assert_eq!(tally.check(&LIMITS).is_ok(), allowed, "{tally:?}");
+}
+
+#[test]
+fn the_refusal_names_the_bound_and_what_is_on_its_way() {
+    let mut tally = blocks(900, 60, 100_000);
+    tally.blocks.on_its_way = 41;
+    assert_eq!(
+        tally.check(&LIMITS).unwrap_err().to_string(),
+        "blocks: 900 now and 60 in the last 24 hours and 41 on their way from earlier runs of 100000, \
+         allowed 1000 (guard.max_blocks)"
+    );
+}
+
+#[test]
+fn who_asks_for_a_share_of_blocks_lifts_the_bound_and_nobody_else_does() {
+    let many = blocks(9_000, 0, 100_000);
+    assert!(many.check(&LIMITS.asked_for(Some(10.0), None)).is_ok());
+    assert!(many.check(&LIMITS.asked_for(Some(8.0), None)).is_err());
+    assert!(many.check(&LIMITS.asked_for(None, Some(10.0))).is_err());
+}
+
+#[rstest]
 #[case(f64::NAN)]
 #[case(-1.0)]
 #[case(0.0)]
@@ -69,11 +111,13 @@ fn the_refusal_says_the_counts() {
             now: 400,
             recent: 20,
             base: 5000,
+            ..Count::default()
         },
         unblocks: Count {
             now: 30,
             recent: 0,
             base: 40,
+            ..Count::default()
         },
     };
     let refusal = tally.check(&LIMITS).unwrap_err();
@@ -138,6 +182,7 @@ fn each_kind_is_counted_by_itself() {
         now: 1,
         recent: 0,
         base: 1,
+        ..Count::default()
     };
     assert_eq!(
         tally,
@@ -178,11 +223,13 @@ fn every_account_adds_one_to_each_count_it_belongs_to() {
             now: 2 + 17,
             recent: 5 + 11 + 17,
             base: 2 + 5 + 7 + 11 + 17,
+            ..Count::default()
         },
         unblocks: Count {
             now: 3 + 19,
             recent: 7 + 11 + 19,
             base: 3 + 5 + 7 + 11 + 19,
+            ..Count::default()
         },
     };
     assert_eq!(tally, expected);

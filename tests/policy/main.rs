@@ -2,6 +2,7 @@
 
 #![allow(
     clippy::unwrap_used,
+    clippy::indexing_slicing,
     reason = "a panic in a test is a failure with a place"
 )]
 
@@ -12,3 +13,4 @@ mod guard;
 mod marker;
 mod names;
 mod properties;
+mod schedules;

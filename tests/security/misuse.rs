@@ -57,6 +57,7 @@ async fn a_forged_plan_changes_nobody_for_whom_it_is_not_the_decision_too() {
         ("kind", "user_sync"),
         ("published_by", "fan-out"),
     ];
+    let now = jiff::Timestamp::now();
     for (id, planned) in [
         (42, "block"),
         (43, "unblock"),
@@ -66,7 +67,7 @@ async fn a_forged_plan_changes_nobody_for_whom_it_is_not_the_decision_too() {
     ] {
         for reason in ["cancelled_in_lookup", "inactive", "no_longer_cancelled"] {
             let body = format!(
-                r#"{{"gitlab_user_id":{id},"cause":"tick","planned":"{planned}","planned_reason":"{reason}","planned_at":"2026-11-01T02:00:03Z"}}"#
+                r#"{{"gitlab_user_id":{id},"cause":"tick","planned":"{planned}","planned_reason":"{reason}","planned_at":"{now}"}}"#
             );
             publish(&stage, Topic::UserSync, &body, &forged).await;
             let replayed = [("run", "forged"), ("replay_id", "r1"), ("deaths", "2")];
@@ -90,8 +91,9 @@ async fn a_plan_for_another_reason_is_another_plan() {
         ("inactive", State::Active),
         ("cancelled_in_lookup", State::Blocked),
     ] {
+        let now = jiff::Timestamp::now();
         let body = format!(
-            r#"{{"gitlab_user_id":45,"cause":"tick","planned":"block","planned_reason":"{reason}"}}"#
+            r#"{{"gitlab_user_id":45,"cause":"tick","planned":"block","planned_reason":"{reason}","planned_at":"{now}"}}"#
         );
         publish(&stage, Topic::UserSync, &body, &[("run", reason)]).await;
         stage.quiet().await;

@@ -1,0 +1,65 @@
+//! What a run has planned and no worker has done yet counts in the guard of the next one.
+
+use lookup_gitlab_sync::{
+    messaging::wire::SyncTick,
+    simulate::{
+        gitlab::{Account, State},
+        lookup::Person,
+    },
+};
+
+use crate::scene::Scene;
+
+const PEOPLE: u64 = 300;
+/// Five percent of them.
+const ALLOWED: usize = 15;
+
+fn crsid(number: u64) -> String {
+    format!("ab{number}")
+}
+
+fn cancel(scene: &Scene, mut numbers: std::ops::Range<u64>, cancelled: bool) {
+    numbers.by_ref().for_each(|number| {
+        scene.world.lookup.set_cancelled(&crsid(number), cancelled);
+    });
+}
+
+async fn tick(scene: &Scene) {
+    let ticks = "sync-tick-fan-out";
+    let before = scene.counts(ticks).acked;
+    scene.tick(SyncTick::default()).await;
+    crate::scene::until("the tick is done", async || {
+        scene.counts(ticks).acked > before
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_runs_planned_while_the_worker_stands_still_block_no_more_than_one_may() {
+    let accounts = (1..=PEOPLE).map(|number| Account::new(100 + number, &crsid(number)));
+    let people = (1..=PEOPLE).map(|number| Person::current(&crsid(number), "Here"));
+    let mut scene = Scene::of(accounts.collect(), people.collect()).await;
+    scene.serve(&["fan-out"], &[]).await;
+
+    cancel(&scene, 1..13, true);
+    tick(&scene).await;
+    cancel(&scene, 1..13, false);
+    cancel(&scene, 101..113, true);
+    tick(&scene).await;
+    cancel(&scene, 1..13, true);
+    scene.serve(&["user-worker"], &[]).await;
+    crate::scene::until("every message acked", async || {
+        let counts = scene.counts("user-sync-worker");
+        counts.published > 0 && counts.published == counts.acked
+    })
+    .await;
+
+    let blocked = scene.world.gitlab.snapshot();
+    let blocked = blocked.values().filter(|one| one.state == State::Blocked);
+    let blocked = blocked.count();
+    assert!(blocked <= ALLOWED, "{blocked} blocked, {ALLOWED} allowed");
+    let refused = scene.dead_letters("sync-tick-dead-hold", 1).await;
+    let (_, attributes) = &refused[0];
+    let told = format!("{attributes:?}");
+    assert!(told.contains("12 on their way from earlier runs"), "{told}");
+}
