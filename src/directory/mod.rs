@@ -16,7 +16,7 @@ pub use shared::SharedLooks;
 
 use crate::{
     config,
-    upstream::{BuildError, CallError, Gate},
+    upstream::{BuildError, CallError, Gate, warn_without_clock},
 };
 
 /// What the directory says of a person.
@@ -45,6 +45,12 @@ pub trait Directory: Send + Sync + fmt::Debug {
     /// the directory is asked over a network.
     fn people_in_one_question(&self) -> usize {
         usize::MAX
+    }
+
+    /// Asks it to hold its answers' time against this machine's clock, since GitLab's have none. Called before each
+    /// question; says once if the directory tells no time either.
+    fn keep_time(&self) {
+        warn_without_clock();
     }
 
     /// The gates its calls go through, for readiness.

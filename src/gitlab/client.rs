@@ -73,6 +73,7 @@ impl Client {
         }
         let line = Line::new(Name::GitLab, transport, config.calls.timeout);
         let upstream = Upstream::new(line, &config.calls, &SETTINGS, Box::new(token));
+        upstream.keep_time();
         Ok(Self {
             upstream,
             base: Arc::new(config.url.clone()),
@@ -104,6 +105,11 @@ impl Client {
     /// Requests sent by this client and the clones made of it; a reserved one counts from zero.
     pub fn calls_made(&self) -> u32 {
         self.upstream.calls_made()
+    }
+
+    /// Whether GitLab's answers do not say what time it is: no front end stands before it. Then the directory's count.
+    pub fn is_without_clock(&self) -> bool {
+        self.upstream.is_without_clock()
     }
 
     /// The gate that reads go through.

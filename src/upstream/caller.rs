@@ -7,6 +7,7 @@ use std::{
 };
 
 use backoff::{BackoffBuilder, ExponentialBuilder};
+use jiff::Timestamp;
 use reqwest::{Method, Request, header::HeaderMap};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -16,7 +17,7 @@ use url::Url;
 
 use super::{
     Answer, Authorize, Blame, Budget, CallError, ErrorKind, Fault, Gate, Line, Settings, Side,
-    Ticket, pace, reservation::Reservation,
+    Ticket, clock::Clock, pace, reservation::Reservation,
 };
 use crate::config;
 
@@ -60,6 +61,7 @@ struct Shared {
     budget: Budget,
     reads: Arc<Gate>,
     writes: Arc<Gate>,
+    clock: Clock,
 }
 
 impl Upstream {
@@ -82,6 +84,7 @@ impl Upstream {
             budget: Budget::new(calls.requests_per_minute),
             reads: Gate::new(name, Side::Read),
             writes: Gate::new(name, Side::Write),
+            clock: Clock::default(),
         };
         Self {
             shared: Arc::new(shared),
@@ -108,6 +111,17 @@ impl Upstream {
         self.made.load(Ordering::Relaxed)
     }
 
+    /// From now on an answer to a read whose `Date` is more than five minutes from this machine's clock is a failure that
+    /// closes the gate.
+    pub fn keep_time(&self) {
+        self.shared.clock.count();
+    }
+
+    /// Whether its answers do not say what time it is.
+    pub fn is_without_clock(&self) -> bool {
+        self.shared.clock.is_silent()
+    }
+
     /// The gate of one side.
     pub fn gate(&self, side: Side) -> Arc<Gate> {
         Arc::clone(self.gate_of(side))
@@ -131,6 +145,11 @@ impl Upstream {
         let ticket = gate
             .enter()
             .map_err(|shut| CallError::withheld(call.operation, gate, &shut))?;
+        let clock = &self.shared.clock;
+        let judge = |answer: &Answer| match clock.objection(answer, Timestamp::now()) {
+            Some(objection) => Err(objection),
+            None => judge(answer),
+        };
         let mut pauses = self.pauses(ticket.is_probe());
         loop {
             let fault = match self.attempt(call, &judge).await {

@@ -29,12 +29,38 @@ pub enum ErrorKind {
     Unreadable,
     /// An answer larger than the configured maximum.
     TooLarge,
+    /// An answer whose time is not ours: nothing that depends on a clock can be decided.
+    ClockSkew,
 }
 
 impl ErrorKind {
     /// Whether the upstream refused who we are or what we may do: nothing works until a person acts.
     pub const fn is_credentials(self) -> bool {
         matches!(self, Self::Unauthenticated | Self::Forbidden)
+    }
+
+    /// Whether nothing works until a person acts, so that one failure is enough.
+    pub const fn needs_a_person(self) -> bool {
+        self.is_credentials() || matches!(self, Self::ClockSkew)
+    }
+
+    /// The name in log lines.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::BadRequest => "bad_request",
+            Self::Unauthenticated => "unauthenticated",
+            Self::Forbidden => "forbidden",
+            Self::Throttled => "throttled",
+            Self::TimedOut => "timed_out",
+            Self::Unreachable => "unreachable",
+            Self::ServerError => "server_error",
+            Self::Unavailable => "unavailable",
+            Self::Redirected => "redirected",
+            Self::UnexpectedStatus => "unexpected_status",
+            Self::Unreadable => "unreadable",
+            Self::TooLarge => "too_large",
+            Self::ClockSkew => "clock_skew",
+        }
     }
 
     /// Whether the same read may well succeed a moment later.
@@ -51,7 +77,8 @@ impl ErrorKind {
             | Self::Forbidden
             | Self::Redirected
             | Self::UnexpectedStatus
-            | Self::TooLarge => false,
+            | Self::TooLarge
+            | Self::ClockSkew => false,
         }
     }
 
@@ -80,6 +107,10 @@ impl ErrorKind {
             Self::UnexpectedStatus => format!("is {url} right, and is this a supported version?"),
             Self::Unreadable => format!("is {url} right, or is it in maintenance?"),
             Self::TooLarge => format!("is {url} right, or is max_response_bytes too small?"),
+            Self::ClockSkew => {
+                "set the clock that is wrong: nothing is decided while they are more than five minutes apart"
+                    .to_owned()
+            }
         }
     }
 }

@@ -42,7 +42,8 @@ fn now_there(headers: &HeaderMap) -> Timestamp {
         .unwrap_or_else(Timestamp::now)
 }
 
-fn http_date(text: &str) -> Option<Timestamp> {
+/// A date as HTTP writes it.
+pub(super) fn http_date(text: &str) -> Option<Timestamp> {
     jiff::fmt::rfc2822::parse(text)
         .ok()
         .map(|date| date.timestamp())

@@ -1,6 +1,6 @@
 //! The second look: one account and its person, read afresh right before a write.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use jiff::civil::Date;
 use tokio::time::Instant;
@@ -30,7 +30,7 @@ pub struct Look {
     pub facts: Facts,
     /// The decision.
     pub decision: Decision,
-    taken: Instant,
+    taken: Moment,
 }
 
 impl Look {
@@ -47,7 +47,7 @@ impl Look {
         today: Date,
     ) -> Result<Option<Self>, CallError> {
         // Before the question: an answer that took long on its way tells of when it was asked for.
-        let taken = Instant::now();
+        let taken = Moment::now();
         let Some(row) = gitlab.user(id.0).await? else {
             return Ok(None);
         };
@@ -55,6 +55,9 @@ impl Look {
         let mut facts = Facts::of(&account, &rules.classes, own, Standing::Unknown);
         if let Some(&person) = facts.class.crsid() {
             failpoint::pass("between_looks");
+            if gitlab.is_without_clock() {
+                directory.directory().keep_time();
+            }
             facts.standing = directory.standing(person).await?;
         }
         let decision = decide(&facts, rules.policy, today);
@@ -66,14 +69,36 @@ impl Look {
         }))
     }
 
-    /// How long ago it was begun.
+    /// How long ago it was begun, by whichever clock says more.
     pub fn age(&self) -> Duration {
-        self.taken.elapsed()
+        self.taken.age()
     }
 
     /// Whether it is recent enough to act on.
     pub fn is_fresh(&self) -> bool {
         self.age() < FRESH
+    }
+}
+
+/// A moment by both clocks. The monotonic one stands still while a machine sleeps, the other may be set.
+#[derive(Clone, Copy, Debug)]
+struct Moment {
+    monotonic: Instant,
+    wall: SystemTime,
+}
+
+impl Moment {
+    fn now() -> Self {
+        Self {
+            monotonic: Instant::now(),
+            wall: SystemTime::now(),
+        }
+    }
+
+    /// The larger age of the two: a clock that was set back says nothing of it, and one that ran on says all.
+    fn age(&self) -> Duration {
+        let by_wall = self.wall.elapsed().unwrap_or_default();
+        self.monotonic.elapsed().max(by_wall)
     }
 }
 
@@ -122,4 +147,27 @@ fn activity(row: &gitlab::User) -> LastSeen {
         Timed::Unreadable => Some(LastSeen::Unknown),
     });
     signs.reduce(LastSeen::latest).unwrap_or(LastSeen::Unknown)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_machine_that_slept_has_no_fresh_look() {
+        let awake = Moment::now();
+        assert!(awake.age() < FRESH);
+        // The monotonic clock stood still meanwhile.
+        let slept = Moment {
+            wall: SystemTime::now() - FRESH,
+            ..Moment::now()
+        };
+        assert!(slept.age() >= FRESH);
+        // A clock that was set back says nothing of the age.
+        let set_back = Moment {
+            wall: SystemTime::now() + FRESH,
+            ..Moment::now()
+        };
+        assert!(set_back.age() < FRESH);
+    }
 }

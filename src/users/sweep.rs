@@ -87,6 +87,9 @@ pub async fn sweep(
     progress: &(dyn Fn(Progress) + Send + Sync),
 ) -> Result<Sweep, SweepError> {
     let own = AccountId(gitlab.current_user().await?.id);
+    if gitlab.is_without_clock() {
+        directory.keep_time();
+    }
     let mut people = RollCall::new(directory);
     let mut accounts = Vec::new();
     let mut cursor = None;

@@ -8,6 +8,7 @@
 )]
 
 mod budget_and_gate;
+mod clock;
 mod failures;
 mod file;
 mod gitlab;
@@ -15,6 +16,8 @@ mod gitlab_writes;
 mod lookup;
 mod lookup_token;
 mod memory;
+#[path = "../support/clock.rs"]
+mod real_clock;
 mod server;
 mod shared_looks;
 mod watching;

@@ -19,7 +19,7 @@ use crate::{
     config::{self, LookupCredentials},
     upstream::{
         Authorize, BuildError, Call, CallError, Gate, Line, Name, Settings, Side, Transport,
-        Upstream, Wire,
+        Upstream, Wire, warn_without_clock,
     },
 };
 
@@ -159,6 +159,13 @@ impl Directory for Lookup {
 
     fn people_in_one_question(&self) -> usize {
         people::surely_in_one(self.batch_size, self.url_without_people())
+    }
+
+    fn keep_time(&self) {
+        self.upstream.keep_time();
+        if self.upstream.is_without_clock() {
+            warn_without_clock();
+        }
     }
 
     fn gates(&self) -> Vec<Arc<Gate>> {

@@ -185,7 +185,8 @@ impl Gate {
             Turned::Closed(shut) => {
                 self.measure(false);
                 let why = &shut.why;
-                tracing::error!(event = "gate_closed", upstream, gate, %why,
+                let reason = shut.kind.as_str();
+                tracing::error!(event = "gate_closed", upstream, gate, reason, %why,
                     "{} calls to {upstream} are held until it works again: {why}", gate);
             }
             Turned::Opened(closed_for) => {

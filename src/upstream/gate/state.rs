@@ -193,7 +193,7 @@ impl State {
         match &mut self.door {
             Door::Open { failures, .. } => {
                 *failures += 1;
-                if *failures < FAILURES && !fault.kind.is_credentials() {
+                if *failures < FAILURES && !fault.kind.needs_a_person() {
                     let pause = pauses().next().unwrap_or(FIRST_PAUSE);
                     self.rest_until = self.rest_until.max(asked).max(Some(now + pause));
                     return Turned::No;
