@@ -7,6 +7,7 @@ use crate::{
     namespaces::{
         call::Provisioner,
         database,
+        document::rules::Rules,
         keys::Keys,
         ledger::{Ledger, LedgerError},
         portal::Portal,
@@ -18,7 +19,8 @@ use crate::{
 /// The ledger as configured, its tables up to date.
 pub async fn ledger(namespaces: &Namespaces) -> Result<Ledger, Failure> {
     let database = namespaces.ledger().map_err(Failure::configuration)?;
-    Ok(Ledger::open(&database.into()).await?)
+    let rules = Rules::new(&namespaces.plan_codes, &namespaces.add_ons);
+    Ok(Ledger::open(&database.into()).await?.with_rules(rules))
 }
 
 /// The ledger as configured, for looking; `None` where it is not configured.

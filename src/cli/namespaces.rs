@@ -23,6 +23,7 @@ use crate::{
         attempt::AttemptState,
         document::{Document, MAX_BYTES},
         history::{Attempt, Sync},
+        ledger::LedgerError,
         record::{RecordError, Requested},
     },
 };
@@ -117,9 +118,13 @@ async fn ask(
     };
     let requested = match document {
         Some(document) => recorder.record(id, document, by.as_deref(), &run).await,
-        None => recorder.resync(id, by.as_deref(), &run).await,
+        None => recorder.resync(id, by.as_deref(), &run).await.map(Some),
     };
-    let requested = requested.map_err(explained)?;
+    let Some(requested) = requested.map_err(explained)? else {
+        let nothing = "the document says nothing: nothing is recorded and nothing is sent";
+        output::note(&format!("namespace {id}: {nothing}"))?;
+        return Ok(());
+    };
     output::note(&said(id, document.is_some(), &requested))?;
     let Some(outcomes) = outcomes else {
         let about = format!("namespace {id}");
@@ -140,7 +145,10 @@ async fn ask(
 
 fn explained(error: RecordError) -> Failure {
     match error {
-        RecordError::NothingRecorded(_) => Failure::usage(error),
+        RecordError::NothingRecorded(_)
+        | RecordError::Ledger(LedgerError::Refused(_) | LedgerError::RefusedBefore(_)) => {
+            Failure::usage(error)
+        }
         RecordError::Ledger(_) | RecordError::Publish(_) => error.into(),
     }
 }
@@ -259,7 +267,7 @@ fn read(file: &PathBuf) -> Result<Document, Failure> {
     };
     result.with_context(|| format!("{} cannot be read", file.display()))?;
     Document::parse(&bytes)
-        .map_err(|why| Failure::usage(format!("{} is no document: {why}", file.display())))
+        .map_err(|why| Failure::usage(format!("{}: {}", file.display(), why.explained())))
 }
 
 /// GitLab's id of a namespace.

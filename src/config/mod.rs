@@ -34,7 +34,7 @@ pub use self::{
     guard::Guard,
     log::{Log, LogFormat},
     mistake::{Mistake, Mistakes},
-    namespaces::{Database, DatabaseLimits, Migrations, Namespaces, Tls},
+    namespaces::{ADD_ONS, Database, DatabaseLimits, Migrations, Namespaces, PLAN_CODES, Tls},
     origin::Origin,
     pubsub::{ACK_DEADLINE, PubSub},
     source::Given,

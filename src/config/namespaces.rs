@@ -8,7 +8,7 @@ use url::Url;
 use super::{
     calls::Calls,
     form::{Address, Choice, SECRET, Span, Text, Texts, Whole},
-    mistake::Mistakes,
+    mistake::{Mistake, Mistakes},
     reader::{Reader, lacking},
 };
 
@@ -25,6 +25,10 @@ pub struct Namespaces {
     pub published_key_files: Vec<PathBuf>,
     /// Base address of what provisions; GitLab's own unless set.
     provisioning_url: Option<Url>,
+    /// Plans that this GitLab has, by their codes.
+    pub plan_codes: Vec<String>,
+    /// Add-ons that this GitLab's endpoint carries out, by their names in a document.
+    pub add_ons: Vec<String>,
     /// Messages that a worker handles at once. 8.
     pub concurrency: u32,
     /// How long a provisioning call may go on after the worker that made it has gone. 2 min.
@@ -112,6 +116,25 @@ const ADDRESS: &str =
     "an https:// address without user, query and fragment; http:// only to this machine";
 const SIGNING_KEY: &str = "the name of a file with an RSA private key, PEM";
 
+/// The plans of GitLab 18.9.
+pub const PLAN_CODES: [&str; 12] = [
+    "default",
+    "free",
+    "bronze",
+    "silver",
+    "premium",
+    "gold",
+    "ultimate",
+    "ultimate_trial",
+    "premium_trial",
+    "ultimate_trial_paid_customer",
+    "opensource",
+    "early_adopter",
+];
+
+/// The add-ons that the endpoint of GitLab 18.9 carries out; it drops every other name and answers 200.
+pub const ADD_ONS: [&str; 4] = ["duo_core", "duo_pro", "duo_enterprise", "product_analytics"];
+
 /// A call waits for the namespace's turn at the other end, and is never repeated in place.
 const CALLS: Calls = Calls {
     timeout: Duration::from_secs(30),
@@ -142,6 +165,8 @@ impl Namespaces {
             provisioning_url: reader
                 .optional("namespaces.provisioning_url", &api)
                 .or(gitlab),
+            plan_codes: names(reader, "namespaces.plan_codes", &PLAN_CODES),
+            add_ons: names(reader, "namespaces.add_ons", &ADD_ONS),
             concurrency: reader.value_or("namespaces.concurrency", &Whole(1..=1_000), 8),
             settle: reader.value_or("namespaces.settle", &time, Duration::from_mins(2)),
             ledger_database_url: address(reader, LEDGER),
@@ -154,6 +179,36 @@ impl Namespaces {
             limits: DatabaseLimits::read(reader),
             calls: Calls::read_over(reader, "namespaces.calls", &CALLS),
         }
+    }
+
+    /// What the worker's settings must be to one another.
+    ///
+    /// # Errors
+    /// Where they do not go together.
+    pub fn check_worker(&self) -> Result<(), Mistakes> {
+        let mut wrong = Vec::new();
+        let connections = self.limits.max_connections;
+        if self.concurrency >= connections {
+            wrong.push(Mistake::nowhere(
+                "namespaces.concurrency",
+                format!(
+                    "is {}, and each message at work holds one of the {connections} connections of \
+                     namespaces.database.max_connections; allowed: less than that, so that one is left",
+                    self.concurrency
+                ),
+            ));
+        }
+        if self.settle < self.calls.timeout {
+            wrong.push(Mistake::nowhere(
+                "namespaces.settle",
+                format!(
+                    "is {:?}, and a call may take {:?} (namespaces.calls.timeout); allowed: at least that, \
+                     or a call that was cut off could overtake the next one",
+                    self.settle, self.calls.timeout
+                ),
+            ));
+        }
+        Mistakes::check(wrong)
     }
 
     /// Whether this installation has the namespace pipeline.
@@ -256,6 +311,11 @@ impl DatabaseLimits {
                 .map(PathBuf::from),
         }
     }
+}
+
+fn names(reader: &mut Reader<'_>, key: &str, default: &[&str]) -> Vec<String> {
+    let default = default.iter().map(|name| (*name).to_owned()).collect();
+    reader.value_or(key, &Texts, default)
 }
 
 /// An address that holds a password, which no mistake may show.

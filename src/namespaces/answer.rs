@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::document::Provision;
+
 /// Whether something was applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -44,6 +46,49 @@ pub struct PartAnswer {
     /// Why not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
+}
+
+impl Payload {
+    /// The parts by their names, in the order of the steps.
+    pub fn named(&self) -> [(&'static str, Option<&PartAnswer>); 4] {
+        let Self {
+            base_product,
+            storage,
+            compute_minutes,
+            add_on_purchases,
+        } = self;
+        [
+            ("base_product", base_product.as_ref()),
+            ("storage", storage.as_ref()),
+            ("compute_minutes", compute_minutes.as_ref()),
+            ("add_on_purchases", add_on_purchases.as_ref()),
+        ]
+    }
+
+    /// What of `sent` was not applied, part by part: refused, or answered null, which is how GitLab passes over what it does
+    /// not know.
+    pub fn undelivered(&self, sent: &Provision) -> Vec<String> {
+        let sent = [
+            sent.base_product.is_some(),
+            sent.storage.is_some(),
+            sent.compute_minutes.is_some(),
+            sent.add_on_purchases.is_some(),
+        ];
+        let parts = self.named().into_iter().zip(sent);
+        parts
+            .filter_map(|((name, answer), sent)| match answer {
+                None if sent => Some(format!(
+                    "{name} was ignored by GitLab: it answered null for it"
+                )),
+                None => None,
+                Some(answer) => match (answer.status, &answer.message) {
+                    (Status::Success, _) => None,
+                    (Status::Error, Some(message)) => Some(message.clone()),
+                    (Status::Error, None) => Some(format!("{name} was refused")),
+                },
+            })
+            .collect()
+    }
 }
 
 impl PartAnswer {

@@ -54,6 +54,8 @@ pub enum Verdict {
     Partly(Option<Payload>, Option<String>),
     /// It can never be applied, or there is no such namespace.
     Refused(String),
+    /// The other side's database refuses it, and would refuse it again: this sync's own fault, whoever has to mend it.
+    Broken(String),
 }
 
 /// A call, and the status of its last answer.
@@ -91,24 +93,7 @@ impl Provisioner {
 
     /// Sends `document` for `namespace_id`, once.
     pub async fn provision(&self, namespace_id: i64, document: &Document) -> Called {
-        let id = namespace_id.to_string();
-        let path = [
-            "api",
-            "v4",
-            "internal",
-            "gitlab_subscriptions",
-            "namespaces",
-            &id,
-            "provision",
-        ];
-        let json = HeaderValue::from_static("application/json");
-        let call = Call {
-            operation: "provision",
-            method: Method::POST,
-            url: self.under(&path),
-            headers: HeaderMap::from_iter([(CONTENT_TYPE, json)]),
-            body: Some(document.canonical_json()),
-        };
+        let call = self.call("provision", namespace_id, document);
         let status = AtomicU16::new(0);
         let result = self
             .upstream
@@ -138,6 +123,42 @@ impl Provisioner {
             }
         };
         self.upstream.read(&call, judge).await
+    }
+
+    /// Whether our tokens are verified there, which takes our keys: asked for a namespace that cannot exist, which is looked
+    /// for after the token and before anything else. GitLab answers 500 to every call while it cannot fetch the keys.
+    ///
+    /// # Errors
+    /// When not.
+    pub async fn verifies_tokens(&self) -> Result<(), CallError> {
+        let call = self.call("probe_token", NO_NAMESPACE, &Document::default());
+        let judge = |answer: &Answer| match answer.status.as_u16() {
+            404 if Said::of(answer).is_some_and(|said| said.contains("Namespace")) => Ok(()),
+            500 => Err(answer.fault().advising(UNVERIFIED)),
+            _ => Err(answer.fault()),
+        };
+        self.upstream.read(&call, judge).await
+    }
+
+    fn call(&self, operation: &'static str, namespace_id: i64, document: &Document) -> Call {
+        let id = namespace_id.to_string();
+        let path = [
+            "api",
+            "v4",
+            "internal",
+            "gitlab_subscriptions",
+            "namespaces",
+            &id,
+            "provision",
+        ];
+        let json = HeaderValue::from_static("application/json");
+        Call {
+            operation,
+            method: Method::POST,
+            url: self.under(&path),
+            headers: HeaderMap::from_iter([(CONTENT_TYPE, json)]),
+            body: Some(document.sent_json()),
+        }
     }
 
     /// The gates of both kinds of calls.
@@ -174,10 +195,19 @@ impl Called {
     }
 }
 
+/// No namespace has it: GitLab's ids begin at 1.
+const NO_NAMESPACE: i64 = 0;
+
+/// What an operator does about a 500 to a call for no namespace at all.
+const UNVERIFIED: &str = "can it fetch PORTAL_URL/.well-known/openid-configuration and the keys named there? It answers 500 \
+                          to every call while it cannot; else it is down: ask those who run it";
+
 #[derive(Deserialize)]
 struct Said {
     message: Option<String>,
     error: Option<String>,
+    /// Our API's: what its database said is no passing trouble.
+    sqlstate_class: Option<String>,
 }
 
 impl Said {
@@ -202,6 +232,16 @@ fn judge(answer: &Answer) -> Result<Verdict, Fault> {
         400 if answer.is_json() => Ok(Verdict::Refused(
             Said::of(answer).unwrap_or_else(|| "400 without a reason".to_owned()),
         )),
+        500 => match answer.body_as_json::<Said>() {
+            Ok(Said {
+                message,
+                sqlstate_class: Some(class),
+                ..
+            }) => Ok(Verdict::Broken(message.unwrap_or_else(|| {
+                format!("500: the database refuses it, SQLSTATE class {class}")
+            }))),
+            Ok(_) | Err(_) => Err(answer.fault()),
+        },
         404 => match Said::of(answer).filter(|said| said.contains("Namespace")) {
             Some(said) => Ok(Verdict::Refused(said)),
             None => Err(answer.fault()),

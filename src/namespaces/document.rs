@@ -6,7 +6,11 @@
 //! kept, so that the step can refuse it by name.
 
 mod field;
+mod merge;
+mod parts;
 mod read;
+pub mod rules;
+mod sent;
 
 use std::collections::BTreeMap;
 
@@ -20,13 +24,7 @@ use read::Object;
 /// The largest document read, in bytes.
 pub const MAX_BYTES: usize = 1024 * 1024;
 
-/// Add-on names in a document, and purchases in the list of one name, at most.
-const MAX_ADD_ONS: usize = 64;
-
-/// The longest plan code or add-on name, in characters: what GitLab's columns of names hold.
-const MAX_NAME: usize = 255;
-
-/// A document that cannot be read. Its text is what the caller gets to see, and names the path.
+/// A document that cannot be read. Its text is GitLab's, and names the path; [`Invalid::explained`] says more.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Invalid {
     /// There is no `provision`.
@@ -36,8 +34,41 @@ pub enum Invalid {
     #[error("provision is too large")]
     TooLarge,
     /// The value at this path has the wrong type, form or size.
+    #[error("{} is invalid", .0.path)]
+    At(Misfit),
+    /// The key at this path is given twice, and readers differ in which of the two they take.
     #[error("{0} is invalid")]
-    At(String),
+    Twice(String),
+    /// The keys at these paths are absent.
+    #[error("{}", .0.iter().map(|path| format!("{path} is missing")).collect::<Vec<_>>().join(", "))]
+    Lacks(Vec<String>),
+}
+
+/// A value that does not fit its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Misfit {
+    /// Where, such as `provision[base_product][seats]`.
+    pub path: String,
+    /// What stands there, cut off where it is long.
+    pub found: String,
+    /// What is allowed there.
+    pub allowed: &'static str,
+}
+
+impl Invalid {
+    /// The mistake with the value that was found and what is allowed, for who wrote the document.
+    pub fn explained(&self) -> String {
+        match self {
+            Self::At(Misfit {
+                path,
+                found,
+                allowed,
+            }) => format!("{path} is {found}; allowed: {allowed}"),
+            Self::Twice(path) => format!("{path} is given twice; allowed: each key once"),
+            Self::TooLarge => format!("{self}; allowed: {MAX_BYTES} bytes"),
+            Self::Missing | Self::Lacks(_) => self.to_string(),
+        }
+    }
 }
 
 /// Everything a namespace has bought. Fields of these structures stand in alphabetical order, which makes their JSON
@@ -119,24 +150,34 @@ pub struct ComputeMinutes {
     pub shared_runners_minutes_limit: Field<i32>,
 }
 
-/// One purchase of an add-on. Here null and absent are the same.
+/// One purchase of an add-on. GitLab keeps the dates and the name of a row where they are null or absent.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct AddOnPurchase {
     /// Last day.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub expires_on: Option<Date>,
+    #[serde(skip_serializing_if = "Field::is_absent")]
+    pub expires_on: Field<Date>,
+    /// Whether it begins with this purchase; GitLab reads it for `duo_core`.
+    #[serde(skip_serializing_if = "Field::is_absent")]
+    pub new_subscription: Field<bool>,
     /// The portal's name of the purchase.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub purchase_xid: Option<String>,
-    /// Seats or units; nothing or 0 takes the add-on away.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub quantity: Option<i32>,
+    #[serde(skip_serializing_if = "Field::is_absent")]
+    pub purchase_xid: Field<String>,
+    /// Seats or units; null or 0 ends the add-on on its last day.
+    #[serde(skip_serializing_if = "Field::is_absent")]
+    pub quantity: Field<i32>,
     /// First day.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub started_on: Option<Date>,
-    /// Whether this is a trial.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub trial: Option<bool>,
+    #[serde(skip_serializing_if = "Field::is_absent")]
+    pub started_on: Field<Date>,
+    /// Whether this is a trial; absent and null mean that it is not.
+    #[serde(skip_serializing_if = "Field::is_absent")]
+    pub trial: Field<bool>,
+}
+
+impl AddOnPurchase {
+    /// Whether something is bought, rather than ended or changed in its dates.
+    pub fn buys(&self) -> bool {
+        matches!(self.quantity, Field::Value(1..))
+    }
 }
 
 impl Document {
@@ -173,100 +214,6 @@ impl Document {
                 text
             })
     }
-}
-
-impl Provision {
-    fn read(object: &Object) -> Result<Self, Invalid> {
-        Ok(Self {
-            add_on_purchases: part(object, "add_on_purchases", read_add_ons)?,
-            base_product: part(object, "base_product", BaseProduct::read)?,
-            compute_minutes: part(object, "compute_minutes", ComputeMinutes::read)?,
-            storage: part(object, "storage", Storage::read)?,
-        })
-    }
-}
-
-/// A part with nothing in it that we know is no part.
-fn part<T: Default + PartialEq>(
-    object: &Object,
-    name: &str,
-    read: impl Fn(&Object) -> Result<T, Invalid>,
-) -> Result<Option<T>, Invalid> {
-    match object.nullable_object(name)? {
-        Some(inner) => Ok(Some(read(&inner)?).filter(|part| *part != T::default())),
-        None => Ok(None),
-    }
-}
-
-impl BaseProduct {
-    fn read(object: &Object) -> Result<Self, Invalid> {
-        Ok(Self {
-            auto_renew: object.boolean("auto_renew")?,
-            end_date: object.date("end_date")?,
-            max_seats_used: object.integer("max_seats_used")?,
-            plan_code: object.text("plan_code", Some(MAX_NAME))?,
-            seats: object.integer("seats")?,
-            start_date: object.date("start_date")?,
-            trial: object.boolean("trial")?,
-            trial_ends_on: object.date("trial_ends_on")?,
-            trial_starts_on: object.date("trial_starts_on")?,
-        })
-    }
-}
-
-impl Storage {
-    fn read(object: &Object) -> Result<Self, Invalid> {
-        Ok(Self {
-            additional_purchased_storage_ends_on: object
-                .date("additional_purchased_storage_ends_on")?,
-            additional_purchased_storage_size: object
-                .integer("additional_purchased_storage_size")?,
-        })
-    }
-}
-
-impl ComputeMinutes {
-    fn read(object: &Object) -> Result<Self, Invalid> {
-        Ok(Self {
-            extra_shared_runners_minutes_limit: object
-                .integer("extra_shared_runners_minutes_limit")?,
-            shared_runners_minutes_limit: object.integer("shared_runners_minutes_limit")?,
-        })
-    }
-}
-
-impl AddOnPurchase {
-    fn read(object: &Object) -> Result<Self, Invalid> {
-        Ok(Self {
-            expires_on: object.date("expires_on")?.into_value(),
-            // Its length is a rule of the step, not of the form.
-            purchase_xid: object.text("purchase_xid", None)?.into_value(),
-            quantity: object.integer("quantity")?.into_value(),
-            started_on: object.date("started_on")?.into_value(),
-            trial: object.boolean("trial")?.into_value(),
-        })
-    }
-}
-
-/// A list that is null is an empty one: nothing sent under that name.
-fn read_add_ons(object: &Object) -> Result<BTreeMap<String, Vec<AddOnPurchase>>, Invalid> {
-    if object.len() > MAX_ADD_ONS {
-        return Err(object.invalid());
-    }
-    object
-        .names()
-        .map(|name| {
-            if name.chars().count() > MAX_NAME || name.contains('\0') {
-                return Err(object.invalid());
-            }
-            let purchases = object.nullable_objects(name, MAX_ADD_ONS)?;
-            let purchases = purchases
-                .iter()
-                .map(AddOnPurchase::read)
-                .collect::<Result<_, _>>()?;
-            Ok((name.to_owned(), purchases))
-        })
-        .collect()
 }
 
 #[cfg(test)]

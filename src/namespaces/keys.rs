@@ -15,6 +15,9 @@ use super::provisioning::token::{AUDIENCE, SUBJECT};
 
 /// How long a token is good.
 pub const LIFETIME: Duration = Duration::from_mins(5);
+/// How far `iat` lies back, in seconds, and why there is no `nbf`: GitLab has no leeway, and refuses a token of a clock that
+/// is one second ahead of its own.
+const BACKDATED: i64 = 30;
 /// How long the other side keeps a key set: a key is published that long before it signs, and after.
 pub const CACHE: Duration = Duration::from_mins(15);
 
@@ -46,7 +49,6 @@ struct Claims<'a> {
     aud: &'static str,
     sub: &'static str,
     iat: i64,
-    nbf: i64,
     exp: i64,
     jti: String,
 }
@@ -110,8 +112,7 @@ impl Keys {
             iss: &self.issuer,
             aud: AUDIENCE,
             sub: SUBJECT,
-            iat: now,
-            nbf: now,
+            iat: now - BACKDATED,
             exp: now + i64::try_from(LIFETIME.as_secs()).unwrap_or(0),
             jti: Uuid::new_v4().to_string(),
         };

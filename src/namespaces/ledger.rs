@@ -1,15 +1,30 @@
 //! What was to be sent, who asked for it, and what became of it: the portal's record in `PostgreSQL`.
 
+mod attempts;
+mod syncs;
+
+use std::sync::Arc;
+
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use sqlx::{
-    Connection, PgConnection, PgPool, Row,
+    Connection, PgConnection, PgPool,
     migrate::{MigrateError, Migrator},
 };
 
 use super::{
     attempt::AttemptState,
     database::{self, Settings},
-    document::{Document, Invalid},
+    document::{
+        Document, Invalid,
+        rules::{Rules, Violation, joined},
+    },
     session::{Lock, LockedSession},
+};
+
+use self::syncs::{completed, insert, lock_recording, request};
+pub(super) use self::{
+    attempts::{abandon, close, fail, skip, start, youngest_stray},
+    syncs::newest,
 };
 
 static MIGRATIONS: Migrator = Migrator {
@@ -39,12 +54,19 @@ pub enum LedgerError {
         #[source]
         why: Invalid,
     },
+    /// GitLab would not carry it out.
+    #[error("{}", joined(.0))]
+    Refused(Vec<Violation>),
+    /// GitLab would not carry out what was recorded before and this document leaves as it is.
+    #[error("{}. This is on record already and the document leaves it as it is: record a right value with it", joined(.0))]
+    RefusedBefore(Vec<Violation>),
 }
 
 /// The ledger. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Ledger {
     pub(super) pool: PgPool,
+    rules: Arc<Rules>,
 }
 
 /// What recording came to.
@@ -54,6 +76,8 @@ pub struct Recorded {
     pub sync_id: i64,
     /// Whether it is a new one: the content differs from what was the newest.
     pub changed: bool,
+    /// The hash of its content, which is complete.
+    pub sha256: String,
 }
 
 /// The newest sync of a namespace, and what stands against or for sending it.
@@ -65,6 +89,8 @@ pub(super) struct Newest {
     pub(super) request_id: i64,
     /// Whether it need not be sent: it arrived, and nobody has asked since.
     pub(super) settled: bool,
+    /// Whether it holds all that is recorded for the namespace.
+    pub(super) complete: bool,
 }
 
 /// How an attempt ended.
@@ -89,7 +115,52 @@ impl Ledger {
             .run(&pool)
             .await
             .map_err(LedgerError::Migration)?;
-        Ok(Self { pool })
+        let ledger = Self::of(pool);
+        ledger.tell_of_parts().await?;
+        Ok(ledger)
+    }
+
+    fn of(pool: PgPool) -> Self {
+        Self {
+            pool,
+            rules: Arc::default(),
+        }
+    }
+
+    /// The same with the plans and add-ons of another GitLab than 18.9.
+    #[must_use]
+    pub fn with_rules(mut self, rules: Rules) -> Self {
+        self.rules = Arc::new(rules);
+        self
+    }
+
+    /// What may be recorded and sent.
+    pub fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// Before syncs were complete, a sync that was followed by another before a worker came was never sent.
+    async fn tell_of_parts(&self) -> Result<(), sqlx::Error> {
+        let namespaces: Vec<i64> = sqlx::query_scalar(
+            "SELECT newest.namespace_id FROM namespace_syncs AS newest
+             WHERE NOT newest.complete
+                 AND newest.id = (SELECT max(id) FROM namespace_syncs WHERE namespace_id = newest.namespace_id)
+                 AND EXISTS (SELECT FROM namespace_syncs AS older
+                     WHERE older.namespace_id = newest.namespace_id AND older.id < newest.id AND NOT EXISTS (
+                         SELECT FROM namespace_sync_attempts
+                         WHERE namespace_sync_id = older.id AND state = 'completed'))
+             ORDER BY 1 LIMIT 100",
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        if !namespaces.is_empty() {
+            tracing::warn!(
+                event = "namespaces_recorded_in_parts",
+                ?namespaces,
+                "some of what is recorded for them was never sent: `namespaces resync ID` sends all of it"
+            );
+        }
+        Ok(())
     }
 
     /// The database as it is, for looking: no table is created or updated, and nothing is asked yet.
@@ -98,7 +169,7 @@ impl Ledger {
     /// For settings that cannot be used.
     pub fn for_reading(settings: &Settings) -> Result<Self, LedgerError> {
         let pool = database::pool(settings, "ledger, reading").map_err(LedgerError::Settings)?;
-        Ok(Self { pool })
+        Ok(Self::of(pool))
     }
 
     /// Whether the database answers now; for readiness.
@@ -114,33 +185,41 @@ impl Ledger {
         self.pool.close().await;
     }
 
-    /// Records `document` as what `namespace_id` has: a new sync only if it differs from the newest, a request in any case.
+    /// Records what `namespace_id` has after `document`: what that leaves out is as the newest sync has it. A new sync only
+    /// if the whole differs from the newest, a request in any case. `None`, and nothing on record, where the document says
+    /// nothing.
     ///
     /// # Errors
-    /// When the database fails; nothing is recorded then.
+    /// When GitLab would not carry it out or the database fails; nothing is recorded then.
     pub async fn record(
         &self,
         namespace_id: i64,
         document: &Document,
         requested_by: Option<&str>,
-    ) -> Result<Recorded, LedgerError> {
+    ) -> Result<Option<Recorded>, LedgerError> {
+        self.check(document).map_err(LedgerError::Refused)?;
+        if document.is_empty() {
+            return Ok(None);
+        }
+        let today = today();
         let mut transaction = self.pool.begin().await?;
         lock_recording(&mut transaction, namespace_id).await?;
-        let hash = document.sha256();
-        let newest = newest_hash(&mut transaction, namespace_id).await?;
+        let newest = completed(&mut transaction, namespace_id, today).await?;
+        let nothing = Document::default();
+        let older = newest.as_ref().map_or(&nothing, |newest| &newest.document);
+        let whole = document.after(older, today).map_err(LedgerError::Refused)?;
+        self.check(&whole).map_err(LedgerError::RefusedBefore)?;
         let recorded = match newest {
-            Some((sync_id, newest)) if newest == hash => Recorded {
-                sync_id,
+            Some(newest) if newest.document == whole => Recorded {
+                sync_id: newest.sync_id,
                 changed: false,
+                sha256: newest.sha256,
             },
-            Some(_) | None => Recorded {
-                sync_id: insert(&mut transaction, namespace_id, document, &hash).await?,
-                changed: true,
-            },
+            Some(_) | None => insert(&mut transaction, namespace_id, &whole).await?,
         };
         request(&mut transaction, &recorded, requested_by, false).await?;
         transaction.commit().await?;
-        Ok(recorded)
+        Ok(Some(recorded))
     }
 
     /// Asks for the newest sync of `namespace_id` to be sent again, even if it arrived. `None` where there is none.
@@ -151,19 +230,29 @@ impl Ledger {
         &self,
         namespace_id: i64,
         requested_by: Option<&str>,
-    ) -> Result<Option<i64>, LedgerError> {
+    ) -> Result<Option<Recorded>, LedgerError> {
         let mut transaction = self.pool.begin().await?;
         lock_recording(&mut transaction, namespace_id).await?;
-        let Some((sync_id, _)) = newest_hash(&mut transaction, namespace_id).await? else {
+        let Some(newest) = completed(&mut transaction, namespace_id, today()).await? else {
             return Ok(None);
         };
         let recorded = Recorded {
-            sync_id,
+            sync_id: newest.sync_id,
             changed: false,
+            sha256: newest.sha256,
         };
         request(&mut transaction, &recorded, requested_by, true).await?;
         transaction.commit().await?;
-        Ok(Some(sync_id))
+        Ok(Some(recorded))
+    }
+
+    fn check(&self, document: &Document) -> Result<(), Vec<Violation>> {
+        let broken = self.rules.check(document);
+        if broken.is_empty() {
+            Ok(())
+        } else {
+            Err(broken)
+        }
     }
 
     /// Takes the right to send for `namespace_id`, which nobody else has until the session is closed or cut.
@@ -172,196 +261,24 @@ impl Ledger {
     }
 }
 
-async fn lock_recording(connection: &mut PgConnection, namespace: i64) -> Result<(), sqlx::Error> {
-    sqlx::query("SELECT pg_advisory_xact_lock($1)")
-        .bind(Lock::Recording(namespace).key())
-        .execute(connection)
-        .await
-        .map(drop)
-}
-
-async fn newest_hash(
-    connection: &mut PgConnection,
-    namespace_id: i64,
-) -> Result<Option<(i64, String)>, sqlx::Error> {
-    sqlx::query_as(
-        "SELECT id, attrs_sha256 FROM namespace_syncs WHERE namespace_id = $1 ORDER BY id DESC LIMIT 1",
-    )
-    .bind(namespace_id)
-    .fetch_optional(connection)
-    .await
-}
-
-async fn insert(
-    connection: &mut PgConnection,
-    namespace_id: i64,
-    document: &Document,
-    hash: &str,
-) -> Result<i64, sqlx::Error> {
-    sqlx::query_scalar(
-        "INSERT INTO namespace_syncs (namespace_id, attrs_sha256, attrs) VALUES ($1, $2, $3::jsonb) RETURNING id",
-    )
-    .bind(namespace_id)
-    .bind(hash)
-    .bind(document.canonical_json())
-    .fetch_one(connection)
-    .await
-}
-
-async fn request(
-    connection: &mut PgConnection,
-    recorded: &Recorded,
-    requested_by: Option<&str>,
-    resync: bool,
-) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "INSERT INTO namespace_sync_requests (namespace_sync_id, requested_by, changed, resync) VALUES ($1, $2, $3, $4)",
-    )
-    .bind(recorded.sync_id)
-    .bind(requested_by)
-    .bind(recorded.changed)
-    .bind(resync)
-    .execute(connection)
-    .await
-    .map(drop)
-}
-
-/// The newest sync of a namespace.
-///
-/// It is settled when the last attempt that was sent is `completed` and no re-sync was asked for since, or is
-/// `partially_failed` and nobody has asked for anything since.
-pub(super) async fn newest(
+/// The newest sync of a namespace, completed first where it is one of before. On the session that sends for it.
+pub(super) async fn newest_complete(
     connection: &mut PgConnection,
     namespace_id: i64,
 ) -> Result<Option<Newest>, LedgerError> {
-    let row = sqlx::query(
-        "SELECT sync.id, sync.attrs::text AS attrs, last.state, last.request_id AS answered,
-             (SELECT COALESCE(max(id), 0) FROM namespace_sync_requests WHERE namespace_sync_id = sync.id) AS asked,
-             (SELECT COALESCE(max(id), 0) FROM namespace_sync_requests
-              WHERE namespace_sync_id = sync.id AND resync) AS asked_again
-         FROM namespace_syncs AS sync
-         LEFT JOIN LATERAL (
-             SELECT state, request_id FROM namespace_sync_attempts
-             WHERE namespace_sync_id = sync.id AND state <> 'skipped' ORDER BY id DESC LIMIT 1) AS last ON true
-         WHERE sync.namespace_id = $1 ORDER BY sync.id DESC LIMIT 1",
-    )
-    .bind(namespace_id)
-    .fetch_optional(connection)
-    .await?;
-    let Some(row) = row else { return Ok(None) };
-    let sync_id = row.try_get("id")?;
-    let attrs: String = row.try_get("attrs")?;
-    let state: Option<String> = row.try_get("state")?;
-    let answered: i64 = row.try_get::<Option<i64>, _>("answered")?.unwrap_or(0);
-    let (asked, asked_again): (i64, i64) = (row.try_get("asked")?, row.try_get("asked_again")?);
-    let settled = match state.as_deref().and_then(AttemptState::parse) {
-        Some(AttemptState::Completed) => asked_again <= answered,
-        Some(AttemptState::PartiallyFailed) => asked <= answered,
-        Some(
-            AttemptState::Started
-            | AttemptState::Retrying
-            | AttemptState::Failed
-            | AttemptState::Skipped
-            | AttemptState::Abandoned,
-        )
-        | None => false,
-    };
-    let document = Document::parse(attrs.as_bytes())
-        .map_err(|why| LedgerError::Document { sync: sync_id, why })?;
-    Ok(Some(Newest {
-        sync_id,
-        document,
-        request_id: asked,
-        settled,
-    }))
+    match newest(connection, namespace_id).await? {
+        Some(part) if !part.complete => {
+            let mut transaction = connection.begin().await?;
+            lock_recording(&mut transaction, namespace_id).await?;
+            completed(&mut transaction, namespace_id, today()).await?;
+            transaction.commit().await?;
+            newest(connection, namespace_id).await
+        }
+        found => Ok(found),
+    }
 }
 
-/// How long ago the youngest attempt started that carried something else than `sync_id` and whose call may still be
-/// running at the other end.
-pub(super) async fn youngest_stray(
-    connection: &mut PgConnection,
-    namespace_id: i64,
-    sync_id: i64,
-) -> Result<Option<std::time::Duration>, sqlx::Error> {
-    let seconds: Option<f64> = sqlx::query_scalar(
-        "SELECT extract(epoch FROM clock_timestamp() - max(attempt.started_at))::float8
-         FROM namespace_sync_attempts AS attempt JOIN namespace_syncs AS sync ON sync.id = attempt.namespace_sync_id
-         WHERE sync.namespace_id = $1 AND sync.id <> $2 AND attempt.stray",
-    )
-    .bind(namespace_id)
-    .bind(sync_id)
-    .fetch_one(connection)
-    .await?;
-    Ok(seconds.map(|seconds| std::time::Duration::from_secs_f64(seconds.max(0.0))))
-}
-
-/// Closes what was started and has nobody any more: who holds the lock is alone.
-pub(super) async fn abandon(
-    connection: &mut PgConnection,
-    namespace_id: i64,
-) -> Result<u64, sqlx::Error> {
-    sqlx::query(
-        "UPDATE namespace_sync_attempts SET state = 'abandoned', stray = true, finished_at = clock_timestamp()
-         WHERE state = 'started' AND namespace_sync_id IN (SELECT id FROM namespace_syncs WHERE namespace_id = $1)",
-    )
-    .bind(namespace_id)
-    .execute(connection)
-    .await
-    .map(|done| done.rows_affected())
-}
-
-/// Opens an attempt, and gives its number.
-pub(super) async fn start(
-    connection: &mut PgConnection,
-    newest: &Newest,
-) -> Result<i64, sqlx::Error> {
-    sqlx::query_scalar(
-        "INSERT INTO namespace_sync_attempts (namespace_sync_id, state, request_id) VALUES ($1, 'started', $2) RETURNING id",
-    )
-    .bind(newest.sync_id)
-    .bind(newest.request_id)
-    .fetch_one(connection)
-    .await
-}
-
-/// Says that nothing had to be sent.
-pub(super) async fn skip(
-    connection: &mut PgConnection,
-    newest: &Newest,
-) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "INSERT INTO namespace_sync_attempts (namespace_sync_id, state, request_id, finished_at)
-         VALUES ($1, 'skipped', $2, clock_timestamp())",
-    )
-    .bind(newest.sync_id)
-    .bind(newest.request_id)
-    .execute(connection)
-    .await
-    .map(drop)
-}
-
-/// Closes an attempt and answers which sync is the newest now, in one transaction.
-pub(super) async fn close(
-    connection: &mut PgConnection,
-    namespace_id: i64,
-    attempt_id: i64,
-    ended: &Ended,
-) -> Result<Option<i64>, sqlx::Error> {
-    let mut transaction = connection.begin().await?;
-    sqlx::query(
-        "UPDATE namespace_sync_attempts
-         SET state = $2, http_status = $3, parts = $4, detail = $5, stray = $6, finished_at = clock_timestamp()
-         WHERE id = $1",
-    )
-    .bind(attempt_id)
-    .bind(ended.state.as_str())
-    .bind(ended.http_status.and_then(|status| i16::try_from(status).ok()))
-    .bind(&ended.parts)
-    .bind(&ended.detail)
-    .bind(ended.stray)
-    .execute(&mut *transaction)
-    .await?;
-    let newest = newest_hash(&mut transaction, namespace_id).await?;
-    transaction.commit().await?;
-    Ok(newest.map(|(sync_id, _)| sync_id))
+/// What day it is in UTC, as GitLab counts.
+fn today() -> Date {
+    Timestamp::now().to_zoned_datetime(TimeZone::UTC).date()
 }

@@ -19,8 +19,9 @@ use sha2::{Digest, Sha256};
 
 use super::{
     body::{self, NoBody},
-    document::{Document, Invalid},
+    document::{Document, Invalid, rules::Violation},
     keys::{CACHE, Keys},
+    ledger::LedgerError,
     record::{RecordError, Recorder, Requested},
 };
 use crate::messaging::RunId;
@@ -89,7 +90,23 @@ enum Refusal {
     Namespace,
     Document(Invalid),
     Timeout,
+    /// What GitLab would not carry out, and that in one text.
+    Rules(Vec<Violation>, String),
     Record(RecordError),
+}
+
+impl From<RecordError> for Refusal {
+    fn from(error: RecordError) -> Self {
+        let said = error.to_string();
+        match error {
+            RecordError::Ledger(
+                LedgerError::Refused(broken) | LedgerError::RefusedBefore(broken),
+            ) => Self::Rules(broken, said),
+            error @ (RecordError::Ledger(_)
+            | RecordError::Publish(_)
+            | RecordError::NothingRecorded(_)) => Self::Record(error),
+        }
+    }
 }
 
 async fn record(
@@ -118,16 +135,24 @@ async fn record(
         .recorder
         .record(namespace_id, &document, requested_by(&headers), &run)
         .await
-        .map_err(Refusal::Record)?;
-    Ok(accepted(namespace_id, &requested, &document, &run))
+        .map_err(Refusal::from)?;
+    Ok(match requested {
+        Some(requested) => accepted(namespace_id, &requested, &run),
+        None => nothing_said(namespace_id),
+    })
 }
 
-fn accepted(
-    namespace_id: i64,
-    requested: &Requested,
-    document: &Document,
-    run: &RunId,
-) -> Response {
+/// A document without a part changes nothing, and nothing is put on record.
+fn nothing_said(namespace_id: i64) -> Response {
+    let body = json!({
+        "namespace_id": namespace_id,
+        "changed": false,
+        "message": "the document says nothing: nothing is recorded and nothing is sent",
+    });
+    (StatusCode::OK, Json(body)).into_response()
+}
+
+fn accepted(namespace_id: i64, requested: &Requested, run: &RunId) -> Response {
     let status = if requested.recorded.changed {
         StatusCode::CREATED
     } else {
@@ -137,7 +162,7 @@ fn accepted(
         "id": requested.recorded.sync_id,
         "namespace_id": namespace_id,
         "changed": requested.recorded.changed,
-        "attrs_sha256": document.sha256(),
+        "attrs_sha256": requested.recorded.sha256,
         "message_id": requested.message_id,
         "run": run.as_str(),
     });
@@ -192,7 +217,11 @@ impl IntoResponse for Refusal {
             ),
             Self::Document(invalid) => (
                 StatusCode::BAD_REQUEST,
-                json!({ "error": invalid.to_string() }),
+                json!({ "error": invalid.explained() }),
+            ),
+            Self::Rules(broken, said) => (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                json!({ "message": said, "errors": broken }),
             ),
             Self::Timeout => (
                 StatusCode::REQUEST_TIMEOUT,

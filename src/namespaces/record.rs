@@ -50,7 +50,8 @@ impl Recorder {
         &self.ledger
     }
 
-    /// Records `document` for `namespace_id`, and publishes in any case: the message of an earlier request may be lost.
+    /// Records `document` for `namespace_id`, and publishes, changed or not: the message of an earlier request may be lost.
+    /// `None`, nothing recorded and nothing published, where the document says nothing.
     ///
     /// # Errors
     /// [`RecordError`].
@@ -60,11 +61,14 @@ impl Recorder {
         document: &Document,
         requested_by: Option<&str>,
         run: &RunId,
-    ) -> Result<Requested, RecordError> {
+    ) -> Result<Option<Requested>, RecordError> {
         let recorded = self
             .ledger
             .record(namespace_id, document, requested_by)
             .await?;
+        let Some(recorded) = recorded else {
+            return Ok(None);
+        };
         failpoint::pass("after_recording");
         let message_id = self.publish(namespace_id, requested_by, run).await?;
         tracing::info!(
@@ -74,10 +78,10 @@ impl Recorder {
             changed = recorded.changed,
             run = run.as_str(),
         );
-        Ok(Requested {
+        Ok(Some(Requested {
             recorded,
             message_id,
-        })
+        }))
     }
 
     /// Asks for the newest sync to be sent again, even if it arrived.
@@ -90,17 +94,14 @@ impl Recorder {
         requested_by: Option<&str>,
         run: &RunId,
     ) -> Result<Requested, RecordError> {
-        let sync_id = self
+        let recorded = self
             .ledger
             .ask_again(namespace_id, requested_by)
             .await?
             .ok_or(RecordError::NothingRecorded(namespace_id))?;
         let message_id = self.publish(namespace_id, requested_by, run).await?;
         Ok(Requested {
-            recorded: Recorded {
-                sync_id,
-                changed: false,
-            },
+            recorded,
             message_id,
         })
     }

@@ -18,6 +18,7 @@ use super::{
     call::Provisioner,
     chain,
     database::is_lock_timeout,
+    document::rules::joined,
     ledger::{self, Ledger, LedgerError, Newest},
     session::LockedSession,
     turns::Turns,
@@ -127,7 +128,7 @@ impl NamespaceWorker {
             let connection = session.connection()?;
             let abandoned = ledger::abandon(connection, job.namespace_id).await?;
             count(AttemptState::Abandoned, abandoned);
-            let newest = ledger::newest(connection, job.namespace_id).await?;
+            let newest = ledger::newest_complete(connection, job.namespace_id).await?;
             Ok::<_, LedgerError>((session, newest))
         };
         let (session, newest) = match look.await {
@@ -172,6 +173,19 @@ impl NamespaceWorker {
             let outcome = job.outcome(newest.sync_id, AttemptState::Skipped, None, 0);
             return Ok(Step::Ended(Disposition::Done(outcome)));
         }
+        let broken = self.ledger.rules().check(&newest.document);
+        if !broken.is_empty() {
+            let why = detail(&joined(&broken));
+            ledger::fail(connection, newest, &why).await?;
+            session.close().await;
+            count(AttemptState::Failed, 1);
+            let record = job.outcome(newest.sync_id, AttemptState::Failed, Some(why.clone()), 0);
+            return Ok(Step::Ended(Disposition::DeadLetter(DeadLetter {
+                reason: DeadLetterReason::Refused,
+                detail: why,
+                record: Some(record),
+            })));
+        }
         let stray = ledger::youngest_stray(connection, job.namespace_id, newest.sync_id).await?;
         if let Some(rest) = stray.and_then(|age| self.settle.checked_sub(age)) {
             session.close().await;
@@ -203,13 +217,15 @@ impl NamespaceWorker {
 
     fn broken(&self, broken: Broken, job: &Job<'_>) -> Disposition {
         match broken {
-            Broken::Ledger(error @ LedgerError::Document { .. }) => {
-                Disposition::DeadLetter(DeadLetter {
-                    reason: DeadLetterReason::Refused,
-                    detail: detail(&chain(&error)),
-                    record: None,
-                })
-            }
+            Broken::Ledger(
+                error @ (LedgerError::Document { .. }
+                | LedgerError::Refused(_)
+                | LedgerError::RefusedBefore(_)),
+            ) => Disposition::DeadLetter(DeadLetter {
+                reason: DeadLetterReason::Refused,
+                detail: detail(&chain(&error)),
+                record: None,
+            }),
             Broken::Ledger(
                 error @ (LedgerError::Database(_)
                 | LedgerError::Settings(_)

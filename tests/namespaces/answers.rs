@@ -7,7 +7,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::{
-    desk::{Desk, delivery, word},
+    desk::{Desk, delivery, until, word},
     logs::Errors,
     receiver::Turn,
 };
@@ -98,6 +98,104 @@ async fn a_broken_rule_is_logged_as_an_error_with_the_namespace_and_the_rule() {
         assert!(told.contains(words), "{words}\n{told}");
     }
     assert_eq!(told.lines().count(), 1, "{told}");
+}
+
+#[rstest]
+#[case::a_part_that_was_sent(json!({ "base_product": { "status": "success" }, "storage": null,
+    "compute_minutes": null, "add_on_purchases": null }), "storage was ignored by GitLab: it answered null for it")]
+#[case::both(json!({ "base_product": null, "storage": null, "compute_minutes": null, "add_on_purchases": null }),
+    "base_product was ignored by GitLab: it answered null for it, storage was ignored by GitLab: it answered null for it")]
+#[case::a_failure_within_a_success(json!({ "base_product": { "status": "success" },
+    "storage": { "status": "error", "message": "no" }, "compute_minutes": null, "add_on_purchases": null }), "no")]
+#[tokio::test]
+async fn completed_means_that_every_part_that_was_sent_was_applied(
+    #[case] payload: Value,
+    #[case] said: &str,
+) {
+    let desk = Desk::new().await;
+    let answer = json!({ "status": "success", "message": null, "payload": payload });
+    desk.receiver.then([Turn::Json(200, answer)]);
+    desk.record(1).await;
+    let errors = Errors::collect();
+    assert_eq!(word(&desk.deliver().await), "done: partially_failed");
+    let told = errors.text();
+    assert!(
+        told.contains("event=\"namespace_partially_failed\""),
+        "{told}"
+    );
+    let attempt = desk.history().await[0].attempts[0].clone();
+    assert_eq!(
+        (attempt.http_status, attempt.detail.as_deref()),
+        (Some(200), Some(said))
+    );
+    assert_eq!(
+        word(&desk.deliver().await),
+        "done: skipped",
+        "nothing is sent by itself"
+    );
+    desk.resync().await;
+    assert_eq!(word(&desk.deliver().await), "done: completed");
+}
+
+/// GitLab answers 500 to every call while it cannot fetch the portal's keys.
+#[tokio::test]
+async fn a_500_of_an_api_that_cannot_verify_tokens_holds_the_message_and_spends_no_delivery() {
+    let desk = Desk::new().await;
+    let broken = Turn::Json(500, json!({ "message": "500 Internal Server Error" }));
+    desk.receiver.then(std::iter::repeat_n(broken, 20));
+    desk.receiver.verifies_tokens(false);
+    desk.record(1).await;
+    let errors = Errors::collect();
+    for _ in 0..12 {
+        assert_eq!(
+            word(&desk.worker.handle(delivery(10)).await),
+            "hold: provisioning"
+        );
+    }
+    let told = errors.text();
+    assert!(!desk.states().await.contains(&"failed"));
+    let gates = desk.worker.gates();
+    let why = gates.iter().find_map(|gate| gate.closed_because());
+    assert!(
+        why.unwrap_or(told)
+            .contains("/.well-known/openid-configuration")
+    );
+    desk.receiver.verifies_tokens(true);
+    desk.receiver.forget_turns();
+    until("it goes on", async || {
+        let _passage = gates[0].passable().await;
+        word(&desk.deliver().await) == "done: completed"
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_the_database_refuses_for_good_is_that_syncs_own_fault() {
+    let desk = Desk::new().await;
+    let said = "500 Internal Server Error - the database refuses storage: SQLSTATE class 23";
+    let refused = Turn::Json(500, json!({ "message": said, "sqlstate_class": "23" }));
+    desk.receiver.then(std::iter::repeat_n(refused, 10));
+    desk.record(1).await;
+    for attempt in 1..=9 {
+        assert_eq!(word(&desk.worker.handle(delivery(attempt)).await), "retry");
+    }
+    assert_eq!(word(&desk.worker.handle(delivery(10)).await), "retry");
+    let states = desk.states().await;
+    assert_eq!(
+        (
+            states[..9].iter().all(|state| *state == "retrying"),
+            states[9]
+        ),
+        (true, "failed")
+    );
+    for gate in desk.worker.gates() {
+        assert_eq!(gate.closed_because(), None, "nobody else is held");
+    }
+    let attempt = desk.history().await[0].attempts[9].clone();
+    assert_eq!(
+        (attempt.http_status, attempt.detail.as_deref()),
+        (Some(500), Some(said))
+    );
 }
 
 #[rstest]

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::{
     desk::{bought, until},
     postgres::Database,
-    stand::{Stand, unknown_plan},
+    stand::{Stand, trial_without_dates},
 };
 
 impl Stand {
@@ -97,7 +97,7 @@ async fn show_tells_what_the_ledger_knows_and_what_would_be_sent_now() {
 
     // Later news of the same namespace, and the old letter again.
     stand.group(77).await;
-    assert_eq!(stand.buy(77, &unknown_plan(7)).await, 201);
+    assert_eq!(stand.buy(77, &trial_without_dates(7)).await, 201);
     assert_eq!(stand.attempts(77, 1).await, ["partially_failed"]);
     let (told, shown) = stand.shown(Some(&stand.database), &letter).await;
     for words in [

@@ -82,6 +82,18 @@ impl Desk {
             .record(NAMESPACE, &document(seats), Some("tests"))
             .await
             .unwrap()
+            .expect("it says something")
+    }
+
+    /// What recording this for the namespace comes to; `None` for nothing.
+    pub async fn try_to_record(&self, document: &Value) -> Result<Option<Recorded>, String> {
+        let document = Document::parse(document.to_string().as_bytes())
+            .map_err(|invalid| invalid.explained())?;
+        let recorded = self
+            .ledger
+            .record(NAMESPACE, &document, Some("tests"))
+            .await;
+        recorded.map_err(|error| error.to_string())
     }
 
     pub async fn resync(&self) {
@@ -156,7 +168,8 @@ pub fn document(seats: i64) -> Document {
 
 pub fn bought(seats: i64) -> Value {
     json!({ "provision": {
-        "base_product": { "plan_code": "premium", "start_date": "2026-01-01", "end_date": "2027-01-01", "seats": seats },
+        "base_product": { "plan_code": "premium", "start_date": "2026-01-01", "end_date": "2027-01-01", "seats": seats,
+            "trial": false },
         "storage": { "additional_purchased_storage_size": 100, "additional_purchased_storage_ends_on": null },
     } })
 }

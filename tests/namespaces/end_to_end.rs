@@ -9,7 +9,7 @@ use crate::{
     emulator::Emulator,
     postgres::Database,
     receiver::Turn,
-    stand::{Stage, Stand, unknown_plan},
+    stand::{Stage, Stand, trial_without_dates},
 };
 
 #[tokio::test]
@@ -64,7 +64,7 @@ async fn sequence(mut stand: Stand) {
     stand.arrived(42).await;
     assert_eq!(stand.seats(42).await, Some(31));
 
-    assert_eq!(stand.buy(42, &unknown_plan(200)).await, 201);
+    assert_eq!(stand.buy(42, &trial_without_dates(200)).await, 201);
     assert_eq!(stand.attempts(42, 1).await, ["partially_failed"]);
     let size: i64 = sqlx::query_scalar(
         "SELECT additional_purchased_storage_size FROM namespace_limits WHERE namespace_id = 42",
@@ -164,14 +164,14 @@ async fn a_document_in_a_file_is_recorded_followed_and_judged() {
     };
     let done = record(&bought(30)).await;
     assert_eq!(done.status.code(), Some(0), "{done:?}");
-    let partly = record(&unknown_plan(7)).await;
+    let partly = record(&trial_without_dates(7)).await;
     assert_eq!(partly.status.code(), Some(1), "{partly:?}");
     let wrong = record(&json!({ "provision": { "storage": 5 } })).await;
     assert_eq!(wrong.status.code(), Some(2));
     assert!(
         String::from_utf8(wrong.stderr)
             .unwrap()
-            .contains("provision[storage] is invalid")
+            .contains("provision[storage] is 5; allowed: an object")
     );
     let none = stand.run(&["namespaces", "resync", "43"]).await;
     assert_eq!(none.status.code(), Some(2), "{none:?}");

@@ -26,6 +26,7 @@ mod postgres;
 mod printed;
 
 mod answers;
+mod complete;
 mod cuts;
 mod dead_letters;
 mod demo;
@@ -39,5 +40,6 @@ mod newest_wins;
 mod outputs;
 mod portal;
 mod receiver;
+mod refusals;
 mod stand;
 mod surviving;

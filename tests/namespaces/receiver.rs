@@ -52,6 +52,8 @@ struct Shared {
     behind: Mutex<Option<String>>,
     /// What `GET` answers: the probe.
     well: Mutex<bool>,
+    /// Whether it can fetch the portal's keys.
+    verifies: Mutex<bool>,
 }
 
 impl Receiver {
@@ -63,6 +65,7 @@ impl Receiver {
             turns: Mutex::default(),
             behind: Mutex::default(),
             well: Mutex::new(true),
+            verifies: Mutex::new(true),
         });
         let router = Router::new()
             .fallback(answer)
@@ -76,12 +79,21 @@ impl Receiver {
         self.shared.turns.lock().unwrap().extend(turns);
     }
 
+    /// From now on nothing of what was said with [`Self::then`].
+    pub fn forget_turns(&self) {
+        self.shared.turns.lock().unwrap().clear();
+    }
+
     pub fn forward_to(&self, behind: &str) {
         *self.shared.behind.lock().unwrap() = Some(behind.to_owned());
     }
 
     pub fn is_well(&self, well: bool) {
         *self.shared.well.lock().unwrap() = well;
+    }
+
+    pub fn verifies_tokens(&self, verifies: bool) {
+        *self.shared.verifies.lock().unwrap() = verifies;
     }
 
     pub fn calls(&self) -> Vec<Call> {
@@ -115,6 +127,14 @@ async fn answer(
         let well = *shared.well.lock().unwrap();
         let status = if well { 404 } else { 503 };
         return answered(status, &json!({ "error": "404 Not Found" }));
+    }
+    if uri.path().contains("/namespaces/0/") {
+        let verifies = *shared.verifies.lock().unwrap();
+        return if verifies {
+            answered(404, &json!({ "message": "404 Namespace Not Found" }))
+        } else {
+            answered(500, &json!({ "message": "500 Internal Server Error" }))
+        };
     }
     let token = headers["x-customers-dot-internal-token"].to_str().unwrap();
     shared.calls.lock().unwrap().push(Call {

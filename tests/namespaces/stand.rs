@@ -208,7 +208,8 @@ impl Stand {
             .env("PORTAL_TOKEN", TOKEN)
             .env("PORTAL_SIGNING_KEY_FILE", self.key.private())
             .env("GITLAB_URL", &self.receiver.address)
-            .env("LOOKUP_GITLAB_SYNC__NAMESPACES__SETTLE", "1s")
+            .env("LOOKUP_GITLAB_SYNC__NAMESPACES__SETTLE", "10s")
+            .env("LOOKUP_GITLAB_SYNC__NAMESPACES__CALLS__TIMEOUT", "10s")
             .env(
                 "LOOKUP_GITLAB_SYNC__NAMESPACES__DATABASE__ACQUIRE_TIMEOUT",
                 "10s",
@@ -239,6 +240,21 @@ impl Stand {
             .body(document.to_string());
         let answer = request.send().await.ok()?;
         Some(answer.status().as_u16())
+    }
+
+    /// Posts a sync to the portal; the status, and what it says.
+    pub async fn posted(&self, id: i64, document: &Value) -> (u16, Value) {
+        self.posted_text(id, &document.to_string()).await
+    }
+
+    pub async fn posted_text(&self, id: i64, document: &str) -> (u16, Value) {
+        let portal = self.address(Stage::Portal);
+        let request = reqwest::Client::new()
+            .post(format!("{portal}/api/v1/namespaces/{id}/syncs"))
+            .bearer_auth(TOKEN)
+            .body(document.to_owned());
+        let answer = request.send().await.unwrap();
+        (answer.status().as_u16(), answer.json().await.unwrap())
     }
 
     pub async fn pool(&self) -> PgPool {
@@ -378,10 +394,10 @@ async fn prepare(host: &str) {
         .unwrap();
 }
 
-/// A document whose plan nobody knows, with storage that is right.
-pub fn unknown_plan(size: i64) -> Value {
+/// A trial whose dates stand nowhere, with storage that is right.
+pub fn trial_without_dates(size: i64) -> Value {
     let mut document = bought(30);
-    document["provision"]["base_product"]["plan_code"] = json!("platinum");
+    document["provision"]["base_product"]["trial"] = json!(true);
     document["provision"]["storage"]["additional_purchased_storage_size"] = json!(size);
     document
 }

@@ -50,11 +50,12 @@ fn whole() -> Document {
                 [(
                     "duo_core".to_owned(),
                     vec![AddOnPurchase {
-                        expires_on: Some(day),
-                        purchase_xid: Some(String::new()),
-                        quantity: Some(1),
-                        started_on: Some(day),
-                        trial: Some(false),
+                        expires_on: Field::Value(day),
+                        new_subscription: Field::Value(false),
+                        purchase_xid: Field::Value(String::new()),
+                        quantity: Field::Value(1),
+                        started_on: Field::Value(day),
+                        trial: Field::Value(false),
                     }],
                 )]
                 .into(),

@@ -27,9 +27,39 @@ impl<T> Field<T> {
         }
     }
 
+    /// The value by reference, where null and absent are the same.
+    pub fn as_value(&self) -> Option<&T> {
+        match self {
+            Self::Value(value) => Some(value),
+            Self::Absent | Self::Null => None,
+        }
+    }
+
     /// The value, where null and absent are the same.
     pub fn into_value(self) -> Option<T> {
         self.over(None)
+    }
+}
+
+impl<T: Clone> Field<T> {
+    /// What both say, one after the other: what is absent here is as it was.
+    #[must_use]
+    pub fn after(&self, older: &Self) -> Self {
+        if self.is_absent() {
+            older.clone()
+        } else {
+            self.clone()
+        }
+    }
+
+    /// The same where null says no more than absent.
+    #[must_use]
+    pub fn value_after(&self, older: &Self) -> Self {
+        match self {
+            Self::Value(_) => self.clone(),
+            Self::Null | Self::Absent if matches!(older, Self::Value(_)) => older.clone(),
+            Self::Null | Self::Absent => self.clone(),
+        }
     }
 }
 

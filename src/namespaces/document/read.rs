@@ -3,12 +3,27 @@
 //! A level is split into raw slices of the text. `serde_json` skips a nested value without recursion and without building
 //! it, so depth and unknown content cost neither stack nor memory, and every mistake can be named by its path.
 
-use std::{collections::BTreeMap, str::FromStr};
+use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use jiff::civil::Date;
+use serde::{
+    Deserialize, Deserializer,
+    de::{MapAccess, Visitor},
+};
 use serde_json::value::RawValue;
 
-use super::{Field, Invalid};
+use super::{Field, Invalid, Misfit};
+
+/// Of a value that does not fit, this many characters are told.
+const TOLD: usize = 80;
+
+const OBJECT: &str = "an object";
+const LIST: &str = "a list of at most 64 objects";
+const BOOLEAN: &str = "true, false or null";
+const INTEGER: &str = "a whole number up to 2147483647, without quotes, or null";
+const BIG_INTEGER: &str = "a whole number up to 9223372036854775807, without quotes, or null";
+const DATE: &str = "a date, \"YYYY-MM-DD\", or null";
+const TEXT: &str = "text without NUL, of at most 255 characters where it is a name, or null";
 
 /// An object of the document and the path to it.
 pub(super) struct Object<'a> {
@@ -19,7 +34,13 @@ pub(super) struct Object<'a> {
 impl<'a> Object<'a> {
     /// The outermost level. A body that is not JSON at all is a wrong `provision`; JSON of another shape lacks one.
     pub(super) fn root(body: &'a [u8]) -> Result<Self, Invalid> {
-        let malformed = || Invalid::At("provision".to_owned());
+        let malformed = || {
+            Invalid::At(Misfit {
+                path: "provision".to_owned(),
+                found: "not in JSON".to_owned(),
+                allowed: "JSON in UTF-8, {\"provision\": {...}}",
+            })
+        };
         let text = std::str::from_utf8(body).map_err(|_| malformed())?;
         if text.trim().is_empty() {
             return Err(Invalid::Missing);
@@ -28,17 +49,17 @@ impl<'a> Object<'a> {
         if !whole.get().starts_with('{') {
             return Err(Invalid::Missing);
         }
-        let entries = serde_json::from_str(whole.get()).map_err(|_| malformed())?;
-        Ok(Self {
-            path: String::new(),
-            entries,
-        })
+        Self::new(String::new(), whole)
     }
 
     fn new(path: String, raw: &'a RawValue) -> Result<Self, Invalid> {
-        match serde_json::from_str(raw.get()) {
-            Ok(entries) => Ok(Self { path, entries }),
-            Err(_) => Err(Invalid::At(path)),
+        let Ok(Level { entries, twice }) = serde_json::from_str(raw.get()) else {
+            return Err(misfit(path, raw.get(), OBJECT));
+        };
+        let object = Self { path, entries };
+        match twice {
+            Some(name) => Err(Invalid::Twice(object.path_of(&name))),
+            None => Ok(object),
         }
     }
 
@@ -51,8 +72,12 @@ impl<'a> Object<'a> {
     }
 
     /// The mistake of this object as a whole.
-    pub(super) fn invalid(&self) -> Invalid {
-        Invalid::At(self.path.clone())
+    pub(super) fn misfit(&self, found: impl Into<String>, allowed: &'static str) -> Invalid {
+        Invalid::At(Misfit {
+            path: self.path.clone(),
+            found: found.into(),
+            allowed,
+        })
     }
 
     /// `None` when absent; null is a mistake.
@@ -81,9 +106,9 @@ impl<'a> Object<'a> {
         };
         let path = self.path_of(name);
         let elements: Vec<&RawValue> =
-            serde_json::from_str(raw.get()).map_err(|_| Invalid::At(path.clone()))?;
+            serde_json::from_str(raw.get()).map_err(|_| misfit(path.clone(), raw.get(), LIST))?;
         if elements.len() > most {
-            return Err(Invalid::At(path));
+            return Err(misfit(path, raw.get(), LIST));
         }
         let elements = elements.into_iter().enumerate();
         elements
@@ -92,36 +117,46 @@ impl<'a> Object<'a> {
     }
 
     pub(super) fn boolean(&self, name: &str) -> Result<Field<bool>, Invalid> {
-        self.field(name, |text| text.parse().ok())
+        self.field(name, BOOLEAN, |text| text.parse().ok())
     }
 
-    /// However it is written, see [`whole`]; the target type is the range.
-    pub(super) fn integer<T: FromStr>(&self, name: &str) -> Result<Field<T>, Invalid> {
-        self.field(name, whole)
+    /// However it is written, see [`whole`]; it fits an `integer` column.
+    pub(super) fn integer(&self, name: &str) -> Result<Field<i32>, Invalid> {
+        self.field(name, INTEGER, whole)
+    }
+
+    /// The same for a `bigint` column.
+    pub(super) fn big_integer(&self, name: &str) -> Result<Field<i64>, Invalid> {
+        self.field(name, BIG_INTEGER, whole)
     }
 
     pub(super) fn date(&self, name: &str) -> Result<Field<Date>, Invalid> {
-        self.field(name, |text| {
+        self.field(name, DATE, |text| {
             date(&serde_json::from_str::<String>(text).ok()?)
         })
     }
 
     /// A text of at most `most` characters. The database has no NUL in a text.
     pub(super) fn text(&self, name: &str, most: Option<usize>) -> Result<Field<String>, Invalid> {
-        self.field(name, |text| {
+        self.field(name, TEXT, |text| {
             let text = serde_json::from_str::<String>(text).ok()?;
             let fits = most.is_none_or(|most| text.chars().count() <= most);
             (fits && !text.contains('\0')).then_some(text)
         })
     }
 
-    fn field<T>(&self, name: &str, read: impl Fn(&str) -> Option<T>) -> Result<Field<T>, Invalid> {
+    fn field<T>(
+        &self,
+        name: &str,
+        allowed: &'static str,
+        read: impl Fn(&str) -> Option<T>,
+    ) -> Result<Field<T>, Invalid> {
         match self.entries.get(name).map(|raw| raw.get()) {
             None => Ok(Field::Absent),
             Some("null") => Ok(Field::Null),
             Some(text) => match read(text) {
                 Some(value) => Ok(Field::Value(value)),
-                None => Err(Invalid::At(self.path_of(name))),
+                None => Err(misfit(self.path_of(name), text, allowed)),
             },
         }
     }
@@ -139,6 +174,65 @@ impl<'a> Object<'a> {
         } else {
             format!("{}[{name}]", self.path)
         }
+    }
+}
+
+fn misfit(path: String, text: &str, allowed: &'static str) -> Invalid {
+    Invalid::At(Misfit {
+        path,
+        found: told(text),
+        allowed,
+    })
+}
+
+/// JSON as it was written, on one line and not at length.
+pub(super) fn told(text: &str) -> String {
+    let plain = |character: char| {
+        if character.is_control() {
+            ' '
+        } else {
+            character
+        }
+    };
+    let mut told: String = text.chars().take(TOLD).map(plain).collect();
+    if text.chars().nth(TOLD).is_some() {
+        told.push('…');
+    }
+    told
+}
+
+/// One level, and a key that stands in it twice.
+struct Level<'a> {
+    entries: BTreeMap<String, &'a RawValue>,
+    twice: Option<String>,
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Level<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Entries)
+    }
+}
+
+struct Entries;
+
+impl<'de> Visitor<'de> for Entries {
+    type Value = Level<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(OBJECT)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Level<'de>, A::Error> {
+        let mut level = Level {
+            entries: BTreeMap::new(),
+            twice: None,
+        };
+        while let Some((name, value)) = map.next_entry::<String, &RawValue>()? {
+            if level.entries.insert(name.clone(), value).is_some() {
+                level.twice.get_or_insert(name);
+            }
+        }
+        Ok(level)
     }
 }
 

@@ -45,7 +45,7 @@ fn the_canonical_text_is_sorted_bare_and_complete() {
         "compute_minutes" : {} } } "#;
     assert_eq!(
         parse(text).canonical_json(),
-        r#"{"provision":{"add_on_purchases":{"duo_pro":[{"quantity":1}],"other":[]},"base_product":{"plan_code":"gold","trial":false},"storage":{"additional_purchased_storage_ends_on":null,"additional_purchased_storage_size":100}}}"#
+        r#"{"provision":{"add_on_purchases":{"duo_pro":[{"quantity":1,"trial":null}],"other":[]},"base_product":{"plan_code":"gold","trial":false},"storage":{"additional_purchased_storage_ends_on":null,"additional_purchased_storage_size":100}}}"#
     );
 }
 
@@ -61,7 +61,7 @@ fn the_hash_follows_the_content_alone() {
     let same = [
         r#"{"provision":{"base_product":{"seats":1,"trial":null}}}"#,
         r#"{"provision":{"storage":null,"base_product":{"trial":null,"unknown":[1],"seats":1}},"x":{}}"#,
-        "{\"provision\":{\"base_product\":{\"seats\" : 2, \"seats\":1 ,\n\"trial\":null},\"compute_minutes\":{}}}",
+        "{\"provision\":{\"base_product\":{\"seats\" : 1 ,\n\"trial\":null},\"compute_minutes\":{}}}",
     ];
     assert!(same.iter().all(|text| hash(text) == hash(same[0])));
     assert_ne!(
@@ -104,6 +104,10 @@ fn dates_have_one_form() {
     }
 }
 
+fn told(read: &Result<Document, Invalid>) -> Option<String> {
+    read.as_ref().err().map(ToString::to_string)
+}
+
 #[test]
 fn lists_and_names_are_bounded() {
     let lists = |names: usize, elements: usize| {
@@ -120,20 +124,136 @@ fn lists_and_names_are_bounded() {
         )
     };
     assert!(lists(64, 64).is_ok());
-    let invalid = |path: &str| Err(Invalid::At(path.to_owned()));
+    let invalid = |path: &str| Some(format!("{path} is invalid"));
+    let lists = |names, elements| told(&lists(names, elements));
     assert_eq!(lists(65, 1), invalid("provision[add_on_purchases]"));
     assert_eq!(lists(1, 65), invalid("provision[add_on_purchases][n0]"));
     let name = "n".repeat(256);
     let long = format!(r#"{{"provision":{{"add_on_purchases":{{"{name}":[]}}}}}}"#);
     assert_eq!(
-        Document::parse(long.as_bytes()),
+        told(&Document::parse(long.as_bytes())),
         invalid("provision[add_on_purchases]")
     );
     let plan = format!(r#"{{"provision":{{"base_product":{{"plan_code":"{name}"}}}}}}"#);
     assert_eq!(
-        Document::parse(plan.as_bytes()),
+        told(&Document::parse(plan.as_bytes())),
         invalid("provision[base_product][plan_code]")
     );
+}
+
+#[test]
+fn a_key_that_is_given_twice_is_a_mistake_at_every_level_that_is_read() {
+    for (text, path) in [
+        (r#"{"provision":{},"provision":{}}"#, "provision"),
+        (r#"{"x":1,"x":1,"provision":{}}"#, "x"),
+        (
+            r#"{"provision":{"storage":{},"storage":null}}"#,
+            "provision[storage]",
+        ),
+        (
+            r#"{"provision":{"base_product":{"seats":1,"trial":true,"seats":1}}}"#,
+            "provision[base_product][seats]",
+        ),
+        (
+            r#"{"provision":{"base_product":{"seats":1,"\u0073eats":1}}}"#,
+            "provision[base_product][seats]",
+        ),
+        (
+            r#"{"provision":{"add_on_purchases":{"duo_pro":[],"duo_pro":[]}}}"#,
+            "provision[add_on_purchases][duo_pro]",
+        ),
+        (
+            r#"{"provision":{"add_on_purchases":{"duo_pro":[{},{"quantity":1,"quantity":2}]}}}"#,
+            "provision[add_on_purchases][duo_pro][1][quantity]",
+        ),
+    ] {
+        let mistake = Document::parse(text.as_bytes()).unwrap_err();
+        assert_eq!(mistake, Invalid::Twice(path.to_owned()), "{text}");
+        assert_eq!(
+            mistake.explained(),
+            format!("{path} is given twice; allowed: each key once")
+        );
+    }
+}
+
+#[test]
+fn a_mistake_is_explained_with_its_value_and_what_is_allowed() {
+    for (part, said) in [
+        (
+            r#""base_product":{"seats":3000000000}"#,
+            "provision[base_product][seats] is 3000000000; allowed: a whole number up to 2147483647, without quotes, or null",
+        ),
+        (
+            r#""base_product":{"seats":"30"}"#,
+            "provision[base_product][seats] is \"30\"; allowed: a whole number up to 2147483647, without quotes, or null",
+        ),
+        (
+            r#""storage":{"additional_purchased_storage_size":99999999999999999999}"#,
+            "provision[storage][additional_purchased_storage_size] is 99999999999999999999; allowed: a whole number up to 9223372036854775807, without quotes, or null",
+        ),
+        (
+            r#""base_product":{"end_date":"2026-02-30"}"#,
+            "provision[base_product][end_date] is \"2026-02-30\"; allowed: a date, \"YYYY-MM-DD\", or null",
+        ),
+        (
+            r#""base_product":{"trial":"maybe"}"#,
+            "provision[base_product][trial] is \"maybe\"; allowed: true, false or null",
+        ),
+        (
+            r#""base_product":[]"#,
+            "provision[base_product] is []; allowed: an object",
+        ),
+        (
+            r#""add_on_purchases":{"duo_core":{}}"#,
+            "provision[add_on_purchases][duo_core] is {}; allowed: a list of at most 64 objects",
+        ),
+    ] {
+        let text = format!(r#"{{"provision":{{{part}}}}}"#);
+        let mistake = Document::parse(text.as_bytes()).unwrap_err();
+        assert_eq!(mistake.explained(), said);
+    }
+}
+
+#[test]
+fn what_is_sent_has_every_key_that_gitlab_asks_for() {
+    let sent = |purchases: &str| {
+        let text = format!(r#"{{"provision":{{"add_on_purchases":{purchases}}}}}"#);
+        let sent: Value = serde_json::from_str(&parse(&text).sent_json()).unwrap();
+        sent["provision"]["add_on_purchases"].to_string()
+    };
+    assert_eq!(
+        sent(r#"{"duo_core":[{"quantity":0}],"duo_pro":[]}"#),
+        r#"{"duo_core":[{"expires_on":null,"purchase_xid":null,"quantity":null,"started_on":null,"trial":false}],"duo_pro":[]}"#
+    );
+    assert_eq!(
+        sent(
+            r#"{"duo_core":[{"quantity":3,"trial":true,"new_subscription":true,"expires_on":"2027-01-01"}]}"#
+        ),
+        r#"{"duo_core":[{"expires_on":"2027-01-01","new_subscription":true,"purchase_xid":null,"quantity":3,"started_on":null,"trial":true}]}"#
+    );
+    let rest = r#"{"provision":{"base_product":{"end_date":null,"seats":2}}}"#;
+    assert_eq!(parse(rest).sent_json(), rest);
+}
+
+#[test]
+fn the_keys_that_gitlab_insists_on_are_told_where_they_are_absent() {
+    let lacking = |purchases: &str| {
+        let text = format!(r#"{{"provision":{{"add_on_purchases":{purchases}}}}}"#);
+        let lacking = parse(&text).has_required_keys();
+        lacking.map_err(|invalid| invalid.to_string())
+    };
+    let at = "provision[add_on_purchases][duo_core]";
+    assert_eq!(
+        lacking(r#"{"duo_core":[{"quantity":0}]}"#),
+        Err(format!(
+            "{at}[0][started_on] is missing, {at}[0][expires_on] is missing"
+        ))
+    );
+    assert_eq!(
+        lacking(r#"{"duo_core":[{"started_on":null,"expires_on":null},{"started_on":null}]}"#),
+        Err(format!("{at}[1][expires_on] is missing"))
+    );
+    assert_eq!(lacking(r#"{"duo_core":[{}],"duo_pro":[]}"#), Ok(()));
 }
 
 fn sorted(value: &Value, text: &str) -> bool {
@@ -199,10 +319,10 @@ prop_compose! {
 
 prop_compose! {
     fn purchase()(
-        expires_on in option::of(day()), purchase_xid in option::of(text()), quantity in option::of(any::<i32>()),
-        started_on in option::of(day()), trial in option::of(any::<bool>()),
+        expires_on in field(day()), purchase_xid in field(text()), quantity in field(any::<i32>()),
+        started_on in field(day()), trial in field(any::<bool>()), new_subscription in field(any::<bool>()),
     ) -> AddOnPurchase {
-        AddOnPurchase { expires_on, purchase_xid, quantity, started_on, trial }
+        AddOnPurchase { expires_on, new_subscription, purchase_xid, quantity, started_on, trial }
     }
 }
 

@@ -92,7 +92,7 @@ fn losing_duo(requests: &BTreeMap<AddOn, Request<'_>>) -> Option<AddOn> {
 
 impl Request<'_> {
     fn is_wanted(&self) -> bool {
-        self.sent.quantity.is_some_and(|quantity| quantity > 0)
+        self.sent.buys()
     }
 
     fn problem(&self, rule: &str) -> String {
@@ -102,13 +102,13 @@ impl Request<'_> {
     /// The rules that can be judged without the database.
     fn broken_rules(&self) -> Vec<String> {
         let sent = self.sent;
-        let xid = sent.purchase_xid.as_deref().unwrap_or_default();
+        let xid = sent.purchase_xid.as_value().map_or("", String::as_str);
         [
-            (sent.quantity.is_some_and(|quantity| quantity < 0))
+            (sent.quantity.value().is_some_and(|quantity| quantity < 0))
                 .then_some("quantity must be greater than or equal to 0"),
             (xid.chars().count() > MAX_XID)
                 .then_some("purchase_xid is too long (maximum is 255 characters)"),
-            (backward(sent.started_on, sent.expires_on)).then_some(BACKWARD),
+            (backward(sent.started_on.value(), sent.expires_on.value())).then_some(BACKWARD),
         ]
         .into_iter()
         .flatten()
@@ -147,7 +147,8 @@ impl Request<'_> {
         else {
             return Ok(Vec::new());
         };
-        let (Some(started_on), Some(expires_on)) = (self.sent.started_on, self.sent.expires_on)
+        let (Some(started_on), Some(expires_on)) =
+            (self.sent.started_on.value(), self.sent.expires_on.value())
         else {
             return Ok(self.blanks(false));
         };
@@ -170,11 +171,11 @@ impl Request<'_> {
     ) -> Result<Vec<String>, sqlx::Error> {
         let after = Purchase {
             add_on,
-            quantity: self.sent.quantity,
-            started_on: self.sent.started_on.unwrap_or(row.started_on),
-            expires_on: self.sent.expires_on.unwrap_or(row.expires_on),
+            quantity: self.sent.quantity.value(),
+            started_on: self.sent.started_on.value().unwrap_or(row.started_on),
+            expires_on: self.sent.expires_on.value().unwrap_or(row.expires_on),
             xid: self.xid().or_else(|| row.xid.clone()),
-            trial: self.sent.trial.unwrap_or(row.trial),
+            trial: self.sent.trial.value().unwrap_or(row.trial),
         };
         if after.expires_on < after.started_on {
             return Ok(vec![self.problem(BACKWARD)]);
@@ -189,18 +190,20 @@ impl Request<'_> {
         namespace: &Namespace,
         add_on: AddOn,
     ) -> Result<Vec<String>, sqlx::Error> {
-        let (Some(started_on), Some(expires_on), Some(xid)) =
-            (self.sent.started_on, self.sent.expires_on, self.xid())
-        else {
+        let (Some(started_on), Some(expires_on), Some(xid)) = (
+            self.sent.started_on.value(),
+            self.sent.expires_on.value(),
+            self.xid(),
+        ) else {
             return Ok(self.blanks(true));
         };
         let purchase = Purchase {
             add_on,
-            quantity: self.sent.quantity,
+            quantity: self.sent.quantity.value(),
             started_on,
             expires_on,
             xid: Some(xid),
-            trial: self.sent.trial.unwrap_or(false),
+            trial: self.sent.trial.value().unwrap_or(false),
         };
         purchases::insert(connection, namespace, &purchase).await?;
         Ok(Vec::new())
@@ -208,14 +211,15 @@ impl Request<'_> {
 
     /// An empty name is no name.
     fn xid(&self) -> Option<String> {
-        self.sent.purchase_xid.clone().filter(|xid| !xid.is_empty())
+        let xid = self.sent.purchase_xid.as_value();
+        xid.filter(|xid| !xid.is_empty()).cloned()
     }
 
     /// The required fields that are missing.
     fn blanks(&self, with_xid: bool) -> Vec<String> {
         [
-            ("started_on", self.sent.started_on.is_none()),
-            ("expires_on", self.sent.expires_on.is_none()),
+            ("started_on", self.sent.started_on.value().is_none()),
+            ("expires_on", self.sent.expires_on.value().is_none()),
             ("purchase_xid", with_xid && self.xid().is_none()),
         ]
         .into_iter()

@@ -1,5 +1,7 @@
 //! The table of answers: how an attempt ended, and what becomes of the message.
 
+use std::sync::Arc;
+
 use metrics::counter;
 
 use super::{Job, NamespaceWorker};
@@ -11,7 +13,7 @@ use crate::{
         call::{Called, Verdict},
         ledger::{Ended, Newest},
     },
-    upstream::{Blame, CallError},
+    upstream::{Blame, CallError, ErrorKind},
 };
 
 impl NamespaceWorker {
@@ -35,26 +37,44 @@ impl NamespaceWorker {
         match result {
             Ok(Verdict::Applied(parts)) => {
                 count_parts(parts.as_ref());
-                let state = AttemptState::Completed;
-                (
-                    ended(state, parts.as_ref(), None),
-                    Disposition::Done(outcome(state, None)),
-                )
+                let sent = &newest.document.provision;
+                let undelivered = parts.as_ref().map(|parts| parts.undelivered(sent));
+                let undelivered = undelivered.unwrap_or_default();
+                if undelivered.is_empty() {
+                    let state = AttemptState::Completed;
+                    (
+                        ended(state, parts.as_ref(), None),
+                        Disposition::Done(outcome(state, None)),
+                    )
+                } else {
+                    let why = Some(detail(&undelivered.join(", ")));
+                    partly(job, newest, why.as_deref());
+                    let state = AttemptState::PartiallyFailed;
+                    (
+                        ended(state, parts.as_ref(), why.clone()),
+                        Disposition::Done(outcome(state, why)),
+                    )
+                }
             }
             Ok(Verdict::Partly(parts, message)) => {
                 count_parts(parts.as_ref());
                 let state = AttemptState::PartiallyFailed;
                 let why = message.as_deref().map(detail);
-                tracing::error!(
-                    event = "namespace_partially_failed",
-                    namespace_id = job.namespace_id,
-                    namespace_sync_id = newest.sync_id,
-                    detail = why,
-                    "a part of the sync breaks a rule: record a right one, or `namespaces resync` after it was mended"
-                );
+                partly(job, newest, why.as_deref());
                 (
                     ended(state, parts.as_ref(), why.clone()),
                     Disposition::Done(outcome(state, why)),
+                )
+            }
+            Ok(Verdict::Broken(message)) => {
+                let why = detail(&message);
+                (
+                    ended(
+                        job.unless_last(AttemptState::Retrying),
+                        None,
+                        Some(why.clone()),
+                    ),
+                    Disposition::Retry(why),
                 )
             }
             Ok(Verdict::Refused(message)) => {
@@ -73,40 +93,63 @@ impl NamespaceWorker {
             Err(error) => {
                 let why = detail(&error.to_string());
                 let disposition = self.blame(error).await;
-                let last = job
-                    .delivery
-                    .delivery_attempt
-                    .is_some_and(|attempt| attempt >= LAST_ATTEMPT);
                 let state = match &disposition {
-                    Disposition::Retry(_) if last => AttemptState::Failed,
                     Disposition::DeadLetter(_) => AttemptState::Failed,
-                    Disposition::Done(_) | Disposition::Retry(_) | Disposition::Hold(_) => {
-                        AttemptState::Retrying
-                    }
+                    Disposition::Retry(_) => job.unless_last(AttemptState::Retrying),
+                    Disposition::Done(_) | Disposition::Hold(_) => AttemptState::Retrying,
                 };
                 (ended(state, None, Some(why)), disposition)
             }
         }
     }
 
-    /// Whose fault it is. After a 500 or a timeout a probe says whether the API is otherwise well.
+    /// Whose fault it is. After a timeout a probe says whether the API is otherwise well; after a 500 whether it can verify
+    /// our tokens at all.
     async fn blame(&self, error: CallError) -> Disposition {
-        match error.blame {
-            Blame::Call => Disposition::DeadLetter(DeadLetter {
-                reason: DeadLetterReason::Refused,
-                detail: error.to_string(),
-                record: None,
-            }),
-            Blame::Upstream(gate) => Disposition::Hold(gate),
+        let probe = match &error.blame {
+            Blame::Call => {
+                return Disposition::DeadLetter(DeadLetter {
+                    reason: DeadLetterReason::Refused,
+                    detail: error.to_string(),
+                    record: None,
+                });
+            }
+            Blame::Upstream(gate) => return Disposition::Hold(Arc::clone(gate)),
             Blame::Unclear => match self.provisioner.probe().await {
-                Ok(()) => Disposition::Retry(error.to_string()),
-                Err(probe) => match probe.blame {
-                    Blame::Upstream(gate) => Disposition::Hold(gate),
-                    Blame::Call | Blame::Unclear => Disposition::Retry(error.to_string()),
-                },
+                Ok(()) if error.kind() == ErrorKind::ServerError => {
+                    self.provisioner.verifies_tokens().await
+                }
+                probe => probe,
             },
+        };
+        match probe.map_err(|probe| probe.blame) {
+            Err(Blame::Upstream(gate)) => Disposition::Hold(gate),
+            Ok(()) | Err(Blame::Call | Blame::Unclear) => Disposition::Retry(error.to_string()),
         }
     }
+}
+
+impl Job<'_> {
+    /// `state`, or failed where this is the last delivery.
+    fn unless_last(&self, state: AttemptState) -> AttemptState {
+        let attempt = self.delivery.delivery_attempt;
+        if attempt.is_some_and(|attempt| attempt >= LAST_ATTEMPT) {
+            AttemptState::Failed
+        } else {
+            state
+        }
+    }
+}
+
+/// Nothing but this line tells a person that something is to be done.
+fn partly(job: &Job<'_>, newest: &Newest, why: Option<&str>) {
+    tracing::error!(
+        event = "namespace_partially_failed",
+        namespace_id = job.namespace_id,
+        namespace_sync_id = newest.sync_id,
+        detail = why,
+        "a part of the sync is not carried out: record a right one, or `namespaces resync` after it was mended"
+    );
 }
 
 /// Counts attempts that ended in `state`.
@@ -118,13 +161,7 @@ pub(super) fn count(state: AttemptState, attempts: u64) {
 
 fn count_parts(parts: Option<&Payload>) {
     let Some(parts) = parts else { return };
-    let named = [
-        ("base_product", &parts.base_product),
-        ("storage", &parts.storage),
-        ("compute_minutes", &parts.compute_minutes),
-        ("add_on_purchases", &parts.add_on_purchases),
-    ];
-    for (part, answer) in named {
+    for (part, answer) in parts.named() {
         if let Some(answer) = answer {
             let status = match answer.status {
                 Status::Success => "success",

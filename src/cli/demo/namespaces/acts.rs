@@ -66,10 +66,12 @@ impl Play<'_> {
     }
 
     pub async fn a_broken_rule(&self) -> Result<Act, Failure> {
-        self.say("\n4. A plan that nobody knows: that part fails, the others are applied\n")?;
-        let act = self
-            .begin("broken_rule", &acme("platinum", 50, 200))
-            .await?;
+        self.say("\n4. A trial without its dates: that part fails, the others are applied\n")?;
+        let trial = Purchase {
+            trial: true,
+            ..acme("premium", 50, 200)
+        };
+        let act = self.begin("broken_rule", &trial).await?;
         let kept = Bought {
             duo: 50,
             ..acme_has("premium", 40, 200, 1)
@@ -98,6 +100,7 @@ impl Play<'_> {
             plan: "premium",
             seats: 5,
             storage: 10,
+            trial: false,
         };
         let mut act = self.begin("dead_letter", &late).await?;
         let given_up = self.attempts(&act, &[AttemptState::Failed]).await?;

@@ -16,6 +16,8 @@ pub struct Purchase {
     /// Seats, those of Duo Enterprise too.
     pub seats: i32,
     pub storage: i64,
+    /// Whether it is a trial, whose dates nobody says.
+    pub trial: bool,
 }
 
 /// As the one that buys.
@@ -25,6 +27,7 @@ pub fn acme(plan: &'static str, seats: i32, storage: i64) -> Purchase {
         plan,
         seats,
         storage,
+        trial: false,
     }
 }
 
@@ -42,10 +45,12 @@ impl Purchase {
             plan,
             seats,
             storage,
+            trial,
             ..
         } = self;
         json!({ "provision": {
-            "base_product": { "plan_code": plan, "start_date": "2026-01-01", "end_date": "2027-01-01", "seats": seats },
+            "base_product": { "plan_code": plan, "start_date": "2026-01-01", "end_date": "2027-01-01", "seats": seats,
+                "trial": trial },
             "storage": { "additional_purchased_storage_size": storage, "additional_purchased_storage_ends_on": "2027-01-01" },
             "compute_minutes": { "extra_shared_runners_minutes_limit": Self::MINUTES },
             "add_on_purchases": { "duo_enterprise": [{ "started_on": "2026-01-01", "expires_on": "2027-01-01",
