@@ -236,9 +236,13 @@ impl Process {
     fn register(&self, health: &Health) {
         for (stage, liveness) in &self.stages.loops {
             let alive = liveness.clone();
-            health.register_liveness(stage.as_str(), move || std::future::ready(heard(&alive)));
+            health.register_liveness(stage.as_str(), move || {
+                std::future::ready(heard(&alive).and_then(|()| alive.live()))
+            });
             let reached = liveness.clone();
-            health.register_readiness(stage.as_str(), move || std::future::ready(heard(&reached)));
+            health.register_readiness(stage.as_str(), move || {
+                std::future::ready(heard(&reached).and_then(|()| reached.ready()))
+            });
         }
         for gate in &self.stages.gates {
             let (name, gate) = (gate.upstream().as_str(), Arc::clone(gate));

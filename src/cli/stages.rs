@@ -14,7 +14,8 @@ use super::{
 use crate::{
     config::{Config, Namespaces, Serve},
     messaging::{
-        Connection, Consumer, ConsumerSettings, Handler, Liveness, Outcomes, Stage, Topic, Topology,
+        Connection, Consumer, ConsumerSettings, Handler, Liveness, Outcomes, Stage, StageMessages,
+        Topic, Topology,
     },
     namespaces::{ledger::Ledger, worker::NamespaceWorker},
     upstream::Gate,
@@ -125,9 +126,8 @@ impl Stages {
         let grace = config.serve.grace;
         match stage {
             Stage::FanOut => {
-                let handler = fan_out(config, sides, connection)
-                    .await?
-                    .reporting_to(Arc::new(outcomes.clone()));
+                let handler =
+                    fan_out(config, sides, connection).reporting_to(Arc::new(outcomes.clone()));
                 self.wait(
                     connection,
                     ConsumerSettings::new(TICKS_AT_ONCE, grace),
@@ -205,19 +205,15 @@ impl Stages {
     }
 }
 
-async fn fan_out(
-    config: &Config,
-    sides: &Sides,
-    connection: &Connection,
-) -> Result<FanOut, Failure> {
-    Ok(FanOut::new(
+fn fan_out(config: &Config, sides: &Sides, connection: &Connection) -> FanOut {
+    FanOut::new(
         sides.gitlab.clone(),
         Arc::clone(&sides.directory),
         Arc::clone(&sides.rules),
         config.mode,
         config.fan_out.messages,
-        connection.publisher(Topic::UserSync).await?,
-    ))
+        StageMessages::to(Stage::UserWorker, connection),
+    )
 }
 
 fn user_worker(config: &Config, sides: &Sides) -> UserWorker {

@@ -24,6 +24,8 @@ pub struct Args {
 #[derive(Debug, Subcommand)]
 enum Action {
     /// Makes what is missing, on an emulator or the simulated Pub/Sub; on Google Cloud that is Terraform's
+    ///
+    /// Exit code 1 if something is left that cannot be corrected on a subscription that exists, such as its topic.
     #[command(
         after_help = "Example:\n  PUBSUB_EMULATOR_HOST=localhost:8085 lookup-gitlab-sync topology apply"
     )]
@@ -69,7 +71,15 @@ async fn apply(topology: &Topology, output: Output) -> Result<(), Failure> {
     if lines.is_empty() {
         output::note("everything was there already")?;
     }
-    Ok(output::print(output, &lines)?)
+    output::print(output, &lines)?;
+    match applied.remaining.len() {
+        0 => Ok(()),
+        left => Err(anyhow::anyhow!(
+            "{left} differences cannot be mended on a subscription that exists: delete the subscription, and with it what \
+             waits there, and run `topology apply` again"
+        )
+        .into()),
+    }
 }
 
 async fn check(topology: &Topology, output: Output) -> Result<(), Failure> {

@@ -101,7 +101,7 @@ mod tests {
         "read dead letters from h",
         "roles/pubsub.subscriber on the subscription h"
     )]
-    #[case("ack dead letters", "roles/pubsub.subscriber on the subscriptions")]
+    #[case("ack messages", "roles/pubsub.subscriber on the subscriptions")]
     #[case(
         "subscribe to the run's outcomes",
         "roles/pubsub.editor on the project"

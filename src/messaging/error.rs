@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use google_cloud_pubsub::error::PublishError;
-use tonic::{Code, Status};
+use tonic::{Code, Status, TimeoutExpired};
 
 use super::advice;
 
@@ -37,7 +37,7 @@ pub enum PubSubError {
         /// Its message.
         message: String,
     },
-    /// The topic did not confirm a message.
+    /// The topic did not confirm a message. It may have it all the same.
     #[error("a message for {topic} was not confirmed: {why}")]
     Unconfirmed {
         /// The topic's id.
@@ -56,12 +56,20 @@ pub enum PubSubError {
 }
 
 impl PubSubError {
-    /// Pub/Sub's answer to `operation`.
+    /// Pub/Sub's answer to `operation`, or that there was none in time.
     pub(crate) fn refused(operation: impl Into<String>, status: &Status) -> Self {
+        let operation = operation.into();
+        if is_ours_timed_out(status) {
+            return Self::Refused {
+                operation,
+                code: Code::DeadlineExceeded,
+                message: "no answer came in time".to_owned(),
+            };
+        }
         Self::Refused {
-            operation: operation.into(),
+            operation,
             code: status.code(),
-            message: super::line::detail(status.message()),
+            message: super::line::detail(&said(status)),
         }
     }
 
@@ -104,6 +112,38 @@ impl PubSubError {
             | Self::Unencodable { .. } => false,
         }
     }
+}
+
+/// Whether it was this side that gave up waiting: tonic calls that `CANCELLED`.
+pub(super) fn is_ours_timed_out(status: &Status) -> bool {
+    let causes = std::iter::successors(std::error::Error::source(status), |cause| cause.source());
+    causes
+        .into_iter()
+        .any(<dyn std::error::Error>::is::<TimeoutExpired>)
+}
+
+/// What Pub/Sub said; where the connection broke, the innermost cause, for tonic's own text is `transport error`.
+fn said(status: &Status) -> String {
+    let causes = std::iter::successors(std::error::Error::source(status), |cause| cause.source());
+    match causes.last() {
+        Some(cause) => format!("{}: {cause}", status.message()),
+        None => status.message().to_owned(),
+    }
+}
+
+/// Whether a new client on a new connection may succeed where this one did not.
+pub(super) fn is_worth_another_client(error: &PublishError) -> bool {
+    let Some(error) = rpc(error) else {
+        return false;
+    };
+    error.is_timeout()
+        || error.is_exhausted()
+        || error.is_transport()
+        || error.is_io()
+        || error.is_connect()
+        || error
+            .status()
+            .is_some_and(|status| matches!(status.code.name(), "UNAVAILABLE" | "DEADLINE_EXCEEDED"))
 }
 
 fn rpc(error: &PublishError) -> Option<&google_cloud_pubsub::Error> {

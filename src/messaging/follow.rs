@@ -7,10 +7,13 @@ use google_cloud_googleapis::pubsub::v1::{
 };
 use google_cloud_pubsub::subscriber::MessageStream;
 use tokio::{sync::mpsc, task::JoinHandle, time::timeout};
+use tonic::Code;
 use tracing::{debug, warn};
 use uuid::Uuid;
 
-use super::{Connection, PubSubError, RunId, Topic, error::chain, wire::SyncOutcome};
+use super::{
+    Connection, PubSubError, RunId, Topic, connect::subscriptions, error::chain, wire::SyncOutcome,
+};
 
 /// How long Pub/Sub keeps the subscription if we never delete it, in seconds: its own lower bound.
 const EXPIRY_SECONDS: i64 = 24 * 60 * 60;
@@ -37,24 +40,35 @@ impl Follow {
     pub async fn open(connection: &Connection, run: &RunId) -> Result<Self, PubSubError> {
         let name = format!("sync-outcome-follow-{}", Uuid::new_v4().simple());
         let subscription = connection.names().subscription(&name);
-        let request = connection
-            .request(Subscription {
-                name: subscription.clone(),
-                topic: connection.names().topic(Topic::SyncOutcome.as_str()),
-                filter: format!("attributes.run = \"{run}\""),
-                ack_deadline_seconds: 10,
-                message_retention_duration: Some(seconds(RETENTION_SECONDS)),
-                expiration_policy: Some(ExpirationPolicy {
-                    ttl: Some(seconds(EXPIRY_SECONDS)),
-                }),
-                ..Subscription::default()
-            })
-            .await?;
-        connection
-            .subscriptions()
-            .create_subscription(request)
-            .await
-            .map_err(|status| PubSubError::refused("subscribe to the run's outcomes", &status))?;
+        let wanted = Subscription {
+            name: subscription.clone(),
+            topic: connection.names().topic(Topic::SyncOutcome.as_str()),
+            filter: format!("attributes.run = \"{run}\""),
+            ack_deadline_seconds: 10,
+            message_retention_duration: Some(seconds(RETENTION_SECONDS)),
+            expiration_policy: Some(ExpirationPolicy {
+                ttl: Some(seconds(EXPIRY_SECONDS)),
+            }),
+            ..Subscription::default()
+        };
+        let made = connection
+            .ask(
+                "subscribe to the run's outcomes",
+                &wanted,
+                |channel, request| async move {
+                    subscriptions(channel).create_subscription(request).await
+                },
+            )
+            .await;
+        match made {
+            // Its name is nobody else's: it was made by an attempt whose answer was lost.
+            Ok(_)
+            | Err(PubSubError::Refused {
+                code: Code::AlreadyExists,
+                ..
+            }) => {}
+            Err(error) => return Err(error),
+        }
         Ok(Self::start(connection, subscription, run.clone()))
     }
 
@@ -84,18 +98,28 @@ impl Follow {
         if timeout(CLOSE_TIMEOUT, self.stop.shutdown()).await.is_err() {
             self.task.abort();
         }
-        let request = self
+        let request = DeleteSubscriptionRequest {
+            subscription: self.subscription,
+        };
+        let deleted = self
             .connection
-            .request(DeleteSubscriptionRequest {
-                subscription: self.subscription,
-            })
-            .await?;
-        self.connection
-            .subscriptions()
-            .delete_subscription(request)
-            .await
-            .map(drop)
-            .map_err(|status| PubSubError::refused("delete the follower's subscription", &status))
+            .ask(
+                "delete the follower's subscription",
+                &request,
+                |channel, request| async move {
+                    subscriptions(channel).delete_subscription(request).await
+                },
+            )
+            .await;
+        match deleted {
+            // It is gone, be it by an attempt whose answer was lost.
+            Ok(())
+            | Err(PubSubError::Refused {
+                code: Code::NotFound,
+                ..
+            }) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 }
 

@@ -12,14 +12,16 @@ pub mod wire;
 
 mod connect;
 mod error;
+mod leases;
 mod line;
 mod names;
 mod outcomes;
 mod publisher;
+mod recipients;
 mod run_id;
 
 pub use attributes::Traceparent;
-pub use connect::Connection;
+pub use connect::{Connection, Patience};
 pub(crate) use consumer::LAST_ATTEMPT;
 pub use consumer::{Consumer, ConsumerSettings, Liveness};
 pub use disposition::{DeadLetter, DeadLetterReason, Delivery, Disposition, Handler, Stage};
@@ -30,5 +32,6 @@ pub(crate) use line::detail;
 pub use names::{Names, Topic};
 pub use outcomes::Outcomes;
 pub use publisher::{Batching, Publisher, PublisherOptions};
+pub use recipients::StageMessages;
 pub use run_id::RunId;
 pub use topology::Topology;

@@ -36,7 +36,7 @@ struct Copies {
 
 /// What is waited for, in this order. As many copies as the publisher has room for, no more.
 enum Waiting {
-    Copy(Confirmation),
+    Copy(Box<Confirmation>),
     /// Somebody who wants to know that it is its turn.
     Flush(oneshot::Sender<()>),
 }
@@ -101,7 +101,7 @@ impl Copies {
         );
         match self.publisher.publish_soon(record, attributes) {
             // It fails only where the task is gone, and the copy goes out all the same.
-            Ok(Some(copy)) => drop(self.waiting.send(Waiting::Copy(copy))),
+            Ok(Some(copy)) => drop(self.waiting.send(Waiting::Copy(Box::new(copy)))),
             Ok(None) => self.failures.one("too many wait for confirmation"),
             Err(error) => self.failures.one(&chain(&error)),
         }

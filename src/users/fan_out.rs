@@ -13,6 +13,7 @@ use futures::{TryStreamExt, stream::FuturesUnordered};
 use jiff::{SignedDuration, Timestamp, ToSpan, tz::TimeZone};
 use metrics::{counter, gauge};
 
+pub use super::user_messages::UserMessages;
 use super::{
     guard::{Limits, Refusal},
     on_its_way::OnItsWay,
@@ -28,11 +29,11 @@ use crate::{
     directory::Directory,
     failpoint, gitlab,
     messaging::{
-        DeadLetter, DeadLetterReason, Delivery, Disposition, Handler, PubSubError, Publisher,
-        Stage, Traceparent, attributes,
+        DeadLetter, DeadLetterReason, Delivery, Disposition, Handler, PubSubError, Stage,
+        StageMessages, Traceparent, attributes,
         consumer::Records,
         dead_letter,
-        wire::{Cause, Planned, SyncTick, UserRequest, UserSync, Who},
+        wire::{Cause, Planned, SyncTick, UserRequest, Who},
     },
     upstream::CallError,
 };
@@ -46,32 +47,9 @@ const TOKEN_WARNING_DAYS: i32 = 30;
 /// Messages handed to the publisher at once; it bounds memory, and this bounds the futures.
 const PUBLISHING: usize = 4_096;
 
-/// Where the messages of a run go.
-pub trait UserMessages: Send + Sync + 'static {
-    /// Returns once the message is confirmed.
-    ///
-    /// # Errors
-    /// When it was not; it may have been published all the same.
-    fn publish(
-        &self,
-        body: &UserSync,
-        attributes: BTreeMap<String, String>,
-    ) -> impl Future<Output = Result<(), PubSubError>> + Send;
-}
-
-impl UserMessages for Publisher {
-    async fn publish(
-        &self,
-        body: &UserSync,
-        attributes: BTreeMap<String, String>,
-    ) -> Result<(), PubSubError> {
-        Self::publish(self, body, attributes).await.map(drop)
-    }
-}
-
 /// The fan-out stage.
 #[derive(Debug)]
-pub struct FanOut<P = Publisher> {
+pub struct FanOut<P = StageMessages> {
     gitlab: gitlab::Client,
     directory: Arc<dyn Directory>,
     rules: Arc<Rules>,
@@ -176,6 +154,9 @@ impl<P: UserMessages> FanOut<P> {
         if self.is_covered(&run) {
             return Disposition::Done(recorder.run("coalesced", None));
         }
+        if let Err(unread) = self.users.check_reader().await {
+            return Disposition::Retry(format!("the run is not begun: {unread}"));
+        }
         match self.read_and_decide(&run).await {
             Ok(plan) => self.guard_and_publish(&run, &plan, recorder).await,
             Err(SweepError::Call(error)) => self.without_a_sweep(&run, error).await,
@@ -258,6 +239,9 @@ impl<P: UserMessages> FanOut<P> {
             return Disposition::Retry(format!("not every user message was confirmed: {error}"));
         }
         failpoint::pass("after_publishing");
+        if let Err(unread) = self.users.check_reader().await {
+            return Disposition::Retry(format!("the run does not count: {unread}"));
+        }
         self.completed(run, plan);
         let mut record = recorder.run("run_started", Some(plan));
         record.messages = Some(due.len() as u64);

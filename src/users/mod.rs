@@ -23,4 +23,5 @@ pub mod report;
 mod roll_call;
 pub mod rules;
 pub mod sweep;
+mod user_messages;
 pub mod worker;

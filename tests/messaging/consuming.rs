@@ -260,7 +260,7 @@ async fn an_idle_consumer_keeps_showing_that_it_is_reached() {
     let server = pubsub_host().await;
     let connection = server.connect_prepared().await;
     let mut often = settings();
-    often.ask_after = Duration::from_millis(200);
+    often.ask_every = Duration::from_millis(200);
     let stage = Stagehand::start(&connection, often, async |_| done());
     until("some time goes by", async || {
         stage.liveness.silence() > Duration::from_millis(150)

@@ -11,6 +11,10 @@ mod schemas;
 #[cfg(feature = "simulate")]
 mod consuming;
 #[cfg(feature = "simulate")]
+mod dead_connections;
+#[cfg(feature = "simulate")]
+mod half_dead;
+#[cfg(feature = "simulate")]
 mod publishing;
 #[cfg(feature = "simulate")]
 mod pubsub;
@@ -18,3 +22,5 @@ mod pubsub;
 mod stage;
 #[cfg(feature = "simulate")]
 mod topology;
+#[cfg(feature = "simulate")]
+mod watching;

@@ -11,7 +11,7 @@ use lookup_gitlab_sync::{
 /// A server that lives as long as this does.
 pub struct PubSub {
     host: String,
-    _broker: Broker,
+    pub broker: Broker,
 }
 
 /// Starts one.
@@ -19,19 +19,19 @@ pub async fn pubsub_host() -> PubSub {
     let broker = Broker::start(Settings::default()).await.unwrap();
     PubSub {
         host: broker.host(),
-        _broker: broker,
+        broker,
     }
 }
 
 impl PubSub {
+    /// `127.0.0.1:port`.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
     /// The configuration that leads here.
     pub fn config(&self) -> config::PubSub {
-        config::PubSub {
-            project: "test-project".to_owned(),
-            emulator_host: Some(self.host.clone()),
-            endpoint: None,
-            prefix: "t1-".to_owned(),
-        }
+        config_of(&self.host)
     }
 
     /// A connection.
@@ -44,6 +44,16 @@ impl PubSub {
         let connection = self.connect().await;
         quick(&connection).apply().await.unwrap();
         connection
+    }
+}
+
+/// The configuration that leads to `host`.
+pub fn config_of(host: &str) -> config::PubSub {
+    config::PubSub {
+        project: "test-project".to_owned(),
+        emulator_host: Some(host.to_owned()),
+        endpoint: None,
+        prefix: "t1-".to_owned(),
     }
 }
 

@@ -219,3 +219,28 @@ async fn three_streams_share_a_backlog() {
     assert!(one > 0 && two > 0 && three > 0, "{one}, {two} and {three}");
     assert_eq!(broker.counts(&subscription).unwrap().delivered, 300);
 }
+
+#[tokio::test]
+async fn a_call_of_another_service_is_refused_by_name() {
+    let (_broker, server) = start().await;
+    for method in [
+        "google.iam.v1.IAMPolicy/GetIamPolicy",
+        "google.iam.v1.IAMPolicy/SetIamPolicy",
+        "google.iam.v1.IAMPolicy/TestIamPermissions",
+        "grpc.health.v1.Health/Check",
+    ] {
+        let mut client = tonic::client::Grpc::new(server.channel());
+        client.ready().await.unwrap();
+        let path = format!("/{method}").parse().unwrap();
+        let codec = tonic_prost::ProstCodec::<(), ()>::default();
+        let refused = client
+            .unary(tonic::Request::new(()), path, codec)
+            .await
+            .unwrap_err();
+        assert_eq!(refused.code(), Code::Unimplemented);
+        assert_eq!(
+            refused.message(),
+            format!("{method} is not offered by the embedded broker")
+        );
+    }
+}

@@ -149,3 +149,45 @@ pub async fn an_ordering_key_is_carried(server: Server) {
         "key"
     );
 }
+
+/// tonic's own client says CANCELLED where its clock is the first to run out, so the deadline is sent by hand and the
+/// client waits longer. The emulator holds a Pull for its 59 seconds whatever the client says.
+pub async fn a_pull_whose_deadline_passes_says_so(server: Server) {
+    if !server.is_broker() {
+        return;
+    }
+    let topic = server.topic().await;
+    let subscription = server.subscription(&topic, Subscription::default()).await;
+    let pulls = (0..50).map(|_| {
+        let request = PullRequest {
+            subscription: subscription.clone(),
+            max_messages: 1,
+            ..PullRequest::default()
+        };
+        let mut request = tonic::Request::new(request);
+        request.set_timeout(Duration::from_secs(1));
+        let mut subscriber = server.subscriber();
+        async move { code(subscriber.pull(request).await) }
+    });
+    let codes = futures::future::join_all(pulls).await;
+    assert_eq!(codes, [Code::DeadlineExceeded; 50]);
+}
+
+pub async fn an_empty_pull_is_answered_before_a_client_gives_up(server: Server) {
+    let topic = server.topic().await;
+    let subscription = server.subscription(&topic, Subscription::default()).await;
+    let request = PullRequest {
+        subscription,
+        max_messages: 1,
+        ..PullRequest::default()
+    };
+    let began = std::time::Instant::now();
+    let pulled = server.subscriber().pull(request).await;
+    let answer = pulled.expect("it is answered").into_inner();
+    assert!(answer.received_messages.is_empty());
+    let took = began.elapsed();
+    assert!(
+        took > Duration::from_secs(30) && took < Duration::from_secs(90),
+        "{took:?}"
+    );
+}

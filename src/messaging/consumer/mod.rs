@@ -1,9 +1,11 @@
 //! The pull loop of a stage: bounded, supervised, and stopped without losing anything.
 
+mod beside;
 mod dispatch;
 mod lease;
 mod liveness;
 mod stream;
+mod watch;
 
 #[cfg(test)]
 mod tests;
@@ -15,17 +17,16 @@ pub use liveness::Liveness;
 
 use std::{sync::Arc, time::Duration};
 
-use google_cloud_googleapis::pubsub::v1::GetSubscriptionRequest;
-use google_cloud_pubsub::client::Subscriber;
 use tokio::{
-    sync::Semaphore,
+    sync::{Notify, Semaphore},
+    task::JoinHandle,
     time::{Instant, timeout_at},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{info, warn};
 
-use self::dispatch::DeadLetterTopic;
-use super::{Batching, Connection, Handler, Outcomes, PubSubError, PublisherOptions, error::chain};
+use self::{dispatch::DeadLetterTopic, watch::Watch};
+use super::{Batching, Connection, Handler, Outcomes, PublisherOptions, Topology};
 
 /// How a stage consumes.
 #[derive(Clone, Debug)]
@@ -34,8 +35,10 @@ pub struct ConsumerSettings {
     pub max_outstanding: u32,
     /// Time from the signal to stop to the last nack. The handlers get three quarters of it.
     pub grace: Duration,
-    /// Ask about the subscription after this long without a delivery. 30 s.
-    pub ask_after: Duration,
+    /// How often Pub/Sub is asked what has become of the subscription and of all else that the stage needs. 30 s.
+    pub ask_every: Duration,
+    /// A stream that could have delivered for this long and brought nothing is opened anew on a new connection. 2 min.
+    pub renew_after: Duration,
 }
 
 impl ConsumerSettings {
@@ -44,14 +47,14 @@ impl ConsumerSettings {
         Self {
             max_outstanding,
             grace,
-            ask_after: Duration::from_secs(30),
+            ask_every: Duration::from_secs(30),
+            renew_after: Duration::from_mins(2),
         }
     }
 }
 
 /// Pulls the messages of one stage, asks its handler, and acks or nacks as the handler's [`super::Disposition`] says.
 pub struct Consumer<H> {
-    connection: Connection,
     settings: ConsumerSettings,
     outcomes: Outcomes,
     running: Arc<Running<H>>,
@@ -81,9 +84,10 @@ impl<H: Handler> Consumer<H> {
             original_topic: names.id(stage.topic().as_str()),
         };
         Self {
-            connection: connection.clone(),
             running: Arc::new(Running {
-                subscriber: connection.subscriber().clone(),
+                connection: connection.clone(),
+                renew_after: settings.renew_after,
+                distrust: Notify::new(),
                 subscription: names.subscription(stage.subscription()),
                 max_outstanding: settings.max_outstanding.max(1).into(),
                 places: Arc::new(Semaphore::new(places)),
@@ -110,19 +114,24 @@ impl<H: Handler> Consumer<H> {
     /// Pulls until `stopping` is cancelled, then drains and returns within the grace: what runs may finish, the rest is
     /// nacked, acks and outcomes go out. Give it a task of its own and never drop it half-way.
     pub async fn run(self, stopping: CancellationToken) {
-        let asking = stopping.child_token();
-        let asks = tokio::spawn(ask_while_idle(
-            self.connection.clone(),
-            self.running.subscription.clone(),
-            self.running.liveness.clone(),
-            self.settings.ask_after,
-            asking.clone(),
-        ));
+        let watching = stopping.child_token();
+        let watch = self.watch(watching.clone());
         self.running.pull(&stopping).await;
-        asking.cancel();
+        watching.cancel();
         self.drain().await;
         // It only ever waits for a tick or for an answer, and ends on cancellation.
-        drop(asks.await);
+        drop(watch.await);
+    }
+
+    fn watch(&self, stopping: CancellationToken) -> JoinHandle<()> {
+        let watch = Watch {
+            topology: Topology::new(&self.running.connection),
+            stage: self.running.dispatch.handler.stage(),
+            liveness: self.running.liveness.clone(),
+            every: self.settings.ask_every,
+        };
+        let running = Arc::clone(&self.running);
+        tokio::spawn(watch.run(stopping, move || running.distrust.notify_one()))
     }
 
     async fn drain(&self) {
@@ -150,7 +159,11 @@ impl<H: Handler> Consumer<H> {
 
 /// What the loop and its tasks share.
 struct Running<H> {
-    subscriber: Subscriber,
+    /// The first one; each stream that brought nothing for long is followed by one of its own.
+    connection: Connection,
+    renew_after: Duration,
+    /// Told when there is reason not to trust the stream that is open.
+    distrust: Notify,
     /// Full name.
     subscription: String,
     max_outstanding: i64,
@@ -163,50 +176,4 @@ struct Running<H> {
     streams: TaskTracker,
     /// The grace is over.
     give_up: CancellationToken,
-}
-
-/// While nothing is delivered, asks whether the subscription still answers.
-async fn ask_while_idle(
-    connection: Connection,
-    subscription: String,
-    liveness: Liveness,
-    every: Duration,
-    stopping: CancellationToken,
-) {
-    loop {
-        tokio::select! {
-            biased;
-            () = stopping.cancelled() => return,
-            () = tokio::time::sleep(every) => {}
-        }
-        if liveness.silence() < every {
-            continue;
-        }
-        let answer = tokio::select! {
-            biased;
-            () = stopping.cancelled() => return,
-            answer = ask(&connection, &subscription) => answer,
-        };
-        match answer {
-            Ok(()) => liveness.sign(),
-            Err(error) => {
-                let silent_s = liveness.silence().as_secs();
-                warn!(event = "pubsub_silent", silent_s, why = chain(&error));
-            }
-        }
-    }
-}
-
-async fn ask(connection: &Connection, subscription: &str) -> Result<(), PubSubError> {
-    let request = connection
-        .request(GetSubscriptionRequest {
-            subscription: subscription.to_owned(),
-        })
-        .await?;
-    connection
-        .subscriptions()
-        .get_subscription(request)
-        .await
-        .map(drop)
-        .map_err(|status| PubSubError::refused("get the subscription", &status))
 }

@@ -1,5 +1,6 @@
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
     sync::Arc,
     time::Duration,
 };
@@ -7,14 +8,20 @@ use std::{
 use backoff::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
 use futures::FutureExt as _;
 use google_cloud_pubsub::{Error, subscriber::MessageStream};
-use tokio::{sync::OwnedSemaphorePermit, time::timeout};
+use tokio::{
+    sync::{OwnedSemaphorePermit, futures::Notified},
+    time::{Instant, Sleep, sleep, timeout},
+};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, warn};
 
-use super::{Running, lease::delivery};
+use super::{
+    Running,
+    lease::{Lease, delivery},
+};
 use crate::{
     config::ACK_DEADLINE,
-    messaging::{Handler, error::chain},
+    messaging::{Connection, Delivery, Handler, error::chain, leases::Leases},
 };
 
 /// The longest lease: the subscription's retention. The client's default of an hour would let held messages lapse.
@@ -31,6 +38,8 @@ const UNREAD_LONGEST: Duration = Duration::from_millis(500);
 enum Ended {
     /// We stopped it.
     Stopped,
+    /// It brought nothing for so long that it may be dead, or there is reason to think so.
+    Quiet,
     /// Pub/Sub closed it without an error.
     Closed,
     /// With an error that the client does not retry: Unknown, Cancelled, `NotFound`, `PermissionDenied`.
@@ -42,45 +51,62 @@ impl<H: Handler> Running<H> {
     pub(super) async fn pull(self: &Arc<Self>, stopping: &CancellationToken) {
         // Shared with every message: a clone of the token itself takes the one lock of all of them.
         let stopping = &Arc::new(stopping.clone());
+        let mut connection = self.connection.clone();
+        let pulled = Arc::new(Leases::new(
+            &connection,
+            self.subscription.clone(),
+            ACK_DEADLINE / 3,
+        ));
         let mut pauses = growing_pauses();
         loop {
-            let (ended, delivered) = self.one_stream(stopping).await;
+            let (ended, delivered) = self.one_stream(&connection, stopping).await;
             if stopping.is_cancelled() {
                 return;
             }
             if delivered {
                 pauses = growing_pauses();
             }
+            if matches!(ended, Ended::Quiet) {
+                connection = self.renew(connection, &pulled, stopping).await;
+                continue;
+            }
             let pause = pauses.next().unwrap_or(LONGEST_PAUSE);
             self.log_end(&ended, pause);
             tokio::select! {
                 biased;
                 () = stopping.cancelled() => return,
-                () = tokio::time::sleep(pause) => {}
+                () = sleep(pause) => {}
             }
         }
     }
 
     /// One stream from its opening to its end, and whether it delivered anything.
-    async fn one_stream(self: &Arc<Self>, stopping: &Arc<CancellationToken>) -> (Ended, bool) {
-        let mut stream = self.open();
+    async fn one_stream(
+        self: &Arc<Self>,
+        connection: &Connection,
+        stopping: &Arc<CancellationToken>,
+    ) -> (Ended, bool) {
+        let mut stream = self.open(connection);
         let closing = CancellationToken::new();
         self.close_when(&stream, closing.clone());
+        let mut quiet = Quiet::of(self);
         let mut delivered = false;
         let ended = loop {
             let Some(place) = self.place(stopping).await else {
                 break Ended::Stopped;
             };
+            quiet.begins_now();
             // A dropped call of `next` may have to open the stream anew, so it is dropped at the very end only.
             let next = tokio::select! {
                 biased;
                 () = stopping.cancelled() => break Ended::Stopped,
                 next = stream.next() => next,
+                () = quiet.lasts_too_long() => break Ended::Quiet,
             };
             match next {
                 Some(Ok((message, lease))) => {
                     delivered = true;
-                    self.liveness.sign();
+                    self.liveness.delivered();
                     let delivery = delivery(message, &lease);
                     self.settle(delivery, lease, place, stopping);
                 }
@@ -111,8 +137,9 @@ impl<H: Handler> Running<H> {
         debug!(event = "unread_given_back", messages = unread.len());
     }
 
-    fn open(&self) -> MessageStream {
-        self.subscriber
+    fn open(&self, connection: &Connection) -> MessageStream {
+        connection
+            .subscriber()
             .subscribe(&self.subscription)
             .set_max_outstanding_messages(self.max_outstanding)
             .set_max_outstanding_bytes(MAX_OUTSTANDING_BYTES)
@@ -131,20 +158,11 @@ impl<H: Handler> Running<H> {
         });
     }
 
-    /// A place for one more message. Pub/Sub's own flow control is for one stream, and a reopened one starts afresh.
-    async fn place(&self, stopping: &CancellationToken) -> Option<OwnedSemaphorePermit> {
-        tokio::select! {
-            biased;
-            () = stopping.cancelled() => None,
-            place = Arc::clone(&self.places).acquire_owned() => place.ok(),
-        }
-    }
-
     /// Takes a message to its end, in a task of its own unless that is at hand: most messages of a run change nothing.
-    fn settle(
+    pub(super) fn settle(
         self: &Arc<Self>,
-        delivery: crate::messaging::Delivery,
-        lease: google_cloud_pubsub::subscriber::handler::Handler,
+        delivery: Delivery,
+        lease: impl Lease + 'static,
         place: OwnedSemaphorePermit,
         stopping: &Arc<CancellationToken>,
     ) {
@@ -171,7 +189,7 @@ impl<H: Handler> Running<H> {
         let stage = self.dispatch.handler.stage();
         let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
         match ended {
-            Ended::Stopped | Ended::Closed => {
+            Ended::Stopped | Ended::Quiet | Ended::Closed => {
                 warn!(event = "stream_reopened", %stage, pause_ms, why = "closed by Pub/Sub");
             }
             Ended::Failed(error) if needs_a_person(error) => {
@@ -181,6 +199,51 @@ impl<H: Handler> Running<H> {
             Ended::Failed(error) => {
                 warn!(event = "stream_reopened", %stage, pause_ms, why = chain(error.as_ref()));
             }
+        }
+    }
+}
+
+/// How long a stream has brought nothing while it could have.
+struct Quiet<'a> {
+    allowed: Duration,
+    until: Instant,
+    timer: Pin<Box<Sleep>>,
+    /// There is reason not to trust the stream.
+    distrusted: Pin<Box<Notified<'a>>>,
+}
+
+impl<'a> Quiet<'a> {
+    /// That of a stream of `running` which is opened now. While the last one was found deaf, this one is given less time.
+    fn of<H>(running: &'a Running<H>) -> Self {
+        let allowed = if running.liveness.deaf() > 0 {
+            running.renew_after / 4
+        } else {
+            running.renew_after
+        };
+        Self {
+            allowed,
+            until: Instant::now() + allowed,
+            timer: Box::pin(sleep(allowed)),
+            distrusted: Box::pin(running.distrust.notified()),
+        }
+    }
+
+    /// The stream could deliver from now on: there is a place.
+    fn begins_now(&mut self) {
+        self.until = Instant::now() + self.allowed;
+    }
+
+    /// The timer is moved only where it has fired: most messages come before that, and moving it costs each of them.
+    async fn lasts_too_long(&mut self) {
+        loop {
+            tokio::select! {
+                () = &mut self.distrusted => return,
+                () = &mut self.timer => {}
+            }
+            if Instant::now() >= self.until {
+                return;
+            }
+            self.timer.as_mut().reset(self.until);
         }
     }
 }

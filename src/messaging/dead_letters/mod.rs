@@ -5,7 +5,6 @@
 //! from, or is on disk; killed at any point, the lease lapses and the letter is there again.
 
 mod discard;
-mod leases;
 mod letter;
 mod queue;
 mod replay;

@@ -1,23 +1,22 @@
 use std::{collections::HashSet, time::Duration};
 
-use google_cloud_googleapis::pubsub::v1::{GetSubscriptionRequest, PullRequest, ReceivedMessage};
+use google_cloud_googleapis::pubsub::v1::{GetSubscriptionRequest, ReceivedMessage};
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::{Instant, sleep};
 use tonic::Code;
 
-use super::{
-    Letter,
-    leases::{Leases, again_while_unavailable},
+use super::Letter;
+use crate::messaging::{
+    Connection, PubSubError, Stage,
+    connect::{PULL_WAIT, subscriptions},
+    leases::Leases,
 };
-use crate::messaging::{Connection, PubSubError, Stage};
 
 /// So many pulls in a row without a new letter, and there are no more: one alone proves nothing, Pub/Sub being many
 /// servers.
 const EMPTY_PULLS: u32 = 3;
 /// Letters in one pull. Pub/Sub bounds the answer's bytes.
 const LETTERS_A_PULL: i32 = 100;
-/// How long a pull waits for a letter on Google Cloud, where one that returns at once often misses what is there.
-const WAIT: Duration = Duration::from_secs(5);
 /// The pause between empty pulls on an emulator, which answer at once.
 const PAUSE: Duration = Duration::from_millis(50);
 /// A letter that came this long after the scan began is left for the next one, or a flow of them would never end.
@@ -92,44 +91,26 @@ impl Queue {
     }
 
     async fn pull(&mut self) -> Result<Vec<ReceivedMessage>, PubSubError> {
-        match again_while_unavailable(|| self.try_pull()).await {
-            // The wait was over before a letter came.
-            Err(PubSubError::Refused {
-                code: Code::DeadlineExceeded | Code::Cancelled,
-                ..
-            }) => Ok(Vec::new()),
+        let pulled = self
+            .connection
+            .pull(
+                &reading(self.stage),
+                &self.subscription,
+                self.letters_a_pull,
+            )
+            .await;
+        match pulled {
             // The answer was over the decode limit: its letters come back one by one when their leases have lapsed.
             Err(PubSubError::Refused {
                 code: Code::OutOfRange,
                 ..
             }) if self.letters_a_pull > 1 => {
                 self.letters_a_pull = 1;
-                self.astray_until = Some(Instant::now() + self.ack_deadline + WAIT);
+                self.astray_until = Some(Instant::now() + self.ack_deadline + PULL_WAIT);
                 Ok(Vec::new())
             }
             answer => answer,
         }
-    }
-
-    async fn try_pull(&self) -> Result<Vec<ReceivedMessage>, PubSubError> {
-        let at_once = self.connection.is_local();
-        #[expect(
-            deprecated,
-            reason = "an emulator answers it rightly, and a scan need not wait there"
-        )]
-        let request = PullRequest {
-            subscription: self.subscription.clone(),
-            return_immediately: at_once,
-            max_messages: self.letters_a_pull,
-        };
-        let mut request = self.connection.request(request).await?;
-        if !at_once {
-            request.set_timeout(WAIT);
-        }
-        let answer = self.connection.subscriptions().pull(request).await;
-        answer
-            .map(|answer| answer.into_inner().received_messages)
-            .map_err(|status| PubSubError::refused(reading(self.stage), &status))
     }
 
     /// Holds what was received, and gives what is new. What was seen before had lapsed; what was acked before is acked
@@ -169,16 +150,15 @@ async fn ack_deadline(
     stage: Stage,
     subscription: &str,
 ) -> Result<Duration, PubSubError> {
-    let settings = again_while_unavailable(|| async {
-        let request = GetSubscriptionRequest {
-            subscription: subscription.to_owned(),
-        };
-        let request = connection.request(request).await?;
-        let answer = connection.subscriptions().get_subscription(request).await;
-        answer.map_err(|status| PubSubError::refused(reading(stage), &status))
-    })
-    .await?;
-    let seconds = settings.into_inner().ack_deadline_seconds;
+    let request = GetSubscriptionRequest {
+        subscription: subscription.to_owned(),
+    };
+    let settings = connection
+        .ask(&reading(stage), &request, |channel, request| async move {
+            subscriptions(channel).get_subscription(request).await
+        })
+        .await?;
+    let seconds = settings.ack_deadline_seconds;
     // Pub/Sub's own least and most.
     Ok(Duration::from_secs(
         u64::try_from(seconds).unwrap_or(10).clamp(10, 600),

@@ -2,8 +2,11 @@ use google_cloud_googleapis::pubsub::v1::{Subscription, Topic, UpdateSubscriptio
 use prost_types::FieldMask;
 use tonic::Code;
 
-use super::{Difference, Topology, check};
-use crate::messaging::PubSubError;
+use super::{Difference, Topology, settings::id_of};
+use crate::messaging::{
+    PubSubError,
+    connect::{subscriptions, topics},
+};
 
 /// What `apply` did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -44,21 +47,18 @@ impl Topology {
 
     /// Whether it was missing.
     async fn create_topic(&self, topic: &str) -> Result<bool, PubSubError> {
-        let request = self
+        let wanted = Topic {
+            name: self.names().topic(topic),
+            ..Topic::default()
+        };
+        let operation = format!("create topic {}", self.names().id(topic));
+        let made = self
             .connection
-            .request(Topic {
-                name: self.names().topic(topic),
-                ..Topic::default()
+            .ask(&operation, &wanted, |channel, request| async move {
+                topics(channel).create_topic(request).await
             })
-            .await?;
-        match self.connection.topics().create_topic(request).await {
-            Ok(_) => Ok(true),
-            Err(status) if status.code() == Code::AlreadyExists => Ok(false),
-            Err(status) => Err(PubSubError::refused(
-                format!("create topic {}", self.names().id(topic)),
-                &status,
-            )),
-        }
+            .await;
+        is_new(made.map(drop))
     }
 
     async fn create_or_correct(
@@ -66,26 +66,18 @@ impl Topology {
         wanted: Subscription,
         applied: &mut Applied,
     ) -> Result<(), PubSubError> {
-        let id = check::id_of(&wanted.name).to_owned();
-        let request = self.connection.request(wanted.clone()).await?;
-        match self
+        let id = id_of(&wanted.name).to_owned();
+        let operation = format!("create subscription {id}");
+        let made = self
             .connection
-            .subscriptions()
-            .create_subscription(request)
-            .await
-        {
-            Ok(_) => applied.created.push(id),
-            Err(status) if status.code() == Code::AlreadyExists => {
-                if self.correct(wanted).await? {
-                    applied.updated.push(id);
-                }
-            }
-            Err(status) => {
-                return Err(PubSubError::refused(
-                    format!("create subscription {id}"),
-                    &status,
-                ));
-            }
+            .ask(&operation, &wanted, |channel, request| async move {
+                subscriptions(channel).create_subscription(request).await
+            })
+            .await;
+        if is_new(made.map(drop))? {
+            applied.created.push(id);
+        } else if self.correct(wanted).await? {
+            applied.updated.push(id);
         }
         Ok(())
     }
@@ -102,19 +94,28 @@ impl Topology {
         if paths.is_empty() {
             return Ok(false);
         }
-        let id = check::id_of(&wanted.name).to_owned();
-        let request = self
-            .connection
-            .request(UpdateSubscriptionRequest {
-                subscription: Some(wanted),
-                update_mask: Some(FieldMask { paths }),
+        let operation = format!("update subscription {}", id_of(&wanted.name));
+        let request = UpdateSubscriptionRequest {
+            subscription: Some(wanted),
+            update_mask: Some(FieldMask { paths }),
+        };
+        self.connection
+            .ask(&operation, &request, |channel, request| async move {
+                subscriptions(channel).update_subscription(request).await
             })
             .await?;
-        self.connection
-            .subscriptions()
-            .update_subscription(request)
-            .await
-            .map_err(|status| PubSubError::refused(format!("update subscription {id}"), &status))?;
         Ok(true)
+    }
+}
+
+/// Whether it was made now; there already is not a mistake.
+fn is_new(made: Result<(), PubSubError>) -> Result<bool, PubSubError> {
+    match made {
+        Ok(()) => Ok(true),
+        Err(PubSubError::Refused {
+            code: Code::AlreadyExists,
+            ..
+        }) => Ok(false),
+        Err(error) => Err(error),
     }
 }

@@ -1,11 +1,16 @@
 use std::fmt;
 
 use google_cloud_googleapis::pubsub::v1::{GetSubscriptionRequest, GetTopicRequest, Subscription};
-use prost_types::Duration as ProtoDuration;
-use tonic::{Code, Status};
+use tonic::Code;
 
-use super::Topology;
-use crate::messaging::{PubSubError, Stage, Topic, advice};
+use super::{
+    Topology,
+    settings::{differing_settings, id_of},
+};
+use crate::messaging::{
+    PubSubError, Stage, Topic, advice,
+    connect::{subscriptions, topics},
+};
 
 /// One way in which what exists differs from what the service needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,7 +35,20 @@ pub enum Difference {
         expected: String,
         /// What is there.
         found: String,
+        /// What it does to messages.
+        harm: Harm,
     },
+}
+
+/// What a setting that differs does to messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Harm {
+    /// They are lost, or none come.
+    Fatal,
+    /// They are lost or go round for ever while they are in the hands of the stage that reads them.
+    FatalToReader,
+    /// None is lost.
+    Lesser,
 }
 
 impl fmt::Display for Difference {
@@ -45,6 +63,7 @@ impl fmt::Display for Difference {
                 setting,
                 expected,
                 found,
+                harm: _,
             } => write!(
                 f,
                 "subscription {subscription}: {setting} is {found}, expected {expected}"
@@ -65,13 +84,17 @@ impl Difference {
         }
     }
 
-    /// Whether messages would be lost, or none would come: a stage does not serve so.
-    fn is_fatal(&self) -> bool {
+    /// Whether a stage that reads from the subscription called `own` loses messages so, or none come.
+    fn is_fatal_to(&self, own: &str) -> bool {
         match self {
             Self::MissingTopic { .. } | Self::MissingSubscription { .. } => true,
-            Self::Setting { setting, .. } => {
-                matches!(*setting, "topic" | "detached" | "filter" | "push_config")
-            }
+            Self::Setting {
+                harm, subscription, ..
+            } => match harm {
+                Harm::Fatal => true,
+                Harm::FatalToReader => subscription == own,
+                Harm::Lesser => false,
+            },
         }
     }
 }
@@ -83,6 +106,24 @@ pub enum StageRefused {
     #[error("stage {stage} does not start: {}; {remedy}", listed(.fatal))]
     Incomplete {
         /// The stage.
+        stage: Stage,
+        /// What is wrong.
+        fatal: Vec<Difference>,
+        /// What to run.
+        remedy: &'static str,
+    },
+    /// Pub/Sub could not be asked.
+    #[error(transparent)]
+    PubSub(#[from] PubSubError),
+}
+
+/// Why a stage does not publish to the next one.
+#[derive(Debug, thiserror::Error)]
+pub enum Unread {
+    /// What is published would reach nobody.
+    #[error("nobody would get what stage {stage} is to work on: {}; {remedy}", listed(.fatal))]
+    NoReader {
+        /// The stage that would have to read it.
         stage: Stage,
         /// What is wrong.
         fatal: Vec<Difference>,
@@ -112,16 +153,10 @@ impl Topology {
     ///
     /// # Errors
     /// When its subscription, its dead-letter topic, or the subscription that holds its dead letters is missing, or those
-    /// of the topic it publishes to; or when Pub/Sub cannot be asked.
+    /// of the topic it publishes to; where one of them gets no messages, or its own loses them; or when Pub/Sub cannot be
+    /// asked.
     pub async fn check_stage(&self, stage: Stage) -> Result<(), StageRefused> {
-        let stages = [Some(stage), stage.publishes_to()];
-        let (mut topics, mut subscriptions) = (Vec::new(), Vec::new());
-        for stage in stages.into_iter().flatten() {
-            topics.extend(Self::topics_of(stage));
-            subscriptions.extend(self.subscriptions_of(stage));
-        }
-        let found = self.compare(&topics, &subscriptions).await?;
-        let (fatal, lesser): (Vec<_>, Vec<_>) = found.into_iter().partition(Difference::is_fatal);
+        let (fatal, lesser) = self.examine(stage).await?;
         for difference in lesser {
             tracing::warn!(event = "topology_differs", %stage, %difference);
         }
@@ -135,6 +170,61 @@ impl Topology {
                 remedy: self.remedy(),
             })
         }
+    }
+
+    /// What has become of what `stage` needs while it serves: what is wrong and what to do, `None` while all is well. It
+    /// is what [`Self::check_stage`] asks before the first message.
+    ///
+    /// # Errors
+    /// When Pub/Sub cannot be asked.
+    pub(in crate::messaging) async fn what_is_lost(
+        &self,
+        stage: Stage,
+    ) -> Result<Option<String>, PubSubError> {
+        let (fatal, _) = self.examine(stage).await?;
+        Ok((!fatal.is_empty()).then(|| format!("{}; {}", listed(&fatal), self.remedy())))
+    }
+
+    /// Whether what is published to `stage` reaches its subscription.
+    ///
+    /// # Errors
+    /// When it would not, or Pub/Sub cannot be asked.
+    pub(in crate::messaging) async fn check_reader(&self, stage: Stage) -> Result<(), Unread> {
+        let topic = self.missing_topic(stage.topic().as_str()).await?;
+        let differences = self.differences_of(&self.work(stage)).await?;
+        let fatal: Vec<_> = topic
+            .into_iter()
+            .chain(differences)
+            // How its reader fares is its reader's to say.
+            .filter(|difference| difference.is_fatal_to(""))
+            .collect();
+        if fatal.is_empty() {
+            Ok(())
+        } else {
+            Err(Unread::NoReader {
+                stage,
+                fatal,
+                remedy: self.remedy(),
+            })
+        }
+    }
+
+    /// What is fatal to `stage`, and what is not.
+    async fn examine(
+        &self,
+        stage: Stage,
+    ) -> Result<(Vec<Difference>, Vec<Difference>), PubSubError> {
+        let stages = [Some(stage), stage.publishes_to()];
+        let (mut topics, mut subscriptions) = (Vec::new(), Vec::new());
+        for stage in stages.into_iter().flatten() {
+            topics.extend(Self::topics_of(stage));
+            subscriptions.extend(self.subscriptions_of(stage));
+        }
+        let own = self.names().id(stage.subscription());
+        let found = self.compare(&topics, &subscriptions).await?;
+        Ok(found
+            .into_iter()
+            .partition(|difference| difference.is_fatal_to(&own)))
     }
 
     async fn warn_without_outcomes(&self, stage: Stage) -> Result<(), PubSubError> {
@@ -168,17 +258,21 @@ impl Topology {
     }
 
     async fn missing_topic(&self, topic: &str) -> Result<Option<Difference>, PubSubError> {
-        let request = self
-            .connection
-            .request(GetTopicRequest {
-                topic: self.names().topic(topic),
-            })
-            .await?;
         let id = self.names().id(topic);
-        match self.connection.topics().get_topic(request).await {
+        let request = GetTopicRequest {
+            topic: self.names().topic(topic),
+        };
+        let operation = format!("get topic {id}");
+        let found = self
+            .connection
+            .ask(&operation, &request, |channel, request| async move {
+                topics(channel).get_topic(request).await
+            })
+            .await;
+        match found {
             Ok(_) => Ok(None),
-            Err(status) if is_missing(&status) => Ok(Some(Difference::MissingTopic { topic: id })),
-            Err(status) => Err(PubSubError::refused(format!("get topic {id}"), &status)),
+            Err(error) if is_missing(&error) => Ok(Some(Difference::MissingTopic { topic: id })),
+            Err(error) => Err(error),
         }
     }
 
@@ -186,134 +280,31 @@ impl Topology {
         &self,
         wanted: &Subscription,
     ) -> Result<Vec<Difference>, PubSubError> {
-        let request = self
-            .connection
-            .request(GetSubscriptionRequest {
-                subscription: wanted.name.clone(),
-            })
-            .await?;
         let id = id_of(&wanted.name).to_owned();
-        match self
+        let request = GetSubscriptionRequest {
+            subscription: wanted.name.clone(),
+        };
+        let operation = format!("get subscription {id}");
+        let found = self
             .connection
-            .subscriptions()
-            .get_subscription(request)
-            .await
-        {
-            Ok(found) => Ok(differing_settings(wanted, found.get_ref())),
-            Err(status) if is_missing(&status) => {
+            .ask(&operation, &request, |channel, request| async move {
+                subscriptions(channel).get_subscription(request).await
+            })
+            .await;
+        match found {
+            Ok(found) => Ok(differing_settings(wanted, &found)),
+            Err(error) if is_missing(&error) => {
                 Ok(vec![Difference::MissingSubscription { subscription: id }])
             }
-            Err(status) => Err(PubSubError::refused(
-                format!("get subscription {id}"),
-                &status,
-            )),
+            Err(error) => Err(error),
         }
     }
 }
 
 /// Not so where the project itself is not found: then all would seem to be missing, and none could be made.
-fn is_missing(status: &Status) -> bool {
-    status.code() == Code::NotFound && !advice::is_of_the_project(status.message())
-}
-
-fn differing_settings(wanted: &Subscription, found: &Subscription) -> Vec<Difference> {
-    settings(wanted)
-        .into_iter()
-        .zip(settings(found))
-        .filter(|((_, wanted), (_, found))| wanted != found)
-        .map(|((setting, expected), (_, found))| Difference::Setting {
-            subscription: id_of(&wanted.name).to_owned(),
-            setting,
-            expected,
-            found,
-        })
-        .collect()
-}
-
-/// The settings the service relies on, as people read them. A deleted topic shows as `_deleted-topic_`.
-fn settings(subscription: &Subscription) -> [(&'static str, String); 10] {
-    let push = subscription
-        .push_config
-        .as_ref()
-        .is_some_and(|push| !push.push_endpoint.is_empty());
-    [
-        ("topic", id_of(&subscription.topic).to_owned()),
-        ("detached", subscription.detached.to_string()),
-        (
-            "ack_deadline_seconds",
-            subscription.ack_deadline_seconds.to_string(),
-        ),
-        (
-            "message_retention_duration",
-            in_seconds(subscription.message_retention_duration.as_ref()),
-        ),
-        ("expiration_policy", expiration(subscription)),
-        ("dead_letter_policy", dead_letters(subscription)),
-        ("retry_policy", retries(subscription)),
-        ("filter", quoted(&subscription.filter)),
-        (
-            "enable_message_ordering",
-            subscription.enable_message_ordering.to_string(),
-        ),
-        ("push_config", if push { "push" } else { "pull" }.to_owned()),
-    ]
-}
-
-fn expiration(subscription: &Subscription) -> String {
-    match &subscription.expiration_policy {
-        Some(policy) => policy
-            .ttl
-            .as_ref()
-            .map_or_else(|| "never".to_owned(), |ttl| in_seconds(Some(ttl))),
-        None => "Pub/Sub's default".to_owned(),
-    }
-}
-
-fn dead_letters(subscription: &Subscription) -> String {
-    subscription.dead_letter_policy.as_ref().map_or_else(
-        || "none".to_owned(),
-        |policy| {
-            format!(
-                "{} after {} attempts",
-                id_of(&policy.dead_letter_topic),
-                policy.max_delivery_attempts
-            )
-        },
+fn is_missing(error: &PubSubError) -> bool {
+    matches!(
+        error,
+        PubSubError::Refused { code: Code::NotFound, message, .. } if !advice::is_of_the_project(message)
     )
-}
-
-fn retries(subscription: &Subscription) -> String {
-    subscription.retry_policy.as_ref().map_or_else(
-        || "immediate".to_owned(),
-        |policy| {
-            format!(
-                "{} to {}",
-                in_seconds(policy.minimum_backoff.as_ref()),
-                in_seconds(policy.maximum_backoff.as_ref())
-            )
-        },
-    )
-}
-
-fn in_seconds(duration: Option<&ProtoDuration>) -> String {
-    duration.map_or_else(
-        || "unset".to_owned(),
-        |duration| match duration.nanos {
-            0 => format!("{} s", duration.seconds),
-            nanos => format!("{}.{nanos:09} s", duration.seconds),
-        },
-    )
-}
-
-fn quoted(filter: &str) -> String {
-    if filter.is_empty() {
-        "none".to_owned()
-    } else {
-        format!("`{filter}`")
-    }
-}
-
-/// The last segment of a resource's name.
-pub(super) fn id_of(name: &str) -> &str {
-    name.rsplit('/').next().unwrap_or(name)
 }

@@ -2,10 +2,11 @@
 
 mod apply;
 mod check;
+mod settings;
 mod table;
 
 pub use apply::Applied;
-pub use check::{Difference, StageRefused};
+pub use check::{Difference, Harm, StageRefused, Unread};
 
 use std::time::Duration;
 

@@ -43,7 +43,8 @@ impl Topology {
         [self.work(stage), self.hold(stage)]
     }
 
-    fn work(&self, stage: Stage) -> Subscription {
+    /// The subscription that `stage` reads from.
+    pub(super) fn work(&self, stage: Stage) -> Subscription {
         Subscription {
             dead_letter_policy: Some(DeadLetterPolicy {
                 dead_letter_topic: self.names().topic(stage.dead_letter_topic()),

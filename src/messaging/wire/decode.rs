@@ -52,7 +52,7 @@ impl SyncTick {
     /// # Errors
     /// When it is not a JSON object of this schema, or a percentage is outside 0 to 100.
     pub fn decode(body: &[u8]) -> Result<Self, DecodeError> {
-        let mut fields = Fields::read(body)?;
+        let mut fields = Fields::read(body, &SYNC_TICK_FIELDS)?;
         if let Some(name) = fields.unknown(&SYNC_TICK_FIELDS) {
             return Err(invalid(name, "a field of SyncTick"));
         }
@@ -92,7 +92,7 @@ impl UserRequest {
     /// # Errors
     /// When it is not a JSON object of [`UserSync`]'s schema, names no user or two, or contradicts itself.
     pub fn decode(body: &[u8]) -> Result<Self, DecodeError> {
-        let mut fields = Fields::read(body)?;
+        let mut fields = Fields::read(body, &USER_SYNC_FIELDS)?;
         let of_a_tick = fields.peek("cause") == Some("tick");
         if let Some(name) = fields.unknown(&USER_SYNC_FIELDS) {
             return Err(unknown_user_field(name, of_a_tick));
@@ -114,7 +114,7 @@ impl NamespaceRequest {
     /// # Errors
     /// When it is not a JSON object of [`super::NamespaceSync`]'s schema, or names no namespace.
     pub fn decode(body: &[u8]) -> Result<Self, DecodeError> {
-        let mut fields = Fields::read(body)?;
+        let mut fields = Fields::read(body, &NAMESPACE_SYNC_FIELDS)?;
         if let Some(name) = fields.unknown(&NAMESPACE_SYNC_FIELDS) {
             return Err(invalid(name, "a field of NamespaceSync"));
         }

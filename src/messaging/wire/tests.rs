@@ -16,6 +16,8 @@ use crate::{
     messaging::{DeadLetterReason, Disposition, MAX_DETAIL_BYTES, line::breaks_a_line},
 };
 
+mod spellings;
+
 fn user(body: &str) -> Result<UserRequest, DecodeError> {
     UserRequest::decode(body.as_bytes())
 }
@@ -89,7 +91,7 @@ fn null_is_the_same_as_absent() {
     "crsid: expected a letter and one to seven letters or digits, nothing else"
 )]
 #[case::id_as_text(
-    r#"{"gitlab_user_id":"7"}"#,
+    r#"{"gitlab_user_id":"seven"}"#,
     "invalid_field",
     "gitlab_user_id: expected a whole number from 1"
 )]
@@ -183,7 +185,7 @@ fn a_bad_user_message_is_refused_with_its_field(
     "max_unblock_percent: expected a number from 0 to 100"
 )]
 #[case::text(
-    r#"{"max_block_percent":"5"}"#,
+    r#"{"max_block_percent":"five"}"#,
     "max_block_percent: expected a number from 0 to 100"
 )]
 #[case::two_lines(

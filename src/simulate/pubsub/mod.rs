@@ -7,6 +7,7 @@
 mod ack_id;
 mod counts;
 mod dead_letter;
+mod deadline;
 mod filter;
 mod flow;
 mod message;
@@ -19,6 +20,7 @@ mod schema;
 mod schemas;
 mod store;
 mod streaming_pull;
+mod streams;
 #[expect(unused_qualifications, clippy::pedantic, reason = "generated code")]
 mod stubs;
 mod subscriber;
@@ -29,15 +31,19 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::http::Uri;
+use axum::response::Response;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::Status;
+use tonic::service::Routes;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 
 pub use counts::Counts;
 
+use deadline::Timely;
 use publisher::PublisherService;
 use schemas::SchemaServiceOf;
 use store::Store;
@@ -153,7 +159,12 @@ impl Broker {
 
     /// Ends every streaming pull that is open with UNAVAILABLE, as the service does now and then. Leases stay.
     pub fn reset_streams(&self) {
-        self.store.reset_streams();
+        self.store.streams.reset();
+    }
+
+    /// Lets every streaming pull stay open and bring nothing, or no longer so. Pulls are answered as ever.
+    pub fn mute_streams(&self, muted: bool) {
+        self.store.streams.mute(muted);
     }
 
     /// Messages published to a topic; `None` if it is not there. The name is full:
@@ -171,17 +182,29 @@ async fn serve(
     let publisher = PublisherServer::new(PublisherService(Arc::clone(&store)));
     let schemas = SchemaServiceServer::new(SchemaServiceOf(Arc::clone(&store)));
     let subscriber = SubscriberServer::new(SubscriberService(store));
+    let routes = Routes::from(axum::Router::new().fallback(unknown))
+        .add_service(Timely(
+            publisher.max_decoding_message_size(MAX_DECODED_BYTES),
+        ))
+        .add_service(Timely(
+            subscriber.max_decoding_message_size(MAX_DECODED_BYTES),
+        ))
+        .add_service(Timely(schemas));
     Server::builder()
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
-        .add_service(publisher.max_decoding_message_size(MAX_DECODED_BYTES))
-        .add_service(subscriber.max_decoding_message_size(MAX_DECODED_BYTES))
-        .add_service(schemas)
+        .add_routes(routes)
         .serve_with_incoming_shutdown(
             TcpIncoming::from(listener).with_nodelay(Some(true)),
             stop.cancelled_owned(),
         )
         .await
+}
+
+/// A call of no service that is here, such as one of access control: clients show its text and nothing else.
+async fn unknown(call: Uri) -> Response {
+    let method = call.path().trim_start_matches('/');
+    names::unoffered(method).into_http()
 }
 
 /// Completes with the status that ends whatever waits on `subscription`.

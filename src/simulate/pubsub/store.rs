@@ -9,7 +9,6 @@ use google_cloud_googleapis::pubsub::v1::{
     PubsubMessage, Schema as SchemaSettings, SchemaView, Subscription as Settings,
     Topic as TopicSettings,
 };
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
@@ -19,6 +18,7 @@ use super::names::{Collection, Name, within};
 use super::paging::{Page, page};
 use super::queue::Dead;
 use super::schema::{DELETED_SCHEMA, Schema};
+use super::streams::Streams;
 use super::subscription::Subscription;
 
 /// The state of one broker, in memory only.
@@ -28,8 +28,7 @@ pub(super) struct Store {
     next_message: AtomicU64,
     next_subscription: AtomicU64,
     stop: CancellationToken,
-    /// Changes whenever every open stream is to end.
-    resets: watch::Sender<u64>,
+    pub(super) streams: Streams,
 }
 
 #[derive(Debug, Default)]
@@ -59,18 +58,8 @@ impl Store {
             next_message: AtomicU64::new(u64::try_from(micros).unwrap_or_default()),
             next_subscription: AtomicU64::new(u64::try_from(micros).unwrap_or_default()),
             stop,
-            resets: watch::Sender::default(),
+            streams: Streams::default(),
         }
-    }
-
-    /// Ends every streaming pull that is open.
-    pub(super) fn reset_streams(&self) {
-        self.resets.send_modify(|resets| *resets += 1);
-    }
-
-    /// Changes when the streams that are open now are to end.
-    pub(super) fn resets(&self) -> watch::Receiver<u64> {
-        self.resets.subscribe()
     }
 
     /// Completes when the broker stops.

@@ -36,6 +36,7 @@ pub(super) struct StreamingPull {
     consumer: ConsumerId,
     lease: Duration,
     resets: watch::Receiver<u64>,
+    muted: watch::Receiver<bool>,
 }
 
 /// What a stream does next.
@@ -66,7 +67,8 @@ impl StreamingPull {
         let limits = Consumer::new(first.max_outstanding_messages, first.max_outstanding_bytes);
         let consumer = subscription.enter(limits);
         let open = Self {
-            resets: store.resets(),
+            resets: store.streams.resets(),
+            muted: store.streams.muted(),
             store,
             subscription,
             requests,
@@ -118,7 +120,7 @@ impl StreamingPull {
                 Ok(None) => Step::End(None),
                 Err(status) => Step::End(Some(status)),
             },
-            received = deliveries(&self.subscription, self.consumer, self.lease) => {
+            received = deliveries(&self.subscription, self.consumer, self.lease, &mut self.muted) => {
                 Step::Deliver(received)
             }
         }
@@ -181,8 +183,11 @@ async fn deliveries(
     subscription: &Subscription,
     consumer: ConsumerId,
     lease: Duration,
+    muted: &mut watch::Receiver<bool>,
 ) -> Vec<ReceivedMessage> {
     loop {
+        // The sender lives in the store, so this never ends for want of one.
+        drop(muted.wait_for(|muted| !muted).await);
         let mut readied = pin!(subscription.readied());
         readied.as_mut().enable();
         let received = subscription.lease(Some(lease), Some(consumer), RESPONSE);

@@ -1,24 +1,24 @@
+//! Leases of messages that were pulled by single calls: Google's client keeps those of its streams only.
+
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use backoff::{ExponentialBuilder, Retryable as _};
 use google_cloud_googleapis::pubsub::v1::{AcknowledgeRequest, ModifyAckDeadlineRequest};
 use tokio::task::AbortHandle;
-use tonic::Code;
 use tracing::warn;
 
-use crate::messaging::{Connection, PubSubError};
+use super::{Connection, PubSubError, connect::subscriptions};
 
 /// How long each extension lasts, in seconds.
 const EXTENSION_SECONDS: i32 = 60;
 /// Ack ids in one request: Pub/Sub takes 512 KiB, and an id has some 200 bytes.
 const IDS_A_REQUEST: usize = 1_000;
 
-/// The letters of one subscription that a scan has leased, kept leased until they are acked or released. Of each it
-/// holds two ids. Dropped, it lets the leases lapse.
+/// The messages of one subscription that were pulled, kept leased until they are acked or given back. Of each it holds
+/// two ids. Dropped, it lets the leases lapse.
 pub(super) struct Leases {
     shared: Arc<Shared>,
     keeper: AbortHandle,
@@ -70,6 +70,20 @@ impl Leases {
         Ok(())
     }
 
+    /// Gives back messages that are held, to be delivered again. What cannot be given back lapses by itself.
+    pub(super) async fn give_back(&self, message_ids: &[&str]) {
+        let ack_ids = self.shared.ack_ids(message_ids);
+        {
+            let mut held = self.shared.held();
+            for id in message_ids {
+                held.remove(*id);
+            }
+        }
+        if let Err(error) = self.shared.modify_all(ack_ids, 0).await {
+            warn!(event = "leases_not_released", %error, "the messages come again when their leases have lapsed");
+        }
+    }
+
     /// Gives back everything that is held. What cannot be given back lapses by itself.
     pub(super) async fn release(self) {
         self.keeper.abort();
@@ -80,7 +94,7 @@ impl Leases {
             .map(|(_, ack_id)| ack_id)
             .collect();
         if let Err(error) = self.shared.modify_all(ack_ids, 0).await {
-            warn!(event = "dead_letters_not_released", %error, "they can be seen again when their leases have lapsed");
+            warn!(event = "leases_not_released", %error, "the messages come again when their leases have lapsed");
         }
     }
 }
@@ -105,18 +119,13 @@ impl Shared {
     }
 
     async fn acknowledge(&self, ack_ids: &[String]) -> Result<(), PubSubError> {
-        again_while_unavailable(|| async {
-            let request = AcknowledgeRequest {
-                subscription: self.subscription.clone(),
-                ack_ids: ack_ids.to_vec(),
-            };
-            let request = self.connection.request(request).await?;
-            let answer = self.connection.subscriptions().acknowledge(request).await;
-            answer
-                .map(drop)
-                .map_err(|status| PubSubError::refused("ack dead letters", &status))
-        })
-        .await
+        let request = AcknowledgeRequest {
+            subscription: self.subscription.clone(),
+            ack_ids: ack_ids.to_vec(),
+        };
+        let call =
+            |channel, request| async move { subscriptions(channel).acknowledge(request).await };
+        self.connection.ask("ack messages", &request, call).await
     }
 
     async fn modify_all(&self, ack_ids: Vec<String>, seconds: i32) -> Result<(), PubSubError> {
@@ -127,23 +136,16 @@ impl Shared {
     }
 
     async fn modify(&self, ack_ids: &[String], seconds: i32) -> Result<(), PubSubError> {
-        again_while_unavailable(|| async {
-            let request = ModifyAckDeadlineRequest {
-                subscription: self.subscription.clone(),
-                ack_ids: ack_ids.to_vec(),
-                ack_deadline_seconds: seconds,
-            };
-            let request = self.connection.request(request).await?;
-            let answer = self
-                .connection
-                .subscriptions()
-                .modify_ack_deadline(request)
-                .await;
-            answer
-                .map(drop)
-                .map_err(|status| PubSubError::refused("change leases of dead letters", &status))
-        })
-        .await
+        let request = ModifyAckDeadlineRequest {
+            subscription: self.subscription.clone(),
+            ack_ids: ack_ids.to_vec(),
+            ack_deadline_seconds: seconds,
+        };
+        self.connection
+            .ask("change leases", &request, |channel, request| async move {
+                subscriptions(channel).modify_ack_deadline(request).await
+            })
+            .await
     }
 }
 
@@ -152,28 +154,7 @@ async fn keep(shared: Arc<Shared>, interval: Duration) {
         tokio::time::sleep(interval).await;
         let ack_ids: Vec<String> = shared.held().values().cloned().collect();
         if let Err(error) = shared.modify_all(ack_ids, EXTENSION_SECONDS).await {
-            warn!(event = "dead_letter_leases_not_extended", %error);
+            warn!(event = "leases_not_extended", %error);
         }
     }
-}
-
-/// Calls again while Pub/Sub says that it is unavailable; each of the calls here may be made twice.
-pub(super) async fn again_while_unavailable<T, F>(call: impl FnMut() -> F) -> Result<T, PubSubError>
-where
-    F: Future<Output = Result<T, PubSubError>>,
-{
-    let delays = ExponentialBuilder::default()
-        .with_min_delay(Duration::from_millis(200))
-        .with_max_times(4);
-    call.retry(delays)
-        .when(|error| {
-            matches!(
-                error,
-                PubSubError::Refused {
-                    code: Code::Unavailable,
-                    ..
-                }
-            )
-        })
-        .await
 }

@@ -1,0 +1,101 @@
+//! Ends a call whose deadline passes as gRPC says: with `DEADLINE_EXCEEDED`.
+//!
+//! tonic ends it with `CANCELLED`, on both sides of the wire, and the client gets whichever comes first.
+
+use std::{
+    convert::Infallible,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use tonic::{
+    Status,
+    body::Body,
+    codegen::{BoxFuture, Service, http},
+    server::NamedService,
+};
+
+/// Before the caller's own clock has run out, so that it gets this answer. At most this much.
+const MARGIN: Duration = Duration::from_millis(100);
+
+/// A gRPC service whose calls end in time.
+#[derive(Clone, Debug)]
+pub(super) struct Timely<S>(pub(super) S);
+
+impl<S: NamedService> NamedService for Timely<S> {
+    const NAME: &'static str = S::NAME;
+}
+
+type Request = http::Request<Body>;
+type Response = http::Response<Body>;
+
+impl<S> Service<Request> for Timely<S>
+where
+    S: Service<Request, Response = Response, Error = Infallible>,
+    S::Future: Send + 'static,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = BoxFuture<Response, Infallible>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.0.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        let allowed = request
+            .headers()
+            .get("grpc-timeout")
+            .and_then(|timeout| read(timeout.to_str().ok()?));
+        let answer = self.0.call(request);
+        let Some(allowed) = allowed else {
+            return Box::pin(answer);
+        };
+        let allowed = allowed.saturating_sub(MARGIN.min(allowed / 10));
+        let timed = tokio::time::timeout(allowed, answer);
+        Box::pin(async move {
+            timed.await.unwrap_or_else(|_| {
+                Ok(Status::deadline_exceeded("the call's deadline has passed").into_http())
+            })
+        })
+    }
+}
+
+/// A timeout as gRPC writes it, such as `5000m`, see
+/// <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#requests>.
+fn read(timeout: &str) -> Option<Duration> {
+    let (number, unit) = timeout.split_at_checked(timeout.len().checked_sub(1)?)?;
+    let number: u64 = number.parse().ok()?;
+    match unit {
+        "H" => Some(Duration::from_secs(number.checked_mul(3_600)?)),
+        "M" => Some(Duration::from_secs(number.checked_mul(60)?)),
+        "S" => Some(Duration::from_secs(number)),
+        "m" => Some(Duration::from_millis(number)),
+        "u" => Some(Duration::from_micros(number)),
+        "n" => Some(Duration::from_nanos(number)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("2H", Some(Duration::from_hours(2)))]
+    #[case("3M", Some(Duration::from_mins(3)))]
+    #[case("5S", Some(Duration::from_secs(5)))]
+    #[case("1500m", Some(Duration::from_millis(1_500)))]
+    #[case("7u", Some(Duration::from_micros(7)))]
+    #[case("9n", Some(Duration::from_nanos(9)))]
+    #[case("", None)]
+    #[case("S", None)]
+    #[case("5", None)]
+    #[case("5é", None)]
+    #[case("-5S", None)]
+    fn a_timeout_is_a_number_and_a_unit(#[case] text: &str, #[case] expected: Option<Duration>) {
+        assert_eq!(read(text), expected);
+    }
+}
