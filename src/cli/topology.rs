@@ -72,14 +72,16 @@ async fn apply(topology: &Topology, output: Output) -> Result<(), Failure> {
         output::note("everything was there already")?;
     }
     output::print(output, &lines)?;
-    match applied.remaining.len() {
-        0 => Ok(()),
-        left => Err(anyhow::anyhow!(
-            "{left} differences cannot be mended on a subscription that exists: delete the subscription, and with it what \
-             waits there, and run `topology apply` again"
-        )
-        .into()),
-    }
+    let differences = match applied.remaining.len() {
+        0 => return Ok(()),
+        1 => "1 difference".to_owned(),
+        many => format!("{many} differences"),
+    };
+    Err(anyhow::anyhow!(
+        "{differences} cannot be mended on a subscription that exists: delete the subscription, and with it what waits \
+         there, and run `topology apply` again"
+    )
+    .into())
 }
 
 async fn check(topology: &Topology, output: Output) -> Result<(), Failure> {

@@ -69,11 +69,20 @@ impl Follow {
             }) => {}
             Err(error) => return Err(error),
         }
-        Ok(Self::start(connection, subscription, run.clone()))
+        let stream = connection
+            .subscriber()
+            .await?
+            .subscribe(&subscription)
+            .build();
+        Ok(Self::start(connection, subscription, run.clone(), stream))
     }
 
-    fn start(connection: &Connection, subscription: String, run: RunId) -> Self {
-        let stream = connection.subscriber().subscribe(&subscription).build();
+    fn start(
+        connection: &Connection,
+        subscription: String,
+        run: RunId,
+        stream: MessageStream,
+    ) -> Self {
         let (sender, outcomes) = mpsc::channel(1000);
         Self {
             connection: connection.clone(),

@@ -20,6 +20,7 @@ mod clock;
 mod emulator;
 #[path = "../support/port.rs"]
 mod port;
+mod served;
 mod service;
 
 use lookup_gitlab_sync::{

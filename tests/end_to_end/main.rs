@@ -21,3 +21,4 @@ mod runs;
 mod scale;
 mod scene;
 mod traps;
+mod unread;

@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
-use tonic::{client::GrpcService, transport::Channel};
+use tonic::{Code, client::GrpcService, transport::Channel};
 
 use crate::authority::certify;
 
@@ -264,7 +264,17 @@ async fn forward(mut broker: Channel, request: Request) -> Response {
     .unwrap();
     match GrpcService::call(&mut broker, request.map(tonic::body::Body::new)).await {
         Ok(answer) => answer.map(Body::new),
-        Err(error) => status(14, &error.to_string()),
+        Err(error) => failed(error),
+    }
+}
+
+/// A call that the broker did not answer. Where its deadline passed on the way, Google says so, and does not call itself
+/// unavailable: which of the three clocks on the way runs out first is chance.
+fn failed(error: tonic::transport::Error) -> Response {
+    let status_of = tonic::Status::from_error(Box::new(error));
+    match status_of.code() {
+        Code::Cancelled | Code::DeadlineExceeded => status(4, "the call's deadline has passed"),
+        _ => status(14, status_of.message()),
     }
 }
 

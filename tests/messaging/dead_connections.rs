@@ -40,7 +40,7 @@ async fn through_a_proxy(server: &PubSub) -> (Proxy, Connection) {
 fn renewing() -> ConsumerSettings {
     ConsumerSettings {
         ask_every: Duration::from_millis(500),
-        renew_after: Duration::from_secs(2),
+        renew_after: Some(Duration::from_secs(2)),
         ..ConsumerSettings::new(2, Duration::from_secs(8))
     }
 }
@@ -88,7 +88,7 @@ async fn a_message_that_runs_keeps_its_lease_while_the_stream_is_opened_anew() {
     };
     publish(&connection, [Bytes::from_static(b"slow")]).await;
     let mut quick = renewing();
-    quick.renew_after = Duration::from_millis(300);
+    quick.renew_after = Some(Duration::from_millis(300));
     let stage = Stagehand::start(&connection, quick, async |_| {
         // A dozen streams later.
         tokio::time::sleep(Duration::from_secs(4)).await;
@@ -218,7 +218,7 @@ async fn a_quiet_stage_is_ready_however_often_its_stream_is_opened_anew() {
     let server = pubsub_host().await;
     let connection = server.connect_prepared().await;
     let mut quick = settings();
-    quick.renew_after = Duration::from_millis(200);
+    quick.renew_after = Some(Duration::from_millis(200));
     let stage = Stagehand::start(&connection, quick, async |_| done());
     for n in 0..20 {
         publish(&connection, [Bytes::from(n.to_string())]).await;

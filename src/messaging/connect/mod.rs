@@ -38,7 +38,6 @@ pub struct Connection {
     patience: Patience,
     channel: Arc<Renewable<Channel>>,
     publishers: Arc<Renewable<BasePublisher>>,
-    subscriber: Subscriber,
 }
 
 impl fmt::Debug for Connection {
@@ -77,22 +76,28 @@ impl Connection {
             names: Names::new(config.project.trim(), &config.prefix),
             channel: Arc::new(channels(&target).await?),
             publishers: Arc::new(publishers(&target, patience).await?),
-            subscriber: target.subscriber().await?,
             patience,
             target,
         })
     }
 
-    /// The same over new connections, for calls and for streaming pull; publishers are shared.
+    /// The same, with a new connection for calls; publishers are shared.
     ///
     /// # Errors
     /// When nothing answers at the endpoint.
     pub(super) async fn afresh(&self) -> Result<Self, PubSubError> {
         Ok(Self {
             channel: Arc::new(channels(&self.target).await?),
-            subscriber: self.target.subscriber().await?,
             ..self.clone()
         })
+    }
+
+    /// Google's client for streaming pull, on a connection of its own, which closes with the last stream.
+    ///
+    /// # Errors
+    /// When the client cannot be made. It connects with its first stream.
+    pub(super) async fn subscriber(&self) -> Result<Subscriber, PubSubError> {
+        self.target.subscriber().await
     }
 
     /// A publisher of `topic`.
@@ -126,11 +131,6 @@ impl Connection {
     /// Whether this is an emulator or the embedded broker, where the service may create what it needs.
     pub const fn is_local(&self) -> bool {
         self.target.local
-    }
-
-    /// Google's client for streaming pull.
-    pub(crate) const fn subscriber(&self) -> &Subscriber {
-        &self.subscriber
     }
 
     /// Topic calls over gRPC, each made once; see [`Self::request`].

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use google_cloud_googleapis::pubsub::v1::{PubsubMessage, ReceivedMessage};
+use google_cloud_pubsub::client::Subscriber;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -16,23 +17,27 @@ use crate::messaging::{
 
 impl<H: Handler> Running<H> {
     /// Connects anew, and looks whether a message waits that the stream did not bring; the old stream is closed already.
-    /// Such a message is handled like any other, so that looking costs it no attempt. Returns the new connection, or the
-    /// old one where there is none to be had.
+    /// Such a message is handled like any other, so that looking costs it no attempt. Returns the client for the new stream,
+    /// or the old one where none is to be had.
     pub(super) async fn renew(
         self: &Arc<Self>,
-        old: Connection,
+        old: Subscriber,
         pulled: &Arc<Leases>,
         stopping: &Arc<CancellationToken>,
-    ) -> Connection {
+    ) -> Subscriber {
         let stage = self.dispatch.handler.stage();
-        let new = match old.afresh().await {
-            Ok(new) => new,
+        let afresh = async {
+            let connection = self.connection.afresh().await?;
+            Ok::<_, PubSubError>((connection, self.connection.subscriber().await?))
+        };
+        let (connection, new) = match afresh.await {
+            Ok(afresh) => afresh,
             Err(error) => {
                 warn!(event = "stream_not_renewed", %stage, why = chain(&error));
                 return old;
             }
         };
-        match self.look(&new, pulled, stopping).await {
+        match self.look(&connection, pulled, stopping).await {
             Ok(found) => {
                 debug!(event = "stream_renewed", %stage, found);
             }

@@ -7,7 +7,7 @@ use std::{
 
 use backoff::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
 use futures::FutureExt as _;
-use google_cloud_pubsub::{Error, subscriber::MessageStream};
+use google_cloud_pubsub::{Error, client::Subscriber, subscriber::MessageStream};
 use tokio::{
     sync::{OwnedSemaphorePermit, futures::Notified},
     time::{Instant, Sleep, sleep, timeout},
@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     config::ACK_DEADLINE,
-    messaging::{Connection, Delivery, Handler, error::chain, leases::Leases},
+    messaging::{Delivery, Handler, PubSubError, error::chain, leases::Leases},
 };
 
 /// The longest lease: the subscription's retention. The client's default of an hour would let held messages lapse.
@@ -40,6 +40,8 @@ enum Ended {
     Stopped,
     /// It brought nothing for so long that it may be dead, or there is reason to think so.
     Quiet,
+    /// There is no client that could open it.
+    NotBegun(PubSubError),
     /// Pub/Sub closed it without an error.
     Closed,
     /// With an error that the client does not retry: Unknown, Cancelled, `NotFound`, `PermissionDenied`.
@@ -51,15 +53,17 @@ impl<H: Handler> Running<H> {
     pub(super) async fn pull(self: &Arc<Self>, stopping: &CancellationToken) {
         // Shared with every message: a clone of the token itself takes the one lock of all of them.
         let stopping = &Arc::new(stopping.clone());
-        let mut connection = self.connection.clone();
         let pulled = Arc::new(Leases::new(
-            &connection,
+            &self.connection,
             self.subscription.clone(),
             ACK_DEADLINE / 3,
         ));
+        let Some(mut subscriber) = self.first_subscriber(stopping).await else {
+            return;
+        };
         let mut pauses = growing_pauses();
         loop {
-            let (ended, delivered) = self.one_stream(&connection, stopping).await;
+            let (ended, delivered) = self.one_stream(&subscriber, stopping).await;
             if stopping.is_cancelled() {
                 return;
             }
@@ -67,7 +71,7 @@ impl<H: Handler> Running<H> {
                 pauses = growing_pauses();
             }
             if matches!(ended, Ended::Quiet) {
-                connection = self.renew(connection, &pulled, stopping).await;
+                subscriber = self.renew(subscriber, &pulled, stopping).await;
                 continue;
             }
             let pause = pauses.next().unwrap_or(LONGEST_PAUSE);
@@ -80,13 +84,30 @@ impl<H: Handler> Running<H> {
         }
     }
 
+    async fn first_subscriber(&self, stopping: &CancellationToken) -> Option<Subscriber> {
+        let mut pauses = growing_pauses();
+        loop {
+            let error = match self.connection.subscriber().await {
+                Ok(subscriber) => return Some(subscriber),
+                Err(error) => error,
+            };
+            let pause = pauses.next().unwrap_or(LONGEST_PAUSE);
+            self.log_end(&Ended::NotBegun(error), pause);
+            tokio::select! {
+                biased;
+                () = stopping.cancelled() => return None,
+                () = sleep(pause) => {}
+            }
+        }
+    }
+
     /// One stream from its opening to its end, and whether it delivered anything.
     async fn one_stream(
         self: &Arc<Self>,
-        connection: &Connection,
+        subscriber: &Subscriber,
         stopping: &Arc<CancellationToken>,
     ) -> (Ended, bool) {
-        let mut stream = self.open(connection);
+        let mut stream = self.open(subscriber);
         let closing = CancellationToken::new();
         self.close_when(&stream, closing.clone());
         let mut quiet = Quiet::of(self);
@@ -137,9 +158,8 @@ impl<H: Handler> Running<H> {
         debug!(event = "unread_given_back", messages = unread.len());
     }
 
-    fn open(&self, connection: &Connection) -> MessageStream {
-        connection
-            .subscriber()
+    fn open(&self, subscriber: &Subscriber) -> MessageStream {
+        subscriber
             .subscribe(&self.subscription)
             .set_max_outstanding_messages(self.max_outstanding)
             .set_max_outstanding_bytes(MAX_OUTSTANDING_BYTES)
@@ -191,6 +211,9 @@ impl<H: Handler> Running<H> {
         match ended {
             Ended::Stopped | Ended::Quiet | Ended::Closed => {
                 warn!(event = "stream_reopened", %stage, pause_ms, why = "closed by Pub/Sub");
+            }
+            Ended::NotBegun(error) => {
+                warn!(event = "stream_reopened", %stage, pause_ms, why = chain(error));
             }
             Ended::Failed(error) if needs_a_person(error) => {
                 error!(event = "stream_reopened", %stage, pause_ms, why = chain(error.as_ref()),

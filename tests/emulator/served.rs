@@ -1,0 +1,200 @@
+//! What becomes of a subscription while a stage serves, on Google's emulator: it lets a stream stand whose subscription is
+//! gone, and delivers nothing over it.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use google_cloud_googleapis::pubsub::v1::{
+    DeleteSubscriptionRequest, ModifyPushConfigRequest, PushConfig,
+};
+use lookup_gitlab_sync::{
+    config,
+    messaging::{
+        Connection, Consumer, ConsumerSettings, Delivery, Disposition, Handler, Liveness, Outcomes,
+        RunId, Stage, StageMessages, Topic, Topology, wire::SyncOutcome,
+    },
+};
+use tokio::{task::JoinHandle, time::sleep};
+use tokio_util::sync::CancellationToken;
+
+use crate::emulator::Emulator;
+
+const PATIENCE: Duration = Duration::from_mins(2);
+
+/// A worker stage that notes what it gets.
+struct Served {
+    connection: Connection,
+    seen: Seen,
+    liveness: Liveness,
+    stopping: CancellationToken,
+    running: JoinHandle<()>,
+}
+
+#[derive(Clone, Default)]
+struct Seen(Arc<Mutex<Vec<Bytes>>>);
+
+impl Handler for Seen {
+    fn stage(&self) -> Stage {
+        Stage::UserWorker
+    }
+
+    async fn handle(&self, delivery: Arc<Delivery>) -> Disposition {
+        self.0.lock().unwrap().push(delivery.body.clone());
+        Disposition::Done(Box::new(SyncOutcome::default()))
+    }
+}
+
+impl Served {
+    async fn on(emulator: &Emulator, settings: ConsumerSettings) -> Self {
+        let unique = RunId::new();
+        let connection = Connection::open(&config::PubSub {
+            project: format!("p-{unique}"),
+            emulator_host: Some(emulator.host().to_owned()),
+            endpoint: None,
+            prefix: format!("t{unique}-"),
+        })
+        .await
+        .unwrap();
+        Topology::new(&connection).apply().await.unwrap();
+        let seen = Seen::default();
+        let consumer = Consumer::new(&connection, settings, seen.clone(), Outcomes::only_logged());
+        let stopping = CancellationToken::new();
+        Self {
+            liveness: consumer.liveness(),
+            running: tokio::spawn(consumer.run(stopping.clone())),
+            connection,
+            seen,
+            stopping,
+        }
+    }
+
+    async fn publish(&self, body: &'static str) {
+        let publisher = self.connection.publisher(Topic::UserSync).await.unwrap();
+        let body = Bytes::from_static(body.as_bytes());
+        publisher.publish_raw(body, BTreeMap::new()).await.unwrap();
+    }
+
+    async fn gets(&self, body: &'static str) {
+        self.until(body, || {
+            let seen = self.seen.0.lock().unwrap();
+            seen.iter().any(|seen| seen.as_ref() == body.as_bytes())
+        })
+        .await;
+    }
+
+    async fn until(&self, what: &str, mut condition: impl FnMut() -> bool) {
+        let deadline = Instant::now() + PATIENCE;
+        while !condition() {
+            assert!(Instant::now() < deadline, "waited in vain: {what}");
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// What `/readyz` says once `/livez` fails too.
+    async fn is_wrong(&self) -> String {
+        self.until("not live", || self.liveness.live().is_err())
+            .await;
+        self.liveness.ready().unwrap_err()
+    }
+
+    async fn is_well(&self) {
+        self.until("ready", || self.liveness.ready().is_ok()).await;
+    }
+
+    fn subscription(&self) -> String {
+        self.connection.names().subscription("user-sync-worker")
+    }
+
+    async fn delete_subscription(&self) {
+        let request = DeleteSubscriptionRequest {
+            subscription: self.subscription(),
+        };
+        let request = self.connection.request(request).await.unwrap();
+        let mut api = self.connection.subscriptions();
+        api.delete_subscription(request).await.unwrap();
+    }
+
+    async fn push_to(&self, endpoint: &str) {
+        let request = ModifyPushConfigRequest {
+            subscription: self.subscription(),
+            push_config: Some(PushConfig {
+                push_endpoint: endpoint.to_owned(),
+                ..PushConfig::default()
+            }),
+        };
+        let request = self.connection.request(request).await.unwrap();
+        let mut api = self.connection.subscriptions();
+        api.modify_push_config(request).await.unwrap();
+    }
+
+    async fn stop(self) {
+        self.stopping.cancel();
+        self.running.await.unwrap();
+    }
+}
+
+fn watching() -> ConsumerSettings {
+    ConsumerSettings {
+        ask_every: Duration::from_millis(300),
+        ..ConsumerSettings::new(10, Duration::from_secs(8))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_subscription_made_again_is_read_and_one_that_is_gone_or_pushed_is_told() {
+    let Some(emulator) = Emulator::start().await else {
+        return;
+    };
+    let served = Served::on(&emulator, watching()).await;
+    served.publish("before").await;
+    served.gets("before").await;
+
+    served.delete_subscription().await;
+    let told = served.is_wrong().await;
+    assert!(told.contains("user-sync-worker: missing"), "{told}");
+    let to_worker = StageMessages::to(Stage::UserWorker, &served.connection);
+    to_worker.check_reader().await.unwrap_err();
+    Topology::new(&served.connection).apply().await.unwrap();
+    served.is_well().await;
+    to_worker.check_reader().await.unwrap();
+    served.publish("made again").await;
+    served.gets("made again").await;
+
+    served.push_to("http://127.0.0.1:9/nowhere").await;
+    let told = served.is_wrong().await;
+    assert!(
+        told.contains("push_config is push, expected pull"),
+        "{told}"
+    );
+    served.push_to("").await;
+    served.is_well().await;
+    served.publish("pulled again").await;
+    served.gets("pulled again").await;
+    served.stop().await;
+}
+
+/// The emulator holds a stream that was closed for open, and gives it messages for about a minute.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stage_whose_stream_was_opened_anew_gets_its_messages() {
+    let Some(emulator) = Emulator::start().await else {
+        return;
+    };
+    let settings = ConsumerSettings {
+        renew_after: Some(Duration::from_secs(5)),
+        ..watching()
+    };
+    let served = Served::on(&emulator, settings).await;
+    served.publish("before").await;
+    served.gets("before").await;
+    // The next stream is there.
+    sleep(Duration::from_secs(7)).await;
+    let began = Instant::now();
+    served.publish("after").await;
+    served.gets("after").await;
+    eprintln!("emulator: after {:?}", began.elapsed());
+    served.stop().await;
+}

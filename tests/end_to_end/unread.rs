@@ -1,0 +1,96 @@
+//! Topics without their subscription, and subscriptions without their topic.
+
+use std::time::Duration;
+
+use google_cloud_googleapis::pubsub::v1::{DeleteSubscriptionRequest, DeleteTopicRequest};
+use lookup_gitlab_sync::{
+    messaging::{Topology, topology::RetryDelays, wire::SyncTick},
+    simulate::{
+        gitlab::{Account, State},
+        lookup::Person,
+    },
+};
+
+use crate::scene::{Scene, until};
+
+async fn delete_subscription(scene: &Scene, name: &str) {
+    let request = DeleteSubscriptionRequest {
+        subscription: scene.connection.names().subscription(name),
+    };
+    let request = scene.connection.request(request).await.unwrap();
+    let mut api = scene.connection.subscriptions();
+    api.delete_subscription(request).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tick_whose_messages_nobody_would_get_is_no_run() {
+    let mut scene = Scene::of(
+        vec![Account::new(42, "spqr1")],
+        vec![Person::cancelled("spqr1", "Gone")],
+    )
+    .await;
+    scene.serve(&[], &[]).await;
+    delete_subscription(&scene, "user-sync-worker").await;
+    scene.tick(SyncTick::default()).await;
+    // Redeliveries come at once here, so that its attempts are soon spent.
+    let letters = scene.dead_letters("sync-tick-dead-hold", 1).await;
+    let (_, attributes) = &letters[0];
+    assert_eq!(attributes["dead_letter_reason"], "attempts_exhausted");
+    let detail = &attributes["dead_letter_detail"];
+    assert!(
+        detail.contains(
+            "the run is not begun: nobody would get what stage user-worker is to work on"
+        ) && detail.contains("subscription user-sync-worker: missing")
+            && detail.contains("topology apply"),
+        "{detail}"
+    );
+    let topic = scene.connection.names().topic("user-sync");
+    let broker = scene.world.broker.as_ref().unwrap();
+    assert_eq!(broker.published(&topic), Some(0));
+
+    let at_once = RetryDelays {
+        minimum: Duration::ZERO,
+        maximum: Duration::ZERO,
+    };
+    let topology = Topology::new(&scene.connection).with_retry_delays(at_once);
+    topology.apply().await.unwrap();
+    scene.tick(SyncTick::default()).await;
+    until("the person is blocked", async || {
+        scene.state(42) == State::Blocked
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn topology_apply_says_what_it_could_not_mend_and_exits_1() {
+    let scene = Scene::of(Vec::new(), Vec::new()).await;
+    let request = DeleteTopicRequest {
+        topic: scene.connection.names().topic("user-sync"),
+    };
+    let request = scene.connection.request(request).await.unwrap();
+    scene
+        .connection
+        .topics()
+        .delete_topic(request)
+        .await
+        .unwrap();
+
+    let applied = scene.run(&["topology", "apply"], &[]).await;
+    assert_eq!(applied.status.code(), Some(1));
+    let printed = String::from_utf8(applied.stdout).unwrap();
+    assert!(
+        printed.contains("topic is _deleted-topic_, expected user-sync"),
+        "{printed}"
+    );
+    let told = String::from_utf8(applied.stderr).unwrap();
+    assert!(
+        told.contains("1 difference cannot be mended") && told.contains("delete the subscription"),
+        "{told}"
+    );
+
+    delete_subscription(&scene, "user-sync-worker").await;
+    let applied = scene.run(&["topology", "apply"], &[]).await;
+    assert_eq!(applied.status.code(), Some(0));
+    let checked = scene.run(&["topology", "check"], &[]).await;
+    assert_eq!(checked.status.code(), Some(0));
+}
