@@ -15,6 +15,7 @@ use crate::{
     config::{AnyConfig, Environment},
     simulate::{
         control::RateLimit,
+        gitlab::Cost,
         population::Population,
         world::{Settings, World},
     },
@@ -37,6 +38,15 @@ pub struct Args {
     /// Added to each answer of GitLab and Lookup, such as 20ms
     #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = duration)]
     latency: Duration,
+    /// GitLab's answers cost nothing, or what they cost a real one: 10 ms of one process a row, 100 ms a block
+    #[arg(long, value_enum, default_value_t, value_name = "COST")]
+    gitlab_cost: Pricing,
+    /// How many processes answer where answers cost something; each does one thing at a time
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..))]
+    gitlab_processes: u32,
+    /// After N pages of accounts GitLab resets its connections and is away for seconds, as its memory watchdog does it
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    gitlab_restarts_every: Option<u64>,
     /// GitLab answers 429 past this many requests in a minute
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     requests_per_minute: Option<u32>,
@@ -57,6 +67,16 @@ pub struct Args {
     env_file: Option<PathBuf>,
 }
 
+/// What GitLab's answers cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+enum Pricing {
+    /// Nothing
+    #[default]
+    Free,
+    /// What was measured on a real one
+    Real,
+}
+
 impl Args {
     pub(super) async fn run(self, global: &Global) -> Result<(), Failure> {
         let mut signals = Signals::catch()?;
@@ -70,6 +90,8 @@ impl Args {
                 requests,
                 period: Duration::from_mins(1),
             }),
+            cost: self.cost(),
+            restarts_every: self.gitlab_restarts_every,
         };
         let world = World::start(&self.population()?, settings).await?;
         if let Some(path) = &self.env_file {
@@ -83,6 +105,15 @@ impl Args {
         signals.next().await;
         stop(world).await;
         Ok(())
+    }
+
+    fn cost(&self) -> Cost {
+        match self.gitlab_cost {
+            Pricing::Free => Cost::Free,
+            Pricing::Real => Cost::Real {
+                processes: usize::try_from(self.gitlab_processes).unwrap_or(usize::MAX),
+            },
+        }
     }
 
     fn population(&self) -> Result<Population, Failure> {
@@ -130,6 +161,7 @@ fn shell(environment: &[(&str, String)]) -> String {
 struct Ready<'a> {
     event: &'static str,
     gitlab: &'a str,
+    gitlab_cost: &'static str,
     lookup: &'a str,
     pubsub: Option<String>,
 }
@@ -139,6 +171,7 @@ impl<'a> Ready<'a> {
         Self {
             event: "ready",
             gitlab: world.gitlab.url(),
+            gitlab_cost: world.gitlab.cost().as_str(),
             lookup: world.lookup.control_url(),
             pubsub: world
                 .broker

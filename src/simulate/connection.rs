@@ -5,10 +5,11 @@ use std::{
     net::SocketAddr,
     pin::Pin,
     sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     task::{Context, Poll},
+    time::Duration,
 };
 
 use axum::{
@@ -18,12 +19,21 @@ use axum::{
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpListener, TcpStream},
+    sync::Notify,
+    time::{Instant, sleep, sleep_until},
 };
+
+use super::control::lock;
+
+/// How long a port that cannot be had again is waited for.
+const AGAIN: Duration = Duration::from_millis(50);
 
 /// The connection a request came in on, as its handler sees it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Connection {
     cut: Arc<AtomicBool>,
+    outage: Outage,
+    lives_in: u64,
 }
 
 impl Connection {
@@ -32,36 +42,95 @@ impl Connection {
         self.cut.store(true, Ordering::Release);
     }
 
-    fn check(&self) -> io::Result<()> {
-        if self.cut.load(Ordering::Acquire) {
-            return Err(io::ErrorKind::ConnectionReset.into());
-        }
-        Ok(())
+    fn is_cut(&self) -> bool {
+        self.cut.load(Ordering::Acquire) || self.outage.lives() != self.lives_in
     }
 }
 
-/// A listener whose connections can be cut.
-pub(super) struct Sockets(pub(super) TcpListener);
+/// A server that ends and comes back: its connections are reset, and new ones refused for a while.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Outage {
+    inner: Arc<Ending>,
+}
+
+#[derive(Debug, Default)]
+struct Ending {
+    lives: AtomicU64,
+    until: Mutex<Option<Instant>>,
+    begun: Notify,
+}
+
+impl Outage {
+    /// Ends the server now; it listens again after `time`.
+    pub(super) fn begin(&self, time: Duration) {
+        *lock(&self.inner.until) = Instant::now().checked_add(time);
+        self.inner.lives.fetch_add(1, Ordering::AcqRel);
+        self.inner.begun.notify_one();
+    }
+
+    fn lives(&self) -> u64 {
+        self.inner.lives.load(Ordering::Acquire)
+    }
+
+    /// When it ends, if it has not.
+    fn until(&self) -> Option<Instant> {
+        let mut until = lock(&self.inner.until);
+        *until = until.filter(|until| *until > Instant::now());
+        *until
+    }
+}
+
+/// A listener whose connections can be cut, and which can refuse them for a while.
+pub(super) struct Sockets {
+    listener: Option<TcpListener>,
+    address: SocketAddr,
+    outage: Outage,
+}
+
+impl Sockets {
+    pub(super) fn new(listener: TcpListener, address: SocketAddr, outage: Outage) -> Self {
+        Self {
+            listener: Some(listener),
+            address,
+            outage,
+        }
+    }
+}
 
 impl Listener for Sockets {
     type Io = Socket;
     type Addr = SocketAddr;
 
     async fn accept(&mut self) -> (Socket, SocketAddr) {
-        let (stream, peer) = Listener::accept(&mut self.0).await;
-        // Small answers over a loopback would otherwise wait for the peer's delayed ack.
-        let _ = stream.set_nodelay(true);
-        (
-            Socket {
-                stream,
-                connection: Connection::default(),
-            },
-            peer,
-        )
+        loop {
+            if let Some(until) = self.outage.until() {
+                self.listener = None;
+                sleep_until(until).await;
+            }
+            let Some(listener) = &mut self.listener else {
+                self.listener = TcpListener::bind(self.address).await.ok();
+                if self.listener.is_none() {
+                    sleep(AGAIN).await;
+                }
+                continue;
+            };
+            let (stream, peer) = tokio::select! {
+                accepted = Listener::accept(listener) => accepted,
+                () = self.outage.inner.begun.notified() => continue,
+            };
+            // Small answers over a loopback would otherwise wait for the peer's delayed ack.
+            let _ = stream.set_nodelay(true);
+            let connection = Connection {
+                cut: Arc::default(),
+                lives_in: self.outage.lives(),
+                outage: self.outage.clone(),
+            };
+            return (Socket { stream, connection }, peer);
+        }
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.local_addr()
+        Ok(self.address)
     }
 }
 
@@ -77,13 +146,24 @@ pub(super) struct Socket {
     connection: Connection,
 }
 
+impl Socket {
+    fn check(&self) -> io::Result<()> {
+        if self.connection.is_cut() {
+            // A reset, not an orderly end.
+            let _ = self.stream.set_zero_linger();
+            return Err(io::ErrorKind::ConnectionReset.into());
+        }
+        Ok(())
+    }
+}
+
 impl AsyncRead for Socket {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        self.connection.check()?;
+        self.check()?;
         Pin::new(&mut self.stream).poll_read(cx, buf)
     }
 }
@@ -94,7 +174,7 @@ impl AsyncWrite for Socket {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.connection.check()?;
+        self.check()?;
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }
 
@@ -103,7 +183,7 @@ impl AsyncWrite for Socket {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.connection.check()?;
+        self.check()?;
         Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
     }
 
@@ -112,7 +192,7 @@ impl AsyncWrite for Socket {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.connection.check()?;
+        self.check()?;
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 

@@ -9,12 +9,13 @@ use axum::Router;
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::connection::{Connection, Sockets};
+use super::connection::{Connection, Outage, Sockets};
 
 /// A port that is bound but not yet served, so that the handlers can know their own address.
 pub(super) struct Bound {
     listener: TcpListener,
     address: SocketAddr,
+    outage: Outage,
 }
 
 impl Bound {
@@ -22,7 +23,16 @@ impl Bound {
     pub(super) async fn new(port: u16) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
         let address = listener.local_addr()?;
-        Ok(Self { listener, address })
+        Ok(Self {
+            listener,
+            address,
+            outage: Outage::default(),
+        })
+    }
+
+    /// What ends the server for a while.
+    pub(super) fn outage(&self) -> Outage {
+        self.outage.clone()
     }
 
     /// `http://127.0.0.1:port`, without a slash at the end.
@@ -33,8 +43,9 @@ impl Bound {
     /// Serves until `stopping` is cancelled or the answer is dropped.
     pub(super) fn serve(self, router: Router, stopping: CancellationToken) -> Running {
         let service = router.into_make_service_with_connect_info::<Connection>();
+        let sockets = Sockets::new(self.listener, self.address, self.outage);
         let stopped = stopping.clone().cancelled_owned();
-        let served = axum::serve(Sockets(self.listener), service).with_graceful_shutdown(stopped);
+        let served = axum::serve(sockets, service).with_graceful_shutdown(stopped);
         let task = tokio::spawn(async move { served.await });
         Running {
             address: self.address,

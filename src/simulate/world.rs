@@ -1,10 +1,10 @@
 //! The three servers together, and the environment that points the service at them.
 
-use std::{io, time::Duration};
+use std::{collections::BTreeMap, io, time::Duration};
 
 use super::{
     control::RateLimit,
-    gitlab::{self, GitLab},
+    gitlab::{self, Cost, GitLab},
     lookup::{self, Lookup},
     population::Population,
     pubsub::{self, Broker, BrokerError},
@@ -26,6 +26,10 @@ pub struct Settings {
     pub latency: Duration,
     /// GitLab's own limit, off by default as it is there.
     pub rate_limit: Option<RateLimit>,
+    /// What GitLab's answers cost.
+    pub cost: Cost,
+    /// After so many pages GitLab ends and comes back seconds later.
+    pub restarts_every: Option<u64>,
 }
 
 impl Default for Settings {
@@ -36,6 +40,8 @@ impl Default for Settings {
             pubsub_port: Some(0),
             latency: Duration::ZERO,
             rate_limit: None,
+            cost: Cost::Free,
+            restarts_every: None,
         }
     }
 }
@@ -58,6 +64,9 @@ pub enum WorldError {
     Broker(#[from] BrokerError),
 }
 
+/// GitLab's tokens by their secret.
+type Tokens = BTreeMap<String, gitlab::Token>;
+
 /// A GitLab, a Lookup and perhaps a Pub/Sub, at work until they are dropped.
 #[derive(Debug)]
 pub struct World {
@@ -75,12 +84,9 @@ impl World {
     /// # Errors
     /// When a port cannot be had.
     pub async fn start(population: &Population, settings: Settings) -> Result<Self, WorldError> {
-        Self::of(
-            population.accounts().to_vec(),
-            population.people().to_vec(),
-            settings,
-        )
-        .await
+        let accounts = population.accounts().to_vec();
+        let people = population.people().to_vec();
+        Self::assemble(accounts, population.tokens().clone(), people, settings).await
     }
 
     /// Starts the servers with these accounts and people in them.
@@ -92,18 +98,32 @@ impl World {
         people: Vec<lookup::Person>,
         settings: Settings,
     ) -> Result<Self, WorldError> {
+        Self::assemble(accounts, Tokens::new(), people, settings).await
+    }
+
+    async fn assemble(
+        accounts: Vec<gitlab::Account>,
+        tokens: Tokens,
+        people: Vec<lookup::Person>,
+        settings: Settings,
+    ) -> Result<Self, WorldError> {
         let Settings {
             gitlab_port,
             lookup_port,
             pubsub_port,
             latency,
             rate_limit,
+            cost,
+            restarts_every,
         } = settings;
         let gitlab = gitlab::Settings {
             port: gitlab_port,
             accounts,
             latency,
             rate_limit,
+            tokens,
+            cost,
+            restarts_every,
         };
         let lookup = lookup::Settings {
             port: lookup_port,

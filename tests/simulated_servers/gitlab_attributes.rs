@@ -64,7 +64,7 @@ async fn a_missing_or_blank_value_is_refused() {
     let blank = send(request(&gitlab, "PUT", PATH).json(&json!({"value": " "}))).await;
     assert_eq!(
         (blank.status, blank.json()),
-        (400, json!({"error": "value is empty"}))
+        (400, json!({"message": {"value": ["can't be blank"]}}))
     );
     assert!(gitlab.account(42).unwrap().custom_attributes.is_empty());
 }

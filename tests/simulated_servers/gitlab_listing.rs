@@ -130,8 +130,8 @@ async fn keyset_in_any_order_it_has_meets_every_account_once(
 #[rstest]
 #[case(
     "pagination=keyset&order_by=last_activity_on",
-    405,
-    "Keyset pagination is not yet available"
+    400,
+    "order_by does not have a valid value"
 )]
 #[case(
     "order_by=last_activity_on",
@@ -139,9 +139,9 @@ async fn keyset_in_any_order_it_has_meets_every_account_once(
     "order_by does not have a valid value"
 )]
 #[case("page=501&per_page=100", 405, "maximum allowed offset of 50000")]
-#[case("page=0", 400, "page is invalid")]
+#[case("page=one", 400, "page is invalid")]
+#[case("per_page=0", 400, "per_page has a value not allowed")]
 #[case("active=perhaps", 400, "active is invalid")]
-#[case("pagination=keyset&cursor=nonsense", 400, "cursor is invalid")]
 #[case("extern_uid=x", 400, "all or none")]
 #[tokio::test]
 async fn a_listing_that_cannot_be_is_refused_with_grapes_error(
@@ -243,7 +243,7 @@ fn zoo() -> Vec<Account> {
 #[case("humans=true", &[1, 10, 11, 12, 13, 14, 15, 16])]
 #[case("admins=true", &[1])]
 #[case("without_project_bots=true&exclude_humans=true", &[17, 19, 20])]
-#[case("exclude_active=true", &[11, 12, 13, 14, 15, 19, 20])]
+#[case("exclude_active=true", &[11, 12, 13, 14, 15])]
 #[case("exclude_external=true&humans=true", &[1, 10, 11, 12, 13, 14, 15])]
 #[case("exclude_internal=true&exclude_humans=true", &[17, 18])]
 #[case("custom_attributes[room]=12", &[11, 12])]
@@ -369,11 +369,11 @@ async fn one_account_is_shown_with_details_to_administrators_alone() {
     ] {
         assert_eq!(reduced.get(key), None, "{key}");
     }
-    for id in ["404", "none"] {
+    for (id, key, says) in [
+        ("404", "message", "404 User Not Found"),
+        ("none", "error", "404 Not Found"),
+    ] {
         let missing = ask(&gitlab, "GET", &format!("/users/{id}")).await;
-        assert_eq!(
-            (missing.status, &missing.json()["message"]),
-            (404, &"404 User Not Found".into())
-        );
+        assert_eq!((missing.status, &missing.json()[key]), (404, &says.into()));
     }
 }

@@ -11,6 +11,7 @@
 mod asking;
 mod control;
 mod gitlab_attributes;
+mod gitlab_cost;
 mod gitlab_listing;
 mod gitlab_odd_accounts;
 mod gitlab_states;
@@ -18,3 +19,4 @@ mod gitlab_tokens;
 mod lookup;
 mod population;
 mod population_files;
+mod recordings;

@@ -53,7 +53,7 @@ impl Stage<'_> {
     pub fn introduce(&self) -> io::Result<()> {
         let counts = self.population.counts();
         self.say(&format!(
-            "{} accounts in a simulated GitLab at {}, {} people in a simulated Lookup,\nand a Pub/Sub of our own. Nothing outside this process is touched.",
+            "{} accounts in a simulated GitLab at {}, {} people in a simulated Lookup,\nand a Pub/Sub of our own. Nothing outside this process is touched.\nGitLab's answers cost nothing here; `simulate --gitlab-cost real` shows what a real one takes.",
             counts.accounts,
             self.world.gitlab.url(),
             counts.people

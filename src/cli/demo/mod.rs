@@ -30,7 +30,7 @@ pub struct Args {
     #[arg(
         help = "The namespace pipeline instead, on a throw-away PostgreSQL (its server has to be installed)"
     )]
-    #[arg(long, conflicts_with_all = ["users", "seed", "gitlab_users", "lookup_people"])]
+    #[arg(long, conflicts_with_all = ["users", "seed", "gitlab_users", "gitlab_recording", "lookup_people"])]
     namespaces: bool,
     #[command(flatten)]
     population: population::Args,

@@ -31,7 +31,7 @@ pub use rate::RateLimit;
 use faults::Faults;
 use journal::Journal;
 pub(super) use journal::Said;
-use rate::Windows;
+pub(super) use rate::{Admission, Windows};
 
 /// The controls of one server. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -43,24 +43,19 @@ pub struct Control {
 struct Inner {
     latency: Duration,
     limit: Option<Mutex<Windows>>,
-    refusal: Refusal,
+    refusal: fn() -> Response,
     faults: Mutex<Faults>,
     journal: Mutex<Journal>,
     stopping: CancellationToken,
 }
 
-/// How a server turns away a request past its rate limit.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Refusal {
-    /// The answer.
-    pub(super) answer: fn() -> Response,
-    /// Whether every counted answer says how much is left, as GitLab's do.
-    pub(super) headers: bool,
-}
-
 impl Control {
-    /// Controls with nothing wrong yet.
-    pub(super) fn new(latency: Duration, limit: Option<RateLimit>, refusal: Refusal) -> Self {
+    /// Controls with nothing wrong yet. Past `limit`, where a server has one of this kind, `refusal` is the answer.
+    pub(super) fn new(
+        latency: Duration,
+        limit: Option<RateLimit>,
+        refusal: fn() -> Response,
+    ) -> Self {
         let inner = Inner {
             latency,
             limit: limit.map(Windows::new).map(Mutex::new),
@@ -139,8 +134,8 @@ impl Control {
         }
     }
 
-    /// Counts the request against its caller's window, and says what headers go out with its answer.
-    fn admit(&self, headers: &HeaderMap) -> Option<rate::Admission> {
+    /// Counts the request against its caller's window.
+    fn admit(&self, headers: &HeaderMap) -> Option<Admission> {
         let windows = self.inner.limit.as_ref()?;
         let caller = headers
             .get("private-token")
@@ -215,16 +210,10 @@ async fn limited(control: &Control, request: Request, next: Next) -> Response {
     let Some(admission) = control.admit(request.headers()) else {
         return next.run(request).await;
     };
-    let refusal = control.inner.refusal;
-    let response = if admission.admitted {
+    if admission.admitted {
         next.run(request).await
     } else {
-        (refusal.answer)()
-    };
-    if refusal.headers {
-        admission.mark(response)
-    } else {
-        response
+        (control.inner.refusal)()
     }
 }
 

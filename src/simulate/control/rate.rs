@@ -4,19 +4,37 @@ use std::{collections::HashMap, time::Duration};
 
 use axum::{http::HeaderValue, response::Response};
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 /// So many requests of one caller in each period.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct RateLimit {
     /// Requests let through in one period.
     pub requests: u32,
     /// The period, in whole seconds. Periods begin at multiples of it since 1970, not at the first request.
+    #[serde(rename = "seconds", with = "seconds")]
     pub period: Duration,
+}
+
+mod seconds {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's form")]
+    pub(super) fn serialize<S: Serializer>(period: &Duration, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_u64(period.as_secs())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+        u64::deserialize(from).map(Duration::from_secs)
+    }
 }
 
 /// The callers' counts in the present period.
 #[derive(Debug)]
-pub(super) struct Windows {
+pub(in crate::simulate) struct Windows {
     limit: RateLimit,
     period: i64,
     counts: HashMap<Vec<u8>, u32>,
@@ -24,8 +42,8 @@ pub(super) struct Windows {
 
 /// What the limit says to one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Admission {
-    pub(super) admitted: bool,
+pub(in crate::simulate) struct Admission {
+    pub(in crate::simulate) admitted: bool,
     limit: RateLimit,
     observed: u32,
     reset: i64,
@@ -33,7 +51,7 @@ pub(super) struct Admission {
 }
 
 impl Windows {
-    pub(super) fn new(limit: RateLimit) -> Self {
+    pub(in crate::simulate) fn new(limit: RateLimit) -> Self {
         Self {
             limit,
             period: i64::MIN,
@@ -41,7 +59,7 @@ impl Windows {
         }
     }
 
-    pub(super) fn admit(&mut self, caller: &[u8], now: Timestamp) -> Admission {
+    pub(in crate::simulate) fn admit(&mut self, caller: &[u8], now: Timestamp) -> Admission {
         let seconds = i64::try_from(self.limit.period.as_secs())
             .unwrap_or(i64::MAX)
             .max(1);
@@ -65,17 +83,14 @@ impl Windows {
 
 impl Admission {
     /// `response` with the headers every counted answer has, and those of a refusal.
-    pub(super) fn mark(self, mut response: Response) -> Response {
+    pub(in crate::simulate) fn mark(self, name: &'static str, mut response: Response) -> Response {
         let seconds = u32::try_from(self.limit.period.as_secs())
             .unwrap_or(u32::MAX)
             .max(1);
         // GitLab states the limit per minute, whatever the period is.
         let per_minute = (u64::from(self.limit.requests) * 60).div_ceil(u64::from(seconds));
         let headers = response.headers_mut();
-        headers.insert(
-            "ratelimit-name",
-            HeaderValue::from_static("throttle_authenticated_api"),
-        );
+        headers.insert("ratelimit-name", HeaderValue::from_static(name));
         headers.insert("ratelimit-limit", per_minute.into());
         headers.insert("ratelimit-observed", self.observed.into());
         headers.insert(

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::{
     attributes::Attributes,
+    defaults::fill,
     hidden::Hidden,
     kinds::{Identity, Kind, State},
 };
@@ -77,7 +78,7 @@ impl Account {
     #[must_use]
     pub fn without(mut self, key: &str) -> Self {
         if std::mem::take(&mut self.filled) {
-            super::rows::fill(&mut self.others, self.id, &self.username);
+            fill(&mut self.others, self.id, &self.username);
         }
         self.others.remove(key);
         self

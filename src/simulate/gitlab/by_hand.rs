@@ -13,9 +13,10 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{
-    App,
     account::{Account, RowError},
     rows,
+    server::App,
+    settings::{Conditions, MAINTENANCE},
     store::{Actor, Store},
     tokens::{Token, TokenChange},
 };
@@ -71,6 +72,7 @@ pub(super) fn routes(app: App) -> Router {
             put(change_user).delete(delete_user).get(show_user),
         )
         .route("/simulate/tokens/{secret}", put(change_token))
+        .route("/simulate/settings", put(change_conditions))
         .route("/simulate/maintenance", put(change_maintenance))
         .with_state(app)
 }
@@ -181,13 +183,34 @@ async fn change_token(State(app): State<App>, Path(secret): Path<String>, body: 
 #[derive(Deserialize)]
 struct Maintenance {
     enabled: bool,
+    message: Option<String>,
 }
 
 async fn change_maintenance(State(app): State<App>, body: Bytes) -> Response {
     match serde_json::from_slice(&body) {
-        Ok(Maintenance { enabled }) => {
-            lock(&app.store).maintenance = enabled;
+        Ok(Maintenance { enabled, message }) => {
+            let text = message.unwrap_or_else(|| MAINTENANCE.to_owned());
+            app.store().conditions.maintenance = enabled.then_some(text);
             Json(json!({ "enabled": enabled })).into_response()
+        }
+        Err(error) => refuse(&error.to_string()),
+    }
+}
+
+/// Changes what was given and leaves the rest.
+async fn change_conditions(State(app): State<App>, body: Bytes) -> Response {
+    let mut store = app.store();
+    let merged = serde_json::from_slice::<Map<String, Value>>(&body).and_then(|changes| {
+        let mut all = serde_json::to_value(&store.conditions)?;
+        if let Some(all) = all.as_object_mut() {
+            all.extend(changes);
+        }
+        serde_json::from_value::<Conditions>(all)
+    });
+    match merged {
+        Ok(conditions) => {
+            store.set_conditions(conditions.clone());
+            Json(conditions).into_response()
         }
         Err(error) => refuse(&error.to_string()),
     }
@@ -200,5 +223,5 @@ async fn state(State(app): State<App>) -> Json<Value> {
         .values()
         .map(|account| rows::everything(account, &app.url))
         .collect();
-    Json(json!({"users": users, "tokens": store.tokens, "maintenance": store.maintenance}))
+    Json(json!({"users": users, "tokens": store.tokens, "settings": store.conditions}))
 }

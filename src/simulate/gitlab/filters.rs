@@ -1,22 +1,14 @@
 //! The parameters of `GET /users`: which rows, in what order, with what in them.
 
-use std::collections::BTreeMap;
-
-use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{
     account::Account,
     kinds::{Kind, State},
+    pages::Refused,
+    parameters::{Invalid, Parameters, time},
 };
-
-/// The parameters as they were sent, names and values decoded; of one sent twice the last counts.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Parameters(BTreeMap<String, String>);
-
-/// A parameter that cannot be, in the words of the answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Invalid(pub(super) String);
 
 /// Which rows are asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,7 +21,7 @@ pub(super) struct Filter {
     created_after: Option<Timestamp>,
     created_before: Option<Timestamp>,
     flags: Vec<Flag>,
-    hide_blocks: bool,
+    admin: bool,
 }
 
 /// A filter that is on or off. `x=false` is off; it does not negate.
@@ -40,6 +32,8 @@ enum Flag {
     External,
     Humans,
     Admins,
+    TwoFactor,
+    WithoutTwoFactor,
     WithoutProjectBots,
     ExcludeActive,
     ExcludeExternal,
@@ -63,6 +57,7 @@ const FLAGS: [(&str, Flag); 10] = [
 impl Flag {
     fn admits(self, account: &Account) -> bool {
         let active = account.state == State::Active && !account.kind.is_internal();
+        let two_factor = account.others.get("two_factor_enabled") == Some(&Value::Bool(true));
         match self {
             Self::Active => active,
             // Not banned and not pending: the scope has these two states alone (`app/models/user.rb`).
@@ -70,98 +65,63 @@ impl Flag {
             Self::External => account.external,
             Self::Humans => account.kind == Kind::Human,
             Self::Admins => account.is_admin,
+            Self::TwoFactor => two_factor,
+            Self::WithoutTwoFactor => !two_factor,
             Self::WithoutProjectBots => account.kind != Kind::ProjectBot,
-            Self::ExcludeActive => !active,
+            // By the state alone: internal accounts are neither active nor left out.
+            Self::ExcludeActive => account.state != State::Active,
             Self::ExcludeExternal => !account.external,
             Self::ExcludeHumans => account.kind != Kind::Human,
             Self::ExcludeInternal => !account.kind.is_internal(),
         }
     }
-}
 
-impl Parameters {
-    pub(super) fn parse(query: &str) -> Self {
-        Self(
-            url::form_urlencoded::parse(query.as_bytes())
-                .into_owned()
-                .collect(),
-        )
-    }
-
-    pub(super) fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str)
-    }
-
-    /// A boolean in any of the spellings Grape takes; absent or empty is false.
-    pub(super) fn flag(&self, name: &str) -> Result<bool, Invalid> {
-        match self.get(name).map(str::to_ascii_lowercase).as_deref() {
-            None | Some("" | "false" | "0" | "f" | "off" | "no" | "n") => Ok(false),
-            Some("true" | "1" | "t" | "on" | "yes" | "y") => Ok(true),
-            Some(_) => Err(Invalid(format!("{name} is invalid"))),
+    /// Ignored without a word for everybody else.
+    fn is_for_administrators(self) -> bool {
+        match self {
+            Self::Admins | Self::TwoFactor | Self::WithoutTwoFactor => true,
+            Self::Active
+            | Self::Blocked
+            | Self::External
+            | Self::Humans
+            | Self::WithoutProjectBots
+            | Self::ExcludeActive
+            | Self::ExcludeExternal
+            | Self::ExcludeHumans
+            | Self::ExcludeInternal => false,
         }
-    }
-
-    fn time(&self, name: &str) -> Result<Option<Timestamp>, Invalid> {
-        self.get(name)
-            .map(|text| time(text).ok_or_else(|| Invalid(format!("{name} is invalid"))))
-            .transpose()
-    }
-
-    fn text(&self, name: &str) -> Option<String> {
-        self.get(name)
-            .filter(|text| !text.is_empty())
-            .map(str::to_owned)
-    }
-
-    /// `custom_attributes[key]=value`, each.
-    fn custom_attributes(&self) -> Vec<(String, String)> {
-        let key = |name: &str| {
-            Some(
-                name.strip_prefix("custom_attributes[")?
-                    .strip_suffix(']')?
-                    .to_owned(),
-            )
-        };
-        self.0
-            .iter()
-            .filter_map(|(name, value)| Some((key(name)?, value.clone())))
-            .collect()
     }
 }
 
 impl Filter {
     /// The filter an administrator asks for, or what is left of it for somebody else: who is no administrator sees no
     /// blocked account, and has the other administrators' filters and that of the custom attributes silently ignored.
-    pub(super) fn new(parameters: &Parameters, admin: bool) -> Result<Self, Invalid> {
-        let identity = match (parameters.text("provider"), parameters.text("extern_uid")) {
-            (Some(provider), Some(extern_uid)) => Some((provider, extern_uid)),
-            (None, None) => None,
-            _ => {
-                return Err(Invalid(
-                    "extern_uid, provider provide all or none of parameters".to_owned(),
-                ));
-            }
-        };
+    pub(super) fn new(parameters: &Parameters, admin: bool) -> Result<Self, Refused> {
         let mut flags = Vec::new();
         for (name, flag) in FLAGS {
             if parameters.flag(name)? {
                 flags.push(flag);
             }
         }
+        match parameters.get("two_factor") {
+            Some("enabled") => flags.push(Flag::TwoFactor),
+            Some("disabled") => flags.push(Flag::WithoutTwoFactor),
+            _ => {}
+        }
         let mut asked = Self {
-            username: parameters.text("username"),
+            username: parameters.get("username").map(str::to_owned),
             public_email: parameters.text("public_email"),
             search: parameters.text("search").map(|text| text.to_lowercase()),
-            identity,
-            custom_attributes: parameters.custom_attributes(),
+            identity: identity(parameters)?,
+            custom_attributes: custom_attributes(parameters)?,
             created_after: parameters.time("created_after")?,
             created_before: parameters.time("created_before")?,
             flags,
-            hide_blocks: !admin,
+            admin,
         };
         if !admin {
             asked.custom_attributes.clear();
-            asked.flags.retain(|flag| *flag != Flag::Admins);
+            asked.flags.retain(|flag| !flag.is_for_administrators());
             (asked.created_after, asked.created_before) = (None, None);
         }
         Ok(asked)
@@ -185,13 +145,17 @@ impl Filter {
         let username = |wanted: &String| wanted.eq_ignore_ascii_case(&account.username);
         let identity = |wanted: &(String, String)| {
             account.identities.iter().any(|identity| {
-                (identity.provider.as_ref(), identity.extern_uid.as_ref())
-                    == (Some(&wanted.0), Some(&wanted.1))
+                let uid = identity.extern_uid.as_ref();
+                identity.provider.as_ref() == Some(&wanted.0)
+                    && uid.is_some_and(|uid| uid.to_lowercase() == wanted.1.to_lowercase())
             })
         };
         self.username.as_ref().is_none_or(username)
             && is(&self.public_email, "public_email")
-            && self.search.as_ref().is_none_or(|text| found(account, text))
+            && self
+                .search
+                .as_ref()
+                .is_none_or(|text| self.finds(account, text))
             && self.identity.as_ref().is_none_or(identity)
             && self
                 .custom_attributes
@@ -200,12 +164,22 @@ impl Filter {
     }
 
     fn admits_flags(&self, account: &Account) -> bool {
-        let hidden = self.hide_blocks
-            && matches!(
-                account.state,
-                State::Blocked | State::LdapBlocked | State::Banned
-            );
+        let hidden = !self.admin && account.state.is_hidden_from_others();
         !hidden && self.flags.iter().all(|flag| flag.admits(account))
+    }
+
+    /// Whether the text stands in the name or the username, or is the e-mail address; below three characters it has to
+    /// be one of them.
+    fn finds(&self, account: &Account, text: &str) -> bool {
+        let value = |key| {
+            let value = account.others.get(key).and_then(Value::as_str);
+            value.unwrap_or_default().to_lowercase()
+        };
+        let email = if self.admin { "email" } else { "public_email" };
+        let names = [account.username.to_lowercase(), value("name")];
+        let short = text.chars().count() < 3;
+        let found = |name: &String| name == text || (!short && name.contains(text));
+        names.iter().any(found) || value(email) == text
     }
 
     fn admits_times(&self, account: &Account) -> bool {
@@ -218,34 +192,42 @@ impl Filter {
             .and_then(Value::as_str)
             .and_then(time);
         created.is_some_and(|created| {
-            self.created_after.is_none_or(|after| created > after)
-                && self.created_before.is_none_or(|before| created < before)
+            self.created_after.is_none_or(|after| created >= after)
+                && self.created_before.is_none_or(|before| created <= before)
         })
     }
 }
 
-/// Whether the text stands in the name or username, or is the e-mail address.
-fn found(account: &Account, text: &str) -> bool {
-    let value = |key| {
-        account
-            .others
-            .get(key)
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-            .to_lowercase()
-    };
-    account.username.to_lowercase().contains(text)
-        || value("name").contains(text)
-        || value("email") == text
+/// Both or neither; `extern_uid` may be empty.
+fn identity(parameters: &Parameters) -> Result<Option<(String, String)>, Invalid> {
+    match (parameters.get("provider"), parameters.get("extern_uid")) {
+        (Some(provider), Some(extern_uid)) => {
+            Ok(Some((provider.to_owned(), extern_uid.to_owned())))
+        }
+        (None, None) => Ok(None),
+        _ => Err(Invalid(
+            "extern_uid, provider provide all or none of parameters".to_owned(),
+        )),
+    }
 }
 
-fn time(text: &str) -> Option<Timestamp> {
-    let day = || {
-        text.parse::<Date>()
-            .ok()?
-            .to_zoned_datetime(TimeZone::UTC)
-            .ok()
-            .map(|start| start.timestamp())
-    };
-    text.parse().ok().or_else(day)
+/// `custom_attributes[key]=value`, each. A list or a text is refused, a deeper level breaks GitLab.
+fn custom_attributes(parameters: &Parameters) -> Result<Vec<(String, String)>, Refused> {
+    let mut wanted = Vec::new();
+    for (name, value) in parameters.iter() {
+        let Some(rest) = name.strip_prefix("custom_attributes") else {
+            continue;
+        };
+        let key = rest
+            .strip_prefix('[')
+            .and_then(|rest| rest.strip_suffix(']'));
+        match key {
+            None | Some("") => {
+                return Err(Invalid("custom_attributes is invalid".to_owned()).into());
+            }
+            Some(key) if key.contains(['[', ']']) => return Err(Refused::Broken),
+            Some(key) => wanted.push((key.to_owned(), value.to_owned())),
+        }
+    }
+    Ok(wanted)
 }

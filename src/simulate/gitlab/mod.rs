@@ -2,53 +2,65 @@
 //! without administrator's rights sees, cursors, booleans in every spelling.
 
 mod account;
+mod activity;
 mod answers;
-mod attribute_calls;
 mod attributes;
 mod by_hand;
+mod cost;
+mod cursor;
+mod defaults;
+mod door;
 mod filters;
 mod hidden;
+mod json;
 mod kinds;
+mod left_out;
+mod link;
 mod pages;
+mod parameters;
+mod reads;
+mod request;
+mod route;
 mod rows;
+mod server;
+mod settings;
 mod states;
 mod store;
+mod throttle;
 mod tokens;
-mod users;
+mod writes;
 
 use std::{
     collections::BTreeMap,
     io,
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
-use axum::{
-    Router,
-    extract::{Request, State as Shared},
-    http::{HeaderMap, header::CONTENT_TYPE},
-    middleware::{Next, from_fn_with_state},
-    response::Response,
-    routing::{get, post},
-};
-use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use axum::Router;
 use serde_json::Value;
 
 use super::{
-    control::{Control, RateLimit, Refusal, lock},
+    connection::Outage,
+    control::{Control, RateLimit, lock},
     server::{Bound, Running},
 };
 
 pub use account::{Account, RowError};
 pub use attributes::Attributes;
 pub use by_hand::ChangeError;
+pub use cost::Cost;
 pub use hidden::{Deletion, Hidden};
 pub use kinds::{Identity, Kind, State};
+pub use settings::{Conditions, Health, Throttles};
 pub use states::Action;
 pub use tokens::{Token, TokenChange};
 
+use activity::Activity;
+use cost::Processes;
+use server::{App, Server};
 use store::Store;
-use tokens::Caller;
+use throttle::Counts;
 
 /// The username of the service's own account in GitLab.
 pub const OWNER: &str = "lookup-gitlab-sync";
@@ -69,8 +81,14 @@ pub struct Settings {
     pub accounts: Vec<Account>,
     /// Added to each answer.
     pub latency: Duration,
-    /// GitLab's own limit, off by default as it is there.
+    /// GitLab's own limit of one account, off by default as it is there.
     pub rate_limit: Option<RateLimit>,
+    /// Tokens beside the two that are always there, by their secret.
+    pub tokens: BTreeMap<String, Token>,
+    /// What answers cost.
+    pub cost: Cost,
+    /// After so many pages of `GET /users` the server ends over the next one and comes back seconds later.
+    pub restarts_every: Option<u64>,
 }
 
 /// A running GitLab; it stops when dropped.
@@ -81,15 +99,6 @@ pub struct GitLab {
     running: Option<Running>,
 }
 
-type App = Arc<Server>;
-
-#[derive(Debug)]
-struct Server {
-    store: Mutex<Store>,
-    url: String,
-    owner: u64,
-}
-
 impl GitLab {
     /// Binds the port and serves.
     ///
@@ -98,7 +107,7 @@ impl GitLab {
     /// When the port cannot be bound.
     pub async fn start(settings: Settings) -> io::Result<Self> {
         let bound = Bound::new(settings.port).await?;
-        let mut gitlab = Self::assemble(settings, bound.url());
+        let mut gitlab = Self::assemble(settings, bound.url(), bound.outage());
         let Self { app, control, .. } = &gitlab;
         let router = api(app).merge(by_hand::routes(Arc::clone(app)));
         gitlab.running = Some(bound.serve(control.around(router), control.stopping()));
@@ -107,32 +116,44 @@ impl GitLab {
 
     /// Without a socket: only [`Self::router`] reaches it.
     pub fn in_memory(settings: Settings) -> Self {
-        Self::assemble(settings, "http://gitlab.example".to_owned())
+        let url = "http://gitlab.example".to_owned();
+        Self::assemble(settings, url, Outage::default())
     }
 
-    fn assemble(settings: Settings, url: String) -> Self {
+    fn assemble(settings: Settings, url: String, outage: Outage) -> Self {
         let mut accounts: BTreeMap<u64, Account> = settings
             .accounts
             .into_iter()
             .map(|account| (account.id, account))
             .collect();
         let owner = ensure_owner(&mut accounts);
-        let tokens = [(ADMINISTRATORS_TOKEN, true), (REDUCED_TOKEN, false)]
-            .map(|(secret, admin)| (secret.to_owned(), Token::new(owner, admin)))
-            .into();
+        let mut tokens = settings.tokens;
+        tokens.extend(
+            [(ADMINISTRATORS_TOKEN, true), (REDUCED_TOKEN, false)]
+                .map(|(secret, admin)| (secret.to_owned(), Token::new(owner, admin))),
+        );
+        let mut conditions = Conditions::default();
+        conditions.throttles.authenticated = settings.rate_limit;
         let store = Mutex::new(Store {
             accounts,
             tokens,
-            maintenance: false,
+            counts: Counts::new(&conditions),
+            conditions,
+            activity: Activity::default(),
+            addresses: BTreeMap::new(),
             restorations: Vec::new(),
         });
-        let refusal = Refusal {
-            answer: answers::retry_later,
-            headers: true,
+        let app = Server {
+            store,
+            url,
+            owner,
+            processes: Processes::new(settings.cost, settings.restarts_every),
+            outage,
         };
         Self {
-            app: Arc::new(Server { store, url, owner }),
-            control: Control::new(settings.latency, settings.rate_limit, refusal),
+            app: Arc::new(app),
+            // GitLab counts by account, and so within.
+            control: Control::new(settings.latency, None, answers::internal_error),
             running: None,
         }
     }
@@ -140,6 +161,11 @@ impl GitLab {
     /// `http://127.0.0.1:port`, to which clients add `/api/v4`.
     pub fn url(&self) -> &str {
         &self.app.url
+    }
+
+    /// What its answers cost.
+    pub fn cost(&self) -> Cost {
+        self.app.processes.cost
     }
 
     /// The administrator's token.
@@ -192,9 +218,25 @@ impl GitLab {
             .change(change);
     }
 
-    /// Maintenance mode: reads are answered, writes are not.
+    /// Maintenance Mode: reads are answered, writes are not.
     pub fn set_maintenance(&self, enabled: bool) {
-        lock(&self.app.store).maintenance = enabled;
+        let text = enabled.then(|| settings::MAINTENANCE.to_owned());
+        lock(&self.app.store).conditions.maintenance = text;
+    }
+
+    /// How the server behaves beside its accounts.
+    pub fn conditions(&self) -> Conditions {
+        lock(&self.app.store).conditions.clone()
+    }
+
+    /// Switches it, and counts anew what is counted.
+    pub fn set_conditions(&self, conditions: Conditions) {
+        lock(&self.app.store).set_conditions(conditions);
+    }
+
+    /// The server ends: its connections are reset, and new ones refused for so long.
+    pub fn restart(&self, away: Duration) {
+        self.app.outage.begin(away);
     }
 
     /// What it serves, for callers within this process: no socket, no faults, no latency, no record of requests.
@@ -215,46 +257,6 @@ impl GitLab {
     }
 }
 
-impl Server {
-    /// Everything as it is now.
-    fn store(&self) -> MutexGuard<'_, Store> {
-        let mut store = lock(&self.store);
-        store.catch_up(Timestamp::now());
-        store
-    }
-
-    /// Answers as the token's owner may be answered.
-    fn as_caller(
-        &self,
-        headers: &HeaderMap,
-        answer: impl FnOnce(&mut Store, Caller) -> Response,
-    ) -> Response {
-        let mut store = self.store();
-        match store.authenticate(headers, today()) {
-            Ok(caller) => answer(&mut store, caller),
-            Err(refusal) => *refusal,
-        }
-    }
-
-    fn as_administrator(
-        &self,
-        headers: &HeaderMap,
-        answer: impl FnOnce(&mut Store, Caller) -> Response,
-    ) -> Response {
-        self.as_caller(headers, |store, caller| {
-            if caller.admin {
-                answer(store, caller)
-            } else {
-                answers::forbidden()
-            }
-        })
-    }
-}
-
-fn today() -> Date {
-    Timestamp::now().to_zoned_datetime(TimeZone::UTC).date()
-}
-
 /// The account that owns the tokens: there already, or added.
 pub(super) fn ensure_owner(accounts: &mut BTreeMap<u64, Account>) -> u64 {
     if let Some(account) = accounts.values().find(|account| account.username == OWNER) {
@@ -271,38 +273,7 @@ pub(super) fn ensure_owner(accounts: &mut BTreeMap<u64, Account>) -> u64 {
 }
 
 fn api(app: &App) -> Router {
-    let attribute = get(attribute_calls::show)
-        .put(attribute_calls::put)
-        .delete(attribute_calls::delete);
     Router::new()
-        .route("/api/v4/user", get(users::current))
-        .route("/api/v4/version", get(users::version))
-        .route("/api/v4/personal_access_tokens/self", get(users::token))
-        .route("/api/v4/users", get(users::list))
-        .route("/api/v4/users/{id}", get(users::show))
-        .route(
-            "/api/v4/users/{id}/custom_attributes",
-            get(attribute_calls::list),
-        )
-        .route("/api/v4/users/{id}/custom_attributes/{key}", attribute)
-        .route("/api/v4/users/{id}/{action}", post(users::act))
-        .fallback(users::unknown)
-        .method_not_allowed_fallback(users::not_allowed)
-        .layer(from_fn_with_state(Arc::clone(app), keep_read_only))
+        .fallback(server::answer)
         .with_state(Arc::clone(app))
-}
-
-/// Turns writes away in maintenance mode, before anybody asks who the caller is.
-async fn keep_read_only(Shared(app): Shared<App>, request: Request, next: Next) -> Response {
-    let write = !request.method().is_safe();
-    if write && lock(&app.store).maintenance {
-        let content_type = request
-            .headers()
-            .get(CONTENT_TYPE)
-            .and_then(|value| value.to_str().ok());
-        let json =
-            content_type.is_some_and(|content_type| content_type.starts_with("application/json"));
-        return answers::read_only(json, &app.url);
-    }
-    next.run(request).await
 }

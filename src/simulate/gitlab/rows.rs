@@ -1,13 +1,31 @@
-//! What a row shows: an administrator's, one without rights, and the details of one account.
+//! What a row shows: of an account, to whom, and how much of it.
 //!
-//! GitLab builds them from a chain of entities (`lib/api/entities/user_{safe,basic,public,with_admin}.rb` and `user.rb`).
+//! GitLab builds it from a chain of entities (`lib/api/entities/user_{safe,basic,public,with_admin}.rb` and `user.rb`),
+//! each of which adds keys behind the last one's.
 
 use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
 
-use super::account::Account;
+use super::{
+    account::Account, activity::Activity, defaults::fill, door::Caller, json::Row, kinds::State,
+};
 
-/// The keys of `UserBasic`, all that a token without administrator's rights sees in a listing.
-const BASIC: [&str; 8] = [
+/// How far down the chain an answer goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Entity {
+    /// `UserBasic`, all that a listing shows without administrator's rights.
+    Basic,
+    /// `User`, of one account without administrator's rights.
+    Profile,
+    /// `UserPublic`, one's own account.
+    Public,
+    /// `UserWithAdmin`.
+    Admin,
+    /// `UserDetailsWithAdmin`, of one account.
+    Details,
+}
+
+const BASIC: [&str; 9] = [
     "id",
     "username",
     "public_email",
@@ -15,11 +33,11 @@ const BASIC: [&str; 8] = [
     "state",
     "locked",
     "avatar_url",
+    ATTRIBUTES,
     "web_url",
 ];
 
-/// The keys that `User` adds to them, on `GET /users/:id` without administrator's rights.
-const PROFILE: [&str; 19] = [
+const PROFILE: [&str; 17] = [
     "created_at",
     "bio",
     "location",
@@ -37,91 +55,175 @@ const PROFILE: [&str; 19] = [
     "following",
     "is_followed",
     "local_time",
-    "note",
-    "external",
 ];
 
-/// The keys of an administrator's row that are null where an account has nothing to say.
-const NULL: [&str; 19] = [
-    "public_email",
-    "avatar_url",
-    "created_at",
-    "pronouns",
-    "work_information",
-    "local_time",
+const PUBLIC: [&str; 20] = [
     "last_sign_in_at",
     "confirmed_at",
     "last_activity_on",
-    "current_sign_in_at",
-    "shared_runners_minutes_limit",
-    "extra_shared_runners_minutes_limit",
-    "note",
-    "created_by",
-    "provisioned_by_group_id",
-    "enterprise_group_id",
-    "enterprise_group_associated_at",
+    "email",
     "theme_id",
     "color_scheme_id",
+    "projects_limit",
+    "current_sign_in_at",
+    "identities",
+    "can_create_group",
+    "can_create_project",
+    "two_factor_enabled",
+    "external",
+    "private_profile",
+    "commit_email",
+    "preferred_language",
+    "shared_runners_minutes_limit",
+    "extra_shared_runners_minutes_limit",
+    "scim_identities",
+    // Seen only with a licence.
+    "provisioned_by_group_id",
 ];
 
-/// The keys that are an empty text there.
-const BLANK: [&str; 9] = [
-    "bio",
-    "location",
-    "linkedin",
-    "twitter",
-    "discord",
-    "website_url",
-    "github",
-    "job_title",
-    "organization",
+const ADMIN: [&str; 8] = [
+    "is_admin",
+    "note",
+    "namespace_id",
+    "created_by",
+    "using_license_seat",
+    "is_auditor",
+    "enterprise_group_id",
+    "enterprise_group_associated_at",
 ];
 
-/// The keys that say no or yes.
-const FLAGS: [(&str, bool); 8] = [
-    ("locked", false),
-    ("is_followed", false),
-    ("two_factor_enabled", false),
-    ("private_profile", false),
-    ("is_auditor", false),
-    ("can_create_group", true),
-    ("can_create_project", true),
-    ("using_license_seat", true),
+const DETAILS: [&str; 6] = [
+    "highest_role",
+    "current_sign_in_ip",
+    "last_sign_in_ip",
+    "sign_in_count",
+    "plan",
+    "trial",
 ];
 
-/// Adds the keys that every administrator's row has and this one lacks.
-pub(super) fn fill(row: &mut Map<String, Value>, id: u64, username: &str) {
-    let email = format!("{username}@example.ac.uk");
-    let values = [
-        ("name", json!(username)),
-        ("email", json!(email)),
-        ("commit_email", json!(email)),
-        ("followers", json!(0)),
-        ("following", json!(0)),
-        ("projects_limit", json!(100_000)),
-        ("preferred_language", json!("en")),
-        ("scim_identities", json!([])),
-        ("namespace_id", json!(id + 1)),
-    ];
-    let flags = FLAGS
-        .into_iter()
-        .map(|(key, flag)| (key, Value::Bool(flag)));
-    let blank = BLANK.into_iter().map(|key| (key, json!("")));
-    let null = NULL.into_iter().map(|key| (key, Value::Null));
-    for (key, value) in values.into_iter().chain(flags).chain(blank).chain(null) {
-        row.entry(key).or_insert(value);
+const ATTRIBUTES: &str = "custom_attributes";
+
+/// Keys of `PROFILE` that depend on who looks.
+const FOLLOWING: [&str; 3] = ["followers", "following", "is_followed"];
+
+/// Who looks at an account, and what was asked for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct View<'a> {
+    pub(super) entity: Entity,
+    pub(super) with_custom_attributes: bool,
+    pub(super) caller: Caller,
+    pub(super) url: &'a str,
+    pub(super) activity: &'a Activity,
+}
+
+impl View<'_> {
+    /// The row. GitLab cannot make an administrator's of an account without a namespace: `None`.
+    pub(super) fn row(&self, account: &Account) -> Option<Row> {
+        if self.entity >= Entity::Admin && account.hidden.without_namespace {
+            return None;
+        }
+        let known = known(account, self.url, self.activity);
+        let mut row = Row::default();
+        for key in self.keys() {
+            if self.shows(key, account) {
+                self.push(&mut row, key, &known, account);
+            }
+        }
+        if self.entity >= Entity::Admin {
+            self.push_unknown(&mut row, &known);
+        }
+        Some(row)
+    }
+
+    fn keys(&self) -> impl Iterator<Item = &'static str> {
+        let upto = |entity: Entity, keys: &'static [&'static str]| {
+            let keys = if self.entity >= entity { keys } else { &[] };
+            keys.iter().copied()
+        };
+        upto(Entity::Basic, &BASIC)
+            .chain(upto(Entity::Profile, &PROFILE))
+            .chain(upto(Entity::Public, &PUBLIC))
+            .chain(upto(Entity::Admin, &ADMIN))
+            .chain(upto(Entity::Details, &DETAILS))
+    }
+
+    /// Whether the viewer sees this key: attributes are for administrators who ask, blocked accounts and private
+    /// profiles show less of themselves to others, and nobody follows himself.
+    fn shows(&self, key: &str, account: &Account) -> bool {
+        let own = self.caller.user_id == account.id;
+        let private = account.others.get("private_profile") == Some(&Value::Bool(true));
+        let veiled = !self.caller.admin && !own && (account.state.is_some_block() || private);
+        match key {
+            ATTRIBUTES => self.with_custom_attributes && self.entity >= Entity::Admin,
+            "created_at" => !veiled,
+            key if FOLLOWING.contains(&key) => !veiled && !own,
+            _ => true,
+        }
+    }
+
+    fn push(&self, row: &mut Row, key: &str, known: &Map<String, Value>, account: &Account) {
+        match key {
+            ATTRIBUTES => row.push(key, &custom_attributes(account)),
+            "identities" => row.push(key, &account.identities),
+            "created_by" | "scim_identities" => {
+                if let Some(value) = known.get(key) {
+                    self.push_nested(row, key, value);
+                }
+            }
+            _ => {
+                if let Some(value) = known.get(key) {
+                    row.push(key, value);
+                }
+            }
+        }
+    }
+
+    fn push_nested(&self, row: &mut Row, key: &str, value: &Value) {
+        let scim = ["extern_uid", "group_id", "active"];
+        match value {
+            Value::Object(_) if self.with_custom_attributes => {
+                row.push(key, &Row::ordered(value, &BASIC));
+            }
+            Value::Object(_) => {
+                let keys: Vec<&str> = BASIC.into_iter().filter(|key| *key != ATTRIBUTES).collect();
+                row.push(key, &Row::ordered(value, &keys));
+            }
+            Value::Array(values) => {
+                let rows: Vec<Row> = values.iter().map(|one| Row::ordered(one, &scim)).collect();
+                row.push(key, &rows);
+            }
+            other => row.push(key, other),
+        }
+    }
+
+    /// Keys that a later GitLab may bring, as a saved page had them.
+    fn push_unknown(&self, row: &mut Row, known: &Map<String, Value>) {
+        let ours: Vec<&str> = self.keys().chain(DETAILS).collect();
+        let hidden = ["updated_at", "web_url"];
+        for (key, value) in known {
+            if !ours.contains(&key.as_str()) && !hidden.contains(&key.as_str()) {
+                row.push(key, value);
+            }
+        }
     }
 }
 
-/// `UserWithAdmin`.
-pub(super) fn administrators(
-    account: &Account,
-    url: &str,
-    with_custom_attributes: bool,
-) -> Map<String, Value> {
+/// Every key that has a value of its own, but identities and attributes.
+fn known(account: &Account, url: &str, activity: &Activity) -> Map<String, Value> {
     let mut row = account.others.clone();
     if account.filled {
         fill(&mut row, account.id, &account.username);
+    }
+    if let Some(day) = activity.seen_on(account.id) {
+        row.insert("last_activity_on".to_owned(), json!(day));
+    }
+    if let Some(created) = row.get("created_at").and_then(Value::as_str) {
+        let created = json!(milliseconds(created));
+        row.insert("created_at".to_owned(), created);
+    }
+    if account.filled && row.get("avatar_url").is_none_or(Value::is_null) {
+        let avatar = row.get("email").and_then(Value::as_str).and_then(gravatar);
+        row.insert("avatar_url".to_owned(), json!(avatar));
     }
     row.entry("web_url")
         .or_insert_with(|| json!(format!("{url}/{}", account.username)));
@@ -131,84 +233,78 @@ pub(super) fn administrators(
     row.insert("bot".to_owned(), json!(account.kind.is_bot()));
     row.insert("external".to_owned(), json!(account.external));
     row.insert("is_admin".to_owned(), json!(account.is_admin));
-    row.insert("identities".to_owned(), json!(account.identities));
-    if with_custom_attributes {
-        row.insert("custom_attributes".to_owned(), custom_attributes(account));
-    }
-    row
-}
-
-/// `UserDetailsWithAdmin`: what only `GET /users/:id` adds.
-pub(super) fn details(
-    account: &Account,
-    url: &str,
-    with_custom_attributes: bool,
-) -> Map<String, Value> {
-    let mut row = administrators(account, url, with_custom_attributes);
-    let more = [
-        ("highest_role", json!(30)),
+    let details = [
+        ("highest_role", json!(0)),
         ("current_sign_in_ip", Value::Null),
         ("last_sign_in_ip", Value::Null),
         ("sign_in_count", json!(0)),
         ("plan", Value::Null),
-        ("trial", Value::Null),
+        ("trial", json!(false)),
     ];
-    for (key, value) in more {
+    for (key, value) in details {
         row.entry(key).or_insert(value);
     }
     row
 }
 
-/// `UserBasic`. Never with custom attributes, asked for or not.
-pub(super) fn basic(account: &Account, url: &str) -> Map<String, Value> {
-    only(administrators(account, url, false), &BASIC)
-}
-
-/// `User`, as `GET /users/:id` shows it without administrator's rights.
-pub(super) fn profile(account: &Account, url: &str) -> Map<String, Value> {
-    let keys: Vec<&str> = BASIC
-        .into_iter()
-        .chain(PROFILE)
-        .filter(|key| !["note", "external"].contains(key))
-        .collect();
-    only(administrators(account, url, false), &keys)
-}
-
-/// `UserPublic`, as `GET /user` shows its own account to a token without administrator's rights.
-pub(super) fn own(account: &Account, url: &str) -> Map<String, Value> {
-    let mut row = administrators(account, url, false);
-    for key in [
-        "is_admin",
-        "note",
-        "namespace_id",
-        "created_by",
-        "using_license_seat",
-        "is_auditor",
-    ] {
-        row.remove(key);
+/// GitLab stores microseconds and prints milliseconds, cut off.
+fn milliseconds(time: &str) -> String {
+    match time.split_once('.') {
+        Some((seconds, rest)) if rest.ends_with('Z') => {
+            let digits: String = rest.chars().filter(char::is_ascii_digit).take(3).collect();
+            format!("{seconds}.{digits:0<3}Z")
+        }
+        _ => time.to_owned(),
     }
-    row
+}
+
+/// Where the picture of an e-mail address is.
+fn gravatar(email: &str) -> Option<String> {
+    let hash = (!email.is_empty()).then(|| Sha256::digest(email.to_lowercase()))?;
+    let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    Some(format!(
+        "https://www.gravatar.com/avatar/{hex}?s=80&d=identicon"
+    ))
 }
 
 /// `[{"key","value"}]`.
-pub(super) fn custom_attributes(account: &Account) -> Value {
-    account
-        .custom_attributes
-        .iter()
-        .map(|(key, value)| json!({"key": key, "value": value}))
-        .collect()
+pub(super) fn custom_attributes(account: &Account) -> Vec<Row> {
+    let pairs = account.custom_attributes.iter();
+    pairs.map(|(key, value)| attribute(key, value)).collect()
 }
 
-/// Everything the server knows of an account: the administrator's row, the `user_type` and what is hidden, as
+/// `{"key","value"}`.
+pub(super) fn attribute(key: &str, value: &str) -> Row {
+    let mut row = Row::default();
+    row.push("key", &key);
+    row.push("value", &value);
+    row
+}
+
+/// Everything the server knows of an account: an administrator's row, the `user_type` and what is hidden, as
 /// [`Account::from_row`] reads it.
 pub(super) fn everything(account: &Account, url: &str) -> Map<String, Value> {
-    let mut row = administrators(account, url, true);
+    let mut row = known(account, url, &Activity::default());
+    for key in DETAILS {
+        if !account.others.contains_key(key) {
+            row.remove(key);
+        }
+    }
+    row.insert("identities".to_owned(), json!(account.identities));
+    row.insert(ATTRIBUTES.to_owned(), json!(custom_attributes(account)));
     row.insert("user_type".to_owned(), json!(account.kind));
     row.insert("hidden".to_owned(), json!(account.hidden));
     row
 }
 
-fn only(mut row: Map<String, Value>, keys: &[&str]) -> Map<String, Value> {
-    row.retain(|key, _| keys.contains(&key.as_str()));
-    row
+impl State {
+    /// Whether a listing hides it from who is no administrator; pending approval is not.
+    pub(super) fn is_hidden_from_others(&self) -> bool {
+        match self {
+            Self::Blocked | Self::LdapBlocked | Self::Banned => true,
+            Self::Active | Self::Deactivated | Self::BlockedPendingApproval | Self::Other(_) => {
+                false
+            }
+        }
+    }
 }

@@ -7,8 +7,11 @@ use serde_json::Value;
 
 use super::{
     account::Account,
+    activity::Activity,
     kinds::State,
+    settings::Conditions,
     states::{Action, DORMANT_DAYS, Verdict},
+    throttle::Counts,
     tokens::Tokens,
 };
 
@@ -17,7 +20,11 @@ use super::{
 pub(super) struct Store {
     pub(super) accounts: BTreeMap<u64, Account>,
     pub(super) tokens: Tokens,
-    pub(super) maintenance: bool,
+    pub(super) conditions: Conditions,
+    pub(super) counts: Counts,
+    pub(super) activity: Activity,
+    /// Where accounts came from, as far as that is bounded.
+    pub(super) addresses: BTreeMap<u64, Vec<String>>,
     /// Accounts that an identity provider will make active again, and when.
     pub(super) restorations: Vec<(Timestamp, u64)>,
 }
@@ -42,39 +49,66 @@ impl Actor {
 }
 
 impl Store {
-    /// Does `action` on an account that is there; `None` if it is not.
-    pub(super) fn act(
-        &mut self,
+    /// What GitLab makes of `action` on an account that is there; `None` if it is not.
+    pub(super) fn verdict(
+        &self,
         action: Action,
         id: u64,
         caller: u64,
         now: Timestamp,
     ) -> Option<Verdict> {
-        let actor = self.actor(caller);
-        let other = self.another_administrator(caller);
-        let account = self.accounts.get_mut(&id)?;
-        let dormant = quiet_for(
-            account,
-            DORMANT_DAYS,
-            now.to_zoned_datetime(TimeZone::UTC).date(),
-        );
-        let verdict = action.verdict(account, id == caller, dormant);
-        if let Verdict::Becomes(state) = &verdict {
-            let met = account.hidden.meets.take();
-            let met = met.map(|met| (met, met.verdict(account, false, dormant)));
-            account.state = state.clone();
-            account.stamp(action, &actor, now);
-            if let Some((met, Verdict::Becomes(state))) = met {
-                account.state = state;
-                account.stamp(met, &other, now);
-            }
-            if let (Action::Block, Some(after)) = (action, account.hidden.scim_restores_after_ms) {
-                let after = SignedDuration::from_millis(i64::try_from(after).unwrap_or(i64::MAX));
-                let due = now.saturating_add(after).unwrap_or(Timestamp::MAX);
-                self.restorations.push((due, id));
-            }
+        let account = self.accounts.get(&id)?;
+        Some(action.verdict(account, id == caller, self.is_dormant(account, now)))
+    }
+
+    /// Carries out what was seen before, whatever has become of the account since.
+    pub(super) fn carry_out(
+        &mut self,
+        action: Action,
+        id: u64,
+        caller: u64,
+        verdict: &Verdict,
+        now: Timestamp,
+    ) {
+        let Verdict::Becomes(state) = verdict else {
+            return;
+        };
+        let (actor, other) = (self.actor(caller), self.another_administrator(caller));
+        let dormant = self
+            .accounts
+            .get(&id)
+            .is_some_and(|account| self.is_dormant(account, now));
+        let Some(account) = self.accounts.get_mut(&id) else {
+            return;
+        };
+        let met = account.hidden.meets.take();
+        let met = met.map(|met| (met, met.verdict(account, false, dormant)));
+        account.state = state.clone();
+        account.stamp(action, &actor, now);
+        if let Some((met, Verdict::Becomes(state))) = met {
+            account.state = state;
+            account.stamp(met, &other, now);
         }
-        Some(verdict)
+        if let (Action::Block, Some(after)) = (action, account.hidden.scim_restores_after_ms) {
+            let after = SignedDuration::from_millis(i64::try_from(after).unwrap_or(i64::MAX));
+            let due = now.saturating_add(after).unwrap_or(Timestamp::MAX);
+            self.restorations.push((due, id));
+        }
+        self.activity.touch(id, now);
+    }
+
+    /// Whether it may be deactivated.
+    fn is_dormant(&self, account: &Account, now: Timestamp) -> bool {
+        let today = now.to_zoned_datetime(TimeZone::UTC).date();
+        let seen = self.activity.seen_on(account.id);
+        seen.is_none_or(|day| (today - day).get_days() >= DORMANT_DAYS)
+            && quiet_for(account, DORMANT_DAYS, today)
+    }
+
+    /// Switches the whole server, and counts anew.
+    pub(super) fn set_conditions(&mut self, conditions: Conditions) {
+        self.counts = Counts::new(&conditions);
+        self.conditions = conditions;
     }
 
     /// Does what identity providers have done until `now`.

@@ -1,19 +1,17 @@
-//! Who a token is, and what it may see.
+//! Personal access tokens.
 
 use std::collections::BTreeMap;
 
-use axum::{
-    http::{HeaderMap, StatusCode},
-    response::Response,
-};
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
-
-use super::{answers, store::Store};
 
 /// A personal access token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Token {
+    /// `id`, of the token itself.
+    pub id: u64,
+    /// `name`
+    pub name: String,
     /// The account it belongs to.
     pub user_id: u64,
     /// Whether it has administrator's rights, as far as its owner has: false is a token without the scope
@@ -47,13 +45,6 @@ pub struct TokenChange {
     pub expires_at: Option<Date>,
 }
 
-/// The caller of one request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Caller {
-    pub(super) user_id: u64,
-    pub(super) admin: bool,
-}
-
 /// The tokens by their secret.
 pub(super) type Tokens = BTreeMap<String, Token>;
 
@@ -66,6 +57,8 @@ impl Token {
             vec!["api".to_owned()]
         };
         Self {
+            id: user_id,
+            name: super::OWNER.to_owned(),
             user_id,
             admin,
             admin_for: None,
@@ -96,7 +89,7 @@ impl Token {
     }
 
     /// Counts one request, and says whether it still has administrator's rights.
-    fn spend(&mut self) -> bool {
+    pub(super) fn spend(&mut self) -> bool {
         match &mut self.admin_for {
             Some(0) => self.admin = false,
             Some(left) => *left -= 1,
@@ -104,60 +97,4 @@ impl Token {
         }
         self.admin
     }
-}
-
-impl Store {
-    /// The caller, or the answer that turns it away.
-    pub(super) fn authenticate(
-        &mut self,
-        headers: &HeaderMap,
-        today: Date,
-    ) -> Result<Caller, Box<Response>> {
-        let unauthorized = || {
-            Box::new(answers::message(
-                StatusCode::UNAUTHORIZED,
-                "401 Unauthorized",
-            ))
-        };
-        let token = secret(headers)
-            .and_then(|secret| self.tokens.get_mut(secret))
-            .ok_or_else(unauthorized)?;
-        if token.revoked {
-            return Err(Box::new(answers::invalid_token(
-                "Token was revoked. You have to re-authorize from the user.",
-            )));
-        }
-        if token.expires_at.is_some_and(|day| day <= today) {
-            return Err(Box::new(answers::invalid_token(
-                "Token is expired. You can either do re-authorization or token refresh.",
-            )));
-        }
-        let (user_id, admin) = (token.user_id, token.spend());
-        let owner = self.accounts.get(&user_id).ok_or_else(unauthorized)?;
-        if owner.state.is_some_block() {
-            return Err(Box::new(answers::message(
-                StatusCode::FORBIDDEN,
-                "403 Forbidden - Your account has been blocked.",
-            )));
-        }
-        Ok(Caller {
-            user_id,
-            admin: admin && owner.is_admin,
-        })
-    }
-}
-
-/// `PRIVATE-TOKEN: x` or `Authorization: Bearer x`.
-pub(super) fn secret(headers: &HeaderMap) -> Option<&str> {
-    let private = headers
-        .get("private-token")
-        .and_then(|value| value.to_str().ok());
-    let bearer = || {
-        headers
-            .get("authorization")?
-            .to_str()
-            .ok()?
-            .strip_prefix("Bearer ")
-    };
-    private.or_else(bearer)
 }

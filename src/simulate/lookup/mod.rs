@@ -22,7 +22,7 @@ use axum::{
 use serde_json::{Map, Value};
 
 use super::{
-    control::{Control, RateLimit, Refusal, lock},
+    control::{Control, RateLimit, lock},
     server::{Bound, Running},
 };
 
@@ -120,13 +120,9 @@ impl Lookup {
             }),
             tokens: Mutex::new(AccessTokens::new(settings.token_lifetime)),
         });
-        let refusal = Refusal {
-            answer: answers::quota,
-            headers: false,
-        };
         Self {
             app,
-            control: Control::new(settings.latency, settings.rate_limit, refusal),
+            control: Control::new(settings.latency, settings.rate_limit, answers::quota),
             running: None,
             base,
         }

@@ -82,6 +82,19 @@ impl Population {
             accounts.insert(account.id, account);
         }
         gitlab::ensure_owner(&mut accounts);
+        let population = Self {
+            accounts: accounts.into_values().collect(),
+            ..Self::default()
+        };
+        population.with_people(lookup_people)
+    }
+
+    /// Reads Lookup's people from a file, in place of those that were there.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read or a row is not what the API sends; the first such row is named.
+    pub fn with_people(mut self, lookup_people: &Path) -> Result<Self, FileError> {
         let mut people = BTreeMap::new();
         for (position, row) in rows(lookup_people)?.into_iter().enumerate() {
             let person = Person::from_row(row).map_err(|source| FileError::Person {
@@ -91,15 +104,8 @@ impl Population {
             })?;
             people.insert(person.crsid.clone(), person);
         }
-        let (accounts, people) = (
-            accounts.into_values().collect(),
-            people.into_values().collect(),
-        );
-        Ok(Self {
-            accounts,
-            people,
-            ..Self::default()
-        })
+        self.people = people.into_values().collect();
+        Ok(self)
     }
 }
 

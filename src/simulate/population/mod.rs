@@ -11,13 +11,17 @@ mod files;
 mod members;
 mod odd;
 mod others;
+mod recording;
 mod scene;
 
 use std::collections::BTreeMap;
 
 use jiff::civil::Date;
 
-use super::{gitlab::Account, lookup::Person};
+use super::{
+    gitlab::{Account, Token},
+    lookup::Person,
+};
 
 pub use check::{Expected, Mismatch, Reason};
 pub use files::FileError;
@@ -32,6 +36,7 @@ pub struct Population {
     people: Vec<Person>,
     expected: BTreeMap<u64, Expected>,
     origins: BTreeMap<u64, Origin>,
+    tokens: BTreeMap<String, Token>,
 }
 
 /// How an account was made.
@@ -141,6 +146,11 @@ impl Population {
     /// Lookup's people; many have no account.
     pub fn people(&self) -> &[Person] {
         &self.people
+    }
+
+    /// GitLab's tokens by their secret, beside those that are always there.
+    pub fn tokens(&self) -> &BTreeMap<String, Token> {
+        &self.tokens
     }
 
     /// What is to become of each account; empty for a population read from files.

@@ -1,0 +1,137 @@
+//! What answers cost a real GitLab, and how its processes end under it.
+//!
+//! A process does one thing at a time. A sleep stands for its work, with the process held meanwhile: to who asks it is
+//! the same, and the machine stays free for the service that is watched.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use axum::response::Response;
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::sleep,
+};
+
+use super::route::Route;
+
+/// What to charge.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Cost {
+    /// Nothing: every answer at once, any number at a time.
+    #[default]
+    Free,
+    /// As measured on GitLab 18.9: 10 ms a row of a listing, 40 ms one account, 100 ms a change of state (20 ms anything
+    /// else, which was not measured), in so many processes.
+    Real {
+        /// Puma's workers, one request each; GitLab starts two where nobody says otherwise.
+        processes: usize,
+    },
+}
+
+impl Cost {
+    /// As `--gitlab-cost` names it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Free => "free",
+            Self::Real { .. } => "real",
+        }
+    }
+}
+
+/// How long a server that ended is away, as `GitLab`'s memory watchdog brings it back.
+pub(super) const AWAY: Duration = Duration::from_secs(3);
+
+const ROW: Duration = Duration::from_millis(10);
+const ONE: Duration = Duration::from_millis(40);
+const CHANGE: Duration = Duration::from_millis(100);
+const OTHER: Duration = Duration::from_millis(20);
+
+/// On the answer to a listing: how many rows it holds.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rows(pub(super) usize);
+
+/// The processes that answer.
+#[derive(Debug)]
+pub(super) struct Processes {
+    pub(super) cost: Cost,
+    turns: Option<Arc<Semaphore>>,
+    restarts_every: Option<u64>,
+    pages: AtomicU64,
+}
+
+/// A process that is at work for one request.
+pub(super) struct Turn(Option<OwnedSemaphorePermit>);
+
+impl Processes {
+    pub(super) fn new(cost: Cost, restarts_every: Option<u64>) -> Self {
+        Self {
+            cost,
+            turns: match cost {
+                Cost::Free => None,
+                Cost::Real { processes } => Some(Arc::new(Semaphore::new(processes.max(1)))),
+            },
+            restarts_every,
+            pages: AtomicU64::new(0),
+        }
+    }
+
+    /// Waits for a process.
+    pub(super) async fn turn(&self) -> Turn {
+        match &self.turns {
+            None => Turn(None),
+            Some(turns) => Turn(Arc::clone(turns).acquire_owned().await.ok()),
+        }
+    }
+
+    /// The time between GitLab's look at an account and the change of its state.
+    pub(super) fn state_change(&self) -> Duration {
+        match self.turns {
+            None => Duration::ZERO,
+            Some(_) => CHANGE,
+        }
+    }
+
+    /// Counts a page, and says whether the server ends over it.
+    pub(super) fn ends_over_a_page(&self) -> bool {
+        let Some(every) = self.restarts_every else {
+            return false;
+        };
+        let page = self.pages.fetch_add(1, Ordering::AcqRel) + 1;
+        page.is_multiple_of(every.saturating_add(1))
+    }
+}
+
+impl Turn {
+    /// Keeps the process busy for what the answer costs, and lets it go.
+    pub(super) async fn spend(self, price: Duration) {
+        if self.0.is_some() {
+            sleep(price).await;
+        }
+    }
+}
+
+/// What an answer costs, beside what was spent on the way to it.
+pub(super) fn price(route: &Route, response: &Response) -> Duration {
+    let rows = response.extensions().get::<Rows>().map_or(0, |rows| rows.0);
+    match route {
+        Route::List => ROW.saturating_mul(u32::try_from(rows).unwrap_or(u32::MAX)),
+        Route::Show(_) => ONE,
+        // That of a change of state was spent between the look and the change.
+        Route::Act(..) | Route::Health(_) | Route::Unknown | Route::Outside | Route::Traversal => {
+            Duration::ZERO
+        }
+        Route::Current
+        | Route::Token
+        | Route::Version
+        | Route::Change(_)
+        | Route::Delete(_)
+        | Route::Review(..)
+        | Route::Attributes(_)
+        | Route::Attribute(..) => OTHER,
+    }
+}

@@ -1,0 +1,181 @@
+//! Who may come in: the token, what it may be used for, and whether its owner is let in, in GitLab's order.
+
+use jiff::{Timestamp, tz::TimeZone};
+
+use super::{
+    account::Account,
+    answers::{self, Refusal},
+    kinds::{Kind, State},
+    request::Call,
+    store::Store,
+};
+
+/// The caller of one request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Caller {
+    pub(super) user_id: u64,
+    /// Whether it has administrator's rights in this request.
+    pub(super) admin: bool,
+}
+
+/// What an endpoint asks of a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Needs {
+    /// One of the scopes that may read accounts.
+    ToRead,
+    /// `api`
+    ToWrite,
+    /// The token itself is all that is asked about.
+    Nothing,
+}
+
+/// Scopes with which accounts may be read.
+const READING: [&str; 4] = ["api", "read_api", "read_user", "ai_workflows"];
+
+impl Needs {
+    fn are_met_by(self, scopes: &[String]) -> bool {
+        let has = |scope: &str| scopes.iter().any(|known| known == scope);
+        match self {
+            Self::ToRead => READING.into_iter().any(has),
+            Self::ToWrite => has("api"),
+            Self::Nothing => true,
+        }
+    }
+}
+
+impl Store {
+    /// The caller, or nobody where no token was sent, or the answer that turns the request away.
+    pub(super) fn enter(
+        &mut self,
+        call: &Call,
+        needs: Needs,
+        url: &str,
+        now: Timestamp,
+    ) -> Result<Option<Caller>, Refusal> {
+        let Some(secret) = secret(call) else {
+            return Ok(None);
+        };
+        let today = now.to_zoned_datetime(TimeZone::UTC).date();
+        let token = self
+            .tokens
+            .get_mut(secret)
+            .ok_or_else(answers::unauthorized)?;
+        if token.expires_at.is_some_and(|day| day <= today) {
+            return Err(answers::invalid_token(
+                "Token is expired. You can either do re-authorization or token refresh.",
+            )
+            .into());
+        }
+        if token.revoked {
+            return Err(answers::invalid_token(
+                "Token was revoked. You have to re-authorize from the user.",
+            )
+            .into());
+        }
+        if !needs.are_met_by(&token.scopes) {
+            return Err(answers::insufficient_scope().into());
+        }
+        let admin_mode = token.scopes.iter().any(|scope| scope == "admin_mode");
+        let sudo = token.scopes.iter().any(|scope| scope == "sudo");
+        let (user_id, rights) = (token.user_id, token.spend());
+        let rights = rights && (admin_mode || !self.conditions.admin_mode);
+        let owner = self
+            .accounts
+            .get(&user_id)
+            .ok_or_else(answers::unauthorized)?;
+        self.admit(owner, url)?;
+        let caller = Caller {
+            user_id,
+            admin: rights && owner.is_admin,
+        };
+        self.bound_addresses(user_id, call)?;
+        self.activity.note(user_id, now);
+        self.sudo(caller, sudo, call).map(Some)
+    }
+
+    /// Whether the owner is one whom GitLab lets in (`lib/gitlab/auth/user_access_denied_reason.rb`).
+    fn admit(&self, owner: &Account, url: &str) -> Result<(), Refusal> {
+        let locked = owner
+            .others
+            .get("locked")
+            .is_some_and(|locked| *locked == true);
+        let denied = match &owner.state {
+            _ if owner.kind.is_internal() => {
+                "This action cannot be performed by internal users".to_owned()
+            }
+            State::BlockedPendingApproval => {
+                "Your account is pending approval from your administrator and hence blocked."
+                    .to_owned()
+            }
+            state if state.is_some_block() || locked => "Your account has been blocked.".to_owned(),
+            _ if self.conditions.enforce_terms && owner.kind == Kind::Human => format!(
+                "You (@{}) must accept the Terms of Service in order to perform this action. To accept these terms, \
+                 please access GitLab from a web browser at {url}.",
+                owner.username
+            ),
+            State::Deactivated => format!(
+                "Your account has been deactivated by your administrator. Please log back in from a web browser to \
+                 reactivate your account at {url}"
+            ),
+            _ if owner.hidden.password_expired => {
+                "Your password expired. Please access GitLab from a web browser to update your password."
+                    .to_owned()
+            }
+            _ => return Ok(()),
+        };
+        Err(answers::denied(&denied).into())
+    }
+
+    /// Counts the addresses an account comes from, where that is bounded.
+    fn bound_addresses(&mut self, user_id: u64, call: &Call) -> Result<(), Refusal> {
+        let Some(limit) = self.conditions.unique_ips_limit else {
+            self.addresses.clear();
+            return Ok(());
+        };
+        let address = call.header("x-forwarded-for").unwrap_or("127.0.0.1");
+        let known = self.addresses.entry(user_id).or_default();
+        if !known.iter().any(|known| known == address) {
+            if known.len() >= limit {
+                return Err(answers::forbidden().into());
+            }
+            known.push(address.to_owned());
+        }
+        Ok(())
+    }
+
+    /// `Sudo`: an administrator acts as somebody else.
+    fn sudo(&self, caller: Caller, allowed: bool, call: &Call) -> Result<Caller, Refusal> {
+        let Some(name) = call.header("sudo").or_else(|| call.parameters.get("sudo")) else {
+            return Ok(caller);
+        };
+        if !allowed || !caller.admin {
+            return Err(answers::not_simulated(
+                "Sudo without the scope sudo or without administrator's rights",
+            )
+            .into());
+        }
+        let id = name.parse().ok();
+        let other = self
+            .accounts
+            .values()
+            .find(|account| Some(account.id) == id || account.username == name)
+            .ok_or_else(|| answers::no_sudo(name))?;
+        Ok(Caller {
+            user_id: other.id,
+            admin: other.is_admin,
+        })
+    }
+}
+
+/// `PRIVATE-TOKEN` before everything else, then the query, then `Authorization: Bearer`.
+pub(super) fn secret(call: &Call) -> Option<&str> {
+    let bearer = || {
+        let (kind, secret) = call.header("authorization")?.split_once(' ')?;
+        kind.eq_ignore_ascii_case("bearer").then_some(secret)
+    };
+    call.header("private-token")
+        .or_else(|| call.parameters.get("private_token"))
+        .or_else(bearer)
+        .or_else(|| call.parameters.get("access_token"))
+        .filter(|secret| !secret.is_empty())
+}
