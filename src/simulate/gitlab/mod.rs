@@ -10,6 +10,7 @@ mod cost;
 mod cursor;
 mod defaults;
 mod door;
+mod entities;
 mod filters;
 mod hidden;
 mod json;

@@ -12,12 +12,13 @@ use super::{
     answers::{self, Refusal},
     cost::Rows,
     door::{self, Caller, Needs},
+    entities::Entity,
     filters::Filter,
     json::{Row, respond},
     pages::{Paging, Refused},
     request::Call,
     route::Id,
-    rows::{self, Entity, View},
+    rows::{self, View},
     store::Store,
 };
 

@@ -1,107 +1,19 @@
 //! What a row shows: of an account, to whom, and how much of it.
-//!
-//! GitLab builds it from a chain of entities (`lib/api/entities/user_{safe,basic,public,with_admin}.rb` and `user.rb`),
-//! each of which adds keys behind the last one's.
+
+use std::fmt::Write;
 
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use super::{
-    account::Account, activity::Activity, defaults::fill, door::Caller, json::Row, kinds::State,
+    account::Account,
+    activity::Activity,
+    defaults::fill,
+    door::Caller,
+    entities::{self, ATTRIBUTES, BASIC, DETAILS, Entity},
+    json::Row,
+    kinds::State,
 };
-
-/// How far down the chain an answer goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Entity {
-    /// `UserBasic`, all that a listing shows without administrator's rights.
-    Basic,
-    /// `User`, of one account without administrator's rights.
-    Profile,
-    /// `UserPublic`, one's own account.
-    Public,
-    /// `UserWithAdmin`.
-    Admin,
-    /// `UserDetailsWithAdmin`, of one account.
-    Details,
-}
-
-const BASIC: [&str; 9] = [
-    "id",
-    "username",
-    "public_email",
-    "name",
-    "state",
-    "locked",
-    "avatar_url",
-    ATTRIBUTES,
-    "web_url",
-];
-
-const PROFILE: [&str; 17] = [
-    "created_at",
-    "bio",
-    "location",
-    "linkedin",
-    "twitter",
-    "discord",
-    "website_url",
-    "github",
-    "job_title",
-    "pronouns",
-    "organization",
-    "bot",
-    "work_information",
-    "followers",
-    "following",
-    "is_followed",
-    "local_time",
-];
-
-const PUBLIC: [&str; 20] = [
-    "last_sign_in_at",
-    "confirmed_at",
-    "last_activity_on",
-    "email",
-    "theme_id",
-    "color_scheme_id",
-    "projects_limit",
-    "current_sign_in_at",
-    "identities",
-    "can_create_group",
-    "can_create_project",
-    "two_factor_enabled",
-    "external",
-    "private_profile",
-    "commit_email",
-    "preferred_language",
-    "shared_runners_minutes_limit",
-    "extra_shared_runners_minutes_limit",
-    "scim_identities",
-    // Seen only with a licence.
-    "provisioned_by_group_id",
-];
-
-const ADMIN: [&str; 8] = [
-    "is_admin",
-    "note",
-    "namespace_id",
-    "created_by",
-    "using_license_seat",
-    "is_auditor",
-    "enterprise_group_id",
-    "enterprise_group_associated_at",
-];
-
-const DETAILS: [&str; 6] = [
-    "highest_role",
-    "current_sign_in_ip",
-    "last_sign_in_ip",
-    "sign_in_count",
-    "plan",
-    "trial",
-];
-
-const ATTRIBUTES: &str = "custom_attributes";
 
 /// Keys of `PROFILE` that depend on who looks.
 const FOLLOWING: [&str; 3] = ["followers", "following", "is_followed"];
@@ -124,27 +36,15 @@ impl View<'_> {
         }
         let known = known(account, self.url, self.activity);
         let mut row = Row::default();
-        for key in self.keys() {
+        for key in self.entity.keys() {
             if self.shows(key, account) {
                 self.push(&mut row, key, &known, account);
             }
         }
         if self.entity >= Entity::Admin {
-            self.push_unknown(&mut row, &known);
+            self.push_unknown(&mut row, account);
         }
         Some(row)
-    }
-
-    fn keys(&self) -> impl Iterator<Item = &'static str> {
-        let upto = |entity: Entity, keys: &'static [&'static str]| {
-            let keys = if self.entity >= entity { keys } else { &[] };
-            keys.iter().copied()
-        };
-        upto(Entity::Basic, &BASIC)
-            .chain(upto(Entity::Profile, &PROFILE))
-            .chain(upto(Entity::Public, &PUBLIC))
-            .chain(upto(Entity::Admin, &ADMIN))
-            .chain(upto(Entity::Details, &DETAILS))
     }
 
     /// Whether the viewer sees this key: attributes are for administrators who ask, blocked accounts and private
@@ -197,11 +97,9 @@ impl View<'_> {
     }
 
     /// Keys that a later GitLab may bring, as a saved page had them.
-    fn push_unknown(&self, row: &mut Row, known: &Map<String, Value>) {
-        let ours: Vec<&str> = self.keys().chain(DETAILS).collect();
-        let hidden = ["updated_at", "web_url"];
-        for (key, value) in known {
-            if !ours.contains(&key.as_str()) && !hidden.contains(&key.as_str()) {
+    fn push_unknown(&self, row: &mut Row, account: &Account) {
+        for (key, value) in &account.others {
+            if !entities::is_known(key) {
                 row.push(key, value);
             }
         }
@@ -261,7 +159,11 @@ fn milliseconds(time: &str) -> String {
 /// Where the picture of an e-mail address is.
 fn gravatar(email: &str) -> Option<String> {
     let hash = (!email.is_empty()).then(|| Sha256::digest(email.to_lowercase()))?;
-    let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    let mut hex = String::with_capacity(64);
+    for byte in hash {
+        // Writing to a String cannot fail.
+        let _ = write!(hex, "{byte:02x}");
+    }
     Some(format!(
         "https://www.gravatar.com/avatar/{hex}?s=80&d=identicon"
     ))

@@ -11,6 +11,7 @@ use std::{
     fmt::Write,
     net::SocketAddr,
     path::{Path, PathBuf},
+    process::Stdio,
 };
 
 use jiff::{Timestamp, tz::TimeZone};
@@ -20,6 +21,9 @@ use lookup_gitlab_sync::simulate::{
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
+use tokio::io::{AsyncBufReadExt, BufReader};
+
+use crate::asking::{ask, client, send};
 
 use compare::Book;
 use request::Recorded;
@@ -83,7 +87,7 @@ async fn any_page_of_a_real_gitlab_is_read_as_a_population() {
     let (gitlab, _) = start().await;
     let path =
         "/users?pagination=keyset&order_by=id&sort=asc&per_page=200&with_custom_attributes=true";
-    let page = crate::asking::ask(&gitlab, "GET", path).await;
+    let page = ask(&gitlab, "GET", path).await;
     let folder = tempfile::TempDir::new().unwrap();
     let users = folder.path().join("users.json");
     let people = folder.path().join("people.json");
@@ -93,6 +97,41 @@ async fn any_page_of_a_real_gitlab_is_read_as_a_population() {
     std::fs::write(&people, person.to_string()).unwrap();
     let population = Population::from_files(&users, &people).unwrap();
     assert_eq!(population.accounts().len(), page.ids().len());
+}
+
+/// The command, until it is dropped; the first line it prints.
+async fn simulate(arguments: &[&str]) -> (tokio::process::Child, Value) {
+    let mut child = tokio::process::Command::new(env!("CARGO_BIN_EXE_lookup-gitlab-sync"))
+        .arg("simulate")
+        .args(arguments)
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let ready = lines.next_line().await.unwrap().unwrap();
+    (child, serde_json::from_str(&ready).unwrap())
+}
+
+#[tokio::test]
+async fn the_command_serves_a_recording_with_its_roles_and_costs() {
+    let directory = directory();
+    let directory = directory.to_str().unwrap();
+    let recording = ["--gitlab-recording", directory, "--without-pubsub"];
+    let (_child, ready) = simulate(&[&recording[..], &["--gitlab-cost", "real"]].concat()).await;
+    assert_eq!(ready["gitlab_cost"], "real");
+    let url = format!("{}/api/v4/user", ready["gitlab"].as_str().unwrap());
+    for (role, status) in [
+        ("admin", 200),
+        ("read_repo", 403),
+        ("chgpw1", 403),
+        ("wrong", 401),
+    ] {
+        let request = client()
+            .get(&url)
+            .header("private-token", format!("role-{role}"));
+        assert_eq!(send(request).await.status, status, "{role}");
+    }
 }
 
 #[tokio::test]
