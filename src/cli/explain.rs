@@ -15,12 +15,12 @@ use crate::{
     directory::{Crsid, Standing},
     messaging::wire::Who,
     users::{
-        account::{AccountId, LastSeen},
+        account::{Account, AccountId, LastSeen, State},
         class::Class,
         find::{Found, find},
         look::Look,
-        marker::Recorded,
-        policy::Decision,
+        marker::{MARKER_KEY, Proof, Recorded, proof},
+        policy::{Decision, KeepReason},
     },
 };
 
@@ -44,6 +44,7 @@ impl Args {
         let steps = match find(&self.who, own, &sides.gitlab, &sides.rules.classes).await? {
             Found::One(id) => self.steps(id, own, &sides).await?,
             Found::Nobody => self.nobody(&sides).await?,
+            Found::NotHuman(id) => not_human(id),
             Found::Several(ids) => several(&ids),
         };
         Ok(output::print(self.output, &steps)?)
@@ -67,7 +68,7 @@ impl Args {
     async fn nobody(&self, sides: &Sides) -> Result<Vec<Step>, Failure> {
         let mut steps = vec![Step::new(
             "account",
-            format!("no human account in GitLab is {}", who::show(&self.who)),
+            format!("no account in GitLab is {}", who::show(&self.who)),
         )];
         if let Who::Person(person) = &self.who {
             let standing = sides.shared_looks().standing(*person).await?;
@@ -112,6 +113,15 @@ fn several(ids: &[AccountId]) -> Vec<Step> {
     )]
 }
 
+fn not_human(id: AccountId) -> Vec<Step> {
+    vec![
+        Step::new("account", format!("account {id} exists")),
+        Step::new("class", class(&Class::NotHuman)),
+        Step::new("decision", Decision::Keep(KeepReason::NotHuman).to_string()),
+        Step::new("a resync would", "change nothing"),
+    ]
+}
+
 fn explain(look: &Look, own: AccountId) -> Vec<Step> {
     let Look {
         account,
@@ -131,6 +141,7 @@ fn explain(look: &Look, own: AccountId) -> Vec<Step> {
         ),
         Step::new("class", class(&facts.class)),
     ];
+    steps.extend(who_blocks(account));
     match &facts.class {
         Class::Member(person) => {
             steps.push(Step::new(
@@ -150,11 +161,66 @@ fn explain(look: &Look, own: AccountId) -> Vec<Step> {
         Step::new("our marker", marker),
         Step::new("blocked by", recorded(&account.blocked_by, own)),
         Step::new("unblocked by", recorded(&account.unblocked_by, own)),
-        Step::new("our block", if facts.ours { "yes" } else { "no" }),
+        Step::new("our block", our_block(proof(account, own))),
+    ]);
+    steps.extend(facts.lifted.as_deref().map(|lifted| {
+        let by = &lifted.by;
+        Step::new(
+            "lifted by",
+            format!("nobody on record: it may have been {by}"),
+        )
+    }));
+    steps.extend([
         Step::new("decision", decision.to_string()),
         Step::new("a resync would", would(*decision)),
     ]);
     steps
+}
+
+/// Of the state that the API cannot lift: who sets it, and by what it knows the account.
+fn who_blocks(account: &Account) -> Option<Step> {
+    if account.state != State::LdapBlocked {
+        return None;
+    }
+    let by_identity = account.identities.iter();
+    let by_identity = by_identity.map(|one| format!("{} {}", one.provider, one.extern_uid));
+    let by_scim = account.scim_identities.iter();
+    let known: Vec<String> = by_identity
+        .chain(by_scim.map(|extern_uid| format!("scim {extern_uid}")))
+        .collect();
+    let known = if known.is_empty() {
+        "it has no identity".to_owned()
+    } else {
+        format!("its identities are {}", known.join(", "))
+    };
+    Some(Step::new(
+        "state",
+        format!(
+            "blocked by LDAP, SAML or SCIM ({known}): GitLab's API cannot lift that, only GitLab's Admin page or who set it can"
+        ),
+    ))
+}
+
+/// Whether the block is ours, and what is missing where it is not.
+fn our_block(proof: Proof) -> String {
+    match proof {
+        Proof::Ours => "yes".to_owned(),
+        Proof::NotBlocked => "no: it is not blocked".to_owned(),
+        Proof::NoMarker => {
+            format!("no: it lacks our marker, the custom attribute {MARKER_KEY}")
+        }
+        Proof::NoRecord => "no: GitLab has no readable record of who blocked it".to_owned(),
+        Proof::AnotherAccount(other) => format!(
+            "no: account {other} blocked it (if this service used that account before, users.former_ids says so)"
+        ),
+        Proof::AnotherBlock => {
+            "no: our marker and GitLab's record are more than ten minutes apart".to_owned()
+        }
+        Proof::UndoneSince => {
+            "no: it was unblocked since, or in the same second, so this block is another one"
+                .to_owned()
+        }
+    }
 }
 
 fn class(class: &Class) -> String {

@@ -20,6 +20,7 @@ use crate::{
     config::ReadingConfig,
     users::{
         guard::{Count, Limits, Refusal},
+        notices,
         plan::{Decided, Plan},
         sweep::{Progress, SweepError, sweep},
     },
@@ -50,6 +51,7 @@ impl Args {
         let config: ReadingConfig = context.start(false)?;
         let sides = Sides::for_reading(&config)?;
         let plan = make_plan(&sides).await?;
+        notices::tell(&plan);
         let listed = plan
             .decided
             .iter()
@@ -166,6 +168,10 @@ fn summarise(output: Output, plan: &Plan, refusal: Option<&Refusal>) -> io::Resu
     }
 }
 
+/// What a block does beside the state. GitLab lists schedules project by project and never by their owner.
+const SCHEDULES: &str = "\na block also ends the running pipelines of an account and switches its pipeline schedules off, \
+    and an unblock does not switch them on; how many there are, GitLab tells only project by project";
+
 fn in_words(plan: &Plan, refusal: Option<&Refusal>) -> String {
     let Plan {
         accounts, tally, ..
@@ -178,8 +184,9 @@ fn in_words(plan: &Plan, refusal: Option<&Refusal>) -> String {
         .counts
         .iter()
         .map(|((action, reason), count)| format!("\n  {count:>7}  {action} ({reason})"));
+    let schedules = if tally.blocks.now > 0 { SCHEDULES } else { "" };
     format!(
-        "{accounts} accounts read, {} in scope: {} to block, {} to unblock; the guard {}{}",
+        "{accounts} accounts read, {} in scope: {} to block, {} to unblock; the guard {}{}{schedules}",
         plan.decided.len(),
         said(tally.blocks),
         said(tally.unblocks),

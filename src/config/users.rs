@@ -1,13 +1,15 @@
 //! `[users]`
 
 use super::{
-    form::{Identities, Patterns, Texts, Truth, Whole},
+    form::{Identities, Ids, Patterns, Texts, Truth, Whole},
     reader::Reader,
 };
 
-/// Who is who. Patterns are regular expressions.
+/// Who is who. Patterns are regular expressions, compared without case, as GitLab compares usernames and identities.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Users {
+    /// Accounts that this service used before its present one. What they blocked counts as blocked by this service.
+    pub former_ids: Vec<u64>,
     /// Usernames never touched.
     pub exempt_usernames: Vec<String>,
     /// Patterns of usernames never touched.
@@ -18,7 +20,7 @@ pub struct Users {
     pub identity_patterns: Vec<IdentityPattern>,
     /// Usernames of external accounts. `^external-`.
     pub external_patterns: Vec<String>,
-    /// Usernames that are CRSids, with a group `crsid`. `(?i)^(?<crsid>[a-z][a-z0-9]{1,7})$`.
+    /// Usernames that are CRSids, with a group `crsid`. `^(?<crsid>[a-z][a-z0-9]{1,7})$`.
     pub username_patterns: Vec<String>,
     /// Calendar months without activity after which an external account is blocked. 24.
     pub inactive_months: u32,
@@ -38,12 +40,13 @@ pub struct IdentityPattern {
 impl Default for Users {
     fn default() -> Self {
         Self {
+            former_ids: Vec::new(),
             exempt_usernames: Vec::new(),
             exempt_username_patterns: Vec::new(),
             exempt_administrators: false,
             identity_patterns: Vec::new(),
             external_patterns: vec!["^external-".to_owned()],
-            username_patterns: vec!["(?i)^(?<crsid>[a-z][a-z0-9]{1,7})$".to_owned()],
+            username_patterns: vec!["^(?<crsid>[a-z][a-z0-9]{1,7})$".to_owned()],
             inactive_months: 24,
         }
     }
@@ -53,6 +56,7 @@ impl Users {
     pub(super) fn read(reader: &mut Reader<'_>) -> Self {
         let d = Self::default();
         Self {
+            former_ids: reader.value_or("users.former_ids", &Ids, d.former_ids),
             exempt_usernames: reader.value_or("users.exempt_usernames", &Texts, d.exempt_usernames),
             exempt_username_patterns: reader.value_or(
                 "users.exempt_username_patterns",

@@ -30,6 +30,9 @@ static SETTINGS: Settings = Settings {
 /// The largest page GitLab gives.
 const PER_PAGE: &str = "100";
 
+/// Leaves out bots, ghosts, service accounts and other internal accounts.
+const HUMANS: (&str, &str) = ("humans", "true");
+
 /// The proof that a write may be made: this process runs in `mode = "apply"` and the message is not dry-run.
 /// Only [`Client::permit`] makes one, and every write asks for it.
 #[derive(Debug)]
@@ -182,7 +185,8 @@ impl Client {
             .await
     }
 
-    /// `GET /users/:id` with custom attributes; `None` for GitLab's own JSON `404 User Not Found`.
+    /// `GET /users/:id` with custom attributes; `None` for GitLab's own JSON `404 User Not Found`, where the token still
+    /// sees its own account as an administrator does.
     ///
     /// # Errors
     /// See [`CallError`].
@@ -193,17 +197,32 @@ impl Client {
             if is_user_not_found(answer) {
                 return Ok(None);
             }
-            let user = row::user(answer)?;
-            if user.id != id {
+            row::user_with(id, answer).map(Some)
+        };
+        let user = self.upstream.read(&call, judge).await?;
+        if user.is_none() {
+            self.prove_sight().await?;
+        }
+        Ok(user)
+    }
+
+    /// Before nobody is believed to be there: a token that lost its rights is told so of everybody who is blocked. The
+    /// token's own account must be there, and with the keys that an administrator alone sees.
+    async fn prove_sight(&self) -> Result<(), CallError> {
+        let own = self.own_id().await?;
+        let query = [("with_custom_attributes", "true")];
+        let call = Call::get(
+            "prove_sight",
+            self.url(&["users", &own.to_string()], &query),
+        );
+        let judge = |answer: &Answer| {
+            if is_user_not_found(answer) {
                 return Err(Fault::new(
-                    ErrorKind::Unreadable,
-                    format!(
-                        "answered with account {} when asked for account {id}",
-                        user.id
-                    ),
+                    ErrorKind::Forbidden,
+                    "does not show the token's own account, so that nobody's absence can be believed",
                 ));
             }
-            Ok(Some(user))
+            row::user_with(own, answer).map(drop)
         };
         self.upstream.read(&call, judge).await
     }
@@ -213,7 +232,16 @@ impl Client {
     /// # Errors
     /// See [`CallError`].
     pub async fn users_by_username(&self, username: &str) -> Result<Vec<User>, CallError> {
-        self.find("find_user_by_username", &[("username", username)])
+        let filter = [("username", username), HUMANS];
+        self.find("find_user_by_username", &filter).await
+    }
+
+    /// `GET /users?username=…`: bots, ghosts and service accounts, too. The rows still have to be checked.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    pub async fn anything_by_username(&self, username: &str) -> Result<Vec<User>, CallError> {
+        self.find("find_anything_by_username", &[("username", username)])
             .await
     }
 
@@ -225,6 +253,7 @@ impl Client {
         let filter = [
             ("provider", identity.provider.as_str()),
             ("extern_uid", identity.extern_uid.as_str()),
+            HUMANS,
         ];
         self.find("find_user_by_identity", &filter).await
     }
@@ -284,17 +313,13 @@ impl Client {
         filter: &[(&str, &str)],
     ) -> Result<Vec<User>, CallError> {
         let mut query = filter.to_vec();
-        query.extend([
-            ("humans", "true"),
-            ("with_custom_attributes", "true"),
-            ("per_page", PER_PAGE),
-        ]);
-        self.upstream
-            .read(
-                &Call::get(operation, self.url(&["users"], &query)),
-                row::users,
-            )
-            .await
+        query.extend([("with_custom_attributes", "true"), ("per_page", PER_PAGE)]);
+        let call = Call::get(operation, self.url(&["users"], &query));
+        let rows = self.upstream.read(&call, row::users).await?;
+        if rows.is_empty() {
+            self.prove_sight().await?;
+        }
+        Ok(rows)
     }
 
     async fn post(

@@ -1,7 +1,7 @@
 //! Rows as GitLab sends them: strict about what decisions rest on, tolerant of everything else.
 
 use jiff::civil::Date;
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, de::IgnoredAny};
 
 use super::{CurrentUser, CustomAttribute, Identity, Timed, TokenDetails, User};
 use crate::upstream::{Answer, ErrorKind, Fault, Scalar};
@@ -31,6 +31,8 @@ struct Row<'a> {
     #[serde(borrow, default)]
     identities: Option<Vec<IdentityRow<'a>>>,
     #[serde(borrow, default)]
+    scim_identities: Known<'a>,
+    #[serde(borrow, default)]
     custom_attributes: Listed<AttributeRow<'a>>,
 }
 
@@ -46,6 +48,32 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Listed<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Option::<Vec<T>>::deserialize(deserializer)
             .map(|list| Self::Present(list.unwrap_or_default()))
+    }
+}
+
+/// A list that only tells who may have changed an account: what has another form says nothing.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Known<'a> {
+    By(#[serde(borrow)] Vec<IdentityRow<'a>>),
+    Otherwise(IgnoredAny),
+}
+
+impl Default for Known<'_> {
+    fn default() -> Self {
+        Self::By(Vec::new())
+    }
+}
+
+impl Known<'_> {
+    fn extern_uids(&self) -> Vec<String> {
+        match self {
+            Self::By(rows) => rows
+                .iter()
+                .filter_map(|row| row.extern_uid.text().map(str::to_owned))
+                .collect(),
+            Self::Otherwise(_) => Vec::new(),
+        }
     }
 }
 
@@ -91,6 +119,21 @@ pub(super) fn users(answer: &Answer) -> Result<Vec<User>, Fault> {
 /// The one account of `GET /users/:id`.
 pub(super) fn user(answer: &Answer) -> Result<User, Fault> {
     user_of(answer.json()?)
+}
+
+/// The same, and it is account `id`.
+pub(super) fn user_with(id: u64, answer: &Answer) -> Result<User, Fault> {
+    let user = user(answer)?;
+    if user.id == id {
+        return Ok(user);
+    }
+    Err(Fault::new(
+        ErrorKind::Unreadable,
+        format!(
+            "answered with account {} when asked for account {id}",
+            user.id
+        ),
+    ))
 }
 
 /// The token's owner.
@@ -144,6 +187,7 @@ fn user_of(row: Row<'_>) -> Result<User, Fault> {
             .iter()
             .filter_map(identity)
             .collect(),
+        scim_identities: row.scim_identities.extern_uids(),
         custom_attributes: custom_attributes
             .iter()
             .map(|attribute| custom_attribute(attribute, id))

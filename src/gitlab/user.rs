@@ -25,6 +25,8 @@ pub struct User {
     pub confirmed_at: Timed,
     /// `identities`
     pub identities: Vec<Identity>,
+    /// The `extern_uid` of each of `scim_identities`; a row of an edition without SCIM has none.
+    pub scim_identities: Vec<String>,
     /// `custom_attributes`; the key is required.
     pub custom_attributes: Vec<CustomAttribute>,
 }

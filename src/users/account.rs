@@ -1,6 +1,6 @@
 //! What an account is: the facts of one row that the policy needs, free of GitLab's JSON.
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 use jiff::civil::Date;
 
@@ -114,6 +114,8 @@ pub struct Account {
     pub exempt_attribute: bool,
     /// Its identities.
     pub identities: Vec<Identity>,
+    /// What SCIM knows it by.
+    pub scim_identities: Vec<String>,
     /// The latest of GitLab's own records of activity, sign-in, creation and confirmation.
     pub activity: LastSeen,
     /// What we wrote before our own last block.
@@ -125,6 +127,26 @@ pub struct Account {
 }
 
 impl Account {
+    /// The same, with what the accounts `former` did counted as done by `own`.
+    #[must_use]
+    pub fn recognising(mut self, former: &[AccountId], own: AccountId) -> Self {
+        for recorded in [&mut self.blocked_by, &mut self.unblocked_by] {
+            if let Recorded::By(act) = recorded
+                && former.contains(&act.by)
+            {
+                act.by = own;
+            }
+        }
+        self
+    }
+
+    /// What may make it active again without a record in GitLab: the providers of its identities, and SCIM.
+    pub fn providers(&self) -> BTreeSet<&str> {
+        let of_identities = self.identities.iter().map(|one| one.provider.as_str());
+        let scim = self.scim_identities.iter().map(|_| "scim");
+        of_identities.chain(scim).collect()
+    }
+
     /// The latest sign of life: activity, or the last unblock by a person, which starts the time anew.
     ///
     /// `own` is the id of the token's own account, whose unblocks are not a person's.

@@ -1,6 +1,6 @@
 //! Whose account it is: which class, and for a member which person of the directory.
 
-use regex::Regex;
+use regex::{Regex, RegexBuilder};
 
 use super::account::{Account, AccountId, Identity};
 use crate::{config, directory::Crsid};
@@ -66,19 +66,19 @@ pub struct Classes {
 }
 
 impl Classes {
-    /// Compiles the configured patterns.
+    /// Compiles the configured patterns, to be compared without case, as GitLab compares usernames and `extern_uid`.
     ///
     /// # Errors
     /// The first pattern that is not a regular expression. The configuration's own checks report
     /// all of them, with their keys, before this is called.
     pub fn new(users: &config::Users) -> Result<Self, regex::Error> {
-        let compile = |patterns: &[String]| -> Result<Vec<Regex>, regex::Error> {
-            patterns.iter().map(|pattern| Regex::new(pattern)).collect()
+        let compile_all = |patterns: &[String]| -> Result<Vec<Regex>, regex::Error> {
+            patterns.iter().map(|pattern| compile(pattern)).collect()
         };
         let identity = |pattern: &config::IdentityPattern| {
             Ok(IdentityRule {
                 provider: pattern.provider.clone(),
-                extern_uid: Regex::new(&pattern.extern_uid)?,
+                extern_uid: compile(&pattern.extern_uid)?,
                 template: pattern.template.clone(),
             })
         };
@@ -88,15 +88,15 @@ impl Classes {
                 .iter()
                 .map(|name| name.to_lowercase())
                 .collect(),
-            exempt_patterns: compile(&users.exempt_username_patterns)?,
+            exempt_patterns: compile_all(&users.exempt_username_patterns)?,
             exempt_administrators: users.exempt_administrators,
             identities: users
                 .identity_patterns
                 .iter()
                 .map(identity)
                 .collect::<Result<_, _>>()?,
-            external: compile(&users.external_patterns)?,
-            usernames: compile(&users.username_patterns)?,
+            external: compile_all(&users.external_patterns)?,
+            usernames: compile_all(&users.username_patterns)?,
         })
     }
 
@@ -106,6 +106,11 @@ impl Classes {
         if self.is_exempt(account, own) {
             return Class::Exempt;
         }
+        self.unless_exempt(account)
+    }
+
+    /// The class that `account` has unless somebody exempted it.
+    pub fn unless_exempt(&self, account: &Account) -> Class {
         if !account.human {
             return Class::NotHuman;
         }
@@ -162,6 +167,43 @@ impl Classes {
         });
         people.fold(Named::Nobody, Named::and)
     }
+}
+
+/// GitLab compares usernames and `extern_uid` without case, and so do we: `AB50@EXAMPLE.AC.UK` signs in as `ab50` does.
+fn compile(pattern: &str) -> Result<Regex, regex::Error> {
+    RegexBuilder::new(pattern).case_insensitive(true).build()
+}
+
+/// The configured patterns that were written as if case counted, so that they may match more than was meant, or less.
+pub fn relying_on_case(users: &config::Users) -> impl Iterator<Item = &str> {
+    let by_identity = users
+        .identity_patterns
+        .iter()
+        .map(|pattern| &pattern.extern_uid);
+    users
+        .exempt_username_patterns
+        .iter()
+        .chain(&users.external_patterns)
+        .chain(&users.username_patterns)
+        .chain(by_identity)
+        .map(String::as_str)
+        .filter(|pattern| relies_on_case(pattern))
+}
+
+/// Whether it switches case on (`(?-i)`), or has a class of one case alone.
+fn relies_on_case(pattern: &str) -> bool {
+    let switched_on = pattern.split("(?").skip(1).any(|group| {
+        let flags = group.split([':', ')', '<']).next().unwrap_or_default();
+        flags
+            .split_once('-')
+            .is_some_and(|(_, off)| off.contains('i'))
+    });
+    let of_one_case = pattern.split('[').skip(1).any(|class| {
+        let class = class.split(']').next().unwrap_or_default();
+        class.contains("A-Z") && !class.contains("a-z")
+    });
+    let named = [r"\p{Lu}", r"\p{Ll}", "[:upper:]", "[:lower:]"];
+    switched_on || of_one_case || named.iter().any(|name| pattern.contains(name))
 }
 
 /// Whom an account's identities name. Two different people are nobody we can act on.

@@ -72,7 +72,13 @@ async fn block(
 ) -> Result<Enforced, CallError> {
     let id = look.account.id.0;
     failpoint::pass("before_marker");
-    let marker = Marker::new(reason.as_str(), now, run).to_value();
+    let again = match reason {
+        BlockReason::UnblockedByIdentityProvider => true,
+        BlockReason::CancelledInLookup | BlockReason::Inactive => false,
+    };
+    let marker = Marker::new(reason.as_str(), now, run)
+        .following(look.account.marker.as_ref(), again)
+        .to_value();
     if !gitlab
         .set_custom_attribute(permit, id, MARKER_KEY, &marker)
         .await?

@@ -16,6 +16,7 @@ use metrics::{counter, gauge};
 pub use super::user_messages::UserMessages;
 use super::{
     guard::{Limits, Refusal},
+    notices,
     on_its_way::OnItsWay,
     outcome::Recorder,
     plan::{Decided, Plan},
@@ -227,6 +228,7 @@ impl<P: UserMessages> FanOut<P> {
         if let Err(refusal) = plan.check(&self.limits(run)) {
             return refuse_by_guard(&refusal, recorder, plan);
         }
+        notices::tell(plan);
         let due: Vec<&Decided> = plan
             .changes_first()
             .filter(|decided| self.is_due(decided))

@@ -1,6 +1,10 @@
 //! Which account a resync is about.
 
-use super::{account::AccountId, class::Classes, look};
+use super::{
+    account::{Account, AccountId},
+    class::{Class, Classes},
+    look,
+};
 use crate::{
     directory::Crsid,
     gitlab::{self, User},
@@ -15,12 +19,14 @@ pub enum Found {
     Nobody,
     /// That one.
     One(AccountId),
+    /// That one, which is no person's: a bot, a ghost, a service account. It is never touched.
+    NotHuman(AccountId),
     /// More than one: the asker has to choose.
     Several(Vec<AccountId>),
 }
 
-/// Finds the human account that `who` names. GitLab's filters may be ignored for a token that
-/// lost its rights, so every row is checked.
+/// Finds the account that `who` names. GitLab's filters may be ignored for a token that lost its rights, so every row is
+/// checked.
 ///
 /// # Errors
 /// When GitLab gave no usable answer.
@@ -30,18 +36,11 @@ pub async fn find(
     gitlab: &gitlab::Client,
     classes: &Classes,
 ) -> Result<Found, CallError> {
-    let mut ids: Vec<AccountId> = match who {
-        Who::Account(id) => by_id(*id, gitlab).await?,
-        Who::Username(username) => by_username(username, gitlab).await?,
-        Who::Person(person) => of_person(*person, own, gitlab, classes).await?,
-    };
-    ids.sort_unstable();
-    ids.dedup();
-    Ok(match ids.as_slice() {
-        [] => Found::Nobody,
-        [id] => Found::One(*id),
-        _ => Found::Several(ids),
-    })
+    match who {
+        Who::Account(id) => by_id(*id, gitlab).await,
+        Who::Username(username) => by_username(username, gitlab).await,
+        Who::Person(person) => of_person(*person, own, gitlab, classes).await,
+    }
 }
 
 /// The account a message is about. A run names it by id, after a listing that held it; a person is looked for.
@@ -60,33 +59,60 @@ pub async fn find_requested(
     }
 }
 
+impl Found {
+    fn of(mut ids: Vec<AccountId>) -> Self {
+        ids.sort_unstable();
+        ids.dedup();
+        match ids.as_slice() {
+            [] => Self::Nobody,
+            [id] => Self::One(*id),
+            _ => Self::Several(ids),
+        }
+    }
+}
+
 /// A listing leaves out what is not human and a row by id does not, so the id's username is listed.
-async fn by_id(id: u64, gitlab: &gitlab::Client) -> Result<Vec<AccountId>, CallError> {
+async fn by_id(id: u64, gitlab: &gitlab::Client) -> Result<Found, CallError> {
     let Some(row) = gitlab.user(id).await? else {
-        return Ok(Vec::new());
+        return Ok(Found::Nobody);
     };
-    let rows = by_username(&row.username, gitlab).await?;
-    Ok(rows.into_iter().filter(|found| found.0 == id).collect())
+    let people = named(
+        &row.username,
+        gitlab.users_by_username(&row.username).await?,
+    );
+    Ok(if people.contains(&AccountId(id)) {
+        Found::One(AccountId(id))
+    } else {
+        Found::NotHuman(AccountId(id))
+    })
 }
 
-async fn by_username(username: &str, gitlab: &gitlab::Client) -> Result<Vec<AccountId>, CallError> {
-    let rows = gitlab.users_by_username(username).await?;
-    let same = |row: &&User| row.username.eq_ignore_ascii_case(username);
-    Ok(rows
-        .iter()
-        .filter(same)
+async fn by_username(username: &str, gitlab: &gitlab::Client) -> Result<Found, CallError> {
+    let people = named(username, gitlab.users_by_username(username).await?);
+    if !people.is_empty() {
+        return Ok(Found::of(people));
+    }
+    let others = named(username, gitlab.anything_by_username(username).await?);
+    Ok(others
+        .first()
+        .map_or(Found::Nobody, |id| Found::NotHuman(*id)))
+}
+
+fn named(username: &str, rows: Vec<User>) -> Vec<AccountId> {
+    rows.into_iter()
+        .filter(|row| row.username.eq_ignore_ascii_case(username))
         .map(|row| AccountId(row.id))
-        .collect())
+        .collect()
 }
 
-/// By username and by every identity that can be made of a CRSid; only an account that is
-/// classified as that person counts.
+/// By username and by every identity that can be made of a CRSid; only an account that is classified as that person
+/// counts, or, where there is none, one that would be if nobody had exempted it.
 async fn of_person(
     person: Crsid,
     own: AccountId,
     gitlab: &gitlab::Client,
     classes: &Classes,
-) -> Result<Vec<AccountId>, CallError> {
+) -> Result<Found, CallError> {
     let mut rows = gitlab.users_by_username(person.as_str()).await?;
     for identity in classes.identities_of(person) {
         let identity = gitlab::Identity {
@@ -95,10 +121,19 @@ async fn of_person(
         };
         rows.extend(gitlab.users_by_identity(&identity).await?);
     }
-    let theirs = |row: &&User| classes.classify(&look::account(row), own).crsid() == Some(&person);
-    Ok(rows
-        .iter()
-        .filter(theirs)
-        .map(|row| AccountId(row.id))
-        .collect())
+    let accounts: Vec<Account> = rows.iter().map(look::account).collect();
+    let those = |class: &dyn Fn(&Account) -> Class| -> Vec<AccountId> {
+        let theirs = |account: &&Account| class(account).crsid() == Some(&person);
+        accounts
+            .iter()
+            .filter(theirs)
+            .map(|account| account.id)
+            .collect()
+    };
+    let decided_about = those(&|account| classes.classify(account, own));
+    Ok(Found::of(if decided_about.is_empty() {
+        those(&|account| classes.unless_exempt(account))
+    } else {
+        decided_about
+    }))
 }

@@ -15,7 +15,7 @@ use super::{
     look::Look,
     outcome::End,
     plan::Plan,
-    policy::Decision,
+    policy::{Decision, KeepReason},
     rules::Rules,
     sweep::{SweepError, sweep},
     worker::{agrees, ambiguous, is_own_change},
@@ -221,6 +221,10 @@ impl Forecaster {
         let id = match find_requested(&request, own, &self.gitlab, &self.rules.classes).await? {
             Found::One(id) => id,
             Found::Nobody => return Ok(Forecast::Nothing(End::Gone, None)),
+            Found::NotHuman(_) => {
+                let keep = Decision::Keep(KeepReason::NotHuman);
+                return Ok(Forecast::Nothing(End::Unchanged, Some(keep)));
+            }
             Found::Several(ids) => {
                 let letter = ambiguous(&ids);
                 return Ok(Forecast::DeadLetter(letter.reason, letter.detail));

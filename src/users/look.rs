@@ -51,7 +51,7 @@ impl Look {
         let Some(row) = gitlab.user(id.0).await? else {
             return Ok(None);
         };
-        let account = account(&row);
+        let account = rules.account(&row, own);
         let mut facts = Facts::of(&account, &rules.classes, own, Standing::Unknown);
         if let Some(&person) = facts.class.crsid() {
             failpoint::pass("between_looks");
@@ -118,6 +118,7 @@ pub fn account(row: &gitlab::User) -> Account {
         administrator: row.is_admin,
         exempt_attribute: attribute(EXEMPT_KEY).is_some(),
         identities: row.identities.iter().map(identity).collect(),
+        scim_identities: row.scim_identities.clone(),
         activity: activity(row),
         marker: attribute(MARKER_KEY).and_then(Marker::parse),
         blocked_by: Recorded::read(attribute(BLOCKED_BY_KEY)),

@@ -21,6 +21,11 @@ pub const UNBLOCKED_BY_KEY: &str = "unblocked_by";
 /// How far the marker and GitLab's record of the same block may lie apart: one call, two clocks.
 const SAME_BLOCK: SignedDuration = SignedDuration::from_mins(10);
 
+/// How long a block that was made again is remembered: the days over which they are counted, and one for the hours.
+const REMEMBERED: SignedDuration = SignedDuration::from_hours(8 * 24);
+/// And how many of them: more than are ever made in that time.
+const REMEMBERED_AT_MOST: usize = 16;
+
 /// What we write on an account immediately before we block it. It is never deleted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Marker {
@@ -32,6 +37,10 @@ pub struct Marker {
     pub at: Timestamp,
     /// The run that blocked.
     pub run: String,
+    /// When we blocked it again after an identity provider had lifted our block, as far as that is remembered. Versions
+    /// that do not know it pass it over.
+    #[serde(default)]
+    pub again: Vec<Timestamp>,
 }
 
 impl Marker {
@@ -42,7 +51,28 @@ impl Marker {
             reason: reason.to_owned(),
             at,
             run: run.to_owned(),
+            again: Vec::new(),
         }
+    }
+
+    /// The same, remembering what `previous`, the one that stands on the account, remembers; `again` says that this
+    /// block, too, follows one that an identity provider lifted. One run is remembered once, however often it tries.
+    #[must_use]
+    pub fn following(mut self, previous: Option<&Self>, again: bool) -> Self {
+        let known = previous.map(|marker| marker.again.as_slice());
+        let remembered = |at: &&Timestamp| self.at.duration_since(**at) < REMEMBERED;
+        self.again = known
+            .unwrap_or_default()
+            .iter()
+            .filter(remembered)
+            .copied()
+            .collect();
+        if again && previous.is_none_or(|marker| marker.run != self.run) {
+            self.again.push(self.at);
+        }
+        let surplus = self.again.len().saturating_sub(REMEMBERED_AT_MOST);
+        self.again.drain(..surplus);
+        self
     }
 
     /// Reads an attribute's value; `None` for anything that is not a marker of version 1.
@@ -54,8 +84,13 @@ impl Marker {
 
     /// The attribute's value: compact JSON.
     pub fn to_value(&self) -> String {
-        serde_json::json!({"v": self.v, "reason": self.reason, "at": self.at, "run": self.run})
-            .to_string()
+        let mut value =
+            serde_json::json!({"v": self.v, "reason": self.reason, "at": self.at, "run": self.run});
+        if let (Some(fields), false) = (value.as_object_mut(), self.again.is_empty()) {
+            let times = self.again.iter().map(ToString::to_string);
+            fields.insert("again".to_owned(), times.collect());
+        }
+        value.to_string()
     }
 }
 
@@ -145,13 +180,75 @@ pub fn our_last_block(account: &Account, own: AccountId) -> Option<Timestamp> {
 
 /// Whether the account is blocked, and it was this service that blocked it.
 pub fn block_is_ours(account: &Account, own: AccountId) -> bool {
-    let Some(blocked_at) = our_last_block(account, own) else {
+    matches!(proof(account, own), Proof::Ours)
+}
+
+/// Whether a block is ours, and what is missing where it is not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// It is.
+    Ours,
+    /// The account is not in the state `blocked`.
+    NotBlocked,
+    /// There is no marker of ours on the account.
+    NoMarker,
+    /// GitLab has no record of who blocked it, or one that cannot be read.
+    NoRecord,
+    /// GitLab says that another account blocked it.
+    AnotherAccount(AccountId),
+    /// Marker and record are of different moments.
+    AnotherBlock,
+    /// Somebody unblocked it since, in the same second perhaps, or GitLab's record of that cannot be read.
+    UndoneSince,
+}
+
+/// Looks for the proof that the account is blocked by this service.
+pub fn proof(account: &Account, own: AccountId) -> Proof {
+    let act = match &account.blocked_by {
+        _ if account.state != State::Blocked => return Proof::NotBlocked,
+        Recorded::Absent | Recorded::Unreadable => return Proof::NoRecord,
+        Recorded::By(act) if act.by != own => return Proof::AnotherAccount(act.by),
+        Recorded::By(act) => act,
+    };
+    if account.marker.is_none() {
+        return Proof::NoMarker;
+    }
+    if our_last_block(account, own).is_none() {
+        return Proof::AnotherBlock;
+    }
+    if is_undone_since(&account.unblocked_by, act.at) {
+        return Proof::UndoneSince;
+    }
+    Proof::Ours
+}
+
+/// Whether an unblock is recorded of `blocked_at` or later. GitLab writes whole seconds: of two acts in one second nobody
+/// knows which was the later, and a block that may be somebody else's is not ours.
+fn is_undone_since(unblocked_by: &Recorded, blocked_at: Timestamp) -> bool {
+    match unblocked_by {
+        Recorded::Absent => false,
+        Recorded::By(act) => act.at >= blocked_at,
+        Recorded::Unreadable => true,
+    }
+}
+
+/// Whether our own block was lifted without a record, as SCIM, SAML and LDAP do it: whoever acts through GitLab's API or
+/// interface leaves `unblocked_by`.
+pub fn is_lifted_without_record(account: &Account, own: AccountId) -> bool {
+    let Some(blocked_at) = account.blocked_by.when_by(own) else {
         return false;
     };
-    let undone_since = match &account.unblocked_by {
-        Recorded::Absent => false,
-        Recorded::By(act) => act.at > blocked_at,
-        Recorded::Unreadable => true,
+    account.state.is_open()
+        && account.marker.is_some()
+        && !account.providers().is_empty()
+        && !is_undone_since(&account.unblocked_by, blocked_at)
+}
+
+/// The account that blocked this one with a marker of ours beside it: the service's own under another name, before it was
+/// moved to the present one.
+pub fn blocked_as_another(account: &Account, own: AccountId) -> Option<AccountId> {
+    let Proof::AnotherAccount(other) = proof(account, own) else {
+        return None;
     };
-    account.state == State::Blocked && !undone_since
+    our_last_block(account, other).map(|_| other)
 }

@@ -15,6 +15,7 @@ pub mod lapse;
 mod locks;
 pub mod look;
 pub mod marker;
+pub mod notices;
 pub mod on_its_way;
 pub mod outcome;
 pub mod plan;

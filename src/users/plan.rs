@@ -22,6 +22,8 @@ pub struct Plan {
     pub counts: BTreeMap<(&'static str, &'static str), u64>,
     /// What the guard counts.
     pub tally: Tally,
+    /// How many accounts are blocked with a marker of ours by each account that is not ours.
+    pub blocked_as: BTreeMap<AccountId, u64>,
 }
 
 /// One in-scope account and its decision.
@@ -52,6 +54,9 @@ impl Plan {
             .counts
             .entry((decision.action(), decision.reason()))
             .or_default() += 1;
+        if let Some(other) = account.blocked_as {
+            *self.blocked_as.entry(other).or_default() += 1;
+        }
         if account.facts.class.is_in_scope() {
             self.tally.add(account.counted, decision);
             self.decided.push(Decided { account, decision });
@@ -108,6 +113,7 @@ mod tests {
             class: Class::External,
             state: State::Active,
             ours: false,
+            lifted: None,
             last_seen: LastSeen::Unknown,
             standing: Standing::Unknown,
         };
@@ -121,6 +127,7 @@ mod tests {
             username: "external-a".into(),
             facts,
             counted,
+            blocked_as: None,
         };
         Decided { account, decision }
     }

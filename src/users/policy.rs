@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-use jiff::{Span, civil::Date};
+use jiff::{Span, Timestamp, ToSpan, civil::Date, tz::TimeZone};
 
 use super::{
     account::{Account, AccountId, LastSeen, State},
     class::{Class, Classes},
-    marker::block_is_ours,
+    marker::{block_is_ours, is_lifted_without_record},
 };
 use crate::directory::Standing;
 
@@ -20,11 +20,50 @@ pub struct Facts {
     pub state: State,
     /// Whether it is blocked by this service.
     pub ours: bool,
+    /// That it was, until an identity provider lifted the block.
+    pub lifted: Option<Box<Lifted>>,
     /// The latest sign of life; decides for external accounts.
     pub last_seen: LastSeen,
     /// What the directory says; decides for members.
     pub standing: Standing,
 }
+
+/// An account that is active although this service blocked it, and nobody is on record as having unblocked it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lifted {
+    /// Who may have: the providers of its identities, such as `saml, scim`.
+    pub by: String,
+    /// The days on which we blocked it again.
+    pub again: Vec<Date>,
+}
+
+impl Lifted {
+    fn of(account: &Account, own: AccountId) -> Option<Box<Self>> {
+        let marker = account.marker.as_ref()?;
+        let day = |at: &Timestamp| at.to_zoned_datetime(TimeZone::UTC).date();
+        is_lifted_without_record(account, own).then(|| {
+            Box::new(Self {
+                by: account
+                    .providers()
+                    .into_iter()
+                    .collect::<Vec<_>>()
+                    .join(", "),
+                again: marker.again.iter().map(day).collect(),
+            })
+        })
+    }
+
+    /// Whether it was blocked again as often as it may be.
+    fn is_enough(&self, today: Date) -> bool {
+        let counts = |day: &&Date| day.saturating_add(FIGHT_DAYS.days()) > today;
+        self.again.iter().filter(counts).count() >= FIGHT_ROUNDS
+    }
+}
+
+/// An account whose block an identity provider lifts is blocked again so often…
+pub const FIGHT_ROUNDS: usize = 3;
+/// …in so many days.
+pub const FIGHT_DAYS: i32 = 7;
 
 impl Facts {
     /// The facts of one account that was just read.
@@ -33,6 +72,7 @@ impl Facts {
             class: classes.classify(account, own),
             state: account.state,
             ours: block_is_ours(account, own),
+            lifted: Lifted::of(account, own),
             last_seen: account.last_seen(own),
             standing,
         }
@@ -64,6 +104,8 @@ pub enum BlockReason {
     CancelledInLookup,
     /// An external account without a sign of life for too long.
     Inactive,
+    /// One of these two still, and an identity provider has lifted our block of it.
+    UnblockedByIdentityProvider,
 }
 
 /// Why an account is unblocked.
@@ -96,6 +138,8 @@ pub enum KeepReason {
     OutOfScope,
     /// LDAP's, an abuse team's or an approver's business, or a state we do not know.
     StateOwnedElsewhere,
+    /// It should be blocked, and an identity provider has lifted our block again and again: a person has to settle it.
+    UnblockedByIdentityProvider,
 }
 
 /// Decides what is to be done with an account on the day `today` (UTC).
@@ -107,12 +151,12 @@ pub fn decide(facts: &Facts, policy: Policy, today: Date) -> Decision {
         Class::Exempt => Decision::Keep(KeepReason::Exempt),
         Class::NotHuman => Decision::Keep(KeepReason::NotHuman),
         Class::OutOfScope => Decision::Keep(KeepReason::OutOfScope),
-        Class::Member(_) => decide_member(facts),
+        Class::Member(_) => decide_member(facts, today),
         Class::External => decide_external(facts, policy, today),
     }
 }
 
-fn decide_member(facts: &Facts) -> Decision {
+fn decide_member(facts: &Facts, today: Date) -> Decision {
     match (facts.state, facts.standing) {
         (state, _) if is_owned_elsewhere(state) => Decision::Keep(KeepReason::StateOwnedElsewhere),
         (_, Standing::Unknown) => Decision::Keep(KeepReason::NotInLookup),
@@ -121,7 +165,7 @@ fn decide_member(facts: &Facts) -> Decision {
             Decision::Unblock(UnblockReason::NoLongerCancelled)
         }
         (State::Blocked, Standing::Current) => Decision::Keep(KeepReason::BlockedByAnother),
-        (_, Standing::Cancelled) => Decision::Block(BlockReason::CancelledInLookup),
+        (_, Standing::Cancelled) => block(facts, BlockReason::CancelledInLookup, today),
         (_, Standing::Current) => Decision::Keep(KeepReason::Current),
     }
 }
@@ -132,9 +176,21 @@ fn decide_external(facts: &Facts, policy: Policy, today: Date) -> Decision {
         (State::Blocked, _) => Decision::Keep(KeepReason::AlreadyBlocked),
         (_, LastSeen::Unknown) => Decision::Keep(KeepReason::ActivityUnknown),
         (_, LastSeen::On(day)) if is_inactive(day, policy, today) => {
-            Decision::Block(BlockReason::Inactive)
+            block(facts, BlockReason::Inactive, today)
         }
         (_, LastSeen::On(_)) => Decision::Keep(KeepReason::Active),
+    }
+}
+
+/// A block that is due for `reason`. A directory that says "cancelled" and an identity provider that says "active" would
+/// fight for ever: after some rounds a person has to say who is right.
+fn block(facts: &Facts, reason: BlockReason, today: Date) -> Decision {
+    match &facts.lifted {
+        None => Decision::Block(reason),
+        Some(lifted) if lifted.is_enough(today) => {
+            Decision::Keep(KeepReason::UnblockedByIdentityProvider)
+        }
+        Some(_) => Decision::Block(BlockReason::UnblockedByIdentityProvider),
     }
 }
 
@@ -198,6 +254,7 @@ impl BlockReason {
         match self {
             Self::CancelledInLookup => "cancelled_in_lookup",
             Self::Inactive => "inactive",
+            Self::UnblockedByIdentityProvider => "unblocked_by_identity_provider",
         }
     }
 }
@@ -216,6 +273,7 @@ impl KeepReason {
             Self::NotHuman => "not_human",
             Self::OutOfScope => "out_of_scope",
             Self::StateOwnedElsewhere => "state_owned_elsewhere",
+            Self::UnblockedByIdentityProvider => "unblocked_by_identity_provider",
         }
     }
 }

@@ -3,11 +3,13 @@
 use jiff::SignedDuration;
 
 use super::{
-    class::Classes,
+    account::{Account, AccountId},
+    class::{Classes, relying_on_case},
     guard::{Limits, WINDOW},
+    look,
     policy::Policy,
 };
-use crate::config;
+use crate::{config, gitlab};
 
 /// Everything that configuration says about whom to change and how many.
 #[derive(Clone, Debug)]
@@ -16,6 +18,8 @@ pub struct Rules {
     pub classes: Classes,
     /// What is decided for them.
     pub policy: Policy,
+    /// The accounts that this service used before its present one.
+    pub former: Vec<AccountId>,
     /// How much a run may change.
     pub limits: Limits,
     /// Percent of the members asked for that the directory must know.
@@ -25,16 +29,30 @@ pub struct Rules {
 }
 
 impl Rules {
+    /// The account of one row, with what the service did under its former names counted as done by `own`.
+    pub fn account(&self, row: &gitlab::User, own: AccountId) -> Account {
+        look::account(row).recognising(&self.former, own)
+    }
+
     /// Compiles the configured rules.
     ///
     /// # Errors
     /// A pattern that is not a regular expression; see [`Classes::new`].
     pub fn new(users: &config::Users, guard: &config::Guard) -> Result<Self, regex::Error> {
+        for pattern in relying_on_case(users) {
+            tracing::warn!(
+                event = "pattern_relies_on_case",
+                pattern,
+                "usernames and identities are compared without case, as GitLab compares them: does this pattern match \
+                 who it should?"
+            );
+        }
         Ok(Self {
             classes: Classes::new(users)?,
             policy: Policy {
                 inactive_months: users.inactive_months,
             },
+            former: users.former_ids.iter().copied().map(AccountId).collect(),
             limits: limits(guard),
             min_known_percent: guard.min_known_percent,
             // Configuration allows no more than the guard's window.

@@ -8,7 +8,7 @@ use super::{
     account::{Account, AccountId},
     class::Class,
     guard::Counted,
-    look,
+    marker::blocked_as_another,
     policy::Facts,
     roll_call::RollCall,
     rules::Rules,
@@ -41,6 +41,8 @@ pub struct Swept {
     pub facts: Facts,
     /// What the guard counts.
     pub counted: Counted,
+    /// Whose block it is, where a marker of ours stands beside another account's block.
+    pub blocked_as: Option<AccountId>,
 }
 
 /// Why there is no sweep. Nothing may be concluded from a part of one.
@@ -97,7 +99,7 @@ pub async fn sweep(
     loop {
         let page = people.beside(gitlab.users_page(cursor.as_deref())).await?;
         for row in &page.users {
-            let account = Swept::of(&look::account(row), rules, own, now);
+            let account = Swept::of(&rules.account(row, own), rules, own, now);
             if let Class::Member(person) = &account.facts.class {
                 people.add(*person);
             }
@@ -134,6 +136,7 @@ impl Swept {
             username: account.username.as_str().into(),
             facts: Facts::of(account, &rules.classes, own, Standing::Unknown),
             counted: Counted::of(account, own, now),
+            blocked_as: blocked_as_another(account, own),
         }
     }
 }

@@ -19,7 +19,7 @@ use super::{
     locks::Locks,
     look::Look,
     outcome::{End, Recorder},
-    policy::Decision,
+    policy::{Decision, KeepReason},
     rules::Rules,
 };
 use crate::{
@@ -153,13 +153,22 @@ impl UserWorker {
         &self,
         delivery: &Delivery,
         request: &UserRequest,
-        recorder: Recorder,
+        mut recorder: Recorder,
     ) -> Result<Disposition, CallError> {
         let own = AccountId(self.gitlab.own_id().await?);
         let id = match find_requested(request, own, &self.gitlab, &self.rules.classes).await? {
             Found::One(id) => id,
             Found::Nobody => {
                 return Ok(Disposition::Done(recorder.user(None, End::Gone, 0)));
+            }
+            Found::NotHuman(id) => {
+                recorder.fields().gitlab_user_id = Some(id.0);
+                let keep = Decision::Keep(KeepReason::NotHuman);
+                return Ok(Disposition::Done(recorder.user(
+                    Some(keep),
+                    End::Unchanged,
+                    0,
+                )));
             }
             Found::Several(ids) => return Ok(Disposition::DeadLetter(ambiguous(&ids))),
         };

@@ -22,3 +22,4 @@ mod scale;
 mod scene;
 mod traps;
 mod unread;
+mod whose;

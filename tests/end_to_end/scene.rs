@@ -206,9 +206,18 @@ impl Scene {
 
     /// Makes a second subscription on the user messages, for a test to read.
     pub async fn copy_user_messages_to(&self, name: &str) {
+        self.copy_to(name, "user-sync").await;
+    }
+
+    /// The same on the records.
+    pub async fn copy_outcomes_to(&self, name: &str) {
+        self.copy_to(name, "sync-outcome").await;
+    }
+
+    async fn copy_to(&self, name: &str, topic: &str) {
         let subscription = Subscription {
             name: subscription(name),
-            topic: format!("projects/{PROJECT}/topics/user-sync"),
+            topic: format!("projects/{PROJECT}/topics/{topic}"),
             ack_deadline_seconds: 600,
             ..Subscription::default()
         };

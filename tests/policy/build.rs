@@ -38,6 +38,7 @@ pub fn member(state: State, standing: Standing) -> Facts {
         class: Class::Member(crsid("spqr1")),
         state,
         ours: false,
+        lifted: None,
         last_seen: LastSeen::Unknown,
         standing,
     }
@@ -48,6 +49,7 @@ pub fn external(state: State, last_seen: LastSeen) -> Facts {
         class: Class::External,
         state,
         ours: false,
+        lifted: None,
         last_seen,
         standing: Standing::Unknown,
     }
@@ -71,6 +73,7 @@ pub fn account(username: &str) -> Account {
         administrator: false,
         exempt_attribute: false,
         identities: Vec::new(),
+        scim_identities: Vec::new(),
         activity: seen("2026-11-01"),
         marker: None,
         blocked_by: Recorded::Absent,
@@ -98,12 +101,13 @@ pub fn blocked_by_us() -> Account {
 /// The defaults of the configuration.
 pub fn users() -> config::Users {
     config::Users {
+        former_ids: Vec::new(),
         exempt_usernames: Vec::new(),
         exempt_username_patterns: Vec::new(),
         exempt_administrators: false,
         identity_patterns: Vec::new(),
         external_patterns: vec!["^external-".to_owned()],
-        username_patterns: vec!["(?i)^(?<crsid>[a-z][a-z0-9]{1,7})$".to_owned()],
+        username_patterns: vec!["^(?<crsid>[a-z][a-z0-9]{1,7})$".to_owned()],
         inactive_months: 24,
     }
 }

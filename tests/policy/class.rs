@@ -4,7 +4,7 @@ use lookup_gitlab_sync::{
     config::{self, IdentityPattern},
     users::{
         account::{Account, Identity},
-        class::{Class, Classes},
+        class::{Class, Classes, relying_on_case},
     },
 };
 use rstest::rstest;
@@ -182,4 +182,51 @@ fn a_person_can_be_found_by_identity() {
         extern_uid: "spqr1@example.ac.uk".to_owned(),
     };
     assert_eq!(classes.identities_of(crsid("spqr1")), vec![identity]);
+}
+
+/// GitLab compares usernames and `extern_uid` without case.
+#[rstest]
+#[case("ab50@example.ac.uk")]
+#[case("AB50@EXAMPLE.AC.UK")]
+#[case("Ab50@Example.ac.uk")]
+fn an_identity_is_compared_without_case(#[case] extern_uid: &str) {
+    let mut users = by_saml();
+    users.identity_patterns[0].extern_uid =
+        r"^(?<crsid>[a-z][a-z0-9]{1,7})@example\.ac\.uk$".to_owned();
+    assert_eq!(
+        class_of(&users, &with_identity("zed", "saml", extern_uid)),
+        Class::Member(crsid("ab50"))
+    );
+}
+
+#[rstest]
+#[case("external-fred")]
+#[case("External-Fred")]
+#[case("EXTERNAL-FRED")]
+fn an_external_username_is_compared_without_case(#[case] username: &str) {
+    assert_eq!(class_of(&users(), &account(username)), Class::External);
+}
+
+#[test]
+fn a_provider_is_compared_with_case_as_gitlab_does() {
+    let account = with_identity("nobody.s", "SAML", "ab50@example.ac.uk");
+    assert_eq!(class_of(&by_saml(), &account), Class::OutOfScope);
+}
+
+#[rstest]
+#[case("^(?-i)External-", true)]
+#[case("^(?-i:Ext)ernal-", true)]
+#[case("^[A-Z]{2}[0-9]+$", true)]
+#[case(r"^\p{Lu}", true)]
+#[case("^[A-Za-z]+$", false)]
+#[case("(?i)^external-", false)]
+#[case("^External-(?<x>y)", false)]
+#[case(r"^robot-\S+", false)]
+fn a_pattern_that_was_written_for_one_case_is_known(#[case] pattern: &str, #[case] relies: bool) {
+    let users = config::Users {
+        external_patterns: vec![pattern.to_owned()],
+        ..users()
+    };
+    let found: Vec<&str> = relying_on_case(&users).collect();
+    assert_eq!(found == [pattern], relies, "{found:?}");
 }

@@ -5,7 +5,7 @@ use lookup_gitlab_sync::{
     users::{
         account::{LastSeen, State},
         class::Class,
-        policy::{BlockReason, Decision, Facts, KeepReason, UnblockReason, decide},
+        policy::{BlockReason, Decision, Facts, KeepReason, Lifted, UnblockReason, decide},
     },
 };
 use rstest::rstest;
@@ -229,5 +229,43 @@ fn names_are_those_of_records() {
     assert_eq!(
         Decision::Keep(KeepReason::StateOwnedElsewhere).to_string(),
         "keep (state_owned_elsewhere)"
+    );
+}
+
+fn lifted(facts: Facts, again: &[&str]) -> Facts {
+    let lifted = Lifted {
+        by: "saml, scim".to_owned(),
+        again: again.iter().map(|text| day(text)).collect(),
+    };
+    Facts {
+        lifted: Some(Box::new(lifted)),
+        ..facts
+    }
+}
+
+/// The day of the decision is 22 November.
+#[rstest]
+#[case::the_first_time(&[], true)]
+#[case::the_third(&["2026-11-20", "2026-11-21"], true)]
+#[case::once_more(&["2026-11-20", "2026-11-21", "2026-11-22"], false)]
+#[case::a_week_later(&["2026-11-15", "2026-11-21", "2026-11-22"], true)]
+fn what_an_identity_provider_unblocks_is_blocked_again_three_times_in_seven_days(
+    #[case] again: &[&str],
+    #[case] blocks: bool,
+) {
+    let expected = if blocks {
+        Decision::Block(BlockReason::UnblockedByIdentityProvider)
+    } else {
+        Decision::Keep(KeepReason::UnblockedByIdentityProvider)
+    };
+    assert_eq!(expected.reason(), "unblocked_by_identity_provider");
+    let cancelled = member(State::Active, Cancelled);
+    assert_eq!(decided(&lifted(cancelled, again)), expected);
+    let inactive = external(State::Deactivated, seen("2020-01-01"));
+    assert_eq!(decided(&lifted(inactive, again)), expected);
+    let back = member(State::Active, Current);
+    assert_eq!(
+        decided(&lifted(back, again)),
+        Decision::Keep(KeepReason::Current)
     );
 }

@@ -6,7 +6,9 @@ use lookup_gitlab_sync::{
     users::{
         account::{Account, AccountId, LastSeen, State},
         class::Classes,
-        marker::{Act, Marker, Recorded, block_is_ours, our_last_block},
+        marker::{
+            Act, Marker, Proof, Recorded, block_is_ours, blocked_as_another, our_last_block, proof,
+        },
         policy::Facts,
     },
 };
@@ -93,7 +95,7 @@ fn marker_and_record_must_be_of_one_block(#[case] seconds: i64, #[case] ours: bo
 
 #[rstest]
 #[case::older("2026-10-01T00:00:00Z", true)]
-#[case::same_second("2026-11-01T02:00:03Z", true)]
+#[case::same_second("2026-11-01T02:00:03Z", false)]
 #[case::newer("2026-11-01T02:00:04Z", false)]
 fn an_unblock_since_means_the_present_block_is_not_ours(#[case] undone: &str, #[case] ours: bool) {
     let act = Act {
@@ -105,6 +107,98 @@ fn an_unblock_since_means_the_present_block_is_not_ours(#[case] undone: &str, #[
         ..blocked_by_us()
     };
     assert_eq!(block_is_ours(&account, OWN), ours);
+}
+
+/// SCIM, SAML and LDAP unblock without a record.
+fn lifted() -> Account {
+    Account {
+        state: State::Active,
+        scim_identities: vec!["ext-1".to_owned()],
+        ..blocked_by_us()
+    }
+}
+
+fn undone(by: AccountId, when: &str) -> Recorded {
+    Recorded::By(Act { by, at: at(when) })
+}
+
+#[rstest]
+#[case::by_scim(lifted(), true)]
+#[case::an_older_unblock(Account { unblocked_by: undone(PERSON, "2026-10-01T00:00:00Z"), ..lifted() }, true)]
+#[case::a_person_unblocked(Account { unblocked_by: undone(PERSON, "2026-11-02T00:00:00Z"), ..lifted() }, false)]
+#[case::in_the_same_second(Account { unblocked_by: undone(PERSON, "2026-11-01T02:00:03Z"), ..lifted() }, false)]
+#[case::we_unblocked(Account { unblocked_by: undone(OWN, "2026-11-02T00:00:00Z"), ..lifted() }, false)]
+#[case::an_unreadable_unblock(Account { unblocked_by: Recorded::Unreadable, ..lifted() }, false)]
+#[case::no_identity(Account { scim_identities: Vec::new(), ..lifted() }, false)]
+#[case::no_marker(Account { marker: None, ..lifted() }, false)]
+#[case::a_block_of_another(Account { blocked_by: undone(PERSON, "2026-11-01T02:00:03Z"), ..lifted() }, false)]
+#[case::still_blocked(Account { state: State::Blocked, ..lifted() }, false)]
+fn a_block_of_ours_that_nobody_on_record_lifted_was_lifted_by_an_identity_provider(
+    #[case] account: Account,
+    #[case] lifted: bool,
+) {
+    let classes = Classes::new(&users()).unwrap();
+    let facts = Facts::of(&account, &classes, OWN, Standing::Cancelled);
+    assert_eq!(
+        facts.lifted.map(|lifted| lifted.by),
+        lifted.then(|| "scim".to_owned())
+    );
+}
+
+#[test]
+fn a_marker_remembers_what_was_blocked_again_for_a_week_and_each_run_once() {
+    let first = Marker::new("cancelled_in_lookup", at("2026-11-01T02:00:00Z"), "run-1");
+    let plain = first.to_value();
+    let again = |previous: &Marker, when: &str, run: &str| {
+        Marker::new("unblocked_by_identity_provider", at(when), run).following(Some(previous), true)
+    };
+    let second = again(&first, "2026-11-02T02:00:00Z", "run-2");
+    let retried = again(&second, "2026-11-02T02:05:00Z", "run-2");
+    let third = again(&retried, "2026-11-03T02:00:00Z", "run-3");
+    let times = ["2026-11-02T02:00:00Z", "2026-11-03T02:00:00Z"].map(at);
+    assert_eq!(third.again, times);
+    assert_eq!(Marker::parse(&third.to_value()), Some(third.clone()));
+    let later = again(&third, "2026-12-01T02:00:00Z", "run-4");
+    assert_eq!(later.again, [at("2026-12-01T02:00:00Z")]);
+    let ordinary = Marker::new("cancelled_in_lookup", at("2026-11-04T02:00:00Z"), "run-5");
+    assert_eq!(ordinary.following(Some(&third), false).again, times);
+    assert!(
+        !plain.contains("again"),
+        "an ordinary marker is as it was: {plain}"
+    );
+}
+
+/// Rows as they were seen: blocked by an account that the service used before.
+#[test]
+fn a_service_that_was_moved_recognises_its_blocks_by_its_former_id() {
+    let former = AccountId(9);
+    let account = Account {
+        blocked_by: undone(former, "2026-11-01T02:00:03Z"),
+        ..blocked_by_us()
+    };
+    assert_eq!(proof(&account, OWN), Proof::AnotherAccount(former));
+    assert_eq!(blocked_as_another(&account, OWN), Some(former));
+    let recognised = account.clone().recognising(&[former], OWN);
+    assert_eq!(proof(&recognised, OWN), Proof::Ours);
+    assert_eq!(blocked_as_another(&recognised, OWN), None);
+    let a_persons_later_block = Account {
+        blocked_by: undone(former, "2026-11-09T02:00:03Z"),
+        ..account
+    };
+    assert_eq!(blocked_as_another(&a_persons_later_block, OWN), None);
+}
+
+#[rstest]
+#[case(blocked_by_us(), Proof::Ours)]
+#[case(Account { state: State::Banned, ..blocked_by_us() }, Proof::NotBlocked)]
+#[case(Account { marker: None, ..blocked_by_us() }, Proof::NoMarker)]
+#[case(Account { blocked_by: Recorded::Absent, ..blocked_by_us() }, Proof::NoRecord)]
+#[case(Account { blocked_by: undone(PERSON, "2026-11-01T02:00:03Z"), ..blocked_by_us() }, Proof::AnotherAccount(PERSON))]
+#[case(Account { blocked_by: undone(OWN, "2026-11-09T02:00:03Z"), ..blocked_by_us() }, Proof::AnotherBlock)]
+#[case(Account { unblocked_by: undone(PERSON, "2026-11-01T02:00:03Z"), ..blocked_by_us() }, Proof::UndoneSince)]
+fn what_is_missing_in_the_proof_is_named(#[case] account: Account, #[case] expected: Proof) {
+    assert_eq!(proof(&account, OWN), expected);
+    assert_eq!(block_is_ours(&account, OWN), expected == Proof::Ours);
 }
 
 #[rstest]

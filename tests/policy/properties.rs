@@ -7,7 +7,7 @@ use lookup_gitlab_sync::{
         account::{LastSeen, State},
         class::Class,
         marker::{Act, Marker},
-        policy::{Decision, Facts, decide},
+        policy::{Decision, Facts, Lifted, decide},
     },
 };
 use proptest::prelude::*;
@@ -57,9 +57,12 @@ prop_compose! {
         ours in any::<bool>(),
         last_seen in prop_oneof![Just(LastSeen::Unknown), days().prop_map(LastSeen::On)],
         standing in standings(),
+        lifted in prop::option::of(prop::collection::vec(days(), 0..5)),
     ) -> Facts {
         // Ours is a property of a blocked account; see `block_is_ours`.
-        Facts { class, state, ours: ours && state == State::Blocked, last_seen, standing }
+        // And only an open account can have been lifted out of a block.
+        let lifted = lifted.filter(|_| state.is_open()).map(|again| Box::new(Lifted { by: "saml".to_owned(), again }));
+        Facts { class, state, ours: ours && state == State::Blocked, lifted, last_seen, standing }
     }
 }
 
@@ -69,6 +72,7 @@ fn applied(facts: &Facts, decision: Decision) -> Facts {
         Decision::Block(_) => Facts {
             state: State::Blocked,
             ours: true,
+            lifted: None,
             ..facts.clone()
         },
         Decision::Unblock(_) => Facts {
@@ -131,6 +135,7 @@ proptest! {
             class: Class::External,
             state: State::Active,
             ours: false,
+            lifted: None,
             last_seen: LastSeen::On(last_seen),
             standing: Standing::Unknown,
         };

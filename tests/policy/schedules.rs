@@ -155,6 +155,7 @@ impl World {
             username: self.accounts[person].username.as_str().into(),
             facts: self.facts(person),
             counted: Counted::of(&self.accounts[person], OWN, self.now),
+            blocked_as: None,
         };
         let sweep = Sweep {
             began: self.now,

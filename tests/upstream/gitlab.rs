@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::{
     failures::assert_safe,
     memory::{CURRENT_USER, gitlab, row},
-    server::{Reply, Server},
+    server::{Asked, Reply, Server},
 };
 
 fn rows(rows: &[Value]) -> Reply {
@@ -214,11 +214,44 @@ async fn what_does_not_matter_may_be_anything() {
     );
 }
 
+/// A GitLab that knows the token's own account alone, and shows it as `own`.
+fn sees(asked: &Asked, own: &Value) -> Reply {
+    match asked.target.split('?').next().unwrap_or_default() {
+        "/api/v4/user" => Reply::json(200, CURRENT_USER),
+        "/api/v4/users/1" => Reply::json(200, own.to_string()),
+        "/api/v4/users" => rows(&[]),
+        _ => Reply::json(404, r#"{"message":"404 User Not Found"}"#),
+    }
+}
+
+/// Without an administrator's rights blocked accounts are hidden, and every row has fewer keys.
+#[tokio::test]
+async fn a_token_that_does_not_see_its_own_account_as_an_administrator_is_refused_and_not_believed()
+{
+    let basic = json!({"id": 1, "username": "lookup-gitlab-sync", "state": "active"});
+    let server = Server::start(move |asked| sees(asked, &basic)).await;
+    for by_id in [true, false] {
+        let client = gitlab(&server.url);
+        let error = if by_id {
+            client.user(42).await.map(drop).unwrap_err()
+        } else {
+            client
+                .users_by_username("ab42")
+                .await
+                .map(drop)
+                .unwrap_err()
+        };
+        assert_eq!(error.kind(), ErrorKind::Forbidden, "{error}");
+        assert!(client.read_gate().closed_because().is_some());
+    }
+}
+
 #[tokio::test]
 async fn an_account_that_does_not_exist_is_none_only_by_gitlabs_own_word() {
-    let server = Server::always(Reply::json(404, r#"{"message":"404 User Not Found"}"#)).await;
+    let server = Server::start(|asked| sees(asked, &row(1))).await;
     let client = gitlab(&server.url);
     assert_eq!(client.user(42).await.unwrap(), None);
+    assert_eq!(client.users_by_username("ab42").await.unwrap(), []);
     for other in [
         Reply::html(404),
         Reply::json(404, r#"{"error":"404 Not Found"}"#),
@@ -238,7 +271,7 @@ async fn an_answer_about_another_account_is_an_error() {
 
 #[tokio::test]
 async fn names_and_identities_are_encoded_in_the_query() {
-    let server = Server::always(rows(&[])).await;
+    let server = Server::always(rows(&[row(42)])).await;
     let client = gitlab(&server.url);
     client.users_by_username("a&humans=false#/ü").await.unwrap();
     let identity = Identity {

@@ -82,6 +82,41 @@ fn each(
     }
 }
 
+/// A list of GitLab's account ids.
+pub(in crate::config) struct Ids;
+
+impl Form for Ids {
+    type Value = Vec<u64>;
+
+    fn allowed(&self) -> String {
+        "a list of account ids, such as [42, 43]".to_owned()
+    }
+
+    fn read(&self, given: &Given<'_>) -> Result<Vec<u64>, Vec<Wrong>> {
+        let mut ids = Vec::new();
+        let mut wrongs = Vec::new();
+        for (index, item) in given.list()?.into_iter().enumerate() {
+            let id = item.to_i128().and_then(|id| u64::try_from(id).ok());
+            match id.filter(|id| *id > 0) {
+                Some(id) => ids.push(id),
+                None => wrongs.push(Wrong::inside(
+                    format!("[{index}]"),
+                    format!("is {}, not an account id", describe(&item)),
+                )),
+            }
+        }
+        if wrongs.is_empty() {
+            Ok(ids)
+        } else {
+            Err(wrongs)
+        }
+    }
+
+    fn show(&self, value: &Vec<u64>) -> serde_json::Value {
+        value.as_slice().into()
+    }
+}
+
 /// A list of identity patterns: tables of `provider`, `extern_uid` and perhaps `template`.
 pub(in crate::config) struct Identities;
 

@@ -15,7 +15,7 @@ use figment2::{
 
 pub(super) use self::{
     choice::{Choice, Truth},
-    list::{Identities, Patterns, Texts},
+    list::{Identities, Ids, Patterns, Texts},
     number::{Percent, Whole},
     text::{Filter, SECRET, Secret, Text},
     time::Span,

@@ -1,0 +1,48 @@
+//! What a run has to tell about single accounts, beside its counts.
+
+use super::{
+    plan::Plan,
+    policy::{Decision, FIGHT_DAYS, FIGHT_ROUNDS, KeepReason},
+};
+
+/// Tells what an operator has to know of single accounts.
+pub fn tell(plan: &Plan) {
+    tell_fights(plan);
+    tell_blocks_of_another(plan);
+}
+
+/// Tells how many blocks are not recognised because the service has another account now.
+fn tell_blocks_of_another(plan: &Plan) {
+    for (other, count) in &plan.blocked_as {
+        tracing::warn!(
+            event = "blocked_as_another",
+            by = other.0,
+            accounts = count,
+            "{count} accounts carry this service's marker and were blocked by account {other}, which is not its own: they \
+             are never unblocked. If the service used that account before, set users.former_ids = [{other}]"
+        );
+    }
+}
+
+/// Tells of each account that an identity provider makes active as often as we block it.
+fn tell_fights(plan: &Plan) {
+    for decided in &plan.decided {
+        let fought_over = Decision::Keep(KeepReason::UnblockedByIdentityProvider);
+        if decided.decision != fought_over {
+            continue;
+        }
+        let account = &decided.account;
+        let lifted = account.facts.lifted.as_deref();
+        let by = lifted.map_or("an identity provider", |lifted| lifted.by.as_str());
+        tracing::error!(
+            event = "fought_over",
+            gitlab_user_id = account.id.0,
+            username = &*account.username,
+            by,
+            "account {} ({}) should be blocked, and {by} has made it active again {FIGHT_ROUNDS} times in {FIGHT_DAYS} \
+             days: it is left active. Tell who runs {by}, or exempt the account",
+            account.id,
+            account.username
+        );
+    }
+}
