@@ -116,7 +116,7 @@ async fn show_and_dry_run_say_what_the_service_would_do_now_and_change_nothing()
             DeadLetterReason::Refused,
         )
         .await;
-    let now = jiff::Timestamp::now();
+    let now = Timestamp::now();
     let keep = format!(
         r#"{{"gitlab_user_id":{id},"cause":"tick","planned":"unblock","planned_reason":"no_longer_cancelled","planned_at":"{now}"}}"#
     );

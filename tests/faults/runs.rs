@@ -26,7 +26,7 @@ const STRICT: Guard = Guard {
     max_unblock_percent: 100.0,
     floor: 0,
     max_blocks: 1_000,
-    plan_lapses: std::time::Duration::from_hours(2),
+    plan_lapses: Duration::from_hours(2),
     min_known_percent: 0.0,
 };
 const LENIENT: Guard = Guard {
