@@ -31,8 +31,8 @@ use crate::{
 pub struct Args {
     #[command(flatten)]
     population: population::Args,
-    /// Add the accounts that only a real GitLab has: one without a personal namespace, one that does not validate, rows
-    /// without created_at, one being deleted, one that SCIM makes active again
+    /// Add the accounts that only a real GitLab has: one without a personal namespace, one that does not validate, two
+    /// without a time of creation, one being deleted, one that SCIM makes active again
     #[arg(long)]
     odd_accounts: bool,
     /// Added to each answer of GitLab and Lookup, such as 20ms

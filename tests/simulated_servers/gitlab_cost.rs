@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::asking::{ask, client, gitlab, request, send};
 
 /// How long what must come is waited for.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 async fn with(settings: Settings) -> GitLab {
     let accounts = (2..=30).map(|id| Account::new(id, &format!("user{id}")));

@@ -182,6 +182,22 @@ async fn offset_pages_reach_to_the_limit_and_say_where_they_are() {
 }
 
 #[tokio::test]
+async fn past_ten_thousand_rows_nobody_says_how_many_there_are() {
+    let gitlab = with_accounts(10_000).await;
+    let counted = ask(&gitlab, "GET", "/users?per_page=1").await;
+    assert_eq!(counted.header("x-total"), Some("10000"));
+    gitlab
+        .change_user(10_001, serde_json::json!({"username": "one-more"}))
+        .unwrap();
+    let page = ask(&gitlab, "GET", "/users?per_page=1").await;
+    assert_eq!(
+        (page.header("x-total"), page.header("x-next-page")),
+        (None, Some("2"))
+    );
+    assert!(!page.header("link").unwrap().contains("rel=\"last\""));
+}
+
+#[tokio::test]
 async fn pages_are_twenty_long_unless_asked_and_never_past_a_hundred() {
     let gitlab = with_accounts(150).await;
     assert_eq!(ask(&gitlab, "GET", "/users").await.ids().len(), 20);

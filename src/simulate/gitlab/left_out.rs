@@ -23,7 +23,10 @@ pub(super) fn reason(call: &Call) -> Option<&'static str> {
         return Some("a slash at the end of a path: a client's mistake, which GitLab forgives");
     }
     let attribute = path.contains("/custom_attributes/");
-    if !attribute && (path.ends_with(".json") || path.ends_with(".xml")) {
+    let suffixed = [".json", ".xml"]
+        .into_iter()
+        .any(|suffix| path.ends_with(suffix));
+    if !attribute && suffixed {
         return Some("the format at the end of a path: GitLab answers JSON whatever it is");
     }
     let host = call.header("host").unwrap_or_default();

@@ -42,7 +42,7 @@ impl View<'_> {
             }
         }
         if self.entity >= Entity::Admin {
-            self.push_unknown(&mut row, account);
+            push_unknown(&mut row, account);
         }
         Some(row)
     }
@@ -95,13 +95,13 @@ impl View<'_> {
             other => row.push(key, other),
         }
     }
+}
 
-    /// Keys that a later GitLab may bring, as a saved page had them.
-    fn push_unknown(&self, row: &mut Row, account: &Account) {
-        for (key, value) in &account.others {
-            if !entities::is_known(key) {
-                row.push(key, value);
-            }
+/// Keys that a later GitLab may bring, as a saved page had them.
+fn push_unknown(row: &mut Row, account: &Account) {
+    for (key, value) in &account.others {
+        if !entities::is_known(key) {
+            row.push(key, value);
         }
     }
 }

@@ -229,9 +229,9 @@ fn uncut(body: &str) -> &str {
         return body;
     }
     let attributes = body.find("\"custom_attributes\":[{");
-    let open = attributes.filter(|from| !body[*from..].contains("}]"));
+    let open = attributes.filter(|from| !body.split_at(*from).1.contains("}]"));
     let end = open.or_else(|| body.rfind(",\"")).unwrap_or(body.len());
-    &body[..end]
+    body.split_at(end).0
 }
 
 /// Within a whole row, attributes come as the database keeps them, which depends on what it has cleaned up.
