@@ -122,6 +122,7 @@ impl World {
         let config = config::GitLab {
             url: server.url().parse().unwrap(),
             token: server.token().into(),
+            read_token: None,
             calls: Calls::default(),
         };
         let recorder = Recorder::new();

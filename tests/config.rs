@@ -644,8 +644,8 @@ fn key_line(line: &str) -> Option<&str> {
 }
 
 #[rstest]
-#[case::gateway_and_texts(&["endpoint", "token_file", "client_secret_file", "username", "password", "password_file", "portal_token_file", "ledger_database_url_file", "provisioning_database_url_file"])]
-#[case::group_and_texts(&["emulator_host", "token_file", "token_url", "client_id", "client_secret", "client_secret_file", "password_file", "portal_token_file", "ledger_database_url_file", "provisioning_database_url_file"])]
+#[case::gateway_and_texts(&["endpoint", "token_file", "read_token_file", "client_secret_file", "username", "password", "password_file", "portal_token_file", "ledger_database_url_file", "provisioning_database_url_file"])]
+#[case::group_and_texts(&["emulator_host", "token_file", "read_token_file", "token_url", "client_id", "client_secret", "client_secret_file", "password_file", "portal_token_file", "ledger_database_url_file", "provisioning_database_url_file"])]
 fn the_example_loads_with_every_line_made_real(#[case] left_out: &[&str]) {
     let loaded = Start::new()
         .file(example(left_out))

@@ -4,6 +4,7 @@ use clap::Subcommand;
 use serde::Serialize;
 
 use super::{
+    connect_check,
     context::Context,
     failure::Failure,
     output::{self, Output, Row},
@@ -24,8 +25,15 @@ enum Action {
     ///
     /// GitLab and the directory have to be there. Pub/Sub may be missing, since reading commands do
     /// without; `check` says so.
-    #[command(after_help = "Example:\n  lookup-gitlab-sync config check --config production.toml")]
-    Check,
+    #[command(after_help = "Example:\n  lookup-gitlab-sync config check --connect")]
+    Check {
+        /// Also asks GitLab what each token may do, and what it lacks
+        #[arg(long)]
+        connect: bool,
+        /// How the tokens are printed
+        #[arg(long, value_enum, default_value_t, requires = "connect")]
+        output: Output,
+    },
     /// Shows every key, its effective value with secrets redacted, and where the value came from
     #[command(after_help = "Example:\n  lookup-gitlab-sync config show --output json")]
     Show {
@@ -36,23 +44,30 @@ enum Action {
 }
 
 impl Args {
-    pub(super) fn run(self, context: &Context) -> Result<(), Failure> {
+    pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
         match self.action {
-            Action::Check => check(context),
+            Action::Check { connect: false, .. } => Ok(output::say(check(context)?)?),
+            Action::Check {
+                connect: true,
+                output,
+            } => {
+                output::note(check(context)?)?;
+                let config: ReadingConfig = context.start(false)?;
+                connect_check::check(&config.gitlab, config.mode, output).await
+            }
             Action::Show { output } => show(context, output),
         }
     }
 }
 
-fn check(context: &Context) -> Result<(), Failure> {
+fn check(context: &Context) -> Result<&'static str, Failure> {
     let config: ReadingConfig = context.load()?.config;
-    let verdict = match config.pubsub {
+    Ok(match config.pubsub {
         Some(_) => "the configuration is good",
         None => {
             "the configuration is good for plan and explain; all other commands need pubsub.project"
         }
-    };
-    Ok(output::say(verdict)?)
+    })
 }
 
 fn show(context: &Context, output: Output) -> Result<(), Failure> {

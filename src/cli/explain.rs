@@ -40,8 +40,8 @@ impl Args {
     pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
         let config: ReadingConfig = context.start(false)?;
         let sides = Sides::for_reading(&config)?;
-        let own = AccountId(sides.gitlab.current_user().await?.id);
-        let steps = match find(&self.who, own, &sides.gitlab, &sides.rules.classes).await? {
+        let own = AccountId(sides.reader.current_user().await?.id);
+        let steps = match find(&self.who, own, &sides.reader, &sides.rules.classes).await? {
             Found::One(id) => self.steps(id, own, &sides).await?,
             Found::Nobody => self.nobody(&sides).await?,
             Found::NotHuman(id) => not_human(id),
@@ -58,7 +58,7 @@ impl Args {
     ) -> Result<Vec<Step>, Failure> {
         let today = Timestamp::now().to_zoned_datetime(TimeZone::UTC).date();
         let directory = sides.shared_looks();
-        let look = Look::at(id, own, &sides.gitlab, &directory, &sides.rules, today).await?;
+        let look = Look::at(id, own, &sides.reader, &directory, &sides.rules, today).await?;
         match look {
             Some(look) => Ok(explain(&look, own)),
             None => self.nobody(sides).await,

@@ -3,6 +3,7 @@
 mod attempt;
 mod completions;
 mod config;
+mod connect_check;
 mod context;
 mod dead_letters;
 #[cfg(feature = "simulate")]
@@ -19,6 +20,7 @@ mod plan;
 mod population;
 mod published;
 mod resync;
+mod rights;
 mod serve;
 mod serving;
 mod signals;
@@ -123,7 +125,7 @@ impl Command {
             Self::DeadLetters(args) => args.run(context).await,
             Self::Namespaces(args) => args.run(context).await,
             Self::Topology(args) => args.run(context).await,
-            Self::Config(args) => args.run(context),
+            Self::Config(args) => args.run(context).await,
             Self::Completions(args) => args.run(),
         }
     }

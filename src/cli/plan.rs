@@ -87,7 +87,7 @@ async fn make_plan(sides: &Sides) -> Result<Plan, Failure> {
         ));
     };
     let sweep = sweep(
-        &sides.gitlab,
+        &sides.reader,
         &*sides.directory,
         &sides.rules,
         now,

@@ -9,10 +9,12 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Failure,
     namespace_wiring::{ledger, provisioner},
+    rights,
     wiring::Sides,
 };
 use crate::{
     config::{Config, Namespaces, Serve},
+    gitlab,
     messaging::{
         Connection, Consumer, ConsumerSettings, Handler, Liveness, Outcomes, Stage, StageMessages,
         Topic, Topology,
@@ -55,11 +57,8 @@ impl Stages {
         }
         let mut prepared = Self::none();
         let sides = Sides::new(config)?;
-        let gitlab = &sides.gitlab;
-        prepared.gates = [gitlab.read_gate(), gitlab.write_gate()]
-            .into_iter()
-            .chain(sides.directory.gates())
-            .collect();
+        rights::check(config, &sides, stages).await?;
+        prepared.gates = gates(&sides, stages);
         let outcomes = Outcomes::new(connection.publisher(Topic::SyncOutcome).await?);
         for stage in stages {
             prepared
@@ -205,9 +204,28 @@ impl Stages {
     }
 }
 
+/// The gates that these stages may wait at.
+fn gates(sides: &Sides, stages: &[Stage]) -> Vec<Arc<Gate>> {
+    let (reads, writes) = (
+        stages.contains(&Stage::FanOut),
+        stages.contains(&Stage::UserWorker),
+    );
+    let of = |gitlab: &gitlab::Client| [gitlab.read_gate(), gitlab.write_gate()];
+    let mut gates: Vec<Arc<Gate>> = Vec::new();
+    let reader = reads.then(|| of(&sides.reader)).into_iter().flatten();
+    let writer = writes.then(|| of(&sides.gitlab)).into_iter().flatten();
+    for gate in reader.chain(writer).chain(sides.directory.gates()) {
+        // With one token both are the same.
+        if !gates.iter().any(|known| Arc::ptr_eq(known, &gate)) {
+            gates.push(gate);
+        }
+    }
+    gates
+}
+
 fn fan_out(config: &Config, sides: &Sides, connection: &Connection) -> FanOut {
     FanOut::new(
-        sides.gitlab.clone(),
+        sides.reader.clone(),
         Arc::clone(&sides.directory),
         Arc::clone(&sides.rules),
         config.mode,

@@ -16,8 +16,10 @@ const LOOKS_TOGETHER: usize = 200;
 
 /// Both sides and the rules between them.
 pub struct Sides {
-    /// GitLab, as the configured token sees it.
+    /// GitLab for who may write.
     pub gitlab: gitlab::Client,
+    /// GitLab for who only reads: no permit to write can be had of it.
+    pub reader: gitlab::Client,
     /// The directory, for whole sweeps.
     pub directory: Arc<dyn Directory>,
     /// Who is who, and what is decided for them.
@@ -43,8 +45,10 @@ impl Sides {
         config: &Config<crate::config::GitLab, crate::config::Directory, P>,
         mode: Mode,
     ) -> Result<Self, Failure> {
+        let gitlab = gitlab::Client::new(&config.gitlab, mode)?;
         Ok(Self {
-            gitlab: gitlab::Client::new(&config.gitlab, mode)?,
+            reader: gitlab.for_reading(&config.gitlab)?,
+            gitlab,
             directory: directory::open(&config.directory)?,
             rules: Arc::new(Rules::new(&config.users, &config.guard)?),
         })
@@ -59,7 +63,7 @@ impl Sides {
     pub fn forecaster(&self) -> Forecaster {
         let directory = Arc::clone(&self.directory);
         Forecaster::new(
-            self.gitlab.clone(),
+            self.reader.clone(),
             directory,
             self.shared_looks(),
             Arc::clone(&self.rules),

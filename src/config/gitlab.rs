@@ -1,6 +1,6 @@
 //! `[gitlab]`
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::{
@@ -14,8 +14,12 @@ use super::{
 pub struct GitLab {
     /// Base address without `/api/v4`, such as `https://gitlab.example.ac.uk`.
     pub url: Url,
-    /// An administrator's token (scope `api`, and `admin_mode` where Admin Mode is on).
+    /// An administrator's token (scope `api`, and `admin_mode` where Admin Mode is on). Where only `read_token` is given,
+    /// that one.
     pub token: SecretString,
+    /// An administrator's token that only reads (scope `read_user`, and `admin_mode`), for the fan-out and for commands
+    /// that look.
+    pub read_token: Option<SecretString>,
     /// `[gitlab.calls]`
     pub calls: Calls,
 }
@@ -28,6 +32,12 @@ const CALLS: Calls = Calls {
 };
 
 impl GitLab {
+    /// Whether there is a token that is not for reading alone.
+    pub fn has_token_for_writing(&self) -> bool {
+        let reading = self.read_token.as_ref().map(ExposeSecret::expose_secret);
+        reading != Some(self.token.expose_secret())
+    }
+
     pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
         let url = reader.required(
             "gitlab.url",
@@ -36,13 +46,21 @@ impl GitLab {
             },
         );
         let token = reader.secret("gitlab.token");
-        if !reader.is_given("gitlab.token") && !reader.is_given("gitlab.token_file") {
+        let read_token = reader.secret("gitlab.read_token");
+        let keys = [
+            "gitlab.token",
+            "gitlab.token_file",
+            "gitlab.read_token",
+            "gitlab.read_token_file",
+        ];
+        if !keys.iter().any(|key| reader.is_given(key)) {
             reader.lacks("gitlab.token", SECRET);
         }
         let calls = Calls::read_over(reader, "gitlab.calls", &CALLS);
         Some(Self {
             url: url?,
-            token: token?,
+            token: token.or_else(|| read_token.clone())?,
+            read_token,
             calls,
         })
     }

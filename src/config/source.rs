@@ -34,10 +34,12 @@ pub(super) const OWN_PREFIX: &str = "LOOKUP_GITLAB_SYNC__";
 const MAX_FILE_BYTES: u64 = 1 << 20;
 
 /// The variables people and platforms set anyway, and the key of each.
-pub(super) const USUAL_VARIABLES: [(&str, &str); 22] = [
+pub(super) const USUAL_VARIABLES: [(&str, &str); 24] = [
     ("GITLAB_URL", "gitlab.url"),
     ("GITLAB_TOKEN", "gitlab.token"),
     ("GITLAB_TOKEN_FILE", "gitlab.token_file"),
+    ("GITLAB_READ_TOKEN", "gitlab.read_token"),
+    ("GITLAB_READ_TOKEN_FILE", "gitlab.read_token_file"),
     ("LOOKUP_URL", "directory.url"),
     ("LOOKUP_TOKEN_URL", "directory.token_url"),
     ("LOOKUP_CLIENT_ID", "directory.client_id"),

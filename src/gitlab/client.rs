@@ -2,22 +2,22 @@ use std::sync::{Arc, OnceLock};
 
 use reqwest::{
     Method,
-    header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue},
+    header::{CONTENT_TYPE, HeaderMap, HeaderValue},
 };
-use secrecy::ExposeSecret;
 use url::{Url, form_urlencoded};
 
 use super::{
     Change, CurrentUser, Identity, Page, TokenDetails, User,
     change::{change, is_owner_not_found, is_user_not_found},
     page::{self, Start},
-    row,
+    refusal, row,
+    tokens::credentials,
 };
 use crate::{
     config::{self, Mode},
     upstream::{
-        Answer, BuildError, Call, CallError, ErrorKind, Fault, FixedHeader, Gate, Line, Name,
-        Scalar, Settings, Side, Transport, Upstream, Wire,
+        Answer, BuildError, Call, CallError, ErrorKind, Fault, Gate, Line, Name, Scalar, Settings,
+        Side, Transport, Upstream, Wire,
     },
 };
 
@@ -43,11 +43,11 @@ pub struct WritePermit {
 /// GitLab's API as one token sees it. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Client {
-    upstream: Upstream,
-    base: Arc<Url>,
-    mode: Mode,
+    pub(super) upstream: Upstream,
+    pub(super) base: Arc<Url>,
+    pub(super) mode: Mode,
     /// The id of the token's owner, once it is known. A token is replaced by restarting the process.
-    own: Arc<OnceLock<u64>>,
+    pub(super) own: Arc<OnceLock<u64>>,
 }
 
 impl Client {
@@ -68,14 +68,12 @@ impl Client {
         config: &config::GitLab,
         mode: Mode,
     ) -> Result<Self, BuildError> {
-        let header = HeaderName::from_static("private-token");
-        let token = FixedHeader::new(header, config.token.expose_secret())
-            .ok_or(BuildError::Credentials("GITLAB_TOKEN"))?;
+        let token = credentials(&config.token, SETTINGS.credentials)?;
         if config.url.cannot_be_a_base() {
             return Err(BuildError::Address("GITLAB_URL"));
         }
         let line = Line::new(Name::GitLab, transport, config.calls.timeout);
-        let upstream = Upstream::new(line, &config.calls, &SETTINGS, Box::new(token));
+        let upstream = Upstream::new(line, &config.calls, &SETTINGS, token);
         upstream.keep_time();
         Ok(Self {
             upstream,
@@ -131,7 +129,7 @@ impl Client {
     /// See [`CallError`].
     pub async fn current_user(&self) -> Result<CurrentUser, CallError> {
         let call = Call::get("current_user", self.url(&["user"], &[]));
-        let user = self.upstream.read(&call, row::current_user).await?;
+        let user = self.read(&call, row::current_user).await?;
         self.own.get_or_init(|| user.id);
         Ok(user)
     }
@@ -160,7 +158,7 @@ impl Client {
             401 | 403 | 404 if answer.is_json() => Ok(None),
             _ => row::token_details(answer).map(Some),
         };
-        self.upstream.read(&call, judge).await
+        self.read(&call, judge).await
     }
 
     /// One page of all human accounts by ascending id, with custom attributes.
@@ -180,9 +178,7 @@ impl Client {
         ];
         query.extend(start.cursor.map(|cursor| ("cursor", cursor)));
         let call = Call::get("list_users", self.url(&["users"], &query));
-        self.upstream
-            .read(&call, |answer| page::page(answer, start))
-            .await
+        self.read(&call, |answer| page::page(answer, start)).await
     }
 
     /// `GET /users/:id` with custom attributes; `None` for GitLab's own JSON `404 User Not Found`, where the token still
@@ -199,7 +195,7 @@ impl Client {
             }
             row::user_with(id, answer).map(Some)
         };
-        let user = self.upstream.read(&call, judge).await?;
+        let user = self.read(&call, judge).await?;
         if user.is_none() {
             self.prove_sight().await?;
         }
@@ -224,7 +220,7 @@ impl Client {
             }
             row::user_with(own, answer).map(drop)
         };
-        self.upstream.read(&call, judge).await
+        self.read(&call, judge).await
     }
 
     /// `GET /users?username=…&humans=true`. The rows still have to be checked: filters can be ignored.
@@ -288,7 +284,7 @@ impl Client {
                 is_stored(answer, key, value).map(|()| true)
             }
         };
-        self.upstream.write(&call, judge).await
+        self.write(&call, judge).await
     }
 
     /// `POST /users/:id/block`. Never repeated in process.
@@ -307,6 +303,28 @@ impl Client {
         self.post("unblock_user", id, "unblock").await
     }
 
+    /// A read whose refusal tells GitLab's own reason.
+    async fn read<T>(
+        &self,
+        call: &Call,
+        judge: impl Fn(&Answer) -> Result<T, Fault>,
+    ) -> Result<T, CallError> {
+        let judge =
+            |answer: &Answer| judge(answer).map_err(|fault| refusal::with_reason(answer, fault));
+        self.upstream.read(call, judge).await
+    }
+
+    /// A write, in the same way.
+    async fn write<T>(
+        &self,
+        call: &Call,
+        judge: impl Fn(&Answer) -> Result<T, Fault>,
+    ) -> Result<T, CallError> {
+        let judge =
+            |answer: &Answer| judge(answer).map_err(|fault| refusal::with_reason(answer, fault));
+        self.upstream.write(call, judge).await
+    }
+
     async fn find(
         &self,
         operation: &'static str,
@@ -315,7 +333,7 @@ impl Client {
         let mut query = filter.to_vec();
         query.extend([("with_custom_attributes", "true"), ("per_page", PER_PAGE)]);
         let call = Call::get(operation, self.url(&["users"], &query));
-        let rows = self.upstream.read(&call, row::users).await?;
+        let rows = self.read(&call, row::users).await?;
         if rows.is_empty() {
             self.prove_sight().await?;
         }
@@ -335,7 +353,7 @@ impl Client {
             headers: HeaderMap::new(),
             body: None,
         };
-        self.upstream.write(&call, change).await
+        self.write(&call, change).await
     }
 
     fn url(&self, path: &[&str], query: &[(&str, &str)]) -> Url {

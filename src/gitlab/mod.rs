@@ -6,7 +6,9 @@
 mod change;
 mod client;
 mod page;
+mod refusal;
 mod row;
+mod tokens;
 mod user;
 
 pub use change::Change;

@@ -58,7 +58,7 @@ struct Shared {
     authorize: Box<dyn Authorize>,
     attempts: usize,
     places: Arc<Semaphore>,
-    budget: Budget,
+    budget: Arc<Budget>,
     reads: Arc<Gate>,
     writes: Arc<Gate>,
     clock: Clock,
@@ -81,7 +81,30 @@ impl Upstream {
             places: Arc::new(Semaphore::new(
                 calls.concurrency.clamp(1, Semaphore::MAX_PERMITS),
             )),
-            budget: Budget::new(calls.requests_per_minute),
+            budget: Arc::new(Budget::new(calls.requests_per_minute)),
+            reads: Gate::new(name, Side::Read),
+            writes: Gate::new(name, Side::Write),
+            clock: Clock::default(),
+        };
+        Self {
+            shared: Arc::new(shared),
+            reservation: None,
+            made: Arc::default(),
+        }
+    }
+
+    /// The same API with other credentials: it shares the line, the rate budget and the places, and has gates of its own,
+    /// since what is refused to one is not refused to the other.
+    #[must_use]
+    pub fn beside(&self, settings: &'static Settings, authorize: Box<dyn Authorize>) -> Self {
+        let name = self.shared.line.name();
+        let shared = Shared {
+            line: self.shared.line.clone(),
+            settings,
+            authorize,
+            attempts: self.shared.attempts,
+            places: Arc::clone(&self.shared.places),
+            budget: Arc::clone(&self.shared.budget),
             reads: Gate::new(name, Side::Read),
             writes: Gate::new(name, Side::Write),
             clock: Clock::default(),

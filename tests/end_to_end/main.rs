@@ -20,6 +20,7 @@ mod on_their_way;
 mod runs;
 mod scale;
 mod scene;
+mod tokens;
 mod traps;
 mod unread;
 mod whose;

@@ -145,6 +145,7 @@ fn gitlab_config() -> GitLab {
     GitLab {
         url: Url::parse("http://gitlab.example").unwrap(),
         token: SecretString::from(ADMINISTRATORS_TOKEN),
+        read_token: None,
         calls: calls(),
     }
 }

@@ -77,6 +77,7 @@ fn gitlab(answer: Answer) -> gitlab::Client {
     let config = config::GitLab {
         url: "https://gitlab.example.ac.uk".parse().unwrap(),
         token: SecretString::from("token"),
+        read_token: None,
         calls: calls(),
     };
     let says = Says {

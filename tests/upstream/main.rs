@@ -18,6 +18,7 @@ mod lookup_token;
 mod memory;
 #[path = "../support/clock.rs"]
 mod real_clock;
+mod refusals;
 mod server;
 mod shared_looks;
 mod watching;

@@ -31,6 +31,7 @@ pub fn gitlab_config(url: &Url) -> GitLab {
     GitLab {
         url: url.clone(),
         token: SecretString::from("glpat-secret-token"),
+        read_token: None,
         calls: calls(),
     }
 }

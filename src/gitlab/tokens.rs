@@ -1,0 +1,62 @@
+//! Which token a client shows: one that may write, or one that only reads.
+
+use std::sync::Arc;
+
+use reqwest::header::HeaderName;
+use secrecy::{ExposeSecret, SecretString};
+
+use super::Client;
+use crate::{
+    config::{self, Mode},
+    upstream::{Authorize, BuildError, FixedHeader, Settings},
+};
+
+static READING: Settings = Settings {
+    url: "GITLAB_URL",
+    credentials: "GITLAB_READ_TOKEN",
+    rights: "an administrator's token with the scope read_user, and admin_mode where Admin Mode is on",
+};
+
+impl Client {
+    /// The same GitLab for who only reads, as `GITLAB_READ_TOKEN` sees it where there is one. No permit to write can be
+    /// had of it. The rate budget and the places are shared: GitLab counts all tokens of one account together.
+    ///
+    /// # Errors
+    /// A token that HTTP cannot carry.
+    pub fn for_reading(&self, config: &config::GitLab) -> Result<Self, BuildError> {
+        let same_token = || Self {
+            mode: Mode::DryRun,
+            ..self.clone()
+        };
+        Ok(self.with_read_token(config)?.unwrap_or_else(same_token))
+    }
+
+    /// The same GitLab as `GITLAB_READ_TOKEN` sees it, if there is one.
+    ///
+    /// # Errors
+    /// A token that HTTP cannot carry.
+    pub fn with_read_token(&self, config: &config::GitLab) -> Result<Option<Self>, BuildError> {
+        let Some(token) = &config.read_token else {
+            return Ok(None);
+        };
+        let token = credentials(token, READING.credentials)?;
+        let upstream = self.upstream.beside(&READING, token);
+        upstream.keep_time();
+        Ok(Some(Self {
+            upstream,
+            base: Arc::clone(&self.base),
+            mode: Mode::DryRun,
+            own: Arc::default(),
+        }))
+    }
+}
+
+/// The header that shows `token`, which the setting `setting` holds.
+pub(super) fn credentials(
+    token: &SecretString,
+    setting: &'static str,
+) -> Result<Box<dyn Authorize>, BuildError> {
+    let header = HeaderName::from_static("private-token");
+    let header = FixedHeader::new(header, token.expose_secret());
+    Ok(Box::new(header.ok_or(BuildError::Credentials(setting))?))
+}

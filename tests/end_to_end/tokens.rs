@@ -1,0 +1,136 @@
+//! What the tokens may do: known at start, told by `config check --connect`, and enough for who only reads.
+
+use lookup_gitlab_sync::{
+    messaging::wire::SyncTick,
+    simulate::{
+        gitlab::{Account, State, TokenChange},
+        lookup::Person,
+    },
+};
+use serde_json::Value;
+
+use crate::scene::{Scene, Variables};
+
+const READING: &str = "glpat-reads-only";
+
+async fn scene() -> Scene {
+    let scene = Scene::of(
+        vec![Account::new(42, "ab42")],
+        vec![Person::cancelled("ab42", "Gone")],
+    )
+    .await;
+    let reading = TokenChange {
+        admin: Some(true),
+        scopes: Some(vec!["read_user".to_owned()]),
+        ..TokenChange::default()
+    };
+    scene.world.gitlab.change_token(READING, reading);
+    scene
+}
+
+async fn serve_fails(scene: &Scene, stages: &[&str], variables: Variables<'_>) -> String {
+    let arguments = [&["serve"], stages].concat();
+    let output = scene.run(&arguments, variables).await;
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(78), "{said}");
+    said
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn in_mode_apply_a_token_that_cannot_block_is_refused_at_start() {
+    let mut scene = scene().await;
+    let token = [("GITLAB_TOKEN", READING)];
+    let said = serve_fails(&scene, &["user-worker"], &token).await;
+    assert!(
+        said.contains("GITLAB_TOKEN has the scopes read_user"),
+        "{said}"
+    );
+    assert!(said.contains("give it api"), "{said}");
+    assert_eq!(scene.writes(), 0);
+    let dry = [token[0], ("LOOKUP_GITLAB_SYNC__MODE", "dry-run")];
+    scene.serve(&["user-worker"], &dry).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_for_reading_alone_is_no_token_for_the_worker() {
+    let scene = scene().await;
+    let only = [("GITLAB_TOKEN", ""), ("GITLAB_READ_TOKEN", READING)];
+    let said = serve_fails(&scene, &["user-worker"], &only).await;
+    assert!(said.contains("GITLAB_READ_TOKEN has the scopes"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fan_out_with_the_token_that_reads_plans_what_the_worker_does_with_the_other() {
+    let mut scene = scene().await;
+    let reading = [("GITLAB_TOKEN", ""), ("GITLAB_READ_TOKEN", READING)];
+    scene.serve(&["fan-out"], &reading).await;
+    scene.serve(&["user-worker"], &[]).await;
+    scene.tick(SyncTick::default()).await;
+    scene.quiet().await;
+    assert_eq!(scene.state(42), State::Blocked);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_process_may_have_both() {
+    let mut scene = scene().await;
+    scene.serve(&[], &[("GITLAB_READ_TOKEN", READING)]).await;
+    scene.tick(SyncTick::default()).await;
+    scene.quiet().await;
+    assert_eq!(scene.state(42), State::Blocked);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tokens_of_two_accounts_are_refused_at_start() {
+    let scene = scene().await;
+    let other = Account {
+        is_admin: true,
+        ..Account::new(7, "another-admin")
+    };
+    let row = serde_json::json!({"username": other.username, "is_admin": true});
+    scene.world.gitlab.change_user(7, row).unwrap();
+    let theirs = TokenChange {
+        user_id: Some(7),
+        ..TokenChange::default()
+    };
+    scene.world.gitlab.change_token(READING, theirs);
+    let said = serve_fails(&scene, &[], &[("GITLAB_READ_TOKEN", READING)]).await;
+    assert!(said.contains("make both of one account"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn config_check_connect_says_what_each_token_may_do_and_what_is_missing() {
+    let scene = scene().await;
+    let both = [("GITLAB_READ_TOKEN", READING)];
+    let check = ["config", "check", "--connect", "--output", "json"];
+    let output = scene.run(&check, &both).await;
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    let lines = String::from_utf8(output.stdout).unwrap();
+    let lines = lines
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let tokens: Vec<Value> = lines.filter(|line| line["token"].is_string()).collect();
+    let of = |name: &str| tokens.iter().find(|token| token["token"] == name).unwrap();
+    assert_eq!(of("GITLAB_READ_TOKEN")["reads"], true);
+    assert_eq!(of("GITLAB_READ_TOKEN")["writes"], false);
+    assert_eq!(of("GITLAB_TOKEN")["writes"], true);
+    assert!(said.contains("is not a service account"), "{said}");
+
+    let swapped = [("GITLAB_TOKEN", READING)];
+    let output = scene.run(&check, &swapped).await;
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(78), "{said}");
+    assert!(said.contains("it lacks the scope api"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_account_is_an_owner_without_a_warning() {
+    let scene = scene().await;
+    let own = scene.world.gitlab.owner();
+    let row = serde_json::json!({"user_type": "service_account"});
+    scene.world.gitlab.change_user(own, row).unwrap();
+    let output = scene.run(&["config", "check", "--connect"], &[]).await;
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(!said.contains("service account"), "{said}");
+}
