@@ -32,7 +32,8 @@ LABEL org.opencontainers.image.title="lookup-gitlab-sync" \
       org.opencontainers.image.created="${CREATED}"
 COPY --from=build /src/target/dist/lookup-gitlab-sync /usr/local/bin/lookup-gitlab-sync
 USER 65532:65532
-EXPOSE 8080
+# PORT; and HEALTH_PORT beside a stage that is asked over HTTP.
+EXPOSE 8080 8081
 STOPSIGNAL SIGTERM
 # No HEALTHCHECK: Cloud Run has probes of its own (terraform/worker_pools.tf), and OCI images have no place for one.
 ENTRYPOINT ["/usr/local/bin/lookup-gitlab-sync"]

@@ -17,16 +17,20 @@ locals {
     )
   })
 
+  # Beside the public port, which says no reasons.
+  health_port        = 8081
+  health_environment = { HEALTH_PORT = tostring(local.health_port) }
+
   services = { for stage, it in {
     portal = {
       enabled     = var.namespaces.enabled
-      environment = merge(local.common_environment, local.portal_address, local.signing_key)
+      environment = merge(local.common_environment, local.portal_address, local.signing_key, local.health_environment)
       # The provisioning API refuses tokens while it cannot read the portal's keys.
       min_instances = 1
     }
     provisioning-api = {
       enabled       = var.namespaces.enabled && var.namespaces.provisioning_api
-      environment   = merge(local.common_environment, local.portal_address)
+      environment   = merge(local.common_environment, local.portal_address, local.health_environment)
       min_instances = 0
     }
   } : stage => it if it.enabled && local.running }
@@ -69,6 +73,7 @@ resource "google_cloud_run_v2_service" "stage" {
         failure_threshold = 30
         http_get {
           path = "/livez"
+          port = local.health_port
         }
       }
 
@@ -78,6 +83,7 @@ resource "google_cloud_run_v2_service" "stage" {
         failure_threshold = 4
         http_get {
           path = "/livez"
+          port = local.health_port
         }
       }
 

@@ -18,6 +18,7 @@ mod percent;
 mod plan;
 #[cfg(feature = "simulate")]
 mod population;
+mod ports;
 mod published;
 mod resync;
 mod rights;

@@ -1,10 +1,6 @@
 //! `serve`: the stages, until they are asked to stop.
 
-use std::{
-    net::{Ipv4Addr, SocketAddr},
-    sync::Arc,
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use axum::Router;
 use clap::ValueEnum;
@@ -13,6 +9,7 @@ use super::{
     Failure,
     context::Context,
     namespace_wiring,
+    ports::Ports,
     serving::{Answering, Serving},
     signals::Signals,
     stages::Stages,
@@ -22,7 +19,7 @@ use crate::{
     config::{AnyConfig, Config, MessagingConfig, Mode},
     messaging::{Connection, Liveness, Stage},
     namespaces::{ledger::Ledger, provisioning},
-    telemetry::{Health, Metrics, http::Server},
+    telemetry::Health,
     upstream::Gate,
 };
 
@@ -65,6 +62,16 @@ enum Kind {
     ProvisioningApi,
 }
 
+impl Kind {
+    /// Whether others than the platform ask it over HTTP.
+    fn is_asked(&self) -> bool {
+        match self {
+            Self::Portal | Self::ProvisioningApi => true,
+            Self::Users(_) | Self::NamespaceWorker => false,
+        }
+    }
+}
+
 impl From<StageName> for Kind {
     fn from(name: StageName) -> Self {
         match name {
@@ -89,10 +96,7 @@ impl Args {
     /// Stages that consume wait for other servers nearly all the time: one thread does, and wakes no second one for
     /// each message. Those that answer HTTP have as many as there are processors.
     pub(super) fn threads(&self) -> Option<usize> {
-        let consumes = |name: &StageName| match Kind::from(*name) {
-            Kind::Users(_) | Kind::NamespaceWorker => true,
-            Kind::Portal | Kind::ProvisioningApi => false,
-        };
+        let consumes = |name: &StageName| !Kind::from(*name).is_asked();
         self.names().iter().all(consumes).then_some(1)
     }
 
@@ -101,13 +105,11 @@ impl Args {
         let names = self.names();
         let config = load(context, &names)?;
         let health = Health::new();
-        let address = SocketAddr::from((Ipv4Addr::UNSPECIFIED, config.serve.port));
-        let server = Server::bind(address, health.clone(), Metrics::install()?)
-            .await
-            .map_err(|error| {
-                anyhow::anyhow!(error).context(format!("cannot listen on port {}", address.port()))
-            })?;
-        let port = server.address()?.port();
+        let asked = names.iter().any(|name| Kind::from(*name).is_asked());
+        let ports = Ports::of(&config.serve, asked)?;
+        let server = ports.server(&health).await?;
+        let public = ports.listener().await?;
+        let health_port = server.address()?.port();
         let starting = Process::prepare(context, &config, &names);
         let process = tokio::select! {
             process = starting => process?,
@@ -117,12 +119,14 @@ impl Args {
             }
         };
         process.register(&health);
-        let asked = process.portal.is_some() || process.provisioning.is_some();
         let grace = config.serve.grace;
-        let server = if asked {
-            server.with_routes(process.routes, grace)
-        } else {
-            server
+        let (server, port, apart) = match public {
+            Some(listener) => {
+                let port = listener.local_addr()?.port();
+                let server = server.with_public(listener, process.routes, grace);
+                (server, port, Some(health_port))
+            }
+            None => (server, health_port, None),
         };
         let mut stages = process.stages;
         stages.consume();
@@ -132,7 +136,13 @@ impl Args {
             provisioning: process.provisioning,
             grace,
         };
-        tracing::info!(event = "serving", port, mode = ?config.mode, "serving on port {port}");
+        tracing::info!(
+            event = "serving",
+            port,
+            health_port = apart,
+            mode = ?config.mode,
+            "serving on port {port}"
+        );
         // The mode governs writes to users alone.
         let writes_users = names
             .iter()

@@ -105,6 +105,7 @@ impl Stages {
         connection: &Connection,
         outcomes: &Outcomes,
     ) -> Result<(), Failure> {
+        namespaces.check_worker().map_err(Failure::configuration)?;
         let ledger = ledger(namespaces).await?;
         self.ledgers.push(ledger.clone());
         let handler = NamespaceWorker::new(ledger, provisioner(namespaces)?, namespaces.settle);

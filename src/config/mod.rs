@@ -6,6 +6,7 @@
 
 mod calls;
 mod concern;
+mod database_url;
 mod directory;
 mod effective;
 mod environment;

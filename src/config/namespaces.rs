@@ -7,6 +7,7 @@ use url::Url;
 
 use super::{
     calls::Calls,
+    database_url::{DATABASE, objection},
     form::{Address, Choice, SECRET, Span, Text, Texts, Whole},
     mistake::{Mistake, Mistakes},
     reader::{Reader, lacking},
@@ -111,7 +112,6 @@ const MIGRATIONS: Choice<Migrations> = Choice(&[
 
 const LEDGER: &str = "namespaces.ledger_database_url";
 const PROVISIONING: &str = "namespaces.provisioning_database_url";
-const DATABASE: &str = "a postgres:// address";
 const ADDRESS: &str =
     "an https:// address without user, query and fragment; http:// only to this machine";
 const SIGNING_KEY: &str = "the name of a file with an RSA private key, PEM";
@@ -321,13 +321,13 @@ fn names(reader: &mut Reader<'_>, key: &str, default: &[&str]) -> Vec<String> {
 /// An address that holds a password, which no mistake may show.
 fn address(reader: &mut Reader<'_>, key: &str) -> Option<SecretString> {
     let url = reader.secret(key)?;
-    let is_one = Url::parse(url.expose_secret())
-        .is_ok_and(|url| matches!(url.scheme(), "postgres" | "postgresql"));
-    if !is_one {
-        reader.object(key, format!("is no such address; allowed: {DATABASE}"));
-        return None;
+    match objection(url.expose_secret()) {
+        None => Some(url),
+        Some(objection) => {
+            reader.object(key, objection);
+            None
+        }
     }
-    Some(url)
 }
 
 fn given<'a, T>(value: Option<&'a T>, key: &str, allowed: &str) -> Result<&'a T, Mistakes> {

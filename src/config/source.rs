@@ -34,7 +34,7 @@ pub(super) const OWN_PREFIX: &str = "LOOKUP_GITLAB_SYNC__";
 const MAX_FILE_BYTES: u64 = 1 << 20;
 
 /// The variables people and platforms set anyway, and the key of each.
-pub(super) const USUAL_VARIABLES: [(&str, &str); 24] = [
+pub(super) const USUAL_VARIABLES: [(&str, &str); 25] = [
     ("GITLAB_URL", "gitlab.url"),
     ("GITLAB_TOKEN", "gitlab.token"),
     ("GITLAB_TOKEN_FILE", "gitlab.token_file"),
@@ -62,6 +62,7 @@ pub(super) const USUAL_VARIABLES: [(&str, &str); 24] = [
     ("PORTAL_SIGNING_KEY_FILE", "namespaces.signing_key_file"),
     ("PORTAL_TOKEN", "namespaces.portal_token"),
     ("PORT", "serve.port"),
+    ("HEALTH_PORT", "serve.health_port"),
     ("LOG_LEVEL", "log.level"),
 ];
 

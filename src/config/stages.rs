@@ -76,8 +76,10 @@ impl Worker {
 /// The serving process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Serve {
-    /// Port of the HTTP endpoints. 8080; 0 takes any free one.
+    /// Port of the stages that are asked over HTTP; of health and metrics where there is none. 8080; 0 takes any free one.
     pub port: u16,
+    /// Port of health and metrics. [`Self::port`] unless a stage is asked over HTTP, else 8081; 0 takes any free one.
+    pub health_port: Option<u16>,
     /// Time to finish after SIGTERM. 8 s; Cloud Run kills at 10.
     pub grace: Duration,
 }
@@ -86,6 +88,7 @@ impl Default for Serve {
     fn default() -> Self {
         Self {
             port: 8080,
+            health_port: None,
             grace: Duration::from_secs(8),
         }
     }
@@ -99,6 +102,7 @@ impl Serve {
         let default = Self::default();
         Self {
             port: reader.value_or("serve.port", &Whole(0..=u16::MAX), default.port),
+            health_port: reader.optional("serve.health_port", &Whole(0..=u16::MAX)),
             grace: reader.value_or(
                 "serve.grace",
                 &Span(Duration::ZERO..=MAX_GRACE),

@@ -1,11 +1,11 @@
 //! The connections to `PostgreSQL`: how many, how long they may take, how they are encrypted.
 
-use std::{path::PathBuf, str::FromStr, time::Duration};
+use std::{path::PathBuf, str::FromStr, sync::Arc, time::Duration};
 
 use futures::FutureExt;
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::{
-    Connection, PgPool,
+    AssertSqlSafe, Connection, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions, PgSslMode},
 };
 
@@ -76,31 +76,29 @@ impl From<config::Database> for Settings {
 pub fn pool(settings: &Settings, purpose: &str) -> Result<PgPool, sqlx::Error> {
     let mut options = PgConnectOptions::from_str(settings.url.expose_secret())?
         .application_name(&format!("lookup-gitlab-sync {purpose}"))
-        .options([
-            (
-                "statement_timeout",
-                milliseconds(settings.statement_timeout),
-            ),
-            ("lock_timeout", milliseconds(settings.lock_timeout)),
-            (
-                "idle_in_transaction_session_timeout",
-                milliseconds(settings.statement_timeout),
-            ),
-            // Some of GitLab's columns are timestamps without a zone, meant as UTC.
-            ("TimeZone", "UTC".to_owned()),
-        ]);
+        // Else a start-up parameter that PgBouncer refuses unless it is told to ignore it.
+        .extra_float_digits(None);
     if let Some(tls) = settings.tls {
         options = options.ssl_mode(tls.into());
     }
     if let Some(path) = &settings.ca_certificate {
         options = options.ssl_root_cert(path);
     }
+    let session: Arc<str> = session(settings).into();
     Ok(PgPoolOptions::new()
         .max_connections(settings.max_connections)
         .acquire_timeout(settings.acquire_timeout)
         .idle_timeout(Duration::from_mins(10))
         .max_lifetime(Duration::from_mins(30))
         .test_before_acquire(false)
+        .after_connect(move |connection, _| {
+            let session = Arc::clone(&session);
+            async move {
+                let set = AssertSqlSafe(session.to_string());
+                sqlx::raw_sql(set).execute(connection).await.map(drop)
+            }
+            .boxed()
+        })
         .before_acquire(|connection, met| {
             async move {
                 if met.idle_for > TRUSTED_IDLE {
@@ -113,8 +111,16 @@ pub fn pool(settings: &Settings, purpose: &str) -> Result<PgPool, sqlx::Error> {
         .connect_lazy_with(options))
 }
 
-fn milliseconds(duration: Duration) -> String {
-    duration.as_millis().to_string()
+/// What every session is told once it stands. As parameters of the start-up packet a pooler refuses them, or drops them
+/// without a word.
+fn session(settings: &Settings) -> String {
+    let statement = settings.statement_timeout.as_millis();
+    let lock = settings.lock_timeout.as_millis();
+    // Some of GitLab's columns are timestamps without a zone, meant as UTC.
+    format!(
+        "SET statement_timeout = {statement}; SET lock_timeout = {lock}; \
+         SET idle_in_transaction_session_timeout = {statement}; SET TimeZone = 'UTC'"
+    )
 }
 
 impl From<Tls> for PgSslMode {

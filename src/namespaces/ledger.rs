@@ -18,6 +18,7 @@ use super::{
         Document, Invalid,
         rules::{Rules, Violation, joined},
     },
+    pooler::{NoSessions, refuse_shared_sessions},
     session::{Lock, LockedSession},
 };
 
@@ -39,6 +40,9 @@ pub enum LedgerError {
     /// The address or the certificate.
     #[error("the ledger database's settings cannot be used")]
     Settings(#[source] sqlx::Error),
+    /// The connections are no sessions.
+    #[error(transparent)]
+    Sessions(#[from] NoSessions),
     /// Our tables could not be brought up to date.
     #[error("the ledger database cannot be reached, or its tables cannot be created or updated")]
     Migration(#[source] MigrateError),
@@ -111,6 +115,11 @@ impl Ledger {
     /// [`LedgerError`].
     pub async fn open(settings: &Settings) -> Result<Self, LedgerError> {
         let pool = database::pool(settings, "ledger").map_err(LedgerError::Settings)?;
+        match refuse_shared_sessions(&pool).await {
+            // The migrations say it in their own words.
+            Ok(()) | Err(NoSessions::Unknown(_)) => {}
+            Err(shared @ NoSessions::Shared) => return Err(shared.into()),
+        }
         MIGRATIONS
             .run(&pool)
             .await

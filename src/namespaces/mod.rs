@@ -11,6 +11,7 @@ pub mod document;
 pub mod history;
 pub mod keys;
 pub mod ledger;
+pub mod pooler;
 pub mod portal;
 pub mod provisioning;
 pub mod record;

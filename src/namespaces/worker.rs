@@ -229,6 +229,7 @@ impl NamespaceWorker {
             Broken::Ledger(
                 error @ (LedgerError::Database(_)
                 | LedgerError::Settings(_)
+                | LedgerError::Sessions(_)
                 | LedgerError::Migration(_)),
             ) => {
                 tracing::warn!(

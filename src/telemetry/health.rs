@@ -8,6 +8,7 @@ use std::{
 
 use futures::future::{BoxFuture, join_all};
 use serde::Serialize;
+use tokio::{sync::Mutex, time::Instant};
 
 /// What a check may take. Probes give up after a few seconds; a check that hangs has its answer.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -15,11 +16,16 @@ const PATIENCE: Duration = Duration::from_secs(2);
 type Check = Arc<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
 type Checks = Arc<RwLock<Vec<(&'static str, Check)>>>;
 
+/// How long what the readiness checks found is good: they ask databases, and anybody may ask for them.
+const GOOD_FOR: Duration = Duration::from_secs(1);
+
 /// The checks that the parts of the process have registered. Clones share them.
 #[derive(Clone, Default)]
 pub struct Health {
     liveness: Checks,
     readiness: Checks,
+    /// What readiness was last, and when that was found.
+    found: Arc<Mutex<Option<(Instant, Report)>>>,
 }
 
 /// What the checks of one kind found.
@@ -72,9 +78,17 @@ impl Health {
         run(&self.liveness).await
     }
 
-    /// Runs the readiness checks, all at once.
+    /// Runs the readiness checks, all at once; at most once in a second, however many ask.
     pub async fn ready(&self) -> Report {
-        run(&self.readiness).await
+        let mut found = self.found.lock().await;
+        if let Some((at, report)) = &*found
+            && at.elapsed() < GOOD_FOR
+        {
+            return report.clone();
+        }
+        let report = run(&self.readiness).await;
+        *found = Some((Instant::now(), report.clone()));
+        report
     }
 }
 
@@ -130,7 +144,33 @@ impl fmt::Debug for Health {
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        sync::{
+            Arc,
+            atomic::{AtomicU32, Ordering},
+        },
+        time::Duration,
+    };
+
+    use futures::future::join_all;
+
     use super::Health;
+
+    #[tokio::test(start_paused = true)]
+    async fn readiness_is_found_out_at_most_once_a_second_however_many_ask() {
+        let health = Health::new();
+        let asked = Arc::new(AtomicU32::new(0));
+        let counted = Arc::clone(&asked);
+        health.register_readiness("database", move || {
+            counted.fetch_add(1, Ordering::Relaxed);
+            async { Ok(()) }
+        });
+        for _ in 0..4 {
+            join_all((0..100).map(|_| health.ready())).await;
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+        assert_eq!(asked.load(Ordering::Relaxed), 2);
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_check_that_hangs_fails_and_holds_up_no_other() {

@@ -1,5 +1,9 @@
-//! The port on which the platform asks how the process is. Nothing on it changes anything, but for the routes of the
-//! stages that are asked over HTTP.
+//! The ports of the process: one on which the platform asks how it is, and one for a stage that the world may ask.
+//!
+//! Where a stage is asked over HTTP, health and metrics have a port of their own, and its own port says no more than
+//! whether all is well: reasons name hosts and users.
+
+mod connections;
 
 use std::{io, net::SocketAddr, time::Duration};
 
@@ -10,6 +14,7 @@ use axum::{
     response::IntoResponse,
     routing::get,
 };
+use serde_json::json;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -24,12 +29,26 @@ pub struct Server {
     listener: TcpListener,
     health: Health,
     metrics: Metrics,
+    public: Option<Public>,
+}
+
+/// The port of the stages that are asked over HTTP.
+#[derive(Debug)]
+struct Public {
+    listener: TcpListener,
     routes: Router,
     linger: Duration,
 }
 
 /// How long a client that is slow to take its last answer can hold up the end.
 const LINGER: Duration = Duration::from_secs(1);
+
+/// Connections at once of those who ask for health and metrics.
+const OWN_CONNECTIONS: usize = 20;
+
+/// Connections at once of the stages' clients: more than Cloud Run sends an instance, and with all else that is open less
+/// than the 256 files that the smallest systems allow.
+const PUBLIC_CONNECTIONS: usize = 100;
 
 impl Server {
     /// Takes the port; connections wait until [`Self::serve`].
@@ -42,16 +61,18 @@ impl Server {
             listener,
             health,
             metrics,
-            routes: Router::new(),
-            linger: LINGER,
+            public: None,
         })
     }
 
-    /// Answers on `routes` too, and at the end gives their clients up to `linger` for what was asked before.
+    /// Answers with `routes` on `listener` too, and at the end gives their clients up to `linger` for what was asked before.
     #[must_use]
-    pub fn with_routes(mut self, routes: Router, linger: Duration) -> Self {
-        self.routes = self.routes.merge(routes);
-        self.linger = self.linger.max(linger);
+    pub fn with_public(mut self, listener: TcpListener, routes: Router, linger: Duration) -> Self {
+        self.public = Some(Public {
+            listener,
+            routes,
+            linger: linger.max(LINGER),
+        });
         self
     }
 
@@ -63,22 +84,36 @@ impl Server {
         self.listener.local_addr()
     }
 
-    /// Answers until `stop`, then finishes what was asked before, within a second or the time of [`Self::with_routes`].
+    /// Answers until `stop`, then finishes what was asked before, within a second or the time of [`Self::with_public`].
     ///
     /// # Errors
     /// When connections can no longer be accepted.
     pub async fn serve(self, stop: CancellationToken) -> io::Result<()> {
-        let metrics = self.metrics.clone();
-        let routes = routes(self.health, self.metrics).merge(self.routes);
-        let served = axum::serve(self.listener, routes)
-            .with_graceful_shutdown(stop.clone().cancelled_owned());
+        let (health, metrics) = (self.health, self.metrics);
+        let linger = self.public.as_ref().map_or(LINGER, |public| public.linger);
+        let own = connections::serve(
+            self.listener,
+            routes(health.clone(), metrics.clone()),
+            OWN_CONNECTIONS,
+            stop.clone(),
+        );
+        let public = async {
+            let Some(Public {
+                listener, routes, ..
+            }) = self.public
+            else {
+                return Ok(());
+            };
+            let routes = routes.merge(public_routes(health));
+            connections::serve(listener, routes, PUBLIC_CONNECTIONS, stop.clone()).await
+        };
         let lingered = async {
             stop.cancelled().await;
-            tokio::time::sleep(self.linger).await;
+            tokio::time::sleep(linger).await;
         };
         let upkeep = metrics.keep_up(stop.clone());
         tokio::select! {
-            served = served.into_future() => served,
+            served = async { tokio::try_join!(own, public) } => served.map(drop),
             ((), ()) = async { tokio::join!(lingered, upkeep) } => Ok(()),
         }
     }
@@ -104,13 +139,36 @@ fn routes(health: Health, metrics: Metrics) -> Router {
         .with_state(metrics)
 }
 
+/// What anybody may know.
+fn public_routes(health: Health) -> Router {
+    Router::new()
+        .route(
+            "/livez",
+            get(|State(health): State<Health>| async move { bare(&health.live().await) }),
+        )
+        .route(
+            "/readyz",
+            get(|State(health): State<Health>| async move { bare(&health.ready().await) }),
+        )
+        .route("/healthy", get("ok"))
+        .route("/status", get("ok"))
+        .with_state(health)
+}
+
 fn answer(report: Report) -> impl IntoResponse {
-    let status = if report.ok {
+    (status(&report), Json(report))
+}
+
+fn bare(report: &Report) -> impl IntoResponse + use<> {
+    (status(report), Json(json!({ "ok": report.ok })))
+}
+
+fn status(report: &Report) -> StatusCode {
+    if report.ok {
         StatusCode::OK
     } else {
         StatusCode::SERVICE_UNAVAILABLE
-    };
-    (status, Json(report))
+    }
 }
 
 fn page(text: String) -> impl IntoResponse {
@@ -121,170 +179,4 @@ fn page(text: String) -> impl IntoResponse {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::{
-        net::{Ipv4Addr, SocketAddr},
-        time::Duration,
-    };
-
-    use reqwest::{Client, Method};
-    use serde_json::json;
-    use tokio::{
-        io::{AsyncReadExt, AsyncWriteExt},
-        net::TcpStream,
-        task::JoinHandle,
-    };
-    use tokio_util::sync::CancellationToken;
-
-    use super::{Health, Metrics, Server};
-
-    struct Running {
-        address: SocketAddr,
-        health: Health,
-        stop: CancellationToken,
-        served: JoinHandle<std::io::Result<()>>,
-    }
-
-    async fn start() -> Running {
-        let (metrics, recorder) = Metrics::local().unwrap();
-        metrics::with_local_recorder(&recorder, || {
-            metrics::counter!("sync_guard_refusals_total").increment(3);
-            metrics::histogram!("sync_upstream_request_seconds", "upstream" => "gitlab")
-                .record(0.2);
-        });
-        let health = Health::new();
-        let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let port = Server::bind(any_port, health.clone(), metrics)
-            .await
-            .unwrap();
-        let address = port.address().unwrap();
-        let stop = CancellationToken::new();
-        let served = tokio::spawn(port.serve(stop.clone()));
-        Running {
-            address,
-            health,
-            stop,
-            served,
-        }
-    }
-
-    impl Running {
-        async fn ask(&self, method: Method, path: &str) -> (u16, String) {
-            let url = format!("http://{}{path}", self.address);
-            let answer = Client::new().request(method, url).send().await.unwrap();
-            (answer.status().as_u16(), answer.text().await.unwrap())
-        }
-
-        async fn get(&self, path: &str) -> (u16, String) {
-            self.ask(Method::GET, path).await
-        }
-    }
-
-    #[tokio::test]
-    async fn the_platform_reads_ok_at_both_of_its_paths() {
-        let running = start().await;
-        assert_eq!(running.get("/healthy").await, (200, "ok".to_owned()));
-        assert_eq!(running.get("/status").await, (200, "ok".to_owned()));
-    }
-
-    #[tokio::test]
-    async fn what_is_not_ready_is_said_and_leaves_the_process_alive() {
-        let running = start().await;
-        running
-            .health
-            .register_liveness("user-worker", || async { Ok(()) });
-        running.health.register_readiness("gitlab", || async {
-            Err("closed since 02:00: 503".to_owned())
-        });
-        running
-            .health
-            .register_readiness("sync-tick-fan-out", || async { Ok(()) });
-        let (status, body) = running.get("/readyz").await;
-        let body: serde_json::Value = serde_json::from_str(&body).unwrap();
-        assert_eq!(status, 503);
-        let gitlab = json!({"name": "gitlab", "ok": false, "problem": "closed since 02:00: 503"});
-        let fan_out = json!({"name": "sync-tick-fan-out", "ok": true});
-        assert_eq!(body, json!({"ok": false, "checks": [gitlab, fan_out]}));
-        assert_eq!(running.get("/livez").await.0, 200);
-    }
-
-    #[tokio::test]
-    async fn what_is_not_alive_is_said() {
-        let running = start().await;
-        assert_eq!(running.get("/livez").await.0, 200);
-        running.health.register_liveness("fan-out", || async {
-            Err("has not moved for 90 s".to_owned())
-        });
-        let (status, body) = running.get("/livez").await;
-        assert_eq!(status, 503);
-        assert!(body.contains("has not moved for 90 s"));
-        assert_eq!(
-            running.get("/readyz").await.0,
-            200,
-            "readiness knows nothing of liveness"
-        );
-    }
-
-    #[tokio::test]
-    async fn metrics_are_what_prometheus_reads() {
-        let (status, page) = start().await.get("/metrics").await;
-        assert_eq!(status, 200);
-        for line in [
-            "# TYPE sync_guard_refusals_total counter",
-            "# HELP sync_guard_refusals_total Runs that the guard refused",
-            "sync_guard_refusals_total 3",
-            "# TYPE sync_upstream_request_seconds histogram",
-            r#"sync_upstream_request_seconds_bucket{upstream="gitlab",le="0.25"} 1"#,
-        ] {
-            assert!(page.lines().any(|found| found == line), "{line}\n{page}");
-        }
-    }
-
-    #[tokio::test]
-    async fn nothing_else_is_on_the_port() {
-        let running = start().await;
-        for path in ["/", "/livez/", "/admin", "/../livez/x", "/metrics/1"] {
-            assert_eq!(running.get(path).await.0, 404, "{path}");
-        }
-        for path in ["/livez", "/readyz", "/healthy", "/status", "/metrics"] {
-            for method in [Method::POST, Method::PUT, Method::DELETE, Method::PATCH] {
-                assert_eq!(running.ask(method, path).await.0, 405, "{path}");
-            }
-        }
-    }
-
-    #[tokio::test]
-    async fn a_port_that_is_taken_is_an_error() {
-        let running = start().await;
-        let (metrics, _) = Metrics::local().unwrap();
-        assert!(
-            Server::bind(running.address, Health::new(), metrics)
-                .await
-                .is_err()
-        );
-    }
-
-    #[tokio::test]
-    async fn a_stop_ends_the_server_and_frees_the_port() {
-        let running = start().await;
-        running.stop.cancel();
-        running.served.await.unwrap().unwrap();
-        assert!(TcpStream::connect(running.address).await.is_err());
-    }
-
-    #[tokio::test]
-    async fn a_client_that_never_finishes_cannot_hold_up_the_end() {
-        let running = start().await;
-        let mut slow = TcpStream::connect(running.address).await.unwrap();
-        slow.write_all(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
-            .await
-            .unwrap();
-        let mut first = [0; 12];
-        slow.read_exact(&mut first).await.unwrap();
-        assert_eq!(&first, b"HTTP/1.1 200");
-        slow.write_all(b"GET /li").await.unwrap();
-        running.stop.cancel();
-        let ended = tokio::time::timeout(Duration::from_secs(30), running.served).await;
-        ended.expect("the server ends").unwrap().unwrap();
-    }
-}
+mod tests;

@@ -85,12 +85,20 @@ where
     Registry::default().with(filter).with(told).with(layer)
 }
 
-/// What a filter can let through. Of other crates INFO and above alone: below it a library of HTTP or
-/// gRPC may tell headers, addresses and bodies, and which of its versions do is not ours to say.
+/// The events of libraries that are told, by their targets, from WARN up. What they say has been read: no address, header,
+/// statement, parameter or body is in it. Nothing else of a library is, at any level: what its next version tells is not
+/// ours to say, and what goes wrong in it reaches the log as an error of the part that asked.
+const TOLD_LIBRARIES: [&str; 1] = [
+    // How long a connection was waited for.
+    "sqlx::pool::acquire",
+];
+
+/// What a filter can let through.
 fn is_told_at_all(metadata: &Metadata<'_>) -> bool {
     let own = metadata.target().strip_prefix(env!("CARGO_CRATE_NAME"));
     let own = own.is_some_and(|rest| rest.is_empty() || rest.starts_with("::"));
-    own || *metadata.level() <= Level::INFO
+    let listed = *metadata.level() <= Level::WARN && TOLD_LIBRARIES.contains(&metadata.target());
+    own || listed
 }
 
 /// Writes an event as one line of the chosen form.
@@ -269,17 +277,20 @@ mod tests {
     #[rstest]
     #[case("trace")]
     #[case(
-        "hyper=trace,h2::codec=trace,lookup_gitlab_sync_of_another=trace,lookup_gitlab_sync=trace"
+        "hyper=trace,h2::codec=trace,sqlx=trace,lookup_gitlab_sync_of_another=trace,lookup_gitlab_sync=trace"
     )]
-    fn no_filter_lets_another_crate_tell_more_than_info(#[case] level: &str) {
+    fn no_filter_lets_a_library_tell_what_is_not_on_the_list(#[case] level: &str) {
         let log = log_through(level, TEXT, || {
             tracing::trace!(target: "hyper", "private-token");
             tracing::debug!(target: "h2::codec", "private-token");
             tracing::debug!(target: "lookup_gitlab_sync_of_another", "private-token");
-            let request =
-                tracing::debug_span!(target: "hyper", "request", header = "private-token");
+            tracing::warn!(target: "sqlx_postgres::options::parse", value = "private-token");
+            tracing::warn!(target: "sqlx::query", statement = "private-token");
+            tracing::error!(target: "google_cloud_auth", "private-token");
+            tracing::info!(target: "sqlx::pool::acquire", "private-token");
+            let request = tracing::info_span!(target: "hyper", "request", header = "private-token");
             request.in_scope(|| tracing::trace!("ours"));
-            tracing::info!(target: "hyper", "theirs");
+            tracing::warn!(target: "sqlx::pool::acquire", "theirs");
         });
         assert!(!log.contains("private-token"), "{log}");
         assert!(log.contains("ours"), "{log}");

@@ -50,6 +50,14 @@ run "portal_and_provisioning_api_are_services" {
     error_message = "services: ${jsonencode(keys(google_cloud_run_v2_service.stage))}"
   }
   assert {
+    condition = alltrue([for service in google_cloud_run_v2_service.stage :
+      service.template[0].containers[0].ports[0].container_port == 8080 &&
+      service.template[0].containers[0].startup_probe[0].http_get[0].port == 8081 &&
+      service.template[0].containers[0].liveness_probe[0].http_get[0].port == 8081 &&
+    { for env in service.template[0].containers[0].env : env.name => env.value }["HEALTH_PORT"] == "8081"])
+    error_message = "health is asked on the public port"
+  }
+  assert {
     condition     = { for env in google_cloud_run_v2_service.stage["portal"].template[0].containers[0].env : env.name => env.value }["PORTAL_SIGNING_KEY_FILE"] == "/secrets/portal/signing-key.pem" && contains([for mount in google_cloud_run_v2_service.stage["portal"].template[0].containers[0].volume_mounts : mount.mount_path], "/secrets/portal")
     error_message = "the portal does not find its key"
   }

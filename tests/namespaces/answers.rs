@@ -276,7 +276,7 @@ async fn a_500_of_an_api_that_is_otherwise_well_is_retried_and_given_up_at_the_t
     assert_eq!(word(&desk.deliver().await), "retry");
     assert_eq!(word(&desk.worker.handle(delivery(10)).await), "retry");
     assert_eq!(desk.states().await, ["retrying", "failed"]);
-    desk.receiver.is_well(false);
+    desk.receiver.verifies_tokens(false);
     assert_eq!(word(&desk.deliver().await), "hold: provisioning");
 }
 

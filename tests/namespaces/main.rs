@@ -18,6 +18,8 @@ mod emulator;
 mod gate;
 #[path = "../support/logs.rs"]
 mod logs;
+#[path = "../support/pgbouncer.rs"]
+mod pgbouncer;
 #[path = "../support/port.rs"]
 mod port;
 #[path = "../support/postgres.rs"]
@@ -38,8 +40,10 @@ mod kills;
 mod ledger;
 mod newest_wins;
 mod outputs;
+mod pooler;
 mod portal;
 mod receiver;
 mod refusals;
 mod stand;
 mod surviving;
+mod visitors;

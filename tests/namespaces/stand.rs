@@ -1,6 +1,7 @@
 //! The three stages as processes, on a Pub/Sub and a `PostgreSQL`.
 
 use std::{
+    ffi::OsString,
     process::{Output, Stdio},
     time::Duration,
 };
@@ -77,6 +78,22 @@ impl Stand {
         stand
     }
 
+    /// Nothing but Pub/Sub and what the stages are told; no stage runs.
+    pub async fn idle(database: &str) -> Self {
+        let broker = Broker::start(Settings::default()).await.unwrap();
+        let pubsub = broker.host();
+        prepare(&pubsub).await;
+        Self {
+            receiver: Receiver::start().await,
+            database: database.to_owned(),
+            pubsub,
+            key: KeyFiles::new(),
+            ports: [free_port(), free_port(), free_port()],
+            processes: [None, None, None],
+            broker: Some(broker),
+        }
+    }
+
     pub fn address(&self, stage: Stage) -> String {
         format!("http://127.0.0.1:{}", self.ports[stage as usize])
     }
@@ -100,8 +117,13 @@ impl Stand {
     fn spawn(&mut self, stage: Stage, variables: &[(&str, &str)]) {
         let port = self.ports[stage as usize].to_string();
         let mut command = self.command(&["serve", NAMES[stage as usize], "--log-format=json"]);
+        let health = match stage {
+            Stage::Portal | Stage::Api => Some(("HEALTH_PORT", "0")),
+            Stage::Worker => None,
+        };
         let child = command
             .env("PORT", port)
+            .envs(health)
             .envs(variables.iter().copied())
             .spawn();
         self.processes[stage as usize] = Some(child.unwrap());
@@ -193,6 +215,25 @@ impl Stand {
             .await
             .expect("the command ends")
             .unwrap()
+    }
+
+    /// Runs a command to its end, with more variables.
+    pub async fn run_as(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
+        let mut command = self.command(arguments);
+        command.envs(variables.iter().copied());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        tokio::time::timeout(Duration::from_mins(2), command.output())
+            .await
+            .expect("the command ends")
+            .unwrap()
+    }
+
+    /// What every process of the stand is told.
+    pub fn variables(&self) -> Vec<(OsString, OsString)> {
+        let command = self.command(&[]);
+        let told = command.as_std().get_envs();
+        told.filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())))
+            .collect()
     }
 
     fn command(&self, arguments: &[&str]) -> Command {

@@ -42,6 +42,7 @@ impl Process {
             .env("PROVISIONING_DATABASE_URL", world.database_url())
             .env("PORTAL_URL", &world.portal.address)
             .env("PORT", port.to_string())
+            .env("HEALTH_PORT", "0")
             .envs(place.map(|place| ("LOOKUP_GITLAB_SYNC_FAIL_AT", place)))
             .current_dir(std::env::temp_dir())
             .stdin(Stdio::null())

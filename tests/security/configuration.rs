@@ -85,3 +85,43 @@ async fn no_address_outside_this_machine_is_spoken_to_in_the_clear() {
         }
     }
 }
+
+/// A library would log a parameter that it does not know, and its value.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_parameter_of_a_database_address_reaches_the_log() {
+    let stage = Stage::of(Vec::new(), Vec::new()).await;
+    // Nobody listens there: what is right is tried, and fails.
+    let address = "postgres://sync@127.0.0.1:1/ledger";
+    for (parameter, is_known) in [
+        ("sslpassword", false),
+        ("passwd", false),
+        ("PGPASSWORD", false),
+        ("pass", false),
+        ("sslmode=disable&token", false),
+        ("sslmode", false),
+        ("port", false),
+        ("hostaddr", false),
+        ("statement-cache-capacity", false),
+        ("password", true),
+        ("options", true),
+        ("options[x.y]", true),
+        ("application_name", true),
+    ] {
+        let url = format!("{address}?{parameter}={SECRET}");
+        for variable in ["LEDGER_DATABASE_URL", "DATABASE_URL"] {
+            let history = ["namespaces", "history", "42"];
+            let quick = "LOOKUP_GITLAB_SYNC__NAMESPACES__DATABASE__ACQUIRE_TIMEOUT";
+            let output = stage
+                .run(&history, &[(variable, &url), (quick, "1s")])
+                .await;
+            let said = [output.stdout, output.stderr].concat();
+            let said = String::from_utf8(said).unwrap();
+            assert!(!said.contains(SECRET), "{parameter}: {said}");
+            let code = if is_known { Some(1) } else { Some(78) };
+            assert_eq!(output.status.code(), code, "{parameter}: {said}");
+            let name = parameter.rsplit('&').next().unwrap();
+            let is_named = said.contains(name) || name == "PGPASSWORD";
+            assert!(is_known || is_named, "{parameter}: {said}");
+        }
+    }
+}

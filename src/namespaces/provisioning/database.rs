@@ -5,8 +5,11 @@ use sqlx::{
     migrate::{MigrateError, Migrator},
 };
 
-use crate::namespaces::database;
 pub use crate::namespaces::database::{Migrations, Settings, Tls};
+use crate::namespaces::{
+    database,
+    pooler::{NoSessions, refuse_shared_sessions},
+};
 
 static MIGRATIONS: Migrator = Migrator {
     // The ledger may live in the same database and keeps its own list.
@@ -20,6 +23,9 @@ pub enum OpenError {
     /// The address or the certificate.
     #[error("the provisioning database's settings cannot be used")]
     Settings(#[source] sqlx::Error),
+    /// The connections are no sessions.
+    #[error(transparent)]
+    Sessions(#[from] NoSessions),
     /// No connection.
     #[error("the provisioning database cannot be reached")]
     Unreachable(#[source] sqlx::Error),
@@ -40,6 +46,11 @@ pub enum OpenError {
 /// [`OpenError`]; with [`Migrations::Off`] only for settings that make no sense.
 pub async fn open(settings: &Settings) -> Result<PgPool, OpenError> {
     let pool = database::pool(settings, "provisioning").map_err(OpenError::Settings)?;
+    match refuse_shared_sessions(&pool).await {
+        // A database that does not answer is met again below, where it has to be there at the start.
+        Ok(()) | Err(NoSessions::Unknown(_)) => {}
+        Err(shared @ NoSessions::Shared) => return Err(shared.into()),
+    }
     match settings.migrations {
         Migrations::On => migrate(&pool).await?,
         Migrations::Off => {}

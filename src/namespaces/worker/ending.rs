@@ -115,12 +115,10 @@ impl NamespaceWorker {
                 });
             }
             Blame::Upstream(gate) => return Disposition::Hold(Arc::clone(gate)),
-            Blame::Unclear => match self.provisioner.probe().await {
-                Ok(()) if error.kind() == ErrorKind::ServerError => {
-                    self.provisioner.verifies_tokens().await
-                }
-                probe => probe,
-            },
+            Blame::Unclear if error.kind() == ErrorKind::ServerError => {
+                self.provisioner.verifies_tokens().await
+            }
+            Blame::Unclear => self.provisioner.probe().await,
         };
         match probe.map_err(|probe| probe.blame) {
             Err(Blame::Upstream(gate)) => Disposition::Hold(gate),

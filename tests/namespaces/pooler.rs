@@ -1,0 +1,76 @@
+//! `PostgreSQL` behind a pooler.
+
+use std::process::Stdio;
+
+use lookup_gitlab_sync::namespaces::{database, ledger::Ledger, provisioning};
+use serde_json::json;
+use sqlx::Row;
+use tokio::process::Command;
+
+use crate::{
+    desk::{document, settings},
+    pgbouncer::PgBouncer,
+    postgres::{Database, Server},
+};
+
+/// Start-up parameters do not pass it; what is set on a session does.
+#[tokio::test]
+async fn behind_pgbouncer_in_session_mode_every_session_has_its_limits_and_the_ledger_works() {
+    let server = Server::start(|_| Vec::new());
+    let Some(pooler) = PgBouncer::start(&server.url(), "session", "session mode") else {
+        return;
+    };
+    let database = Database::create_on(&server.url()).await;
+    let settings = settings(&pooler.url(&database.url));
+    let ledger = Ledger::open(&settings).await.unwrap();
+    let recorded = ledger.record(42, &document(30), None).await.unwrap();
+    assert!(recorded.unwrap().changed);
+
+    let pool = database::pool(&settings, "test").unwrap();
+    for (name, value) in [
+        ("lock_timeout", "30s"),
+        ("statement_timeout", "15s"),
+        ("idle_in_transaction_session_timeout", "15s"),
+        ("TimeZone", "UTC"),
+    ] {
+        let show = sqlx::AssertSqlSafe(format!("SHOW {name}"));
+        let row = sqlx::raw_sql(show).fetch_one(&pool).await.unwrap();
+        assert_eq!(row.get::<String, _>(0), value, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn behind_pgbouncer_in_transaction_mode_nothing_starts_and_the_remedy_is_told() {
+    let server = Server::start(|_| Vec::new());
+    let Some(pooler) = PgBouncer::start(&server.url(), "transaction", "transaction mode") else {
+        return;
+    };
+    let database = Database::create_on(&server.url()).await;
+    let url = pooler.url(&database.url);
+    let ledger = Ledger::open(&settings(&url)).await.unwrap_err();
+    let mut own = settings(&url);
+    own.migrations = database::Migrations::Off;
+    let provisioning = provisioning::database::open(&own).await.unwrap_err();
+    for told in [ledger.to_string(), provisioning.to_string()] {
+        assert!(told.contains("pool_mode = session"), "{told}");
+    }
+    let history = Command::new(env!("CARGO_BIN_EXE_lookup-gitlab-sync"))
+        .args(["namespaces", "history", "42"])
+        .env_clear()
+        .envs(crate::clock::variables())
+        .env("DATABASE_URL", &url)
+        .current_dir(std::env::temp_dir())
+        .stdin(Stdio::null())
+        .output()
+        .await
+        .unwrap();
+    assert_eq!(history.status.code(), Some(1), "{history:?}");
+    let told = String::from_utf8(history.stderr).unwrap();
+    assert!(told.contains("transaction mode"), "{told}");
+    let direct = Ledger::open(&settings(&database.url)).await;
+    assert!(
+        direct.is_ok(),
+        "the server itself is no pooler: {}",
+        json!(format!("{direct:?}"))
+    );
+}
