@@ -74,6 +74,7 @@ async fn main() {
         std::io::stdin().read_line(&mut String::new()).unwrap();
         return;
     }
+    println!("GitLab's answers cost nothing beside the latency (simulate --gitlab-cost free)");
     let quick = arguments.iter().any(|word| word == "--quick");
     arguments.retain(|word| word != "--quick");
     for word in &arguments {

@@ -106,6 +106,7 @@ impl Servers {
             .args(["simulate", "--users", &settings.users.to_string()])
             .args(["--seed", &SEED.to_string()])
             .args(["--latency", &format!("{}ms", settings.latency_ms)])
+            .args(["--gitlab-cost", "free"])
             .arg("--env-file")
             .arg(&file);
         if let Some(limit) = settings.requests_per_minute {
