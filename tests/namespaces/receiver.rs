@@ -50,8 +50,6 @@ struct Shared {
     turns: Mutex<VecDeque<Turn>>,
     /// Where the real API is.
     behind: Mutex<Option<String>>,
-    /// What `GET` answers: the probe.
-    well: Mutex<bool>,
     /// Whether it can fetch the portal's keys.
     verifies: Mutex<bool>,
 }
@@ -64,7 +62,6 @@ impl Receiver {
             calls: Mutex::default(),
             turns: Mutex::default(),
             behind: Mutex::default(),
-            well: Mutex::new(true),
             verifies: Mutex::new(true),
         });
         let router = Router::new()
@@ -86,10 +83,6 @@ impl Receiver {
 
     pub fn forward_to(&self, behind: &str) {
         *self.shared.behind.lock().unwrap() = Some(behind.to_owned());
-    }
-
-    pub fn is_well(&self, well: bool) {
-        *self.shared.well.lock().unwrap() = well;
     }
 
     pub fn verifies_tokens(&self, verifies: bool) {
@@ -124,9 +117,8 @@ async fn answer(
     body: Bytes,
 ) -> Response {
     if method == Method::GET {
-        let well = *shared.well.lock().unwrap();
-        let status = if well { 404 } else { 503 };
-        return answered(status, &json!({ "error": "404 Not Found" }));
+        // The probe: it answers at all.
+        return answered(404, &json!({ "error": "404 Not Found" }));
     }
     if uri.path().contains("/namespaces/0/") {
         let verifies = *shared.verifies.lock().unwrap();
