@@ -328,7 +328,7 @@ fn a_placeholder_for_a_secret_is_overridden_like_any_other_value() {
 #[case::missing(None, "names a file that cannot be read")]
 #[case::empty(Some(&b" \n"[..]), "gitlab.token is empty")]
 #[case::two_lines(Some(&b"one\ntwo"[..]), "gitlab.token holds other characters")]
-#[case::not_utf8(Some(&b"\xff\xfe"[..]), "names a file that is not UTF-8 from byte 0 on")]
+#[case::not_utf8(Some(&b"\xffx"[..]), "names a file that is not UTF-8 from byte 0 on")]
 fn a_secret_file_without_a_usable_secret_is_a_mistake(
     #[case] content: Option<&[u8]>,
     #[case] said: &str,
@@ -644,8 +644,8 @@ fn key_line(line: &str) -> Option<&str> {
 }
 
 #[rstest]
-#[case::gateway_and_texts(&["endpoint", "token_file", "read_token_file", "client_secret_file", "username", "password", "password_file", "portal_token_file", "ledger_database_url_file", "provisioning_database_url_file"])]
-#[case::group_and_texts(&["emulator_host", "token_file", "read_token_file", "token_url", "client_id", "client_secret", "client_secret_file", "password_file", "portal_token_file", "ledger_database_url_file", "provisioning_database_url_file"])]
+#[case::gateway_and_texts(&["endpoint", "ca_file", "token_file", "read_token_file", "client_secret_file", "username", "password", "password_file", "portal_token_file", "ledger_database_url_file", "provisioning_database_url_file"])]
+#[case::group_and_texts(&["emulator_host", "ca_file", "token_file", "read_token_file", "token_url", "client_id", "client_secret", "client_secret_file", "password_file", "portal_token_file", "ledger_database_url_file", "provisioning_database_url_file"])]
 fn the_example_loads_with_every_line_made_real(#[case] left_out: &[&str]) {
     let loaded = Start::new()
         .file(example(left_out))

@@ -6,7 +6,7 @@ use crate::{
     config::Mistakes,
     messaging::PubSubError,
     telemetry::printable,
-    upstream::{Blame, CallError},
+    upstream::{Blame, BuildError, CallError},
 };
 
 /// What the exit code says.
@@ -94,7 +94,12 @@ impl<E: Into<anyhow::Error>> From<E> for Failure {
                     .downcast_ref()
                     .is_some_and(PubSubError::is_unavailable)
         });
-        let exit = if unavailable {
+        let misconfigured = error
+            .chain()
+            .any(|cause| matches!(cause.downcast_ref(), Some(BuildError::Proxy(_))));
+        let exit = if misconfigured {
+            Exit::Configuration
+        } else if unavailable {
             Exit::Unavailable
         } else {
             Exit::Failed

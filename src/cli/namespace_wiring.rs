@@ -49,13 +49,15 @@ pub async fn recorder(
 /// The stage `portal`.
 pub fn portal(namespaces: &Namespaces, recorder: Recorder) -> Result<Portal, Failure> {
     let token = namespaces.portal_token().map_err(Failure::configuration)?;
-    Ok(Portal::new(recorder, keys(namespaces)?, token))
+    Ok(Portal::new(recorder, keys(namespaces)?, token)?)
 }
 
 /// The stage `provisioning-api`.
 pub async fn provisioning(namespaces: &Namespaces) -> Result<State, Failure> {
-    let (settings, url) = provisioning_settings(namespaces).map_err(Failure::configuration)?;
-    Ok(State::open(provisioning::Settings::new(settings, url)).await?)
+    let (database, url) = provisioning_settings(namespaces).map_err(Failure::configuration)?;
+    let mut settings = provisioning::Settings::new(database, url);
+    settings.authority.clone_from(&namespaces.calls.authority);
+    Ok(State::open(settings).await?)
 }
 
 fn provisioning_settings(

@@ -17,7 +17,7 @@ use super::{
     wiring::{connect, requester},
 };
 use crate::{
-    config::{AnyConfig, MessagingConfig},
+    config::{AnyConfig, MessagingConfig, objection},
     messaging::{Follow, RunId},
     namespaces::{
         attempt::AttemptState,
@@ -266,6 +266,9 @@ fn read(file: &PathBuf) -> Result<Document, Failure> {
         std::fs::File::open(file).and_then(|file| file.take(limit).read_to_end(&mut bytes))
     };
     result.with_context(|| format!("{} cannot be read", file.display()))?;
+    if let Some(objection) = objection(&bytes) {
+        return Err(Failure::usage(format!("{} {objection}", file.display())));
+    }
     Document::parse(&bytes)
         .map_err(|why| Failure::usage(format!("{}: {}", file.display(), why.explained())))
 }

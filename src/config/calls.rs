@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{
+    authority::Authority,
     form::{Span, Whole},
     pubsub::ACK_DEADLINE,
     reader::Reader,
@@ -21,6 +22,8 @@ pub struct Calls {
     pub read_attempts: usize,
     /// The largest answer accepted, in bytes. 16 MiB.
     pub max_response_bytes: usize,
+    /// Authorities trusted beside the system's own, `ca_file` of the upstream's section. None.
+    pub authority: Option<Authority>,
 }
 
 impl Default for Calls {
@@ -37,6 +40,7 @@ impl Calls {
         requests_per_minute: None,
         read_attempts: 4,
         max_response_bytes: 16 << 20,
+        authority: None,
     };
 
     /// Reads `section`, such as `gitlab.calls`.
@@ -66,6 +70,7 @@ impl Calls {
                 &Whole(1 << 10..=1 << 30),
                 default.max_response_bytes,
             ),
+            authority: default.authority.clone(),
         };
         let attempts = u32::try_from(calls.read_attempts).unwrap_or(u32::MAX);
         if calls.timeout.saturating_mul(attempts) > ACK_DEADLINE {

@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
-use secrecy::SecretString;
 use url::Url;
 
 use super::{
     calls::Calls,
-    form::{Address, Choice, Form, SECRET, Text, Whole},
+    form::{Address, AuthorityFile, Choice, Form, SECRET, Text, Whole},
     reader::Reader,
+    secret::Secret,
 };
 
 /// Which directory decides.
@@ -44,7 +44,7 @@ pub enum LookupCredentials {
         /// Client id.
         client_id: String,
         /// Client secret.
-        client_secret: SecretString,
+        client_secret: Secret,
         /// Optional scope.
         scope: Option<String>,
     },
@@ -53,7 +53,7 @@ pub enum LookupCredentials {
         /// Group short name.
         username: String,
         /// Group password.
-        password: SecretString,
+        password: Secret,
     },
 }
 
@@ -96,10 +96,10 @@ struct GivenLookup {
     url: Option<Url>,
     token_url: Option<Url>,
     client_id: Option<String>,
-    client_secret: Option<SecretString>,
+    client_secret: Option<Secret>,
     scope: Option<String>,
     username: Option<String>,
-    password: Option<SecretString>,
+    password: Option<Secret>,
     batch_size: usize,
     calls: Calls,
 }
@@ -128,7 +128,10 @@ impl GivenLookup {
             username: reader.optional("directory.username", &USERNAME),
             password: reader.secret("directory.password"),
             batch_size: reader.value_or("directory.batch_size", &Whole(1..=500), 200),
-            calls: Calls::read(reader, "directory.calls"),
+            calls: Calls {
+                authority: reader.optional("directory.ca_file", &AuthorityFile),
+                ..Calls::read(reader, "directory.calls")
+            },
         }
     }
 
@@ -195,7 +198,7 @@ fn lacks_any(reader: &mut Reader<'_>, keys: &[&str], secret: &str) {
 fn gateway(
     token_url: Option<Url>,
     client_id: Option<String>,
-    client_secret: Option<SecretString>,
+    client_secret: Option<Secret>,
     scope: Option<String>,
 ) -> Option<LookupCredentials> {
     Some(LookupCredentials::Gateway {
@@ -206,7 +209,7 @@ fn gateway(
     })
 }
 
-fn basic(username: Option<String>, password: Option<SecretString>) -> Option<LookupCredentials> {
+fn basic(username: Option<String>, password: Option<Secret>) -> Option<LookupCredentials> {
     Some(LookupCredentials::Basic {
         username: username?,
         password: password?,

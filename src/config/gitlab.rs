@@ -1,12 +1,14 @@
 //! `[gitlab]`
 
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use url::Url;
 
 use super::{
+    authority::Authority,
     calls::Calls,
-    form::{Address, SECRET},
+    form::{Address, AuthorityFile, SECRET},
     reader::Reader,
+    secret::Secret,
 };
 
 /// GitLab: where it is and who we are there.
@@ -16,20 +18,23 @@ pub struct GitLab {
     pub url: Url,
     /// An administrator's token (scope `api`, and `admin_mode` where Admin Mode is on). Where only `read_token` is given,
     /// that one.
-    pub token: SecretString,
+    pub token: Secret,
     /// An administrator's token that only reads (scope `read_user`, and `admin_mode`), for the fan-out and for commands
     /// that look.
-    pub read_token: Option<SecretString>,
+    pub read_token: Option<Secret>,
     /// `[gitlab.calls]`
     pub calls: Calls,
 }
 
 /// A message has its place among the calls from its look to its last write, and Lookup's answer comes between them: of
 /// 24 places about fifteen are calls under way.
-const CALLS: Calls = Calls {
-    concurrency: 24,
-    ..Calls::DEFAULT
-};
+fn calls(authority: Option<Authority>) -> Calls {
+    Calls {
+        concurrency: 24,
+        authority,
+        ..Calls::DEFAULT
+    }
+}
 
 impl GitLab {
     /// Whether there is a token that is not for reading alone.
@@ -56,7 +61,8 @@ impl GitLab {
         if !keys.iter().any(|key| reader.is_given(key)) {
             reader.lacks("gitlab.token", SECRET);
         }
-        let calls = Calls::read_over(reader, "gitlab.calls", &CALLS);
+        let authority = reader.optional("gitlab.ca_file", &AuthorityFile);
+        let calls = Calls::read_over(reader, "gitlab.calls", &calls(authority));
         Some(Self {
             url: url?,
             token: token.or_else(|| read_token.clone())?,

@@ -4,11 +4,13 @@
 //! `GITLAB_URL`, a TOML file and the defaults, in this order. The code that reads a section is the
 //! only list of its keys: what nothing asks for is an unknown key.
 
+mod authority;
 mod calls;
 mod concern;
 mod database_url;
 mod directory;
 mod effective;
+mod encoding;
 mod environment;
 mod form;
 mod gitlab;
@@ -20,16 +22,19 @@ mod origin;
 mod pubsub;
 mod reader;
 mod schema;
+mod secret;
 mod source;
 mod stages;
 mod suggest;
 mod users;
 
 pub use self::{
+    authority::Authority,
     calls::Calls,
     concern::Concern,
     directory::{Directory, Lookup, LookupCredentials},
     effective::Setting,
+    encoding::objection,
     environment::Environment,
     gitlab::GitLab,
     guard::Guard,
@@ -38,6 +43,7 @@ pub use self::{
     namespaces::{ADD_ONS, Database, DatabaseLimits, Migrations, Namespaces, PLAN_CODES, Tls},
     origin::Origin,
     pubsub::{ACK_DEADLINE, PubSub},
+    secret::{FileProblem, Secret},
     source::Given,
     stages::{FanOut, FanOutMessages, Serve, Worker},
     users::{IdentityPattern, Users},

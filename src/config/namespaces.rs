@@ -8,9 +8,10 @@ use url::Url;
 use super::{
     calls::Calls,
     database_url::{DATABASE, objection},
-    form::{Address, Choice, SECRET, Span, Text, Texts, Whole},
+    form::{Address, AuthorityFile, Choice, SECRET, Span, Text, Texts, Whole},
     mistake::{Mistake, Mistakes},
     reader::{Reader, lacking},
+    secret::Secret,
 };
 
 /// The namespace pipeline. Each stage asks for what it needs; nothing here is needed where no such stage runs.
@@ -19,7 +20,7 @@ pub struct Namespaces {
     /// The portal's address and the issuer of its tokens. Where it is set, the pipeline's topic is wanted.
     pub portal_url: Option<Url>,
     /// What a client of the portal shows.
-    portal_token: Option<SecretString>,
+    portal_token: Option<Secret>,
     /// The private key that signs, PEM.
     signing_key_file: Option<PathBuf>,
     /// Keys that are published and do not sign, PEM, private or public: the next one, and the last one.
@@ -142,6 +143,7 @@ const CALLS: Calls = Calls {
     requests_per_minute: None,
     read_attempts: 1,
     max_response_bytes: 1 << 20,
+    authority: None,
 };
 
 impl Namespaces {
@@ -151,6 +153,9 @@ impl Namespaces {
         };
         let time = Span(Duration::from_secs(1)..=Duration::from_mins(15));
         let gitlab = reader.peek("gitlab.url", &api);
+        let own_authority = reader.optional("namespaces.ca_file", &AuthorityFile);
+        // What provisions is a GitLab, or one's own service beside it.
+        let gitlabs = reader.peek("gitlab.ca_file", &AuthorityFile);
         Self {
             portal_url: reader.optional("namespaces.portal_url", &Address { without: None }),
             portal_token: reader.secret("namespaces.portal_token"),
@@ -177,7 +182,10 @@ impl Namespaces {
                 Migrations::default(),
             ),
             limits: DatabaseLimits::read(reader),
-            calls: Calls::read_over(reader, "namespaces.calls", &CALLS),
+            calls: Calls {
+                authority: own_authority.or(gitlabs),
+                ..Calls::read_over(reader, "namespaces.calls", &CALLS)
+            },
         }
     }
 
@@ -228,7 +236,7 @@ impl Namespaces {
     ///
     /// # Errors
     /// When it is missing.
-    pub fn portal_token(&self) -> Result<&SecretString, Mistakes> {
+    pub fn portal_token(&self) -> Result<&Secret, Mistakes> {
         given(
             self.portal_token.as_ref(),
             "namespaces.portal_token",
@@ -322,7 +330,7 @@ fn names(reader: &mut Reader<'_>, key: &str, default: &[&str]) -> Vec<String> {
 fn address(reader: &mut Reader<'_>, key: &str) -> Option<SecretString> {
     let url = reader.secret(key)?;
     match objection(url.expose_secret()) {
-        None => Some(url),
+        None => Some(url.expose_secret().into()),
         Some(objection) => {
             reader.object(key, objection);
             None

@@ -7,11 +7,12 @@ use secrecy::SecretString;
 
 use super::{
     effective::Setting,
-    form::{self, Form, SECRET, Secret, Text},
+    form::{self, Form, SECRET, Text},
     mistake::Mistake,
     origin::Origin,
     schema::variable_of,
-    source::{Sources, USUAL_VARIABLES, read_bounded},
+    secret::{FileProblem, Secret},
+    source::{Sources, USUAL_VARIABLES},
 };
 
 /// Reads keys from the sources.
@@ -62,7 +63,7 @@ impl<'s> Reader<'s> {
     }
 
     /// A secret, given as `key` or as the name of a file, `key_file`; of both the stronger source wins.
-    pub(super) fn secret(&mut self, key: &str) -> Option<SecretString> {
+    pub(super) fn secret(&mut self, key: &str) -> Option<Secret> {
         let file_key = format!("{key}_file");
         let rank = |found: Option<(Value, Origin)>| found.map(|(_, origin)| origin.rank());
         let (by_value, by_file) = (
@@ -75,11 +76,11 @@ impl<'s> Reader<'s> {
                 format!("is given beside {key}; allowed: one of them"),
             );
         }
-        let direct = self.read_unless(by_file > by_value, key, &Secret);
+        let direct = self.read_unless(by_file > by_value, key, &form::Secret);
         let path = self.read_unless(by_value > by_file, &file_key, &Text::ANY);
         match path {
             Some(path) if by_file > by_value => self.secret_of_file(key, &file_key, &path),
-            _ => direct,
+            _ => direct.map(Secret::from),
         }
     }
 
@@ -160,21 +161,11 @@ impl<'s> Reader<'s> {
         }
     }
 
-    fn secret_of_file(&mut self, key: &str, file_key: &str, path: &str) -> Option<SecretString> {
+    fn secret_of_file(&mut self, key: &str, file_key: &str, path: &str) -> Option<Secret> {
         let origin = Origin::File(path.to_owned());
-        let text = match read_bounded(Path::new(path)) {
-            Ok(text) => Value::from(text.trim()),
-            Err(problem) => {
-                self.object(file_key, format!("names a file that {problem}"));
-                return None;
-            }
-        };
-        match Secret.read(&form::Given {
-            value: &text,
-            from_text: true,
-        }) {
+        match Secret::of_file(Path::new(path)) {
             Ok(secret) => {
-                let shown = Some(Secret.show(&secret));
+                let shown = Some(form::Secret.show(&SecretString::default()));
                 for setting in self
                     .settings
                     .iter_mut()
@@ -184,13 +175,13 @@ impl<'s> Reader<'s> {
                 }
                 Some(secret)
             }
-            Err(wrongs) => {
-                self.wrong.extend(wrongs.into_iter().map(|wrong| {
-                    Mistake::at(
-                        key,
-                        origin.clone(),
-                        format!("{}; allowed: {SECRET}", wrong.reason),
-                    )
+            Err(FileProblem::Unreadable(problem)) => {
+                self.object(file_key, format!("names a file that {problem}"));
+                None
+            }
+            Err(FileProblem::NoSecret(reasons)) => {
+                self.wrong.extend(reasons.into_iter().map(|reason| {
+                    Mistake::at(key, origin.clone(), format!("{reason}; allowed: {SECRET}"))
                 }));
                 None
             }

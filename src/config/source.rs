@@ -9,7 +9,9 @@ use figment2::{
     value::{Dict, Map, Value},
 };
 
-use super::{environment::Environment, mistake::Mistake, origin::Origin, schema::Schema};
+use super::{
+    encoding::objection, environment::Environment, mistake::Mistake, origin::Origin, schema::Schema,
+};
 
 /// What one start of the program was given.
 #[derive(Clone, Debug, Default)]
@@ -196,6 +198,9 @@ pub(super) fn read_bounded(path: &Path) -> Result<String, String> {
         .map_err(|error| format!("cannot be read: {error}"))?;
     if bytes.len() as u64 > MAX_FILE_BYTES {
         return Err(format!("is larger than {MAX_FILE_BYTES} bytes"));
+    }
+    if let Some(objection) = objection(&bytes) {
+        return Err(objection.to_owned());
     }
     String::from_utf8(bytes).map_err(|error| {
         format!(

@@ -11,12 +11,16 @@ use futures::future::BoxFuture;
 use serde::Deserialize;
 
 use super::{Crsid, Directory, Standing};
-use crate::upstream::{Blame, CallError, ErrorKind, Fault, Gate, Name, Scalar, Settings, Side};
+use crate::{
+    config::objection,
+    upstream::{Blame, CallError, ErrorKind, Fault, Gate, Name, Scalar, Settings, Side},
+};
 
 static SETTINGS: Settings = Settings {
     url: "the path of the directory file",
     credentials: "the rights on the directory file",
     rights: "to be readable",
+    authority: "SSL_CERT_FILE",
 };
 
 /// A directory in a file: JSON lines `{"id","cancelled"}`. Read again whenever it has changed; replace it by renaming
@@ -38,6 +42,14 @@ pub enum FileError {
         path: PathBuf,
         /// Why.
         source: io::Error,
+    },
+    /// It is saved in another encoding.
+    #[error("the directory file {path} {what}")]
+    Encoding {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: &'static str,
     },
     /// A line that is not of the form.
     #[error(
@@ -133,6 +145,10 @@ impl FileDirectory {
                 == 0
             {
                 break;
+            }
+            if let Some(what) = objection(&text).filter(|_| line == 1) {
+                let path = self.path.clone();
+                return Err(FileError::Encoding { path, what });
             }
             if text.trim_ascii().is_empty() {
                 continue;

@@ -1,4 +1,4 @@
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use reqwest::{
     Method,
@@ -23,6 +23,7 @@ use crate::{
 
 static SETTINGS: Settings = Settings {
     url: "GITLAB_URL",
+    authority: "gitlab.ca_file",
     credentials: "GITLAB_TOKEN",
     rights: "an administrator's token with the scope api, and admin_mode where Admin Mode is on",
 };
@@ -46,8 +47,15 @@ pub struct Client {
     pub(super) upstream: Upstream,
     pub(super) base: Arc<Url>,
     pub(super) mode: Mode,
-    /// The id of the token's owner, once it is known. A token is replaced by restarting the process.
-    pub(super) own: Arc<OnceLock<u64>>,
+    /// The token's owner, once it is known.
+    pub(super) own: Arc<Mutex<Option<Own>>>,
+}
+
+/// Whose token it is. Another token may be another owner's.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Own {
+    id: u64,
+    generation: u64,
 }
 
 impl Client {
@@ -129,8 +137,12 @@ impl Client {
     /// See [`CallError`].
     pub async fn current_user(&self) -> Result<CurrentUser, CallError> {
         let call = Call::get("current_user", self.url(&["user"], &[]));
+        let generation = self.upstream.credentials_generation();
         let user = self.read(&call, row::current_user).await?;
-        self.own.get_or_init(|| user.id);
+        *self.own() = Some(Own {
+            id: user.id,
+            generation,
+        });
         Ok(user)
     }
 
@@ -139,10 +151,15 @@ impl Client {
     /// # Errors
     /// See [`CallError`].
     pub async fn own_id(&self) -> Result<u64, CallError> {
-        match self.own.get() {
-            Some(id) => Ok(*id),
+        let own = *self.own();
+        match own.filter(|own| own.generation == self.upstream.credentials_generation()) {
+            Some(own) => Ok(own.id),
             None => self.current_user().await.map(|user| user.id),
         }
+    }
+
+    fn own(&self) -> MutexGuard<'_, Option<Own>> {
+        self.own.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// `GET /personal_access_tokens/self`; `None` where the token is of another kind (404 or 403 or 401 there).

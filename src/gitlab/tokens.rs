@@ -3,16 +3,16 @@
 use std::sync::Arc;
 
 use reqwest::header::HeaderName;
-use secrecy::{ExposeSecret, SecretString};
 
 use super::Client;
 use crate::{
-    config::{self, Mode},
-    upstream::{Authorize, BuildError, FixedHeader, Settings},
+    config::{self, Mode, Secret},
+    upstream::{Authorize, BuildError, Credential, SecretHeader, Settings},
 };
 
 static READING: Settings = Settings {
     url: "GITLAB_URL",
+    authority: "gitlab.ca_file",
     credentials: "GITLAB_READ_TOKEN",
     rights: "an administrator's token with the scope read_user, and admin_mode where Admin Mode is on",
 };
@@ -53,10 +53,11 @@ impl Client {
 
 /// The header that shows `token`, which the setting `setting` holds.
 pub(super) fn credentials(
-    token: &SecretString,
+    token: &Secret,
     setting: &'static str,
 ) -> Result<Box<dyn Authorize>, BuildError> {
     let header = HeaderName::from_static("private-token");
-    let header = FixedHeader::new(header, token.expose_secret());
-    Ok(Box::new(header.ok_or(BuildError::Credentials(setting))?))
+    let credential = Credential::new(setting, token, str::to_owned);
+    let credential = credential.ok_or(BuildError::Credentials(setting))?;
+    Ok(Box::new(SecretHeader::new(header, credential)))
 }

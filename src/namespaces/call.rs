@@ -9,7 +9,7 @@ use std::{
     },
 };
 
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, ready};
 use jiff::{SignedDuration, Timestamp};
 use reqwest::{
     Method,
@@ -36,6 +36,7 @@ static SETTINGS: Settings = Settings {
     url: "namespaces.provisioning_url",
     credentials: "PORTAL_URL and PORTAL_SIGNING_KEY_FILE",
     rights: "a key that the portal publishes",
+    authority: "namespaces.ca_file",
 };
 
 /// The API that provisions: GitLab's own, or ours. Cheap to clone.
@@ -292,11 +293,11 @@ impl Authorize for PortalToken {
         Box::pin(async move { Ok(Some((HeaderName::from_static(HEADER), self.value()?))) })
     }
 
-    fn renew(&self, used: &HeaderValue) -> bool {
+    fn renew<'a>(&'a self, used: &'a HeaderValue) -> BoxFuture<'a, bool> {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         if current.as_ref().is_some_and(|(value, _)| value == used) {
             *current = None;
         }
-        true
+        Box::pin(ready(true))
     }
 }

@@ -12,6 +12,7 @@ use url::Url;
 use uuid::Uuid;
 
 use super::provisioning::token::{AUDIENCE, SUBJECT};
+use crate::config::objection;
 
 /// How long a token is good.
 pub const LIFETIME: Duration = Duration::from_mins(5);
@@ -27,6 +28,9 @@ pub enum KeyError {
     /// No such file, or not to be read.
     #[error("the key file {0} cannot be read")]
     File(String, #[source] std::io::Error),
+    /// Saved in another encoding.
+    #[error("the key file {0} {1}")]
+    Encoding(String, &'static str),
     /// Not what it must be.
     #[error("the key file {0} holds no RSA {1} key in PEM form")]
     Form(String, &'static str),
@@ -130,7 +134,12 @@ impl std::fmt::Debug for Keys {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, KeyError> {
-    std::fs::read(path).map_err(|error| KeyError::File(path.display().to_string(), error))
+    let name = || path.display().to_string();
+    let pem = std::fs::read(path).map_err(|error| KeyError::File(name(), error))?;
+    match objection(&pem) {
+        Some(objection) => Err(KeyError::Encoding(name(), objection)),
+        None => Ok(pem),
+    }
 }
 
 fn form(path: &Path, kind: &'static str) -> KeyError {

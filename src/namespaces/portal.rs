@@ -1,6 +1,6 @@
 //! The portal over HTTP: records syncs, and publishes the keys that its tokens are verified with.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
@@ -13,7 +13,6 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
@@ -24,7 +23,11 @@ use super::{
     ledger::LedgerError,
     record::{RecordError, Recorder, Requested},
 };
-use crate::messaging::RunId;
+use crate::{
+    config::Secret,
+    messaging::RunId,
+    upstream::{BuildError, Credential},
+};
 
 /// Where a sync is recorded.
 pub const SYNCS: &str = "/api/v1/namespaces/{id}/syncs";
@@ -44,18 +47,22 @@ const BODY_DEADLINE: Duration = Duration::from_secs(20);
 pub struct Portal {
     recorder: Recorder,
     keys: Keys,
-    /// Compared by hash, so that the time it takes says nothing about the token.
-    token: [u8; 32],
+    token: Arc<Credential>,
 }
 
 impl Portal {
-    /// A portal whose clients show `token`.
-    pub fn new(recorder: Recorder, keys: Keys, token: &SecretString) -> Self {
-        Self {
+    /// A portal whose clients show `token`; replaced in its file, it is another one within half a minute.
+    ///
+    /// # Errors
+    /// A token that no header can carry.
+    pub fn new(recorder: Recorder, keys: Keys, token: &Secret) -> Result<Self, BuildError> {
+        let token = Credential::new("PORTAL_TOKEN", token, str::to_owned)
+            .ok_or(BuildError::Credentials("PORTAL_TOKEN"))?;
+        Ok(Self {
             recorder,
             keys,
-            token: Sha256::digest(token.expose_secret()).into(),
-        }
+            token: Arc::new(token),
+        })
     }
 
     /// Its routes; whatever else is asked is the caller's to answer.
@@ -67,7 +74,7 @@ impl Portal {
             .with_state(self)
     }
 
-    fn knows(&self, headers: &HeaderMap) -> bool {
+    async fn knows(&self, headers: &HeaderMap) -> bool {
         let mut given = headers.get_all(AUTHORIZATION).iter();
         let (Some(value), None) = (given.next(), given.next()) else {
             return false;
@@ -76,10 +83,13 @@ impl Portal {
             let (scheme, token) = text.split_once(' ')?;
             scheme.eq_ignore_ascii_case("bearer").then_some(token)
         });
-        token.is_some_and(|token| {
-            let shown: [u8; 32] = Sha256::digest(token).into();
-            shown == self.token
-        })
+        match token {
+            // By hash, so that the time it takes says nothing about the token.
+            Some(token) => {
+                Sha256::digest(token) == Sha256::digest(self.token.value().await.as_bytes())
+            }
+            None => false,
+        }
     }
 }
 
@@ -115,7 +125,7 @@ async fn record(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
-    if !portal.knows(&headers) {
+    if !portal.knows(&headers).await {
         return Err(Refusal::Token);
     }
     let namespace_id = id

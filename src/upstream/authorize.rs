@@ -3,7 +3,7 @@ use std::fmt;
 use futures::future::BoxFuture;
 use reqwest::header::{HeaderName, HeaderValue};
 
-use super::Fault;
+use super::{Credential, Fault};
 
 /// Puts the credentials on each request of an upstream.
 pub trait Authorize: Send + Sync + fmt::Debug {
@@ -12,31 +12,38 @@ pub trait Authorize: Send + Sync + fmt::Debug {
 
     /// Called when a request with `used` was answered 401. True if the next [`Authorize::header`] is a fresh one,
     /// so that the same request is worth one more attempt.
-    fn renew(&self, used: &HeaderValue) -> bool;
+    fn renew<'a>(&'a self, used: &'a HeaderValue) -> BoxFuture<'a, bool>;
+
+    /// How often the credentials were replaced by others, whose owner may be another.
+    fn generation(&self) -> u64 {
+        0
+    }
 }
 
-/// The same header on each request: a token or a password that does not change.
-#[derive(Clone, Debug)]
-pub struct FixedHeader {
+/// The same header on each request: a token or a password, which changes only with the file that it stands in.
+#[derive(Debug)]
+pub struct SecretHeader {
     name: HeaderName,
-    value: HeaderValue,
+    credential: Credential,
 }
 
-impl FixedHeader {
-    /// `None` if `secret` holds characters that no header can carry. The value is marked sensitive: no `Debug` shows it.
-    pub fn new(name: HeaderName, secret: &str) -> Option<Self> {
-        let mut value = HeaderValue::from_str(secret).ok()?;
-        value.set_sensitive(true);
-        Some(Self { name, value })
+impl SecretHeader {
+    /// `credential` under `name`.
+    pub fn new(name: HeaderName, credential: Credential) -> Self {
+        Self { name, credential }
     }
 }
 
-impl Authorize for FixedHeader {
+impl Authorize for SecretHeader {
     fn header(&self) -> BoxFuture<'_, Result<Option<(HeaderName, HeaderValue)>, Fault>> {
-        Box::pin(async move { Ok(Some((self.name.clone(), self.value.clone()))) })
+        Box::pin(async move { Ok(Some((self.name.clone(), self.credential.value().await))) })
     }
 
-    fn renew(&self, _used: &HeaderValue) -> bool {
-        false
+    fn renew<'a>(&'a self, used: &'a HeaderValue) -> BoxFuture<'a, bool> {
+        Box::pin(self.credential.renew(used))
+    }
+
+    fn generation(&self) -> u64 {
+        self.credential.generation()
     }
 }

@@ -87,6 +87,18 @@ impl Budget {
             .filter(|instant| *instant > Instant::now())
     }
 
+    /// Until when the upstream lets no `calls` through, by `Retry-After` or by what its rate limit leaves.
+    pub fn withheld_until(&self, calls: u32) -> Option<Instant> {
+        let now = Instant::now();
+        let state = self.state();
+        let spent = state
+            .window
+            .as_ref()
+            .filter(|window| window.remaining < calls)
+            .map(|window| window.resets);
+        state.not_before.max(spent).filter(|instant| *instant > now)
+    }
+
     /// Waits out the pause that the upstream asked for.
     pub async fn pause(&self) {
         while let Some(instant) = self.paused_until() {

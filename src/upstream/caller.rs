@@ -1,6 +1,6 @@
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU32, Ordering},
     },
     time::Duration,
@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use reqwest::{Method, Request, header::HeaderMap};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
-    time::sleep,
+    time::{Instant, sleep},
 };
 use url::Url;
 
@@ -27,6 +27,8 @@ const FIRST_RETRY: Duration = Duration::from_millis(200);
 const LONGEST_RETRY: Duration = Duration::from_secs(5);
 /// The longest `Retry-After` that a read waits out in place. Beyond it the message is held instead.
 const LONGEST_WAIT: Duration = Duration::from_secs(20);
+/// A wait for the upstream's rate limit that a person would notice.
+const WORTH_TELLING: Duration = Duration::from_secs(1);
 
 /// One request, to be sent as often as its kind allows.
 #[derive(Clone, Debug)]
@@ -59,6 +61,8 @@ struct Shared {
     attempts: usize,
     places: Arc<Semaphore>,
     budget: Arc<Budget>,
+    /// Until when the wait lasts that was told last.
+    told_wait: Arc<Mutex<Option<Instant>>>,
     reads: Arc<Gate>,
     writes: Arc<Gate>,
     clock: Clock,
@@ -82,6 +86,7 @@ impl Upstream {
                 calls.concurrency.clamp(1, Semaphore::MAX_PERMITS),
             )),
             budget: Arc::new(Budget::new(calls.requests_per_minute)),
+            told_wait: Arc::default(),
             reads: Gate::new(name, Side::Read),
             writes: Gate::new(name, Side::Write),
             clock: Clock::default(),
@@ -105,6 +110,7 @@ impl Upstream {
             attempts: self.shared.attempts,
             places: Arc::clone(&self.shared.places),
             budget: Arc::clone(&self.shared.budget),
+            told_wait: Arc::clone(&self.shared.told_wait),
             reads: Gate::new(name, Side::Read),
             writes: Gate::new(name, Side::Write),
             clock: Clock::default(),
@@ -120,7 +126,7 @@ impl Upstream {
     /// The calls of the returned clone wait for neither again, so nothing lies between a look and its write; the
     /// place is given back when the clone is dropped. Wait for nothing else while holding it, locks included.
     pub async fn reserve(&self, calls: u32) -> Self {
-        self.shared.budget.take(calls).await;
+        self.take(calls).await;
         let place = self.place().await;
         Self {
             shared: Arc::clone(&self.shared),
@@ -143,6 +149,11 @@ impl Upstream {
     /// Whether its answers do not say what time it is.
     pub fn is_without_clock(&self) -> bool {
         self.shared.clock.is_silent()
+    }
+
+    /// How often the credentials were replaced since the start.
+    pub fn credentials_generation(&self) -> u64 {
+        self.shared.authorize.generation()
     }
 
     /// The gate of one side.
@@ -245,8 +256,10 @@ impl Upstream {
             self.learn(&answer);
             match judge(&answer) {
                 Err(fault) if fault.kind == ErrorKind::Unauthenticated && !renewed => {
-                    renewed =
-                        credentials.is_some_and(|(_, used)| self.shared.authorize.renew(&used));
+                    renewed = match &credentials {
+                        Some((_, used)) => self.shared.authorize.renew(used).await,
+                        None => false,
+                    };
                     if !renewed {
                         return Err(fault);
                     }
@@ -276,12 +289,41 @@ impl Upstream {
         }
     }
 
+    /// Waits for the budget. A wait of seconds that the upstream asks for is told, once.
+    async fn take(&self, calls: u32) {
+        let budget = &self.shared.budget;
+        if let Some(until) = budget.withheld_until(calls) {
+            self.tell_wait(until);
+        }
+        budget.take(calls).await;
+    }
+
+    fn tell_wait(&self, until: Instant) {
+        let wait = until.saturating_duration_since(Instant::now());
+        let mut told = self
+            .shared
+            .told_wait
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let is_told = told.is_some_and(|told| until <= told + WORTH_TELLING);
+        if wait >= WORTH_TELLING && !is_told {
+            *told = Some(until);
+            let (name, seconds) = (self.shared.line.name(), wait.as_secs() + 1);
+            tracing::info!(
+                event = "rate_limited",
+                upstream = name.as_str(),
+                seconds,
+                "{name} asks for a pause: waiting {seconds} s for its rate limit"
+            );
+        }
+    }
+
     /// Waits for the budget and a place.
     async fn admit(&self) -> Option<OwnedSemaphorePermit> {
         let budget = &self.shared.budget;
         match &self.reservation {
             Some(reservation) if reservation.spend() => budget.pause().await,
-            Some(_) | None => budget.take(1).await,
+            Some(_) | None => self.take(1).await,
         }
         match &self.reservation {
             Some(_) => None,

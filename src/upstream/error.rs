@@ -52,8 +52,12 @@ impl CallError {
         blame: Blame,
         fault: Fault,
     ) -> Self {
-        let by_kind = || fault.kind.advice(fault.settings.unwrap_or(settings));
-        let advice = fault.advice.map_or_else(by_kind, str::to_owned);
+        let settings = fault.settings.unwrap_or(settings);
+        let advice = match (fault.advice, fault.obstacle) {
+            (Some(advice), _) => advice.to_owned(),
+            (None, Some(obstacle)) => obstacle.advice(settings),
+            (None, None) => fault.kind.advice(settings),
+        };
         Self {
             operation,
             blame,

@@ -1,6 +1,6 @@
 use std::{error::Error, fmt, sync::Arc, time::Duration};
 
-use super::Settings;
+use super::{Settings, obstacle::Obstacle};
 
 /// What kind of failure a call met.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -88,6 +88,7 @@ impl ErrorKind {
             url,
             credentials,
             rights,
+            authority: _,
         } = settings;
         match self {
             Self::BadRequest => "the call is wrong as it is; repeating it does not help".to_owned(),
@@ -123,6 +124,7 @@ pub struct Fault {
     pub(super) retry_after: Option<Duration>,
     pub(super) settings: Option<&'static Settings>,
     pub(super) advice: Option<&'static str>,
+    pub(super) obstacle: Option<Obstacle>,
     pub(super) source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
@@ -135,6 +137,7 @@ impl Fault {
             retry_after: None,
             settings: None,
             advice: None,
+            obstacle: None,
             source: None,
         }
     }
@@ -164,6 +167,13 @@ impl Fault {
     #[must_use]
     pub fn advising(mut self, advice: &'static str) -> Self {
         self.advice = Some(advice);
+        self
+    }
+
+    /// What stands in the way, where that is known: it has advice of its own.
+    #[must_use]
+    pub(super) fn stopped_by(mut self, obstacle: Option<Obstacle>) -> Self {
+        self.obstacle = obstacle;
         self
     }
 

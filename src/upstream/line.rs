@@ -3,7 +3,11 @@ use std::{sync::Arc, time::Duration};
 use reqwest::Request;
 use tokio::time::{Instant, timeout};
 
-use super::{Answer, ErrorKind, Fault, Name, Transport, TransportError};
+use super::{
+    Answer, ErrorKind, Fault, Name, Transport, TransportError,
+    obstacle::{Obstacle, innermost},
+    proxy::Beside,
+};
 
 /// One exchange with an upstream: a deadline, and the metrics of it. No retry, no gate, no budget.
 #[derive(Clone, Debug)]
@@ -70,17 +74,32 @@ impl Line {
 
 fn fault(error: TransportError) -> Fault {
     let (kind, what) = match &error {
-        TransportError::Connect(_) => (ErrorKind::Unreachable, "cannot be reached".to_owned()),
+        TransportError::Connect(source) => {
+            let proxy = source.downcast_ref::<Beside>();
+            let proxy = proxy.map(|proxy| format!(" ({proxy})"));
+            (
+                ErrorKind::Unreachable,
+                format!(
+                    "cannot be reached: {}{}",
+                    innermost(&error),
+                    proxy.unwrap_or_default()
+                ),
+            )
+        }
         TransportError::Broken(_) => (
             ErrorKind::Unreachable,
-            "broke the connection before its answer was whole".to_owned(),
+            format!(
+                "broke the connection before its answer was whole: {}",
+                innermost(&error)
+            ),
         ),
         TransportError::TooLarge(bytes) => (
             ErrorKind::TooLarge,
             format!("answered with more than {bytes} bytes"),
         ),
     };
-    Fault::new(kind, what).caused_by(error)
+    let obstacle = Obstacle::of(&error);
+    Fault::new(kind, what).stopped_by(obstacle).caused_by(error)
 }
 
 /// A closed set: an upstream that sends odd statuses must not grow the metrics.

@@ -68,4 +68,6 @@ pub struct Settings {
     pub credentials: &'static str,
     /// What the credentials have to be allowed, as a phrase.
     pub rights: &'static str,
+    /// The setting that names an authority to trust beside the system's own.
+    pub authority: &'static str,
 }

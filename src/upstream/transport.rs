@@ -1,10 +1,13 @@
-use std::{env, error::Error, fmt, time::Duration};
+use std::{error::Error, fmt, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use futures::future::BoxFuture;
-use reqwest::{Client, ClientBuilder, NoProxy, Proxy, Request, Response, redirect::Policy};
+use reqwest::{Client, ClientBuilder, Request, Response, redirect::Policy};
 
-use super::Answer;
+use super::{
+    Answer,
+    proxy::{self, Beside},
+};
 use crate::config;
 
 /// The longest wait for a connection. Shorter than a call's deadline, so that "cannot reach it" and
@@ -43,33 +46,39 @@ pub enum BuildError {
     /// Credentials that no header can hold.
     #[error("{0} holds characters that no HTTP header can carry")]
     Credentials(&'static str),
+    /// A variable that should name a proxy. What it says is not repeated: it may hold a password.
+    #[error(
+        "{0} names no proxy; allowed: an http:// or https:// address, such as http://proxy.example.ac.uk:3128"
+    )]
+    Proxy(&'static str),
     /// A directory file that cannot be used as it is.
     #[error("{0}")]
     File(#[source] Box<dyn Error + Send + Sync>),
 }
-
-/// The usual variables that name a proxy for `https://`, first come first.
-const PROXY_VARIABLES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
 
 /// HTTP over real sockets: rustls, no redirects, bounded bodies. A proxy carries TLS or nothing.
 #[derive(Clone, Debug)]
 pub struct Wire {
     client: Client,
     max_bytes: usize,
+    /// The variable that names a proxy, if one does.
+    proxy: Option<&'static str>,
 }
 
 impl Wire {
     /// A client for one upstream.
     ///
     /// # Errors
-    /// [`BuildError::Client`].
+    /// [`BuildError::Client`], or [`BuildError::Proxy`].
     pub fn new(calls: &config::Calls) -> Result<Self, BuildError> {
-        let client = client_builder()
-            .and_then(|client| client.connect_timeout(CONNECT.min(calls.timeout)).build())
+        let client = client_builder(calls.authority.as_ref())?
+            .connect_timeout(CONNECT.min(calls.timeout))
+            .build()
             .map_err(BuildError::Client)?;
         Ok(Self {
             client,
             max_bytes: calls.max_response_bytes,
+            proxy: proxy::named()?.map(|proxy| proxy.variable),
         })
     }
 
@@ -88,7 +97,9 @@ impl Wire {
 impl Transport for Wire {
     fn send(&self, request: Request) -> BoxFuture<'_, Result<Answer, TransportError>> {
         Box::pin(async move {
-            let mut response = self.client.execute(request).await.map_err(broken)?;
+            let proxy = self.proxy.filter(|_| request.url().scheme() == "https");
+            let answered = self.client.execute(request).await;
+            let mut response = answered.map_err(|error| beside(proxy, broken(error)))?;
             let status = response.status();
             let headers = std::mem::take(response.headers_mut());
             let body = self.body(response).await?;
@@ -101,12 +112,15 @@ impl Transport for Wire {
     }
 }
 
-/// What every client of this service shares: no redirects, no retries of its own, and a proxy for TLS alone.
+/// What every client of this service shares: no redirects, no retries of its own, a proxy for TLS alone, and the
+/// system's authorities with `authority` beside them.
 ///
 /// # Errors
-/// When a variable names a proxy that is none.
-pub(crate) fn client_builder() -> Result<ClientBuilder, reqwest::Error> {
-    let direct = Client::builder()
+/// When a variable names a proxy that is none, or `authority` holds no certificates.
+pub(crate) fn client_builder(
+    authority: Option<&config::Authority>,
+) -> Result<ClientBuilder, BuildError> {
+    let mut client = Client::builder()
         .user_agent(concat!(
             env!("CARGO_PKG_NAME"),
             "/",
@@ -116,19 +130,15 @@ pub(crate) fn client_builder() -> Result<ClientBuilder, reqwest::Error> {
         .retry(reqwest::retry::never())
         .referer(false)
         .no_proxy();
-    Ok(match proxy()? {
-        Some(proxy) => direct.proxy(proxy),
-        None => direct,
+    if let Some(authority) = authority {
+        let certificates = reqwest::Certificate::from_pem_bundle(authority.pem().as_bytes())
+            .map_err(BuildError::Client)?;
+        client = client.tls_certs_merge(certificates);
+    }
+    Ok(match proxy::named()? {
+        Some(proxy) => client.proxy(proxy.reqwest()?),
+        None => client,
     })
-}
-
-/// The proxy for `https://` addresses. Plain `http://` is for this machine alone, and a proxy of it, such as
-/// `HTTP_PROXY` would name, would read the token.
-fn proxy() -> Result<Option<Proxy>, reqwest::Error> {
-    let named = |name| env::var(name).ok().filter(|value| !value.trim().is_empty());
-    let address = PROXY_VARIABLES.into_iter().find_map(named);
-    let proxy = address.map(Proxy::https).transpose()?;
-    Ok(proxy.map(|proxy| proxy.no_proxy(NoProxy::from_env())))
 }
 
 fn broken(error: reqwest::Error) -> TransportError {
@@ -138,5 +148,15 @@ fn broken(error: reqwest::Error) -> TransportError {
         TransportError::Connect(error)
     } else {
         TransportError::Broken(error)
+    }
+}
+
+/// Where no connection came about, a proxy may be why.
+fn beside(proxy: Option<&'static str>, error: TransportError) -> TransportError {
+    match (proxy, error) {
+        (Some(variable), TransportError::Connect(source)) => {
+            TransportError::Connect(Box::new(Beside { variable, source }))
+        }
+        (_, error) => error,
     }
 }

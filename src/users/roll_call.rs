@@ -111,6 +111,7 @@ mod tests {
         url: "",
         credentials: "",
         rights: "",
+        authority: "directory.ca_file",
     };
 
     /// Takes two in one question. Everybody is current but `absent`, whom it does not know, and `nobody`, about whom it

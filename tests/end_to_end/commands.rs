@@ -1,11 +1,15 @@
 //! The commands as a person runs them.
 
+use std::time::Duration;
+
 use lookup_gitlab_sync::{
     messaging::wire::{SyncTick, UserSync},
     simulate::{
+        control::RateLimit,
         gitlab::{Account, State},
         lookup::Person,
         population::Population,
+        world::Settings,
     },
 };
 use serde_json::Value;
@@ -100,6 +104,28 @@ async fn plan_exits_4_where_an_upstream_is_unavailable() {
         String::from_utf8_lossy(&plan.stderr)
     );
     assert!(plan.stdout.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn plan_says_when_it_waits_for_a_rate_limit() {
+    let limited = Settings {
+        rate_limit: Some(RateLimit {
+            requests: 2,
+            period: Duration::from_secs(6),
+        }),
+        ..Settings::default()
+    };
+    let accounts = (10..410)
+        .map(|id| Account::new(id, &format!("external-{id}")))
+        .collect();
+    let scene = Scene::with(accounts, Vec::new(), limited).await;
+    let plan = scene.run(&["plan"], &[]).await;
+    let said = String::from_utf8(plan.stderr).unwrap();
+    assert_eq!(plan.status.code(), Some(0), "{said}");
+    let told = said
+        .lines()
+        .filter(|line| line.contains("for its rate limit"));
+    assert!(told.count() > 0, "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

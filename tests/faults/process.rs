@@ -3,7 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use lookup_gitlab_sync::{
-    config::{Calls, FanOutMessages, GitLab, Guard, Lookup, LookupCredentials, Mode, Users},
+    config::{
+        Calls, FanOutMessages, GitLab, Guard, Lookup, LookupCredentials, Mode, Secret, Users,
+    },
     directory::{self, SharedLooks},
     gitlab,
     messaging::{Handler, consumer::Dispatch},
@@ -11,7 +13,6 @@ use lookup_gitlab_sync::{
     upstream::Transport,
     users::{fan_out::FanOut, rules::Rules, worker::UserWorker},
 };
-use secrecy::SecretString;
 use tokio::{task::JoinSet, time::sleep};
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -138,13 +139,14 @@ pub fn calls() -> Calls {
         requests_per_minute: None,
         read_attempts: 3,
         max_response_bytes: 32 << 20,
+        authority: None,
     }
 }
 
 fn gitlab_config() -> GitLab {
     GitLab {
         url: Url::parse("http://gitlab.example").unwrap(),
-        token: SecretString::from(ADMINISTRATORS_TOKEN),
+        token: Secret::from(ADMINISTRATORS_TOKEN),
         read_token: None,
         calls: calls(),
     }
@@ -156,7 +158,7 @@ fn lookup_config() -> Lookup {
         credentials: LookupCredentials::Gateway {
             token_url: Url::parse("http://lookup.example/oauth2/v1/token").unwrap(),
             client_id: simulated::CLIENT_ID.to_owned(),
-            client_secret: SecretString::from(simulated::CLIENT_SECRET),
+            client_secret: Secret::from(simulated::CLIENT_SECRET),
             scope: None,
         },
         batch_size: 200,

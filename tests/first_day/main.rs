@@ -9,9 +9,11 @@
     reason = "a panic in a test is a failure with a place"
 )]
 
+mod certificates;
 #[path = "../support/clock.rs"]
 mod clock;
 mod completions;
+mod encodings;
 mod examples;
 mod mistakes;
 mod observability;
@@ -23,3 +25,6 @@ mod running;
 #[expect(dead_code, reason = "the whole-service tests use more of it")]
 #[path = "../end_to_end/scene.rs"]
 mod scene;
+mod secrets;
+#[path = "../support/tls.rs"]
+mod tls;

@@ -138,3 +138,15 @@ async fn m10_a_mode_left_at_dry_run() {
     ));
     assert_eq!(scene.writes(), 0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn m11_a_proxy_that_is_none() {
+    let elsewhere = ("GITLAB_URL", "https://gitlab.example.ac.uk");
+    let junk = [elsewhere, ("HTTPS_PROXY", "http://user:hush@a proxy")];
+    let away = [elsewhere, ("ALL_PROXY", "http://127.0.0.1:1")];
+    insta::assert_snapshot!(format!(
+        "{}\n{}",
+        mistake(&["plan"], &junk).await,
+        mistake(&["plan"], &away).await
+    ));
+}

@@ -50,7 +50,7 @@ async fn counter(keys: &[&KeyFiles], prepared: bool) -> (Counter, Keys) {
     let keys = Keys::load(&address.parse().unwrap(), &keys[0].private(), &others).unwrap();
     let publisher = connection.publisher(Topic::NamespaceSync).await.unwrap();
     let recorder = Recorder::new(ledger.clone(), publisher);
-    let portal = Portal::new(recorder, keys.clone(), &"open-sesame".to_owned().into());
+    let portal = Portal::new(recorder, keys.clone(), &"open-sesame".into()).unwrap();
     tokio::spawn(async move { axum::serve(listener, portal.router()).await });
     let counter = Counter {
         address,

@@ -6,7 +6,10 @@ use aws_lc_rs::{
     hmac,
     signature::{RSA_PKCS1_SHA512, RSA_PSS_SHA256},
 };
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use base64::{
+    Engine,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
 use lookup_gitlab_sync::namespaces::provisioning::{Settings, Timing, database::Migrations};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -276,6 +279,62 @@ async fn keys_of_other_kinds_and_uses_are_passed_over() {
             "{kid}"
         );
     }
+}
+
+/// As other servers were seen to publish them: each is told once by its name, and keeps none of the others from working.
+#[tokio::test]
+async fn a_key_that_cannot_be_used_is_told_once_with_its_kid() {
+    let warnings = Errors::collect_from(tracing::Level::WARN);
+    let world = World::with(|settings| {
+        without_database(settings);
+        settings.keys.refetch_pause = Duration::ZERO;
+    })
+    .await;
+    let key = &world.portal.key;
+    let of = |kid: &str, n: String| {
+        let mut jwk = key.jwk();
+        jwk["kid"] = json!(kid);
+        jwk["n"] = json!(n);
+        jwk
+    };
+    let n = key.jwk()["n"].as_str().unwrap().to_owned();
+    let modulus = URL_SAFE_NO_PAD.decode(&n).unwrap();
+    let zero = URL_SAFE_NO_PAD.encode([&[0], modulus.as_slice()].concat());
+    let mut nameless = key.jwk();
+    nameless.as_object_mut().unwrap().remove("kid");
+    world.portal.serve(|served| {
+        served.keys = vec![
+            of("zero", zero),
+            of("padded", format!("{n}==")),
+            of("plain", STANDARD.encode(&modulus)),
+            of("twice", n.clone()),
+            of("twice", n.clone()),
+            nameless,
+            key.jwk(),
+        ];
+    });
+    let signed = |kid: &str| {
+        let header = json!({ "alg": "RS256", "kid": kid });
+        key.sign(&header, &world.portal.claims())
+    };
+    assert!(passes(&world, &world.portal.token()).await);
+    assert!(passes(&world, &signed("twice")).await);
+    for kid in ["zero", "padded", "plain", "made-up"] {
+        assert!(!passes(&world, &signed(kid)).await, "{kid}");
+    }
+    assert!(world.portal.fetches() > 1, "it was fetched again");
+    let told = warnings.text();
+    let lines: Vec<&str> = told
+        .lines()
+        .filter(|line| line.contains("portal_key_unusable"))
+        .collect();
+    for kid in ["zero", "padded", "plain", "twice"] {
+        let of_kid = lines
+            .iter()
+            .filter(|line| line.contains(&format!("kid=\"{kid}\"")));
+        assert_eq!(of_kid.count(), 1, "{kid}: {told}");
+    }
+    assert_eq!(lines.len(), 5, "{told}");
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use futures::future::BoxFuture;
 use google_cloud_googleapis::pubsub::v1::{DeleteSubscriptionRequest, Subscription, Topic};
 use jiff::Timestamp;
 use lookup_gitlab_sync::{
-    config::{self, Calls, Config, Given, LookupCredentials, Mode},
+    config::{self, Calls, Config, Given, LookupCredentials, Mode, Secret},
     directory::{Crsid, Directory as _, Lookup, Standing},
     gitlab,
     messaging::{
@@ -23,7 +23,6 @@ use lookup_gitlab_sync::{
     },
 };
 use reqwest::{Request, StatusCode, header::HeaderMap};
-use secrecy::SecretString;
 use tokio::runtime::{Builder, Runtime};
 
 /// An upstream whose every answer is this one; of Lookup's token endpoint, where there is one, another.
@@ -76,7 +75,7 @@ fn calls() -> Calls {
 fn gitlab(answer: Answer) -> gitlab::Client {
     let config = config::GitLab {
         url: "https://gitlab.example.ac.uk".parse().unwrap(),
-        token: SecretString::from("token"),
+        token: Secret::from("token"),
         read_token: None,
         calls: calls(),
     };
@@ -93,7 +92,7 @@ fn lookup(answer: Answer, token: Answer) -> Lookup {
         credentials: LookupCredentials::Gateway {
             token_url: "https://lookup.example.ac.uk/token".parse().unwrap(),
             client_id: "client".to_owned(),
-            client_secret: SecretString::from("secret"),
+            client_secret: Secret::from("secret"),
             scope: None,
         },
         batch_size: 200,

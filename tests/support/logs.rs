@@ -34,10 +34,15 @@ impl io::Write for Written {
 
 impl Errors {
     pub fn collect() -> Self {
+        Self::collect_from(Level::ERROR)
+    }
+
+    /// The same from another level on.
+    pub fn collect_from(level: Level) -> Self {
         let written = Written::default();
         let writer = written.clone();
         let subscriber = tracing_subscriber::fmt()
-            .with_max_level(Level::ERROR)
+            .with_max_level(level)
             .with_ansi(false)
             .with_writer(move || writer.clone())
             .finish();

@@ -153,7 +153,7 @@ async fn nobody_listening_is_told_as_unreachable() {
     let error = gitlab(&url).current_user().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unreachable);
     assert!(is_upstreams(&error));
-    insta::assert_snapshot!(error, @"GitLab cannot be reached (current_user): is GITLAB_URL right, and can this machine reach it?");
+    insta::assert_snapshot!(error, @"GitLab cannot be reached: Connection refused (current_user): is GITLAB_URL right, and can this machine reach it?");
     assert!(error.source().is_some(), "the cause is kept for the chain");
 }
 

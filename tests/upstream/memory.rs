@@ -8,12 +8,11 @@ use std::{
 
 use futures::future::BoxFuture;
 use lookup_gitlab_sync::{
-    config::{Calls, GitLab, Lookup, LookupCredentials, Mode},
+    config::{Calls, GitLab, Lookup, LookupCredentials, Mode, Secret},
     gitlab,
     upstream::{Answer, Transport, TransportError},
 };
 use reqwest::{Request, StatusCode, header::HeaderMap};
-use secrecy::SecretString;
 use tokio::time::Instant;
 use url::Url;
 
@@ -24,13 +23,14 @@ pub fn calls() -> Calls {
         requests_per_minute: None,
         read_attempts: 2,
         max_response_bytes: 1 << 20,
+        authority: None,
     }
 }
 
 pub fn gitlab_config(url: &Url) -> GitLab {
     GitLab {
         url: url.clone(),
-        token: SecretString::from("glpat-secret-token"),
+        token: Secret::from("glpat-secret-token"),
         read_token: None,
         calls: calls(),
     }
@@ -45,7 +45,7 @@ pub fn lookup_config(url: &Url) -> Lookup {
         url: url.join("/lookup/v1").unwrap(),
         credentials: LookupCredentials::Basic {
             username: "a-group".to_owned(),
-            password: SecretString::from("secret-password"),
+            password: Secret::from("secret-password"),
         },
         batch_size: 200,
         calls: calls(),
@@ -56,7 +56,7 @@ pub fn gateway_config(url: &Url) -> Lookup {
     let credentials = LookupCredentials::Gateway {
         token_url: url.join("/oauth2/v1/token").unwrap(),
         client_id: "a-client".to_owned(),
-        client_secret: SecretString::from("secret-secret"),
+        client_secret: Secret::from("secret-secret"),
         scope: None,
     };
     Lookup {

@@ -1,5 +1,6 @@
 //! The forms that values take: how each is read, what it allows, how it is shown.
 
+mod authority;
 mod choice;
 mod list;
 mod number;
@@ -14,6 +15,7 @@ use figment2::{
 };
 
 pub(super) use self::{
+    authority::AuthorityFile,
     choice::{Choice, Truth},
     list::{Identities, Ids, Patterns, Texts},
     number::{Percent, Whole},

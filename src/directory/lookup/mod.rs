@@ -10,7 +10,7 @@ mod token;
 use std::{collections::HashMap, sync::Arc};
 
 use futures::{StreamExt, TryStreamExt, future::BoxFuture, stream};
-use reqwest::header::{ACCEPT, HeaderValue};
+use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderValue};
 use url::Url;
 
 use self::{people::Batches, token::TokenSource};
@@ -18,19 +18,21 @@ use super::{Crsid, Directory, Standing};
 use crate::{
     config::{self, LookupCredentials},
     upstream::{
-        Authorize, BuildError, Call, CallError, Gate, Line, Name, Settings, Side, Transport,
-        Upstream, Wire, warn_without_clock,
+        Authorize, BuildError, Call, CallError, Gate, Line, Name, SecretHeader, Settings, Side,
+        Transport, Upstream, Wire, warn_without_clock,
     },
 };
 
 static GATEWAY: Settings = Settings {
     url: "LOOKUP_URL",
+    authority: "directory.ca_file",
     credentials: "LOOKUP_CLIENT_ID and LOOKUP_CLIENT_SECRET",
     rights: "a client that is allowed to use the Lookup API",
 };
 
 static DIRECT: Settings = Settings {
     url: "LOOKUP_URL",
+    authority: "directory.ca_file",
     credentials: "LOOKUP_USERNAME and LOOKUP_PASSWORD",
     rights: "a group that may read cancelled people",
 };
@@ -184,15 +186,16 @@ fn credentials(
             client_secret,
             scope,
         } => {
-            let header = basic::header(client_id, client_secret)
+            let client = basic::credential("LOOKUP_CLIENT_SECRET", client_id, client_secret)
                 .ok_or(BuildError::Credentials("LOOKUP_CLIENT_SECRET"))?;
             let source =
-                TokenSource::new(line.clone(), token_url.clone(), header, scope.as_deref());
+                TokenSource::new(line.clone(), token_url.clone(), client, scope.as_deref());
             (&GATEWAY, Box::new(source))
         }
         LookupCredentials::Basic { username, password } => {
-            let header = basic::fixed(username, password)
+            let credential = basic::credential("LOOKUP_PASSWORD", username, password)
                 .ok_or(BuildError::Credentials("LOOKUP_PASSWORD"))?;
+            let header = SecretHeader::new(AUTHORIZATION, credential);
             (&DIRECT, Box::new(header))
         }
     })

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, ready};
 use reqwest::{
     Method, Request,
     header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue},
@@ -15,12 +15,13 @@ use serde::Deserialize;
 use tokio::time::Instant;
 use url::{Url, form_urlencoded};
 
-use crate::upstream::{Answer, Authorize, ErrorKind, Fault, Line, Scalar, Settings};
+use crate::upstream::{Answer, Authorize, Credential, ErrorKind, Fault, Line, Scalar, Settings};
 
 static SETTINGS: Settings = Settings {
     url: "LOOKUP_TOKEN_URL",
     credentials: "LOOKUP_CLIENT_ID and LOOKUP_CLIENT_SECRET",
     rights: "a client that may ask for tokens",
+    authority: "directory.ca_file",
 };
 
 /// A token is renewed this long before it expires, as Cambridge's own client does.
@@ -34,7 +35,7 @@ const LONGEST_LIFE: u64 = 86_400;
 pub(super) struct TokenSource {
     line: Line,
     url: Url,
-    client: HeaderValue,
+    client: Credential,
     form: String,
     current: Mutex<Option<Token>>,
     /// Held while a token is fetched, so that one request serves everybody who waits.
@@ -57,7 +58,7 @@ struct Grant<'a> {
 
 impl TokenSource {
     /// `client` is the Basic header of the client's id and secret.
-    pub(super) fn new(line: Line, url: Url, client: HeaderValue, scope: Option<&str>) -> Self {
+    pub(super) fn new(line: Line, url: Url, client: Credential, scope: Option<&str>) -> Self {
         let mut form = form_urlencoded::Serializer::new(String::new());
         form.append_pair("grant_type", "client_credentials");
         if let Some(scope) = scope {
@@ -82,15 +83,29 @@ impl TokenSource {
         if let Some(header) = self.usable() {
             return Ok(header);
         }
-        let answer = self
-            .line
-            .exchange("token", self.request())
-            .await
-            .map_err(of_endpoint)?;
-        let token = grant(&answer).map_err(of_endpoint)?;
+        let token = self.fetch().await.map_err(of_endpoint)?;
         let header = token.header.clone();
         *self.current() = Some(token);
         Ok(header)
+    }
+
+    /// Asks once; and once more where the client's secret was refused and its file holds another one.
+    async fn fetch(&self) -> Result<Token, Fault> {
+        let used = self.client.value().await;
+        let fetched = self.fetch_as(&used).await;
+        match fetched {
+            Err(fault)
+                if fault.kind() == ErrorKind::Unauthenticated && self.client.renew(&used).await =>
+            {
+                self.fetch_as(&self.client.value().await).await
+            }
+            fetched => fetched,
+        }
+    }
+
+    async fn fetch_as(&self, client: &HeaderValue) -> Result<Token, Fault> {
+        let answer = self.line.exchange("token", self.request(client)).await?;
+        grant(&answer)
     }
 
     fn usable(&self) -> Option<HeaderValue> {
@@ -101,10 +116,10 @@ impl TokenSource {
             .map(|token| token.header.clone())
     }
 
-    fn request(&self) -> Request {
+    fn request(&self, client: &HeaderValue) -> Request {
         let mut request = Request::new(Method::POST, self.url.clone());
         let headers = request.headers_mut();
-        headers.insert(AUTHORIZATION, self.client.clone());
+        headers.insert(AUTHORIZATION, client.clone());
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         headers.insert(
             CONTENT_TYPE,
@@ -124,10 +139,10 @@ impl Authorize for TokenSource {
         Box::pin(async move { Ok(Some((AUTHORIZATION, self.token().await?))) })
     }
 
-    fn renew(&self, used: &HeaderValue) -> bool {
+    fn renew<'a>(&'a self, used: &'a HeaderValue) -> BoxFuture<'a, bool> {
         // Somebody else may have renewed it already; then theirs is the fresh one.
         self.current().take_if(|token| token.header == used);
-        true
+        Box::pin(ready(true))
     }
 }
 

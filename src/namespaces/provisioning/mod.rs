@@ -23,6 +23,8 @@ use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use url::Url;
 
+use crate::{config::Authority, upstream::BuildError};
+
 pub use portal_keys::Timing;
 
 use portal_keys::PortalKeys;
@@ -35,6 +37,8 @@ pub struct Settings {
     pub database: database::Settings,
     /// The portal's address, which is the issuer of its tokens too.
     pub portal_url: Url,
+    /// Authorities that may have signed its certificate, beside the system's own.
+    pub authority: Option<Authority>,
     /// How its keys are kept.
     pub keys: Timing,
     /// One call, at most, its wait for its turn included; then it answers 503. 60 s.
@@ -49,6 +53,7 @@ impl Settings {
         Self {
             database,
             portal_url,
+            authority: None,
             keys: Timing::default(),
             call_deadline: Duration::from_mins(1),
             body_deadline: Duration::from_secs(20),
@@ -63,8 +68,8 @@ pub enum OpenError {
     #[error(transparent)]
     Database(#[from] database::OpenError),
     /// The client that asks the portal for its keys.
-    #[error("TLS cannot be set up")]
-    Tls(#[source] reqwest::Error),
+    #[error("the portal cannot be asked for its keys")]
+    Client(#[source] BuildError),
 }
 
 /// What all calls share. Cheap to clone.
@@ -83,7 +88,9 @@ impl State {
     /// # Errors
     /// [`OpenError`].
     pub async fn open(settings: Settings) -> Result<Self, OpenError> {
-        let keys = PortalKeys::new(settings.portal_url, settings.keys).map_err(OpenError::Tls)?;
+        let authority = settings.authority.as_ref();
+        let keys = PortalKeys::new(settings.portal_url, authority, settings.keys)
+            .map_err(OpenError::Client)?;
         let pool = database::open(&settings.database).await?;
         Ok(Self {
             keys: Arc::new(keys),

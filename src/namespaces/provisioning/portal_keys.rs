@@ -1,26 +1,31 @@
 //! The portal's public keys: its discovery document and the key set that it names.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{Arc, PoisonError, RwLock},
     time::Duration,
 };
 
-use jsonwebtoken::{
-    DecodingKey,
-    jwk::{AlgorithmParameters, Jwk, KeyAlgorithm, PublicKeyUse},
-};
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD as URL_SAFE_NO_PAD};
+use jsonwebtoken::{DecodingKey, jwk::Jwk};
 use serde::{
     Deserialize, Deserializer,
     de::{DeserializeOwned, Error as _},
 };
+use serde_json::Value;
 use tokio::{sync::Mutex, time::Instant};
 use url::Url;
 
-use crate::upstream;
+use crate::{
+    config::Authority,
+    upstream::{self, BuildError},
+};
 
 /// The largest discovery document or key set read, in bytes.
 const MAX_BYTES: usize = 256 * 1024;
+
+/// The most that is told of a key's name, in characters.
+const LONGEST_KID: usize = 100;
 
 /// How long what was fetched is good, and how often it may be fetched.
 #[derive(Clone, Copy, Debug)]
@@ -98,6 +103,8 @@ struct KeySet {
 struct Fetch {
     discovery: Option<(Discovery, Instant)>,
     failed: Option<(NoKey, Instant)>,
+    /// Keys of the last set that could not be used, and why.
+    unusable: BTreeMap<String, &'static str>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -114,18 +121,24 @@ fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Url, D::Error> 
 
 #[derive(Deserialize)]
 struct Keys {
-    keys: Vec<serde_json::Value>,
+    keys: Vec<Value>,
 }
 
 impl PortalKeys {
-    /// For the portal at `portal`, which is its issuer too. Nothing is fetched yet.
+    /// For the portal at `portal`, which is its issuer too; `authority` may have signed its certificate. Nothing is
+    /// fetched yet.
     ///
     /// # Errors
     /// When TLS cannot be set up, or a variable names a proxy that is none.
-    pub fn new(portal: Url, timing: Timing) -> Result<Self, reqwest::Error> {
-        let client = upstream::client_builder()?
+    pub fn new(
+        portal: Url,
+        authority: Option<&Authority>,
+        timing: Timing,
+    ) -> Result<Self, BuildError> {
+        let client = upstream::client_builder(authority)?
             .timeout(timing.deadline)
-            .build()?;
+            .build()
+            .map_err(BuildError::Client)?;
         Ok(Self {
             client,
             portal,
@@ -195,10 +208,13 @@ impl PortalKeys {
             ),
         };
         let keys: Keys = self.get(discovery.0.jwks_uri.clone()).await?;
+        let (keys, unusable) = sorted(keys.keys);
+        tell_unusable(&unusable, &fetch.unusable);
+        fetch.unusable = unusable;
         let now = Instant::now();
         let set = KeySet {
             issuer: Arc::clone(&discovery.0.issuer),
-            keys: keys.keys.into_iter().filter_map(usable).collect(),
+            keys,
             good_until: now + self.timing.key_set,
             refetch_from: now + self.timing.refetch_pause,
         };
@@ -228,7 +244,8 @@ impl PortalKeys {
     }
 
     async fn get<T: DeserializeOwned>(&self, address: Url) -> Result<T, NoKey> {
-        let failed = |error: reqwest::Error| NoKey::Portal(error.without_url().to_string());
+        let failed =
+            |error: reqwest::Error| NoKey::Portal(upstream::innermost(&error.without_url()));
         let mut response = self.client.get(address).send().await.map_err(failed)?;
         if !response.status().is_success() {
             return Err(NoKey::Portal(format!("it answered {}", response.status())));
@@ -255,19 +272,59 @@ impl KeySet {
     }
 }
 
+/// The keys that verify, by their names, and what is wrong with those that were meant to.
+///
 /// Keys of other kinds and uses stand in the same set; they are nobody's mistake and none of ours.
-fn usable(key: serde_json::Value) -> Option<(String, DecodingKey)> {
-    let jwk: Jwk = serde_json::from_value(key).ok()?;
-    let rsa = matches!(jwk.algorithm, AlgorithmParameters::RSA(_));
-    let rs256 = matches!(jwk.common.key_algorithm, None | Some(KeyAlgorithm::RS256));
-    let signs = matches!(
-        jwk.common.public_key_use,
-        None | Some(PublicKeyUse::Signature)
-    );
-    let kid = jwk
-        .common
-        .key_id
-        .clone()
-        .filter(|_| rsa && rs256 && signs)?;
-    Some((kid, DecodingKey::from_jwk(&jwk).ok()?))
+fn sorted(keys: Vec<Value>) -> (HashMap<String, DecodingKey>, BTreeMap<String, &'static str>) {
+    let (mut usable, mut unusable) = (HashMap::new(), BTreeMap::new());
+    for key in keys.into_iter().filter(is_meant) {
+        let kid = key.get("kid").and_then(Value::as_str);
+        let Some(kid) = kid.map(str::to_owned) else {
+            unusable.insert(String::new(), "it has no kid");
+            continue;
+        };
+        match verifying(key) {
+            Ok(key) => {
+                if usable.insert(kid.clone(), key).is_some() {
+                    unusable.insert(kid, "two keys have this name; the last one counts");
+                }
+            }
+            Err(why) => {
+                unusable.insert(kid, why);
+            }
+        }
+    }
+    (usable, unusable)
+}
+
+/// The library takes a key whose modulus begins with a zero (against RFC 7518, 6.3.1.1), and no signature with it.
+fn verifying(key: Value) -> Result<DecodingKey, &'static str> {
+    const FORM: &str = "its numbers are not base64url without padding";
+    let modulus = key.get("n").and_then(Value::as_str);
+    match modulus.and_then(|modulus| URL_SAFE_NO_PAD.decode(modulus).ok()) {
+        Some(bytes) if bytes.first() == Some(&0) => return Err("its modulus begins with a zero"),
+        Some(_) => {}
+        None => return Err(FORM),
+    }
+    let jwk: Jwk = serde_json::from_value(key).map_err(|_| FORM)?;
+    DecodingKey::from_jwk(&jwk).map_err(|_| FORM)
+}
+
+/// Whether it is to verify what this service reads.
+fn is_meant(key: &Value) -> bool {
+    let is = |name: &str, wanted: &str| key.get(name).is_none_or(|value| value == wanted);
+    key.get("kty").is_some_and(|kind| kind == "RSA") && is("alg", "RS256") && is("use", "sig")
+}
+
+/// Once a key, as long as it stays as it is.
+fn tell_unusable(unusable: &BTreeMap<String, &'static str>, told: &BTreeMap<String, &'static str>) {
+    for (kid, why) in unusable.iter().filter(|(kid, _)| !told.contains_key(*kid)) {
+        let kid: String = kid.chars().take(LONGEST_KID).collect();
+        tracing::warn!(
+            event = "portal_key_unusable",
+            kid,
+            why,
+            "the portal publishes a key that cannot be used: {why}"
+        );
+    }
 }

@@ -9,9 +9,12 @@ use std::{
 use serde_json::Value;
 
 use super::Population;
-use crate::simulate::{
-    gitlab::{self, Account, RowError},
-    lookup::{Person, PersonError},
+use crate::{
+    config::objection,
+    simulate::{
+        gitlab::{self, Account, RowError},
+        lookup::{Person, PersonError},
+    },
 };
 
 /// Keys without which the service refuses a row, as only an administrator's token sees them.
@@ -34,6 +37,9 @@ pub enum FileError {
     /// Not readable.
     #[error("{}: cannot be read", path.display())]
     Read { path: PathBuf, source: io::Error },
+    /// Saved in another encoding.
+    #[error("{}: the file {what}", path.display())]
+    Encoding { path: PathBuf, what: &'static str },
     /// Not JSON.
     #[error("{}: not JSON", path.display())]
     Json {
@@ -132,6 +138,10 @@ fn rows(path: &Path) -> Result<Vec<Value>, FileError> {
         path: path.to_owned(),
         source,
     })?;
+    if let Some(what) = objection(&text) {
+        let path = path.to_owned();
+        return Err(FileError::Encoding { path, what });
+    }
     let mut rows = Vec::new();
     for document in serde_json::Deserializer::from_slice(&text).into_iter() {
         let document = document.map_err(|source| FileError::Json {

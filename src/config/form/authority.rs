@@ -1,0 +1,47 @@
+//! Files of certificates.
+
+use std::path::Path;
+
+use super::{Form, Given, Text, Wrong};
+use crate::config::{authority::Authority, source::read_bounded};
+
+/// The name of a file with certificates of authorities, which is read and tried at once: what is wrong with it shows now
+/// and not at the first call.
+pub(in crate::config) struct AuthorityFile;
+
+impl Form for AuthorityFile {
+    type Value = Authority;
+
+    fn allowed(&self) -> String {
+        "the name of a file with the certificates of authorities, PEM".to_owned()
+    }
+
+    fn read(&self, given: &Given<'_>) -> Result<Authority, Vec<Wrong>> {
+        let path = Text::ANY.read(given)?;
+        let pem = read_bounded(Path::new(&path))
+            .map_err(|problem| Wrong::because(format!("names a file that {problem}")))?;
+        if are_certificates(&pem) {
+            Ok(Authority::new(&path, &pem))
+        } else {
+            Err(Wrong::because(
+                "names a file that holds no certificates, or a broken one",
+            ))
+        }
+    }
+
+    fn show(&self, value: &Authority) -> serde_json::Value {
+        value.file().into()
+    }
+}
+
+/// A client that trusts nobody else is made of them and thrown away: there is no other way to have them tried.
+fn are_certificates(pem: &str) -> bool {
+    match reqwest::Certificate::from_pem_bundle(pem.as_bytes()) {
+        Ok(certificates) if !certificates.is_empty() => reqwest::Client::builder()
+            .no_proxy()
+            .tls_certs_only(certificates)
+            .build()
+            .is_ok(),
+        Ok(_) | Err(_) => false,
+    }
+}

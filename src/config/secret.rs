@@ -1,0 +1,88 @@
+//! A secret, and the file that it stands in.
+
+use std::path::{Path, PathBuf};
+
+use figment2::value::Value;
+use secrecy::{ExposeSecret, SecretString};
+
+use super::{
+    form::{self, Form, SECRET},
+    source::read_bounded,
+};
+
+/// A secret as it was given, and where to look for its successor if it was given as the name of a file.
+#[derive(Clone, Debug)]
+pub struct Secret {
+    value: SecretString,
+    file: Option<PathBuf>,
+}
+
+impl Secret {
+    /// The secret that stands in `file`.
+    ///
+    /// # Errors
+    /// What is wrong with the file, without any of its text.
+    pub fn of_file(file: &Path) -> Result<Self, FileProblem> {
+        let text = read_bounded(file).map_err(FileProblem::Unreadable)?;
+        let text = Value::from(text.trim());
+        let given = form::Given {
+            value: &text,
+            from_text: true,
+        };
+        let value = form::Secret.read(&given).map_err(|wrongs| {
+            FileProblem::NoSecret(wrongs.into_iter().map(|wrong| wrong.reason).collect())
+        })?;
+        Ok(Self {
+            value,
+            file: Some(file.to_owned()),
+        })
+    }
+
+    /// The file that it stands in, if it does.
+    pub fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
+    }
+
+    /// What stands in its file now; `None` where it stands in none. Reads a file: not for the threads of a runtime.
+    ///
+    /// # Errors
+    /// What is wrong with the file, without any of its text.
+    pub fn read_again(&self) -> Option<Result<Self, FileProblem>> {
+        self.file.as_deref().map(Self::of_file)
+    }
+}
+
+/// A file that holds no secret. No text of it is repeated.
+#[derive(Debug, thiserror::Error)]
+pub enum FileProblem {
+    /// It cannot be read.
+    #[error("{0}")]
+    Unreadable(String),
+    /// It holds something else: in which ways.
+    #[error("holds no secret; allowed: {SECRET}")]
+    NoSecret(Vec<String>),
+}
+
+impl ExposeSecret<str> for Secret {
+    fn expose_secret(&self) -> &str {
+        self.value.expose_secret()
+    }
+}
+
+impl From<SecretString> for Secret {
+    fn from(value: SecretString) -> Self {
+        Self { value, file: None }
+    }
+}
+
+impl From<&str> for Secret {
+    fn from(value: &str) -> Self {
+        SecretString::from(value).into()
+    }
+}
+
+impl From<String> for Secret {
+    fn from(value: String) -> Self {
+        SecretString::from(value).into()
+    }
+}
