@@ -14,7 +14,7 @@ use crate::{
 
 /// What one token turned out to be.
 #[derive(Debug, Serialize)]
-struct Token {
+struct Finding {
     token: &'static str,
     owner: String,
     scopes: String,
@@ -34,7 +34,7 @@ pub async fn check(config: &GitLab, mode: Mode, output: Output) -> Result<(), Fa
     if config.has_token_for_writing() {
         tokens.push(ask("GITLAB_TOKEN", &writer).await?);
     }
-    let writes = tokens.iter().any(|token| token.writes);
+    let some_writes = tokens.iter().any(|token| token.writes);
     if let [reader, writer] = tokens.as_mut_slice()
         && reader.owner != writer.owner
     {
@@ -57,7 +57,7 @@ pub async fn check(config: &GitLab, mode: Mode, output: Output) -> Result<(), Fa
         let text = "a token cannot read what the service has to see";
         return Err(Failure::new(Exit::Configuration, anyhow::anyhow!(text)));
     }
-    if mode == Mode::Apply && !writes {
+    if mode == Mode::Apply && !some_writes {
         let text = "mode is apply, and no token can block";
         return Err(Failure::new(Exit::Configuration, anyhow::anyhow!(text)));
     }
@@ -66,8 +66,8 @@ pub async fn check(config: &GitLab, mode: Mode, output: Output) -> Result<(), Fa
 
 /// # Errors
 /// When GitLab cannot be asked at all. A refusal is a finding.
-async fn ask(name: &'static str, client: &Client) -> Result<Token, Failure> {
-    let mut token = Token {
+async fn ask(name: &'static str, client: &Client) -> Result<Finding, Failure> {
+    let mut token = Finding {
         token: name,
         owner: "unknown".to_owned(),
         scopes: "unknown".to_owned(),
@@ -113,7 +113,7 @@ async fn ask(name: &'static str, client: &Client) -> Result<Token, Failure> {
     Ok(token)
 }
 
-fn refused(mut token: Token, error: CallError) -> Result<Token, Failure> {
+fn refused(mut token: Finding, error: CallError) -> Result<Finding, Failure> {
     let is_upstreams = matches!(error.blame, Blame::Upstream(_));
     if is_upstreams && !error.credentials_refused() {
         return Err(error.into());
@@ -122,7 +122,7 @@ fn refused(mut token: Token, error: CallError) -> Result<Token, Failure> {
     Ok(token)
 }
 
-impl Row for Token {
+impl Row for Finding {
     const COLUMNS: &'static [&'static str] = &["token", "owner", "scopes", "reads", "writes"];
 
     fn cells(&self) -> Vec<String> {

@@ -207,14 +207,14 @@ impl Stages {
 
 /// The gates that these stages may wait at.
 fn gates(sides: &Sides, stages: &[Stage]) -> Vec<Arc<Gate>> {
-    let (reads, writes) = (
+    let (fans_out, works) = (
         stages.contains(&Stage::FanOut),
         stages.contains(&Stage::UserWorker),
     );
     let of = |gitlab: &gitlab::Client| [gitlab.read_gate(), gitlab.write_gate()];
     let mut gates: Vec<Arc<Gate>> = Vec::new();
-    let reader = reads.then(|| of(&sides.reader)).into_iter().flatten();
-    let writer = writes.then(|| of(&sides.gitlab)).into_iter().flatten();
+    let reader = fans_out.then(|| of(&sides.reader)).into_iter().flatten();
+    let writer = works.then(|| of(&sides.gitlab)).into_iter().flatten();
     for gate in reader.chain(writer).chain(sides.directory.gates()) {
         // With one token both are the same.
         if !gates.iter().any(|known| Arc::ptr_eq(known, &gate)) {

@@ -178,13 +178,14 @@ const fn is_change(id: u64) -> bool {
     id.is_multiple_of(CHANGES)
 }
 
+/// Of one run: a later plan would make an earlier one lapse.
+static PLANNED_AT: LazyLock<Timestamp> = LazyLock::new(Timestamp::now);
+
 fn good(id: u64, work: Work) -> String {
     let (planned, reason) = match work {
         Work::Keep if !is_change(id) => ("keep", "current"),
         Work::Keep | Work::Look => ("block", "cancelled_in_lookup"),
     };
-    // Of one run: a later plan would make an earlier one lapse.
-    static PLANNED_AT: LazyLock<Timestamp> = LazyLock::new(Timestamp::now);
     json!({"gitlab_user_id": id, "cause": "tick", "planned": planned, "planned_reason": reason,
         "planned_at": *PLANNED_AT})
     .to_string()
