@@ -32,9 +32,10 @@ pub enum NoSessions {
 /// [`NoSessions`].
 pub async fn refuse_shared_sessions(pool: &PgPool) -> Result<(), NoSessions> {
     let shared = are_shared(pool).await;
-    match shared.map_err(NoSessions::Unknown)? {
-        true => Err(NoSessions::Shared),
-        false => Ok(()),
+    if shared.map_err(NoSessions::Unknown)? {
+        Err(NoSessions::Shared)
+    } else {
+        Ok(())
     }
 }
 

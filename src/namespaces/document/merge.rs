@@ -51,13 +51,21 @@ impl Document {
         Self {
             provision: Provision {
                 add_on_purchases: add_ons.filter(|add_ons| !add_ons.is_empty()),
-                base_product: part(&newer.base_product, &older.base_product, BaseProduct::after),
+                base_product: part(
+                    newer.base_product.as_ref(),
+                    older.base_product.as_ref(),
+                    BaseProduct::after,
+                ),
                 compute_minutes: part(
-                    &newer.compute_minutes,
-                    &older.compute_minutes,
+                    newer.compute_minutes.as_ref(),
+                    older.compute_minutes.as_ref(),
                     ComputeMinutes::after,
                 ),
-                storage: part(&newer.storage, &older.storage, Storage::after),
+                storage: part(
+                    newer.storage.as_ref(),
+                    older.storage.as_ref(),
+                    Storage::after,
+                ),
             },
         }
     }
@@ -78,7 +86,7 @@ impl Document {
     }
 }
 
-fn part<T: Clone>(newer: &Option<T>, older: &Option<T>, after: impl Fn(&T, &T) -> T) -> Option<T> {
+fn part<T: Clone>(newer: Option<&T>, older: Option<&T>, after: impl Fn(&T, &T) -> T) -> Option<T> {
     match (newer, older) {
         (Some(newer), Some(older)) => Some(after(newer, older)),
         (Some(only), None) | (None, Some(only)) => Some(only.clone()),
