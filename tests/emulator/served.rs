@@ -15,7 +15,7 @@ use lookup_gitlab_sync::{
     config,
     messaging::{
         Connection, Consumer, ConsumerSettings, Delivery, Disposition, Handler, Liveness, Outcomes,
-        RunId, Stage, StageMessages, Topic, Topology, wire::SyncOutcome,
+        RunId, Stage, StageMessages, Topic, Topology,
     },
 };
 use tokio::{task::JoinHandle, time::sleep};
@@ -44,7 +44,7 @@ impl Handler for Seen {
 
     async fn handle(&self, delivery: Arc<Delivery>) -> Disposition {
         self.0.lock().unwrap().push(delivery.body.clone());
-        Disposition::Done(Box::new(SyncOutcome::default()))
+        Disposition::Done(Box::default())
     }
 }
 
