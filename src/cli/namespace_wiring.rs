@@ -19,8 +19,14 @@ use crate::{
 /// The ledger as configured, its tables up to date.
 pub async fn ledger(namespaces: &Namespaces) -> Result<Ledger, Failure> {
     let database = namespaces.ledger().map_err(Failure::configuration)?;
-    let rules = Rules::new(&namespaces.plan_codes, &namespaces.add_ons);
-    Ok(Ledger::open(&database.into()).await?.with_rules(rules))
+    Ok(Ledger::open(&database.into())
+        .await?
+        .with_rules(rules(namespaces)))
+}
+
+/// What a document may say.
+fn rules(namespaces: &Namespaces) -> Rules {
+    Rules::new(&namespaces.plan_codes, &namespaces.add_ons)
 }
 
 /// The ledger as configured, for looking; `None` where it is not configured.
@@ -57,6 +63,7 @@ pub async fn provisioning(namespaces: &Namespaces) -> Result<State, Failure> {
     let (database, url) = provisioning_settings(namespaces).map_err(Failure::configuration)?;
     let mut settings = provisioning::Settings::new(database, url);
     settings.authority.clone_from(&namespaces.calls.authority);
+    settings.rules = rules(namespaces);
     Ok(State::open(settings).await?)
 }
 

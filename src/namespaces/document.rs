@@ -27,6 +27,9 @@ pub const MAX_BYTES: usize = 1024 * 1024;
 /// A document that cannot be read. Its text is GitLab's, and names the path; [`Invalid::explained`] says more.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Invalid {
+    /// It is no JSON.
+    #[error("Invalid JSON format")]
+    NotJson,
     /// There is no `provision`.
     #[error("provision is missing")]
     Missing,
@@ -66,6 +69,7 @@ impl Invalid {
             }) => format!("{path} is {found}; allowed: {allowed}"),
             Self::Twice(path) => format!("{path} is given twice; allowed: each key once"),
             Self::TooLarge => format!("{self}; allowed: {MAX_BYTES} bytes"),
+            Self::NotJson => format!("{self}; allowed: {{\"provision\": {{...}}}} in UTF-8"),
             Self::Missing | Self::Lacks(_) => self.to_string(),
         }
     }

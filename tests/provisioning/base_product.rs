@@ -132,12 +132,14 @@ async fn fields_that_are_absent_stay_as_they_are() {
 #[tokio::test]
 async fn fields_that_are_null_are_cleared() {
     let case = Case::having(paid()).await;
-    case.apply(
-        json!({ "end_date": null, "auto_renew": null, "trial": null, "max_seats_used": null }),
-    )
-    .await;
-    let cleared = json!({ "end_date": null, "auto_renew": null, "trial": null, "max": null, "in_use": 12, "max_dated": true });
-    assert_eq!(case.rows().await, json!([row(cleared)]));
+    case.apply(json!({ "end_date": null, "auto_renew": null, "max_seats_used": null }))
+        .await;
+    let cleared = json!({ "end_date": null, "auto_renew": null, "max": null, "in_use": 12, "max_dated": true });
+    assert_eq!(case.rows().await, json!([row(cleared.clone())]));
+    // It counts as a trial that is over.
+    case.apply(json!({ "trial": null })).await;
+    let unknown = with(cleared, json!({ "trial": null, "max": 12 }));
+    assert_eq!(case.rows().await, json!([row(unknown)]));
 }
 
 #[tokio::test]
@@ -178,7 +180,8 @@ async fn a_trial_needs_both_dates_with_the_end_after_the_start() {
     let case = Case::having(paid()).await;
     assert_eq!(
         case.refused(json!({ "trial": true })).await,
-        "Gitlab subscription trial starts on can't be blank, Gitlab subscription trial ends on can't be blank"
+        "Gitlab subscription trial starts on can't be blank, Gitlab subscription trial ends on can't be blank, \
+         Gitlab subscription trial ends on can't be blank"
     );
     let day =
         json!({ "trial": true, "trial_starts_on": "2026-03-01", "trial_ends_on": "2026-03-01" });
@@ -262,13 +265,63 @@ async fn a_plan_number_missing_from_an_old_row_is_filled_in_without_history() {
 }
 
 #[tokio::test]
-async fn seats_used_in_the_document_win_over_a_restart_and_are_dated() {
+async fn a_restart_takes_the_seats_in_use_whatever_was_sent() {
     let case = Case::having(paid()).await;
     let renewal =
         json!({ "start_date": "2027-01-01", "end_date": "2028-01-01", "max_seats_used": 25 });
-    case.apply(renewal.clone()).await;
-    let term = json!({ "start_date": "2027-01-01", "end_date": "2028-01-01", "max": 25, "in_use": 12, "max_dated": true });
+    case.world
+        .apply(case.id, json!({ "base_product": renewal }))
+        .await;
+    let term = json!({ "start_date": "2027-01-01", "end_date": "2028-01-01", "max": 12, "in_use": 12, "max_dated": true });
     assert_eq!(case.rows().await, json!([row(term)]));
+    assert_eq!(case.history().await[0]["max"], json!(10));
+}
+
+#[tokio::test]
+async fn a_restart_whose_number_stays_is_dated() {
+    let case = Case::having(with(paid(), json!({ "max_seats_used": 12 }))).await;
+    case.apply(json!({ "start_date": "2027-01-01", "end_date": "2028-01-01" }))
+        .await;
+    let rows = case.rows().await;
+    assert_eq!(
+        (&rows[0]["max"], &rows[0]["max_dated"]),
+        (&json!(12), &json!(true))
+    );
+}
+
+#[tokio::test]
+async fn leaving_the_trial_of_a_paying_customer_for_nothing_restarts_and_owes_nothing() {
+    let case = Case::having(with(paid(), json!({ "plan_code": "premium", "seats": 5 }))).await;
+    case.apply(json!({ "plan_code": "ultimate_trial_paid_customer" }))
+        .await;
+    case.apply(json!({ "plan_code": "free" })).await;
+    let rows = case.rows().await;
+    assert_eq!((&rows[0]["max"], &rows[0]["owed"]), (&json!(12), &json!(0)));
+}
+
+#[tokio::test]
+async fn a_column_of_a_later_gitlab_goes_into_the_history_too() {
+    let case = Case::having(paid()).await;
+    case.world
+        .execute(
+            "ALTER TABLE gitlab_subscriptions ADD COLUMN contract_overages_allowed boolean DEFAULT true, ADD COLUMN \"Odd name\" int DEFAULT 4;
+             ALTER TABLE gitlab_subscription_histories ADD COLUMN contract_overages_allowed boolean, ADD COLUMN \"Odd name\" int;
+             UPDATE gitlab_subscriptions SET trial_extension_type = 2",
+        )
+        .await;
+    let upgraded = case.world.twin().await;
+    upgraded
+        .apply(
+            case.id,
+            json!({ "base_product": { "plan_code": "premium" } }),
+        )
+        .await;
+    let kept = "SELECT seats_in_use, hosted_plan_name_uid AS uid, trial_extension_type AS extension,
+        contract_overages_allowed AS overages, \"Odd name\" AS odd FROM gitlab_subscription_histories";
+    assert_eq!(
+        case.world.rows(kept).await,
+        json!([{ "seats_in_use": 12, "uid": 7, "extension": 2, "overages": true, "odd": 4 }])
+    );
 }
 
 #[tokio::test]

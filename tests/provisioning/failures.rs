@@ -138,16 +138,7 @@ async fn a_connection_cut_while_it_waits_for_the_namespaces_lock_writes_nothing(
     second.apply(id, document(2)).await;
 }
 
-/// Deadlock, serialization failure, resources, a trigger's own refusal: none of them is the document's fault.
-#[rstest]
-#[case("40P01")]
-#[case("40001")]
-#[case("53200")]
-#[case("23514")]
-#[tokio::test]
-async fn an_error_of_the_database_rolls_the_step_back_and_is_a_503(#[case] code: &str) {
-    let world = World::new().await;
-    let id = world.group("acme").await;
+async fn fail_with(world: &World, code: &str) {
     let raise = format!(
         "CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS
              $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '{code}'; END $$;
@@ -157,6 +148,23 @@ async fn an_error_of_the_database_rolls_the_step_back_and_is_a_503(#[case] code:
         .execute(&world.pool)
         .await
         .unwrap();
+}
+
+/// Connections, deadlock, serialization, resources, locks, shutdown, the server's own faults: none of them is the document's.
+#[rstest]
+#[case("08006")]
+#[case("40P01")]
+#[case("40001")]
+#[case("53200")]
+#[case("55P03")]
+#[case("57P01")]
+#[case("25006")]
+#[case("XX000")]
+#[tokio::test]
+async fn an_error_that_passes_rolls_the_step_back_and_is_a_503(#[case] code: &str) {
+    let world = World::new().await;
+    let id = world.group("acme").await;
+    fail_with(&world, code).await;
     let before = world.everything().await;
     assert_eq!(world.post(id, document(1)).await, unavailable());
     assert_eq!(
@@ -165,6 +173,83 @@ async fn an_error_of_the_database_rolls_the_step_back_and_is_a_503(#[case] code:
     );
     world.execute("DROP TRIGGER fail ON namespace_limits").await;
     world.apply(id, document(1)).await;
+}
+
+/// The same call would meet them again: whoever sends it is told so, and does not take the service for down.
+#[rstest]
+#[case("22003", "data exception")]
+#[case("23514", "integrity constraint violation")]
+#[case("42501", "access rule violation, or the tables are not as expected")]
+#[case("P0001", "raised by a trigger")]
+#[tokio::test]
+async fn an_error_that_lasts_rolls_the_step_back_and_is_a_500_with_its_class(
+    #[case] code: &str,
+    #[case] meaning: &str,
+) {
+    let world = World::new().await;
+    let id = world.group("acme").await;
+    fail_with(&world, code).await;
+    let before = world.everything().await;
+    let class = &code[..2];
+    let message = format!(
+        "500 Internal Server Error - the database refuses storage: SQLSTATE class {class} ({meaning})"
+    );
+    assert_eq!(
+        world.post(id, document(1)).await,
+        (
+            StatusCode::INTERNAL_SERVER_ERROR,
+            json!({ "message": message, "sqlstate_class": class })
+        )
+    );
+    assert_eq!(
+        changed(&before, &world.everything().await),
+        ["gitlab_subscriptions"]
+    );
+    world.execute("DROP TRIGGER fail ON namespace_limits").await;
+    world.apply(id, document(1)).await;
+}
+
+#[tokio::test]
+async fn a_constraint_added_later_refuses_its_own_namespace_alone_and_no_value_is_told() {
+    let world = World::new().await;
+    let id = world.group("acme").await;
+    let other = world.group("globex").await;
+    world
+        .execute("ALTER TABLE namespace_limits ADD CONSTRAINT small CHECK (additional_purchased_storage_size < 4242)")
+        .await;
+    let logs = crate::logs::Errors::collect();
+    let storage = json!({ "storage": { "additional_purchased_storage_size": 424_242 } });
+    let (status, answer) = world.post(id, storage).await;
+    assert_eq!(
+        (status.as_u16(), &answer["sqlstate_class"]),
+        (500, &json!("23"))
+    );
+    world.apply(other, document(1)).await;
+    let told = format!("{answer}{}", logs.text());
+    assert!(
+        told.contains("namespace_limits.small") && !told.contains("424242"),
+        "{told}"
+    );
+}
+
+#[tokio::test]
+async fn tables_that_are_not_as_expected_are_a_500_and_are_looked_at_again() {
+    let world = World::new().await;
+    let id = world.group("acme").await;
+    world.apply(id, document(1)).await;
+    world
+        .execute(
+            "ALTER TABLE subscription_add_on_purchases ADD COLUMN subscription_add_on_uid smallint;
+             UPDATE subscription_add_on_purchases SET subscription_add_on_uid = 3;
+             ALTER TABLE subscription_add_on_purchases ALTER COLUMN subscription_add_on_uid SET NOT NULL",
+        )
+        .await;
+    let (status, answer) = world.post(id, next()).await;
+    assert_eq!(
+        (status.as_u16(), &answer["sqlstate_class"]),
+        (500, &json!("23"))
+    );
+    world.apply(id, next()).await;
 }
 
 #[tokio::test]

@@ -58,7 +58,7 @@ async fn depth_is_a_wrong_type_at_a_known_path_and_no_danger_elsewhere() {
 async fn invalid_utf_8_is_refused() {
     assert_eq!(
         refused(b"{\"provision\":{\"base_product\":{\"plan_code\":\"\xff\"}}}").await,
-        "provision is invalid"
+        "Invalid JSON format"
     );
 }
 
@@ -69,9 +69,9 @@ async fn invalid_utf_8_is_refused() {
 #[case(r#"{"provision":null}"#, "provision is invalid")]
 #[case(r#"{"provision":[]}"#, "provision is invalid")]
 #[case(r#"{"provision":"{}"}"#, "provision is invalid")]
-#[case(r#"{"provision":{}"#, "provision is invalid")]
-#[case(r#"{"provision":{}}}"#, "provision is invalid")]
-#[case("provision[storage]=1", "provision is invalid")]
+#[case(r#"{"provision":{}"#, "Invalid JSON format")]
+#[case(r#"{"provision":{}}}"#, "Invalid JSON format")]
+#[case("provision[storage]=1", "Invalid JSON format")]
 #[case(r#"{"provision":{"storage":[]}}"#, "provision[storage] is invalid")]
 #[case(
     r#"{"provision":{"storage":{"additional_purchased_storage_size":"100"}}}"#,

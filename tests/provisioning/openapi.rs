@@ -142,6 +142,7 @@ fn the_documented_names_of_add_ons_are_the_ones_taken() {
         .to_owned();
     for name in [
         "duo_pro",
+        "product_analytics",
         "duo_enterprise",
         "duo_amazon_q",
         "duo_core",
@@ -189,7 +190,7 @@ async fn every_status_is_documented_with_its_body() {
     assert_eq!(keys(&openapi()["paths"]), [api::PATH.to_owned()].into());
     assert_eq!(
         keys(&responses()),
-        ["200", "400", "401", "404", "408", "422", "503"]
+        ["200", "400", "401", "404", "408", "422", "500", "503"]
             .map(str::to_owned)
             .into()
     );
@@ -217,7 +218,25 @@ async fn every_status_is_documented_with_its_body() {
     assert_documented((anonymous.status(), anonymous.json().await.unwrap()));
     assert_documented(unfinished(&world, id).await);
     world
-        .execute("ALTER TABLE namespace_limits RENAME TO elsewhere")
+        .execute(
+            "CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS
+                 $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '53300'; END $$;
+             CREATE TRIGGER fail BEFORE UPDATE ON namespace_limits FOR EACH ROW EXECUTE FUNCTION fail()",
+        )
+        .await;
+    assert_documented(
+        world
+            .post(
+                id,
+                json!({ "storage": { "additional_purchased_storage_size": 2 } }),
+            )
+            .await,
+    );
+    world
+        .execute(
+            "DROP TRIGGER fail ON namespace_limits;
+             ALTER TABLE namespace_limits ADD CHECK (additional_purchased_storage_size <> 2)",
+        )
         .await;
     assert_documented(
         world

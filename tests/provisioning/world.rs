@@ -18,7 +18,7 @@ use crate::{
 pub const HEADER: &str = "X-Customers-Dot-Internal-Token";
 
 /// Every table that provisioning writes.
-const TABLES: [&str; 7] = [
+const TABLES: [&str; 10] = [
     "plans",
     "namespaces",
     "namespace_limits",
@@ -26,6 +26,9 @@ const TABLES: [&str; 7] = [
     "gitlab_subscription_histories",
     "subscription_add_ons",
     "subscription_add_on_purchases",
+    "ci_namespace_monthly_usages",
+    "ci_pending_builds",
+    "namespace_settings",
 ];
 
 pub struct World {

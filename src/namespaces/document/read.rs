@@ -32,20 +32,13 @@ pub(super) struct Object<'a> {
 }
 
 impl<'a> Object<'a> {
-    /// The outermost level. A body that is not JSON at all is a wrong `provision`; JSON of another shape lacks one.
+    /// The outermost level. JSON of another shape than an object lacks a `provision`.
     pub(super) fn root(body: &'a [u8]) -> Result<Self, Invalid> {
-        let malformed = || {
-            Invalid::At(Misfit {
-                path: "provision".to_owned(),
-                found: "not in JSON".to_owned(),
-                allowed: "JSON in UTF-8, {\"provision\": {...}}",
-            })
-        };
-        let text = std::str::from_utf8(body).map_err(|_| malformed())?;
+        let text = std::str::from_utf8(body).map_err(|_| Invalid::NotJson)?;
         if text.trim().is_empty() {
             return Err(Invalid::Missing);
         }
-        let whole: &RawValue = serde_json::from_str(text).map_err(|_| malformed())?;
+        let whole: &RawValue = serde_json::from_str(text).map_err(|_| Invalid::NotJson)?;
         if !whole.get().starts_with('{') {
             return Err(Invalid::Missing);
         }
@@ -95,7 +88,7 @@ impl<'a> Object<'a> {
             .transpose()
     }
 
-    /// A list of objects, empty when null.
+    /// A list of objects, empty when null; a null in it is an empty object, as GitLab takes it.
     pub(super) fn nullable_objects(
         &self,
         name: &str,
@@ -112,7 +105,16 @@ impl<'a> Object<'a> {
         }
         let elements = elements.into_iter().enumerate();
         elements
-            .map(|(index, element)| Object::new(format!("{path}[{index}]"), element))
+            .map(|(index, element)| {
+                let path = format!("{path}[{index}]");
+                match element.get() {
+                    "null" => Ok(Object {
+                        path,
+                        entries: BTreeMap::new(),
+                    }),
+                    _ => Object::new(path, element),
+                }
+            })
             .collect()
     }
 

@@ -355,7 +355,7 @@ proptest! {
     #[test]
     fn any_bytes_are_a_document_or_a_mistake_with_a_path(body in collection::vec(any::<u8>(), 0..200)) {
         if let Err(mistake) = Document::parse(&body) {
-            prop_assert!(mistake.to_string().starts_with("provision"));
+            prop_assert!(mistake == Invalid::NotJson || mistake.to_string().starts_with("provision"));
         }
     }
 

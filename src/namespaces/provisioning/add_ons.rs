@@ -1,247 +1,280 @@
 //! The step `add_on_purchases`: rows of `subscription_add_on_purchases`.
 //!
-//! A purchase that breaks a rule is left out and spares the others, so the step applies what it can and says the rest.
+//! A purchase that breaks a rule is left out and spares the others, so the step applies what it can and says the rest. Both
+//! kinds of Duo share one row: what is bought takes it over, so that there is no longer anything to end in it.
 
 use std::collections::BTreeMap;
 
-use jiff::civil::Date;
 use sqlx::PgConnection;
 
 use super::{
     catalogue::AddOn,
-    namespace::Namespace,
-    purchases::{self, Purchase},
+    duo,
+    purchases::{self, Purchase, Stored},
+    service::Scene,
 };
-use crate::namespaces::document::AddOnPurchase;
+use crate::namespaces::document::{AddOnPurchase, rules::Rules};
 
 /// The longest `purchase_xid`, in characters.
 const MAX_XID: usize = 255;
 
-const BACKWARD: &str = "expires_on must not be before started_on";
+const XID_BLANK: &str = "Purchase xid can't be blank.";
+const XID_TOO_LONG: &str = "Purchase xid is too long (maximum is 255 characters).";
 
-/// One thing to do: what was sent under a name.
+/// What the portal sends: purchases by name.
+pub(super) type Part = BTreeMap<String, Vec<AddOnPurchase>>;
+
+/// One thing to do: what was sent for an add-on.
 struct Request<'a> {
     name: &'a str,
+    add_on: AddOn,
     sent: &'a AddOnPurchase,
+}
+
+/// Whether nothing is sent at all: GitLab looks at a name only where there is something under it.
+pub(super) fn is_nothing(part: &Part) -> bool {
+    let mut lists = part.iter();
+    lists.all(|(name, list)| list.is_empty() && AddOn::from_name(name).is_none())
 }
 
 /// Applies every purchase that breaks no rule. The answer is the rules broken by the others.
 ///
 /// # Errors
 /// Only those of the database.
-pub async fn apply(
+pub(super) async fn apply(
     connection: &mut PgConnection,
-    namespace: &Namespace,
-    part: &BTreeMap<String, Vec<AddOnPurchase>>,
+    scene: &Scene<'_>,
+    part: &Part,
 ) -> Result<Vec<String>, sqlx::Error> {
-    let (requests, mut problems) = requests(part);
-    // In the order of the uids: two namespaces that both need a new row of `subscription_add_ons` then wait for each
-    // other in one direction only.
-    for (add_on, request) in requests {
-        let broken = request.broken_rules();
-        if broken.is_empty() {
-            problems.extend(request.apply(connection, namespace, add_on).await?);
+    let (mut requests, mut problems) = requests(scene.rules, part);
+    // What is bought in the order of the numbers: two namespaces that both need a new row of `subscription_add_ons` then
+    // wait for each other in one direction only.
+    requests.sort_by_key(|request| (!request.sent.buys(), request.add_on));
+    let enterprise_wins = requests
+        .iter()
+        .any(|request| request.add_on == AddOn::DuoEnterprise && request.sent.buys());
+    requests.retain(|request| {
+        !(enterprise_wins && request.add_on == AddOn::CodeSuggestions && request.sent.buys())
+    });
+    let mut duo = None;
+    for request in requests {
+        if request.sent.buys() {
+            match request.buy(connection, scene).await? {
+                Ok(bought) if bought.add_on.rival().is_some() => duo = Some(bought),
+                Ok(_) => {}
+                Err(broken) => problems.extend(broken),
+            }
         } else {
-            problems.extend(broken);
+            problems.extend(request.end(connection, scene, duo.as_ref()).await?);
+        }
+    }
+    if let Some(bought) = duo {
+        let rival = bought.add_on.rival();
+        for row in rows(connection, scene, rival, None).await? {
+            if let Some(shorter) = duo::gives_way(&bought, &row.1) {
+                purchases::update(connection, scene.tables, &row, &shorter).await?;
+            }
         }
     }
     Ok(problems)
 }
 
-/// The first purchase of each list that has one, less what has to give way on the row that both kinds of Duo share, and
-/// the names that are none. What gives way is still held to the rules.
-fn requests(
-    part: &BTreeMap<String, Vec<AddOnPurchase>>,
-) -> (BTreeMap<AddOn, Request<'_>>, Vec<String>) {
-    let mut requests: BTreeMap<AddOn, Request> = BTreeMap::new();
+async fn rows(
+    connection: &mut PgConnection,
+    scene: &Scene<'_>,
+    add_on: Option<AddOn>,
+    xid: Option<&str>,
+) -> Result<Vec<Stored>, sqlx::Error> {
+    match add_on {
+        Some(add_on) => {
+            purchases::of(connection, scene.tables, scene.namespace.id, add_on, xid).await
+        }
+        None => Ok(Vec::new()),
+    }
+}
+
+/// The first purchase of each list that has one, and what is wrong with the others.
+fn requests<'a>(rules: &Rules, part: &'a Part) -> (Vec<Request<'a>>, Vec<String>) {
+    let mut requests = Vec::new();
     let mut problems = Vec::new();
     for (name, purchases) in part {
-        let Some(add_on) = AddOn::from_name(name) else {
-            problems.push(format!("'{name}' is not a valid name"));
-            continue;
-        };
         let Some(sent) = purchases.first() else {
             continue;
         };
-        match requests.remove(&add_on) {
-            None => drop(requests.insert(add_on, Request { name, sent })),
-            // Which of the two is meant, nobody can say.
-            Some(other) => {
-                problems.push(format!("'{}' and '{name}' are the same add-on", other.name));
-            }
+        let known = AddOn::from_name(name).filter(|_| rules.knows_add_on(name));
+        let Some(add_on) = known else {
+            problems.push(format!("'{name}' is not a valid name"));
+            continue;
+        };
+        let broken = broken_rules(name, purchases);
+        if !broken.is_empty() {
+            problems.extend(broken);
+        } else if *sent != AddOnPurchase::default() {
+            // GitLab takes an empty purchase for none.
+            requests.push(Request { name, add_on, sent });
         }
-    }
-    if let Some(loser) = losing_duo(&requests)
-        && let Some(request) = requests.remove(&loser)
-    {
-        problems.extend(request.broken_rules());
     }
     (requests, problems)
 }
 
-fn losing_duo(requests: &BTreeMap<AddOn, Request<'_>>) -> Option<AddOn> {
-    let wanted = |add_on| requests.get(&add_on).is_some_and(Request::is_wanted);
-    if wanted(AddOn::DuoEnterprise) {
-        Some(AddOn::CodeSuggestions)
-    } else if wanted(AddOn::CodeSuggestions) {
-        Some(AddOn::DuoEnterprise)
-    } else {
-        None
-    }
+/// What can be judged without the rows, of every purchase of a list: in GitLab's words what GitLab refuses, and what it
+/// would carry out and must not.
+fn broken_rules(name: &str, purchases: &[AddOnPurchase]) -> Vec<String> {
+    purchases
+        .iter()
+        .flat_map(|purchase| {
+            let negative = matches!(purchase.quantity.value(), Some(..0));
+            let xid = purchase.purchase_xid.as_value();
+            let blank = purchase.buys() && xid.is_some_and(String::is_empty);
+            let too_long = xid.is_some_and(|xid| xid.chars().count() > MAX_XID);
+            let dates = (purchase.started_on.value(), purchase.expires_on.value());
+            [
+                negative.then(|| format!("'{name}' quantity must be greater than or equal to 0")),
+                blank.then(|| XID_BLANK.to_owned()),
+                too_long.then(|| XID_TOO_LONG.to_owned()),
+                matches!(dates, (Some(started), Some(expires)) if expires < started)
+                    .then(|| backward(name)),
+            ]
+        })
+        .flatten()
+        .collect()
+}
+
+fn backward(name: &str) -> String {
+    format!("'{name}' expires_on must not be before started_on")
 }
 
 impl Request<'_> {
-    fn is_wanted(&self) -> bool {
-        self.sent.buys()
-    }
-
-    fn problem(&self, rule: &str) -> String {
-        format!("'{}' {rule}", self.name)
-    }
-
-    /// The rules that can be judged without the database.
-    fn broken_rules(&self) -> Vec<String> {
-        let sent = self.sent;
-        let xid = sent.purchase_xid.as_value().map_or("", String::as_str);
-        [
-            (sent.quantity.value().is_some_and(|quantity| quantity < 0))
-                .then_some("quantity must be greater than or equal to 0"),
-            (xid.chars().count() > MAX_XID)
-                .then_some("purchase_xid is too long (maximum is 255 characters)"),
-            (backward(sent.started_on.value(), sent.expires_on.value())).then_some(BACKWARD),
-        ]
-        .into_iter()
-        .flatten()
-        .map(|rule| self.problem(rule))
-        .collect()
-    }
-
-    async fn apply(
+    /// On the add-on's own row, else on one of its rival, else on a new one.
+    async fn buy(
         &self,
         connection: &mut PgConnection,
-        namespace: &Namespace,
-        add_on: AddOn,
-    ) -> Result<Vec<String>, sqlx::Error> {
-        if !self.is_wanted() {
-            return self.take_away(connection, namespace, add_on).await;
+        scene: &Scene<'_>,
+    ) -> Result<Result<Purchase, Vec<String>>, sqlx::Error> {
+        if scene.namespace.personal {
+            return Ok(Err(vec!["Namespace is invalid.".to_owned()]));
         }
-        if namespace.personal {
-            return Ok(vec![
-                self.problem("cannot be bought by a personal namespace"),
-            ]);
+        let mut candidates = rows(connection, scene, Some(self.add_on), self.xid()).await?;
+        if candidates.is_empty() {
+            candidates = rows(connection, scene, self.add_on.rival(), self.xid()).await?;
         }
-        match purchases::find(connection, namespace.id, add_on, &add_on.sharing_row()).await? {
-            Some((id, row)) => self.change(connection, add_on, id, &row).await,
-            None => self.create(connection, namespace, add_on).await,
+        let bought = match candidates.first() {
+            Some(row) => self.change(connection, scene, row).await?,
+            None => self.create(connection, scene).await?,
+        };
+        let begins =
+            self.add_on == AddOn::DuoCore && self.sent.new_subscription.value() == Some(true);
+        if scene.tables.duo_nano && begins && bought.is_ok() {
+            duo::switch_on_smallest_features(connection, scene.namespace.id).await?;
         }
+        Ok(bought)
     }
 
-    /// Overwrites the dates of the add-on's own row, if there is one, and nothing else of it.
-    async fn take_away(
+    /// Writes what was sent to the add-on's own row, if there is one, and leaves its quantity. Further rows of it, which only
+    /// a newer GitLab has, do not outlast it; nor does it outlast the beginning of its rival `bought`.
+    async fn end(
         &self,
         connection: &mut PgConnection,
-        namespace: &Namespace,
-        add_on: AddOn,
+        scene: &Scene<'_>,
+        bought: Option<&Purchase>,
     ) -> Result<Vec<String>, sqlx::Error> {
-        let Some((id, row)) = purchases::find(connection, namespace.id, add_on, &[add_on]).await?
-        else {
+        let own = rows(connection, scene, Some(self.add_on), self.xid()).await?;
+        let Some((row, further)) = own.split_first() else {
             return Ok(Vec::new());
         };
-        let (Some(started_on), Some(expires_on)) =
-            (self.sent.started_on.value(), self.sent.expires_on.value())
-        else {
-            return Ok(self.blanks(false));
+        let ended = match self.over(&row.1, row.1.quantity) {
+            Ok(ended) => ended,
+            Err(broken) => return Ok(broken),
         };
-        let after = Purchase {
-            started_on,
-            expires_on,
-            ..row.clone()
-        };
-        write(connection, id, &row, &after).await?;
+        let rival = bought.filter(|bought| bought.add_on.rival() == Some(self.add_on));
+        let shorter = rival.and_then(|bought| duo::gives_way(bought, &ended));
+        let ended = shorter.unwrap_or(ended);
+        purchases::update(connection, scene.tables, row, &ended).await?;
+        for row in further {
+            let shorter = row.1.clone().until(ended.expires_on);
+            purchases::update(connection, scene.tables, row, &shorter).await?;
+        }
         Ok(Vec::new())
     }
 
-    /// What is absent is kept.
     async fn change(
         &self,
         connection: &mut PgConnection,
-        add_on: AddOn,
-        id: i64,
-        row: &Purchase,
-    ) -> Result<Vec<String>, sqlx::Error> {
-        let after = Purchase {
-            add_on,
-            quantity: self.sent.quantity.value(),
-            started_on: self.sent.started_on.value().unwrap_or(row.started_on),
-            expires_on: self.sent.expires_on.value().unwrap_or(row.expires_on),
-            xid: self.xid().or_else(|| row.xid.clone()),
-            trial: self.sent.trial.value().unwrap_or(row.trial),
-        };
-        if after.expires_on < after.started_on {
-            return Ok(vec![self.problem(BACKWARD)]);
+        scene: &Scene<'_>,
+        row: &Stored,
+    ) -> Result<Result<Purchase, Vec<String>>, sqlx::Error> {
+        let changed = self.over(&row.1, self.sent.quantity.value());
+        if let Ok(purchase) = &changed {
+            purchases::update(connection, scene.tables, row, purchase).await?;
         }
-        write(connection, id, row, &after).await?;
-        Ok(Vec::new())
+        Ok(changed)
     }
 
     async fn create(
         &self,
         connection: &mut PgConnection,
-        namespace: &Namespace,
-        add_on: AddOn,
-    ) -> Result<Vec<String>, sqlx::Error> {
-        let (Some(started_on), Some(expires_on), Some(xid)) = (
-            self.sent.started_on.value(),
-            self.sent.expires_on.value(),
-            self.xid(),
-        ) else {
-            return Ok(self.blanks(true));
+        scene: &Scene<'_>,
+    ) -> Result<Result<Purchase, Vec<String>>, sqlx::Error> {
+        let sent = self.sent;
+        let xid = sent.purchase_xid.as_value();
+        let (Some(started_on), Some(expires_on), Some(xid)) =
+            (sent.started_on.value(), sent.expires_on.value(), xid)
+        else {
+            return Ok(Err(self.blanks()));
         };
         let purchase = Purchase {
-            add_on,
-            quantity: self.sent.quantity.value(),
+            add_on: self.add_on,
+            quantity: sent.quantity.value(),
             started_on,
             expires_on,
-            xid: Some(xid),
-            trial: self.sent.trial.value().unwrap_or(false),
+            xid: Some(xid.clone()),
+            trial: self.trial(),
         };
-        purchases::insert(connection, namespace, &purchase).await?;
-        Ok(Vec::new())
+        purchases::insert(connection, scene.tables, scene.namespace, &purchase).await?;
+        Ok(Ok(purchase))
     }
 
-    /// An empty name is no name.
-    fn xid(&self) -> Option<String> {
-        let xid = self.sent.purchase_xid.as_value();
-        xid.filter(|xid| !xid.is_empty()).cloned()
+    /// The row with what was sent: dates and name are kept where they are null, `trial` is false where it is absent.
+    fn over(&self, row: &Purchase, quantity: Option<i32>) -> Result<Purchase, Vec<String>> {
+        let sent = self.sent;
+        let xid = sent.purchase_xid.as_value();
+        if xid.is_some_and(String::is_empty) {
+            return Err(vec![XID_BLANK.to_owned()]);
+        }
+        let after = Purchase {
+            add_on: self.add_on,
+            quantity,
+            started_on: sent.started_on.value().unwrap_or(row.started_on),
+            expires_on: sent.expires_on.value().unwrap_or(row.expires_on),
+            xid: xid.cloned().or_else(|| row.xid.clone()),
+            trial: self.trial(),
+        };
+        if after.expires_on < after.started_on {
+            Err(vec![backward(self.name)])
+        } else {
+            Ok(after)
+        }
     }
 
-    /// The required fields that are missing.
-    fn blanks(&self, with_xid: bool) -> Vec<String> {
+    fn trial(&self) -> bool {
+        self.sent.trial.value().unwrap_or(false)
+    }
+
+    fn xid(&self) -> Option<&str> {
+        self.sent.purchase_xid.as_value().map(String::as_str)
+    }
+
+    /// The required fields that are missing, in GitLab's words.
+    fn blanks(&self) -> Vec<String> {
+        let sent = self.sent;
         [
-            ("started_on", self.sent.started_on.value().is_none()),
-            ("expires_on", self.sent.expires_on.value().is_none()),
-            ("purchase_xid", with_xid && self.xid().is_none()),
+            ("Started at", sent.started_on.value().is_none()),
+            ("Expires on", sent.expires_on.value().is_none()),
+            ("Purchase xid", sent.purchase_xid.as_value().is_none()),
         ]
         .into_iter()
         .filter(|(_, blank)| *blank)
-        .map(|(field, _)| self.problem(&format!("{field} can't be blank")))
+        .map(|(field, _)| format!("{field} can't be blank."))
         .collect()
     }
-}
-
-fn backward(started_on: Option<Date>, expires_on: Option<Date>) -> bool {
-    matches!((started_on, expires_on), (Some(started), Some(expires)) if expires < started)
-}
-
-/// What is as it was is not written.
-async fn write(
-    connection: &mut PgConnection,
-    id: i64,
-    before: &Purchase,
-    after: &Purchase,
-) -> Result<(), sqlx::Error> {
-    if before == after {
-        return Ok(());
-    }
-    purchases::update(connection, id, before, after).await
 }

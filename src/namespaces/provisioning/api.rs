@@ -15,7 +15,7 @@ use serde_json::json;
 use super::{
     State,
     namespace::{self, Namespace},
-    service::Unavailable,
+    service::Unfinished,
     token::{self, Refused},
 };
 use crate::namespaces::{
@@ -35,8 +35,7 @@ enum Refusal {
     NotRoot,
     Document(Invalid),
     BodyTimeout,
-    Lookup(sqlx::Error),
-    Service(Unavailable),
+    Service(Unfinished),
     /// The call's task panicked.
     Task,
 }
@@ -68,6 +67,7 @@ async fn provision(
         .await
         .map_err(Refusal::from)?;
     let document = Document::parse(&body).map_err(Refusal::Document)?;
+    document.has_required_keys().map_err(Refusal::Document)?;
     run(&state, namespace, document).await
 }
 
@@ -90,7 +90,7 @@ async fn find(
     };
     let namespace = namespace::find(&state.pool, &id)
         .await
-        .map_err(Refusal::Lookup)?;
+        .map_err(|source| Refusal::Service(Unfinished::of("namespace", source)))?;
     let namespace = namespace.ok_or(Refusal::NoSuchNamespace)?;
     if namespace.root {
         Ok(namespace)
@@ -154,7 +154,17 @@ impl IntoResponse for Refusal {
                 StatusCode::REQUEST_TIMEOUT,
                 json!({ "message": "408 Request Timeout" }),
             ),
-            Self::Lookup(_) | Self::Service(_) | Self::Task => (
+            Self::Service(Unfinished::Refused { step, why }) => (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                json!({
+                    "message": format!(
+                        "500 Internal Server Error - the database refuses {step}: SQLSTATE class {} ({})",
+                        why.class, why.meaning()
+                    ),
+                    "sqlstate_class": why.class,
+                }),
+            ),
+            Self::Service(Unfinished::Unavailable { .. } | Unfinished::Deadline) | Self::Task => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 json!({ "message": "503 Service Unavailable" }),
             ),
@@ -177,8 +187,15 @@ impl Refusal {
             Self::Token(why) => {
                 tracing::warn!(event = "provisioning_token_refused", %why, "a call without a valid token");
             }
-            Self::Lookup(error) => {
-                tracing::error!(event = "provisioning_database_failed", step = "namespace", %error, "answered 503");
+            Self::Service(Unfinished::Refused { step, why }) => {
+                let (class, place) = (&why.class, &why.place);
+                tracing::error!(
+                    event = "provisioning_database_refused",
+                    step,
+                    class,
+                    place,
+                    "answered 500"
+                );
             }
             Self::Service(error) => {
                 let source = std::error::Error::source(error).map(ToString::to_string);

@@ -7,7 +7,12 @@ use sqlx::{
     query::Query,
 };
 
-use super::subscription::{PREMIUM, Plan, Subscription, TRIAL_OF_PAID, Term};
+use super::{
+    seats::{self, Seats},
+    service::Scene,
+    subscription::{PREMIUM, Plan, Subscription, TRIAL_OF_PAID, Term},
+    tables::Tables,
+};
 use crate::namespaces::{
     document::{BaseProduct, Field},
     sql_time::SqlDate,
@@ -21,44 +26,63 @@ const UPDATED: i16 = 1;
 ///
 /// # Errors
 /// Only those of the database.
-pub async fn apply(
+pub(super) async fn apply(
     connection: &mut PgConnection,
-    namespace_id: i64,
+    scene: &Scene<'_>,
     part: &BaseProduct,
     today: Date,
 ) -> Result<Vec<String>, sqlx::Error> {
     let plan = match plan_code(part) {
         None => None,
         Some(code) => match find_plan(connection, code).await? {
-            Some(plan) => Some(plan),
-            None => {
+            Some(plan) if scene.rules.knows_plan(code) => Some(plan),
+            Some(_) | None => {
                 return Ok(vec![format!(
                     "Gitlab subscription plan code '{code}' is not a known plan"
                 )]);
             }
         },
     };
-    let row = find(connection, namespace_id).await?;
-    let before = row
-        .as_ref()
-        .map_or_else(|| Subscription::new(today), |(_, row)| row.clone());
-    let mut after = before.with(part, plan);
+    let row = find(connection, scene.namespace.id).await?;
+    let before = match &row {
+        None => Subscription::new(today),
+        Some((_, row)) => row.clone(),
+    };
+    let after = before.with(part, plan);
     let broken = after.broken_rules(part);
     if !broken.is_empty() {
         return Ok(broken);
     }
     match row {
-        None => create(connection, namespace_id, &after).await?,
-        Some((id, _)) => {
-            if part.max_seats_used.is_absent() && restarts(connection, id, &before, &after).await? {
-                after.restart_seats();
-            }
-            if before != after {
-                update(connection, id, &before, &after).await?;
-            }
-        }
+        None => create(connection, scene.namespace.id, &after).await?,
+        Some(_) if before == after => {}
+        Some((id, _)) => change(connection, scene.tables, id, &before, after, today).await?,
     }
     Ok(Vec::new())
+}
+
+/// In GitLab's order: the old values go into the history first, so that it is copied from the row itself.
+async fn change(
+    connection: &mut PgConnection,
+    tables: &Tables,
+    id: i64,
+    before: &Subscription,
+    after: Subscription,
+    today: Date,
+) -> Result<(), sqlx::Error> {
+    let comes_back = before.on(TRIAL_OF_PAID) && after.on(PREMIUM);
+    let last_premium = if comes_back {
+        last_term_on(connection, id, PREMIUM).await?
+    } else {
+        None
+    };
+    if before.differs_in_history(&after) {
+        let copy = sqlx::AssertSqlSafe(tables.history.clone());
+        let copy = sqlx::query(copy).bind(id).bind(UPDATED);
+        copy.execute(&mut *connection).await?;
+    }
+    let seats = seats::after_change(before, &after, last_premium, today);
+    update(connection, id, &after.with_seats(seats), seats).await
 }
 
 fn plan_code(part: &BaseProduct) -> Option<&str> {
@@ -85,7 +109,8 @@ async fn find(
     let row = sqlx::query(
         "SELECT s.id::bigint, p.id::bigint AS plan_id, p.name AS plan_name, p.plan_name_uid::smallint,
              s.hosted_plan_name_uid::smallint, s.start_date, s.end_date, s.trial_starts_on, s.trial_ends_on,
-             s.max_seats_used, s.seats, s.trial, s.auto_renew, s.seats_in_use, s.seats_owed
+             s.max_seats_used, s.seats, s.trial, s.auto_renew, s.seats_in_use, s.seats_owed,
+             s.max_seats_used_changed_at::date AS max_seats_used_changed_on
          FROM gitlab_subscriptions s LEFT JOIN plans p ON p.id = s.hosted_plan_id
          WHERE s.namespace_id = $1 FOR UPDATE OF s",
     )
@@ -118,6 +143,7 @@ fn read(row: &PgRow) -> Result<Subscription, sqlx::Error> {
         auto_renew: row.try_get("auto_renew")?,
         seats_in_use: row.try_get("seats_in_use")?,
         seats_owed: row.try_get("seats_owed")?,
+        max_seats_used_changed_on: date(row, "max_seats_used_changed_on")?,
     })
 }
 
@@ -125,21 +151,6 @@ fn date(row: &PgRow, column: &str) -> Result<Option<Date>, sqlx::Error> {
     Ok(row
         .try_get::<Option<SqlDate>, _>(column)?
         .map(|date| date.0))
-}
-
-async fn restarts(
-    connection: &mut PgConnection,
-    id: i64,
-    before: &Subscription,
-    after: &Subscription,
-) -> Result<bool, sqlx::Error> {
-    let comes_back = before.on(TRIAL_OF_PAID) && after.on(PREMIUM);
-    let last_premium = if comes_back {
-        last_term_on(connection, id, PREMIUM).await?
-    } else {
-        None
-    };
-    Ok(before.restarts(after, last_premium))
 }
 
 async fn last_term_on(
@@ -176,39 +187,21 @@ async fn create(
     Ok(())
 }
 
-/// The old values go into the history first, so that it can be copied from the row itself.
 async fn update(
     connection: &mut PgConnection,
     id: i64,
-    before: &Subscription,
-    after: &Subscription,
+    row: &Subscription,
+    seats: Seats,
 ) -> Result<(), sqlx::Error> {
-    if before.differs_in_history(after) {
-        sqlx::query(
-            "INSERT INTO gitlab_subscription_histories
-                 (gitlab_subscription_id, namespace_id, hosted_plan_id, start_date, end_date, trial_starts_on,
-                  trial_ends_on, max_seats_used, seats, trial, auto_renew, trial_extension_type, change_type,
-                  gitlab_subscription_created_at, gitlab_subscription_updated_at, created_at)
-             SELECT id, namespace_id, hosted_plan_id, start_date, end_date, trial_starts_on,
-                  trial_ends_on, max_seats_used, seats, trial, auto_renew, trial_extension_type, $2,
-                  created_at, updated_at, now()
-             FROM gitlab_subscriptions WHERE id = $1",
-        )
-        .bind(id)
-        .bind(UPDATED)
-        .execute(&mut *connection)
-        .await?;
-    }
     let update = sqlx::query(
         "UPDATE gitlab_subscriptions SET
              hosted_plan_id = $2, hosted_plan_name_uid = $3, start_date = $4, end_date = $5, trial_starts_on = $6,
              trial_ends_on = $7, max_seats_used = $8, seats = $9, trial = $10, auto_renew = $11, seats_owed = $12,
-             max_seats_used_changed_at =
-                 CASE WHEN max_seats_used IS DISTINCT FROM $8 THEN now() ELSE max_seats_used_changed_at END,
-             updated_at = now()
+             max_seats_used_changed_at = CASE WHEN $13 THEN now() ELSE max_seats_used_changed_at END, updated_at = now()
          WHERE id = $1",
     );
-    bind(update.bind(id), after).execute(connection).await?;
+    let update = bind(update.bind(id), row).bind(seats.dated);
+    update.execute(connection).await?;
     Ok(())
 }
 

@@ -1,9 +1,10 @@
 //! The add-ons there are.
 
-/// An add-on, in the order of GitLab's numbers for them (`subscription_add_ons.name`).
+/// An add-on, in the order of GitLab's numbers for them (`subscription_add_ons.name`; `GitlabSubscriptions::AddOn`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum AddOn {
     CodeSuggestions,
+    ProductAnalytics,
     DuoEnterprise,
     DuoAmazonQ,
     DuoCore,
@@ -14,10 +15,12 @@ pub(super) enum AddOn {
 }
 
 impl AddOn {
-    /// The add-on of this name in a document. Duo Pro is sold under one name and stored under another; both are names.
+    /// The add-on of this name in a document. Duo Pro is sold under one name and stored under another, which is no name in
+    /// a document.
     pub(super) fn from_name(name: &str) -> Option<Self> {
         match name {
-            "duo_pro" | "code_suggestions" => Some(Self::CodeSuggestions),
+            "duo_pro" => Some(Self::CodeSuggestions),
+            "product_analytics" => Some(Self::ProductAnalytics),
             "duo_enterprise" => Some(Self::DuoEnterprise),
             "duo_amazon_q" => Some(Self::DuoAmazonQ),
             "duo_core" => Some(Self::DuoCore),
@@ -33,6 +36,7 @@ impl AddOn {
     pub(super) fn uid(self) -> i16 {
         match self {
             Self::CodeSuggestions => 1,
+            Self::ProductAnalytics => 2,
             Self::DuoEnterprise => 3,
             Self::DuoAmazonQ => 4,
             Self::DuoCore => 5,
@@ -47,6 +51,7 @@ impl AddOn {
     pub(super) fn description(self) -> &'static str {
         match self {
             Self::CodeSuggestions => "GitLab Duo Pro",
+            Self::ProductAnalytics => "Product Analytics",
             Self::DuoEnterprise => "GitLab Duo Enterprise",
             Self::DuoAmazonQ => "GitLab Duo with Amazon Q",
             Self::DuoCore => "GitLab Duo Core",
@@ -57,18 +62,18 @@ impl AddOn {
         }
     }
 
-    /// The add-ons that take turns on one row of a namespace, this one included.
-    pub(super) fn sharing_row(self) -> Vec<Self> {
+    /// The add-on that takes turns with this one on a row of a namespace.
+    pub(super) fn rival(self) -> Option<Self> {
         match self {
-            Self::CodeSuggestions | Self::DuoEnterprise => {
-                vec![Self::CodeSuggestions, Self::DuoEnterprise]
-            }
-            Self::DuoAmazonQ
+            Self::CodeSuggestions => Some(Self::DuoEnterprise),
+            Self::DuoEnterprise => Some(Self::CodeSuggestions),
+            Self::ProductAnalytics
+            | Self::DuoAmazonQ
             | Self::DuoCore
             | Self::SelfHostedDap
             | Self::GitlabCredits
             | Self::SecretsManager
-            | Self::FlexOffline => vec![self],
+            | Self::FlexOffline => None,
         }
     }
 }

@@ -8,12 +8,16 @@ mod base_product;
 mod catalogue;
 mod compute_minutes;
 pub mod database;
+mod duo;
+mod failure;
 mod namespace;
 mod portal_keys;
 mod purchases;
+mod seats;
 mod service;
 mod storage;
 mod subscription;
+mod tables;
 pub mod token;
 
 use std::{future::IntoFuture, io, sync::Arc, time::Duration};
@@ -27,6 +31,7 @@ use crate::{config::Authority, upstream::BuildError};
 
 pub use portal_keys::Timing;
 
+use crate::namespaces::document::rules::Rules;
 use portal_keys::PortalKeys;
 use service::Service;
 
@@ -41,6 +46,8 @@ pub struct Settings {
     pub authority: Option<Authority>,
     /// How its keys are kept.
     pub keys: Timing,
+    /// What a document may say: the plans and add-ons that this GitLab knows.
+    pub rules: Rules,
     /// One call, at most, its wait for its turn included; then it answers 503. 60 s.
     pub call_deadline: Duration,
     /// The body of a request has to arrive in this time; then it is answered 408. 20 s.
@@ -55,6 +62,7 @@ impl Settings {
             portal_url,
             authority: None,
             keys: Timing::default(),
+            rules: Rules::default(),
             call_deadline: Duration::from_mins(1),
             body_deadline: Duration::from_secs(20),
         }
@@ -94,7 +102,11 @@ impl State {
         let pool = database::open(&settings.database).await?;
         Ok(Self {
             keys: Arc::new(keys),
-            service: Arc::new(Service::new(pool.clone(), settings.call_deadline)),
+            service: Arc::new(Service::new(
+                pool.clone(),
+                settings.call_deadline,
+                settings.rules,
+            )),
             calls: TaskTracker::new(),
             body_deadline: settings.body_deadline,
             pool,

@@ -1,9 +1,9 @@
 //! The rows of `subscription_add_on_purchases` and of `subscription_add_ons`, which they point to.
 
 use jiff::civil::Date;
-use sqlx::{PgConnection, Row};
+use sqlx::{AssertSqlSafe, PgConnection, Postgres, QueryBuilder, Row, postgres::PgRow};
 
-use super::{catalogue::AddOn, namespace::Namespace};
+use super::{catalogue::AddOn, namespace::Namespace, tables::Tables};
 use crate::namespaces::sql_time::SqlDate;
 
 /// What a namespace has of one add-on.
@@ -17,123 +17,159 @@ pub(super) struct Purchase {
     pub trial: bool,
 }
 
-/// The namespace's row of one of `candidates`, locked; of `add_on` itself rather than another, and of several (which
-/// GitLab allows from 19.4) the one that lasts longest.
-pub(super) async fn find(
+impl Purchase {
+    /// The same, not lasting beyond `day`.
+    pub(super) fn until(self, day: Date) -> Self {
+        let expires_on = self.expires_on.min(day);
+        Self {
+            started_on: self.started_on.min(expires_on),
+            expires_on,
+            ..self
+        }
+    }
+}
+
+/// A purchase and the id of its row.
+pub(super) type Stored = (i64, Purchase);
+
+/// The namespace's rows of `add_on`, locked. There is one, but for a GitLab from 19.4 on, which allows several: then the
+/// one named `xid` comes first, and then the one that lasts longest.
+pub(super) async fn of(
     connection: &mut PgConnection,
+    tables: &Tables,
     namespace_id: i64,
     add_on: AddOn,
-    candidates: &[AddOn],
-) -> Result<Option<(i64, Purchase)>, sqlx::Error> {
-    let row = sqlx::query(
-        "SELECT p.id::bigint, a.name::smallint AS uid, p.quantity, p.started_at, p.expires_on, p.purchase_xid, p.trial
-         FROM subscription_add_on_purchases p JOIN subscription_add_ons a ON a.id = p.subscription_add_on_id
-         WHERE p.namespace_id = $1 AND a.name = ANY ($2)
-         ORDER BY a.name = $3 DESC, p.expires_on DESC, p.id DESC LIMIT 1 FOR UPDATE OF p",
-    )
-    .bind(namespace_id)
-    .bind(candidates.iter().map(|candidate| candidate.uid()).collect::<Vec<i16>>())
-    .bind(add_on.uid())
-    .fetch_optional(connection)
-    .await?;
-    let Some(row) = row else { return Ok(None) };
-    let uid: i16 = row.try_get("uid")?;
-    let found = candidates.iter().find(|candidate| candidate.uid() == uid);
+    xid: Option<&str>,
+) -> Result<Vec<Stored>, sqlx::Error> {
+    let (join, uid) = uid(tables);
+    let select = format!(
+        "SELECT p.id::bigint, p.quantity, p.started_at, p.expires_on, p.purchase_xid, p.trial
+         FROM subscription_add_on_purchases p {join}
+         WHERE p.namespace_id = $1 AND {uid} = $2
+         ORDER BY p.purchase_xid IS NOT DISTINCT FROM $3 DESC, p.expires_on DESC, p.id DESC FOR UPDATE OF p"
+    );
+    let rows = sqlx::query(AssertSqlSafe(select))
+        .bind(namespace_id)
+        .bind(add_on.uid())
+        .bind(xid)
+        .fetch_all(connection)
+        .await?;
+    rows.iter().map(|row| read(row, add_on)).collect()
+}
+
+/// How to come from a purchase `p` to the number of its add-on. From 19.4 on the row of the add-on may be missing, and the
+/// number that the purchase itself carries is the only one.
+fn uid(tables: &Tables) -> (&'static str, &'static str) {
+    const JOIN: &str = "LEFT JOIN subscription_add_ons a ON a.id = p.subscription_add_on_id";
+    match (tables.add_on_uid, tables.add_ons) {
+        (true, true) => (JOIN, "COALESCE(p.subscription_add_on_uid, a.name)"),
+        (true, false) => ("", "p.subscription_add_on_uid"),
+        (false, _) => (JOIN, "a.name"),
+    }
+}
+
+fn read(row: &PgRow, add_on: AddOn) -> Result<Stored, sqlx::Error> {
     let purchase = Purchase {
-        add_on: found.copied().unwrap_or(add_on),
+        add_on,
         quantity: row.try_get("quantity")?,
         started_on: row.try_get::<SqlDate, _>("started_at")?.0,
         expires_on: row.try_get::<SqlDate, _>("expires_on")?.0,
         xid: row.try_get("purchase_xid")?,
         trial: row.try_get("trial")?,
     };
-    Ok(Some((row.try_get("id")?, purchase)))
+    Ok((row.try_get("id")?, purchase))
 }
-
-const INSERT: &str = "INSERT INTO subscription_add_on_purchases
-         (subscription_add_on_id, namespace_id, organization_id, quantity, started_at, expires_on, purchase_xid, trial,
-          created_at, updated_at)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, now(), now())";
-
-const INSERT_WITH_UID: &str = "INSERT INTO subscription_add_on_purchases
-         (subscription_add_on_id, namespace_id, organization_id, quantity, started_at, expires_on, purchase_xid, trial,
-          created_at, updated_at, subscription_add_on_uid)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, now(), now(), $9)";
 
 /// A new row.
 pub(super) async fn insert(
     connection: &mut PgConnection,
+    tables: &Tables,
     namespace: &Namespace,
     purchase: &Purchase,
 ) -> Result<(), sqlx::Error> {
-    let add_on_id = ensure_add_on(connection, purchase.add_on).await?;
-    let with_uid = has_uid_column(connection).await?;
-    let insert = sqlx::query(if with_uid { INSERT_WITH_UID } else { INSERT })
-        .bind(add_on_id)
-        .bind(namespace.id)
-        .bind(namespace.organization_id)
-        .bind(purchase.quantity)
-        .bind(SqlDate(purchase.started_on))
-        .bind(SqlDate(purchase.expires_on))
-        .bind(&purchase.xid)
-        .bind(purchase.trial);
-    let insert = if with_uid {
-        insert.bind(purchase.add_on.uid())
-    } else {
-        insert
-    };
-    insert.execute(connection).await?;
+    let add_on = add_on_columns(connection, tables, purchase.add_on).await?;
+    let mut insert = QueryBuilder::<Postgres>::new(
+        "INSERT INTO subscription_add_on_purchases (namespace_id, organization_id, quantity, started_at, expires_on,
+             purchase_xid, trial, created_at, updated_at",
+    );
+    for (column, _) in &add_on {
+        insert.push(", ").push(column);
+    }
+    insert.push(") VALUES (");
+    let mut values = insert.separated(", ");
+    values
+        .push_bind(namespace.id)
+        .push_bind(namespace.organization_id)
+        .push_bind(purchase.quantity)
+        .push_bind(SqlDate(purchase.started_on))
+        .push_bind(SqlDate(purchase.expires_on))
+        .push_bind(purchase.xid.clone())
+        .push_bind(purchase.trial)
+        .push("now()")
+        .push("now()");
+    for (_, value) in add_on {
+        values.push_bind(value);
+    }
+    insert.push(")");
+    insert.build().execute(connection).await?;
     Ok(())
 }
 
-/// Makes row `id` say `purchase`, the same add-on or another that shares the row.
+/// Makes row `id`, which says `before`, say `after`: the same add-on or another that shares the row. What is as it was is
+/// not written.
 pub(super) async fn update(
     connection: &mut PgConnection,
-    id: i64,
-    before: &Purchase,
-    purchase: &Purchase,
+    tables: &Tables,
+    (id, before): &Stored,
+    after: &Purchase,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "UPDATE subscription_add_on_purchases SET quantity = $2, started_at = $3, expires_on = $4, purchase_xid = $5,
-             trial = $6, updated_at = now() WHERE id = $1",
-    )
-    .bind(id)
-    .bind(purchase.quantity)
-    .bind(SqlDate(purchase.started_on))
-    .bind(SqlDate(purchase.expires_on))
-    .bind(&purchase.xid)
-    .bind(purchase.trial)
-    .execute(&mut *connection)
-    .await?;
-    if before.add_on == purchase.add_on {
-        Ok(())
+    if before == after {
+        return Ok(());
+    }
+    let add_on = if before.add_on == after.add_on {
+        Vec::new()
     } else {
-        switch(connection, id, purchase.add_on).await
+        add_on_columns(connection, tables, after.add_on).await?
+    };
+    let mut update = QueryBuilder::<Postgres>::new(
+        "UPDATE subscription_add_on_purchases SET updated_at = now(), quantity = ",
+    );
+    update
+        .push_bind(after.quantity)
+        .push(", started_at = ")
+        .push_bind(SqlDate(after.started_on))
+        .push(", expires_on = ")
+        .push_bind(SqlDate(after.expires_on))
+        .push(", purchase_xid = ")
+        .push_bind(after.xid.clone())
+        .push(", trial = ")
+        .push_bind(after.trial);
+    for (column, value) in add_on {
+        update.push(", ").push(column).push(" = ").push_bind(value);
     }
-}
-
-async fn switch(connection: &mut PgConnection, id: i64, add_on: AddOn) -> Result<(), sqlx::Error> {
-    let add_on_id = ensure_add_on(connection, add_on).await?;
-    sqlx::query(
-        "UPDATE subscription_add_on_purchases SET subscription_add_on_id = $2 WHERE id = $1",
-    )
-    .bind(id)
-    .bind(add_on_id)
-    .execute(&mut *connection)
-    .await?;
-    if has_uid_column(connection).await? {
-        sqlx::query(
-            "UPDATE subscription_add_on_purchases SET subscription_add_on_uid = $2 WHERE id = $1",
-        )
-        .bind(id)
-        .bind(add_on.uid())
-        .execute(connection)
-        .await?;
-    }
+    update.push(" WHERE id = ").push_bind(*id);
+    update.build().execute(connection).await?;
     Ok(())
 }
 
-/// The id of the add-on's row, made if there is none.
+/// The columns that say which add-on a purchase is of, as far as this GitLab has them.
+async fn add_on_columns(
+    connection: &mut PgConnection,
+    tables: &Tables,
+    add_on: AddOn,
+) -> Result<Vec<(&'static str, i64)>, sqlx::Error> {
+    let mut columns = Vec::with_capacity(2);
+    if tables.add_ons {
+        let id = ensure_add_on(connection, add_on).await?;
+        columns.push(("subscription_add_on_id", id));
+    }
+    if tables.add_on_uid {
+        columns.push(("subscription_add_on_uid", add_on.uid().into()));
+    }
+    Ok(columns)
+}
+
+/// The id of the add-on's row, made if there is none. Only add-ons on the list of those that this GitLab knows come here.
 async fn ensure_add_on(connection: &mut PgConnection, add_on: AddOn) -> Result<i64, sqlx::Error> {
     const ID: &str = "SELECT id::bigint FROM subscription_add_ons WHERE name = $1";
     let found = sqlx::query_scalar(ID)
@@ -156,15 +192,4 @@ async fn ensure_add_on(connection: &mut PgConnection, add_on: AddOn) -> Result<i
         .bind(add_on.uid())
         .fetch_one(connection)
         .await
-}
-
-/// GitLab has the column from 18 on and requires it from 19.3 on. It is looked for whenever it is to be written, which is
-/// seldom, since GitLab may be upgraded while this runs.
-async fn has_uid_column(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar(
-        "SELECT EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass('subscription_add_on_purchases')
-             AND attname = 'subscription_add_on_uid' AND NOT attisdropped)",
-    )
-    .fetch_one(connection)
-    .await
 }

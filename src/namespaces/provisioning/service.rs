@@ -1,37 +1,69 @@
 //! The four steps, in order, one call at a time for a namespace.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use sqlx::{Connection, PgConnection, PgPool};
 
-use super::{add_ons, base_product, compute_minutes, namespace::Namespace, storage};
+use super::{
+    add_ons, base_product, compute_minutes,
+    failure::Lasting,
+    namespace::Namespace,
+    storage,
+    tables::{KnownTables, Tables},
+};
 use crate::{
     failpoint,
     namespaces::{
         answer::{Answer, PartAnswer, Payload},
-        document::{AddOnPurchase, BaseProduct, ComputeMinutes, Document, Storage},
+        document::{
+            BaseProduct, ComputeMinutes, Document, Provision, Storage,
+            rules::{self, Rules},
+        },
         session::{Lock, LockedSession},
         turns::Turns,
     },
 };
 
-/// The call could not be carried out to its end, through no fault of the document: to be sent again as it is. Whole steps
-/// may have been applied; none is applied in part.
+/// The call could not be carried out to its end. Whole steps may have been applied; none is applied in part.
 #[derive(Debug, thiserror::Error)]
-pub enum Unavailable {
-    /// The database failed, or gave way to somebody else's transaction.
+pub enum Unfinished {
+    /// The database failed, or gave way to somebody else's transaction: to be sent again as it is.
     #[error("the database failed in the step {step}")]
-    Database {
+    Unavailable {
         /// Where.
         step: &'static str,
         /// What it said.
         #[source]
         source: sqlx::Error,
     },
-    /// It took too long.
+    /// The database refuses what the step writes, and would refuse it again.
+    #[error("the database refuses the step {step}: SQLSTATE class {} ({})", .why.class, .why.meaning())]
+    Refused {
+        /// Where.
+        step: &'static str,
+        /// Why.
+        why: Lasting,
+    },
+    /// It took too long: to be sent again as it is.
     #[error("not done within the deadline of a call")]
     Deadline,
+}
+
+impl Unfinished {
+    pub(super) fn of(step: &'static str, source: sqlx::Error) -> Self {
+        match Lasting::of(&source) {
+            Some(why) => Self::Refused { step, why },
+            None => Self::Unavailable { step, source },
+        }
+    }
+}
+
+/// What every step of a call needs.
+pub(super) struct Scene<'a> {
+    pub(super) tables: &'a Tables,
+    pub(super) namespace: &'a Namespace,
+    pub(super) rules: &'a Rules,
 }
 
 /// Provisions namespaces.
@@ -40,6 +72,8 @@ pub struct Service {
     pool: PgPool,
     turns: Turns,
     deadline: Duration,
+    rules: Rules,
+    tables: KnownTables,
 }
 
 /// One step's work.
@@ -47,16 +81,18 @@ enum Step<'a> {
     BaseProduct(&'a BaseProduct),
     Storage(&'a Storage),
     ComputeMinutes(&'a ComputeMinutes),
-    AddOns(&'a BTreeMap<String, Vec<AddOnPurchase>>),
+    AddOns(&'a add_ons::Part),
 }
 
 impl Service {
-    /// `deadline` bounds a call, its wait for its turn included.
-    pub fn new(pool: PgPool, deadline: Duration) -> Self {
+    /// `deadline` bounds a call, its wait for its turn included; `rules` are those that every document keeps.
+    pub fn new(pool: PgPool, deadline: Duration, rules: Rules) -> Self {
         Self {
             pool,
             turns: Turns::default(),
             deadline,
+            rules,
+            tables: KnownTables::default(),
         }
     }
 
@@ -67,32 +103,40 @@ impl Service {
     /// caller's going away does not drop it.
     ///
     /// # Errors
-    /// [`Unavailable`].
+    /// [`Unfinished`].
     pub async fn provision(
         &self,
         namespace: &Namespace,
         document: &Document,
-    ) -> Result<Answer, Unavailable> {
-        tokio::time::timeout(self.deadline, self.in_turn(namespace, document))
+    ) -> Result<Answer, Unfinished> {
+        let answer = tokio::time::timeout(self.deadline, self.in_turn(namespace, document))
             .await
-            .unwrap_or(Err(Unavailable::Deadline))
+            .unwrap_or(Err(Unfinished::Deadline));
+        if matches!(answer, Err(Unfinished::Refused { .. })) {
+            self.tables.forget();
+        }
+        answer
     }
 
     async fn in_turn(
         &self,
         namespace: &Namespace,
         document: &Document,
-    ) -> Result<Answer, Unavailable> {
-        let failed = |source| Unavailable::Database {
-            step: "lock",
-            source,
-        };
+    ) -> Result<Answer, Unfinished> {
+        let failed = |source| Unfinished::of("lock", source);
         let _turn = self.turns.take(namespace.id).await;
         let mut session = LockedSession::open(&self.pool, Lock::Provisioning(namespace.id))
             .await
             .map_err(failed)?;
         failpoint::pass("after_provisioning_lock");
-        let payload = run_all(session.connection().map_err(failed)?, namespace, document).await?;
+        let connection = session.connection().map_err(failed)?;
+        let tables = self.tables.get(connection).await;
+        let scene = Scene {
+            tables: &*tables.map_err(|source| Unfinished::of("tables", source))?,
+            namespace,
+            rules: &self.rules,
+        };
+        let payload = run_all(connection, &scene, document).await?;
         session.close().await;
         failpoint::pass("before_answer");
         Ok(Answer::from(payload))
@@ -101,19 +145,23 @@ impl Service {
 
 async fn run_all(
     connection: &mut PgConnection,
-    namespace: &Namespace,
+    scene: &Scene<'_>,
     document: &Document,
-) -> Result<Payload, Unavailable> {
+) -> Result<Payload, Unfinished> {
     let parts = &document.provision;
+    let add_ons = parts.add_on_purchases.as_ref();
     let mut run = async |part: Option<Step<'_>>| match part {
-        Some(step) => step.run(connection, namespace).await.map(Some),
+        Some(step) => step.run(connection, scene).await.map(Some),
         None => Ok(None),
     };
     Ok(Payload {
         base_product: run(parts.base_product.as_ref().map(Step::BaseProduct)).await?,
         storage: run(parts.storage.as_ref().map(Step::Storage)).await?,
         compute_minutes: run(parts.compute_minutes.as_ref().map(Step::ComputeMinutes)).await?,
-        add_on_purchases: run(parts.add_on_purchases.as_ref().map(Step::AddOns)).await?,
+        add_on_purchases: run(add_ons
+            .filter(|part| !add_ons::is_nothing(part))
+            .map(Step::AddOns))
+        .await?,
     })
 }
 
@@ -122,15 +170,20 @@ impl Step<'_> {
     async fn run(
         self,
         connection: &mut PgConnection,
-        namespace: &Namespace,
-    ) -> Result<PartAnswer, Unavailable> {
-        let step = self.name();
-        let failed = |source| Unavailable::Database { step, source };
+        scene: &Scene<'_>,
+    ) -> Result<PartAnswer, Unfinished> {
+        let failed = |source| Unfinished::of(self.name(), source);
         let mut transaction = connection.begin().await.map_err(failed)?;
-        let broken = self
-            .apply(&mut transaction, namespace)
-            .await
-            .map_err(failed)?;
+        let broken = self.apply(&mut transaction, scene).await.map_err(failed)?;
+        let unrecordable = if broken.is_empty() {
+            scene.rules.check(&self.alone())
+        } else {
+            Vec::new()
+        };
+        if !unrecordable.is_empty() {
+            transaction.rollback().await.map_err(failed)?;
+            return Ok(PartAnswer::new(Some(rules::joined(&unrecordable))));
+        }
         failpoint::pass("before_step_commit");
         transaction.commit().await.map_err(failed)?;
         failpoint::pass("after_step_commit");
@@ -141,18 +194,29 @@ impl Step<'_> {
     async fn apply(
         &self,
         connection: &mut PgConnection,
-        namespace: &Namespace,
+        scene: &Scene<'_>,
     ) -> Result<Vec<String>, sqlx::Error> {
+        let id = scene.namespace.id;
         match self {
-            Self::BaseProduct(part) => {
-                base_product::apply(connection, namespace.id, part, today()).await
-            }
-            Self::Storage(part) => storage::apply(connection, namespace.id, part).await,
+            Self::BaseProduct(part) => base_product::apply(connection, scene, part, today()).await,
+            Self::Storage(part) => storage::apply(connection, id, part).await,
             Self::ComputeMinutes(part) => {
-                compute_minutes::apply(connection, namespace.id, part).await
+                compute_minutes::apply(connection, scene.tables, id, part).await
             }
-            Self::AddOns(part) => add_ons::apply(connection, namespace, part).await,
+            Self::AddOns(part) => add_ons::apply(connection, scene, part).await,
         }
+    }
+
+    /// The document with this part alone: what may not be recorded is not applied either, whatever the step thinks of it.
+    fn alone(&self) -> Document {
+        let mut provision = Provision::default();
+        match *self {
+            Self::BaseProduct(part) => provision.base_product = Some(part.clone()),
+            Self::Storage(part) => provision.storage = Some(part.clone()),
+            Self::ComputeMinutes(part) => provision.compute_minutes = Some(part.clone()),
+            Self::AddOns(part) => provision.add_on_purchases = Some(part.clone()),
+        }
+        Document { provision }
     }
 
     fn name(&self) -> &'static str {

@@ -2,6 +2,7 @@
 
 use jiff::civil::Date;
 
+use super::seats::Seats;
 use crate::namespaces::document::{BaseProduct, Field};
 
 /// The paid customer's trial of Ultimate: a guest among the plans, which keeps the seat count of the plan it interrupts.
@@ -9,9 +10,6 @@ pub(super) const TRIAL_OF_PAID: &str = "ultimate_trial_paid_customer";
 
 /// The plan such a trial usually comes back to.
 pub(super) const PREMIUM: &str = "premium";
-
-/// Plans nobody pays for.
-const UNPAID: [&str; 3] = ["default", "free", "early_adopter"];
 
 /// A row of `plans`.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -38,6 +36,8 @@ pub(super) struct Subscription {
     pub auto_renew: Option<bool>,
     pub seats_in_use: i32,
     pub seats_owed: i32,
+    /// The day of `max_seats_used_changed_at`, in UTC.
+    pub max_seats_used_changed_on: Option<Date>,
 }
 
 /// First and last day of a term.
@@ -59,6 +59,7 @@ impl Subscription {
             auto_renew: None,
             seats_in_use: 0,
             seats_owed: 0,
+            max_seats_used_changed_on: None,
         }
     }
 
@@ -81,10 +82,12 @@ impl Subscription {
             auto_renew: part.auto_renew.over(self.auto_renew),
             seats_in_use: self.seats_in_use,
             seats_owed: self.seats_owed,
+            max_seats_used_changed_on: self.max_seats_used_changed_on,
         }
     }
 
-    /// The rules this row breaks, given what the document says. An old row's own gaps are no fault of the document.
+    /// The rules this row breaks, given what the document says, in GitLab's words. An old row's own gaps are no fault of
+    /// the document.
     pub(super) fn broken_rules(&self, part: &BaseProduct) -> Vec<String> {
         let blank = |column: &str, is: bool| is.then(|| format!("{column} can't be blank"));
         let negative = |column: &str, field: &Field<i32>| {
@@ -99,7 +102,7 @@ impl Subscription {
             blank("start date", part.start_date == Field::Null),
             blank("trial starts on", trial && self.trial_starts_on.is_none()),
             blank("trial ends on", trial && self.trial_ends_on.is_none()),
-            self.backward_trial().filter(|_| trial),
+            self.trial_out_of_order().filter(|_| trial),
         ]
         .into_iter()
         .flatten()
@@ -107,62 +110,41 @@ impl Subscription {
         .collect()
     }
 
-    fn backward_trial(&self) -> Option<String> {
-        let (starts, ends) = (self.trial_starts_on?, self.trial_ends_on?);
-        (ends <= starts).then(|| format!("trial ends on must be greater than {starts}"))
-    }
-
-    /// Starts counting seats anew, from those in use now.
-    pub(super) fn restart_seats(&mut self) {
-        self.max_seats_used = Some(self.seats_in_use);
-        self.seats_owed = self
-            .seats_in_use
-            .saturating_sub(self.seats.unwrap_or(0))
-            .max(0);
-    }
-
-    /// Whether becoming `next` restarts the count of seats: on a new term, or from trial to paid, if it is paid then.
-    /// `last_premium` is the term of the newest history row on premium.
-    ///
-    /// A paid customer's trial of Ultimate is an interruption: going there restarts nothing, nor staying, nor coming back
-    /// to the premium term it interrupted. Leaving it for anything else is a trial turned paid (GitLab's
-    /// `GitlabSubscription#reset_seat_statistics?` does the same).
-    pub(super) fn restarts(&self, next: &Self, last_premium: Option<Term>) -> bool {
-        if !next.is_paid() || next.on(TRIAL_OF_PAID) {
-            return false;
-        }
-        if self.on(TRIAL_OF_PAID) {
-            return !(next.on(PREMIUM) && last_premium == Some((next.start_date, next.end_date)));
-        }
-        self.new_term(next) || (self.trial == Some(true) && next.trial != Some(true))
-    }
-
-    fn new_term(&self, next: &Self) -> bool {
-        let changed = self.start_date != next.start_date && self.end_date != next.end_date;
-        let follows = match (self.end_date, next.start_date) {
-            (None, _) => true,
-            (Some(end), Some(start)) => end <= start,
-            (Some(_), None) => false,
+    /// GitLab compares the dates also where one is missing, and says so in these words.
+    fn trial_out_of_order(&self) -> Option<String> {
+        let rule = match (self.trial_starts_on, self.trial_ends_on) {
+            (_, None) => "can't be blank".to_owned(),
+            (None, Some(_)) => "comparison of Date with nil failed".to_owned(),
+            (Some(starts), Some(ends)) if ends <= starts => {
+                format!("must be greater than {starts}")
+            }
+            (Some(_), Some(_)) => return None,
         };
-        changed && follows
+        Some(format!("trial ends on {rule}"))
     }
 
-    fn is_paid(&self) -> bool {
-        let plan = self.plan.as_ref().map(|plan| plan.name.as_str());
-        self.trial != Some(true)
-            && self.seats.is_some_and(|seats| seats > 0)
-            && plan.is_some_and(|plan| !UNPAID.contains(&plan))
+    /// This row with what becomes of its seats.
+    pub(super) fn with_seats(self, seats: Seats) -> Self {
+        Self {
+            max_seats_used: seats.max_used,
+            seats_owed: seats.owed,
+            ..self
+        }
     }
 
     pub(super) fn on(&self, plan: &str) -> bool {
         self.plan.as_ref().is_some_and(|own| own.name == plan)
     }
 
+    pub(super) fn plan_id(&self) -> Option<i64> {
+        self.plan.as_ref().map(|plan| plan.id)
+    }
+
     /// Whether a field differs whose changes `gitlab_subscription_histories` keeps.
     pub(super) fn differs_in_history(&self, next: &Self) -> bool {
         let tracked = |row: &Self| {
             (
-                row.plan.as_ref().map(|plan| plan.id),
+                row.plan_id(),
                 (
                     row.start_date,
                     row.end_date,
@@ -175,6 +157,3 @@ impl Subscription {
         tracked(self) != tracked(next)
     }
 }
-
-#[cfg(test)]
-mod tests;
