@@ -15,7 +15,7 @@ use futures::future::BoxFuture;
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use lookup_gitlab_sync::{
     config::{self, Calls, LookupCredentials, Mode},
-    directory::{Crsid, Directory, Lookup, Standing},
+    directory::{Crsid, Directory, Lookup, Standing, Standings},
     gitlab::Client,
     simulate::{gitlab::GitLab, lookup, population::Population},
     upstream::{Answer, CallError, Transport, TransportError},
@@ -91,10 +91,7 @@ impl Transport for Recorder {
 struct Everybody;
 
 impl Directory for Everybody {
-    fn standings<'a>(
-        &'a self,
-        people: &'a [Crsid],
-    ) -> BoxFuture<'a, Result<HashMap<Crsid, Standing>, CallError>> {
+    fn standings<'a>(&'a self, people: &'a [Crsid]) -> BoxFuture<'a, Result<Standings, CallError>> {
         let standings = people.iter().map(|person| (*person, Standing::Current));
         let standings = standings.collect();
         Box::pin(std::future::ready(Ok(standings)))
@@ -187,7 +184,7 @@ async fn people_of(gitlab: &Client) -> Vec<Crsid> {
     let rules = rules();
     let mut cursor = None;
     loop {
-        let page = gitlab.users_page(cursor.as_deref()).await.unwrap();
+        let page = gitlab.users_page(cursor.as_ref()).await.unwrap();
         for row in &page.users {
             let facts = Facts::of(
                 &look::account(row),
@@ -249,10 +246,16 @@ fn reading(criterion: &mut Criterion) {
 
     let mut group = criterion.benchmark_group("sweep");
     group.throughput(Throughput::Elements(USERS as u64));
-    let rules = rules();
+    let rules = Arc::new(rules());
     group.bench_function("without the calls", |bench| {
         bench.iter(|| {
-            let swept = sweep(&world.gitlab, &Everybody, &rules, Timestamp::now(), &|_| ());
+            let swept = sweep(
+                &world.gitlab,
+                Arc::new(Everybody),
+                Arc::clone(&rules),
+                Timestamp::now(),
+                &|_| (),
+            );
             runtime.block_on(swept).unwrap()
         });
     });
@@ -262,7 +265,7 @@ fn reading(criterion: &mut Criterion) {
 async fn read_pages(gitlab: &Client) {
     let mut cursor = None;
     loop {
-        let page = gitlab.users_page(cursor.as_deref()).await.unwrap();
+        let page = gitlab.users_page(cursor.as_ref()).await.unwrap();
         black_box(&page.users);
         cursor = page.next;
         if cursor.is_none() {
@@ -274,11 +277,11 @@ async fn read_pages(gitlab: &Client) {
 fn deciding(criterion: &mut Criterion) {
     let runtime = Runtime::new().unwrap();
     let world = runtime.block_on(World::record());
-    let rules = rules();
+    let rules = Arc::new(rules());
     let sweep = runtime.block_on(sweep(
         &world.gitlab,
-        &Everybody,
-        &rules,
+        Arc::new(Everybody),
+        Arc::clone(&rules),
         Timestamp::now(),
         &|_| (),
     ));

@@ -14,6 +14,7 @@ use crate::{
     config::ReadingConfig,
     directory::{Crsid, Standing},
     messaging::wire::Who,
+    upstream::{Blame, CallError, Name},
     users::{
         account::{Account, AccountId, LastSeen, State},
         class::Class,
@@ -41,13 +42,56 @@ impl Args {
         let config: ReadingConfig = context.start(false)?;
         let sides = Sides::for_reading(&config)?;
         let own = AccountId(sides.reader.current_user().await?.id);
-        let steps = match find(&self.who, own, &sides.reader, &sides.rules.classes).await? {
-            Found::One(id) => self.steps(id, own, &sides).await?,
-            Found::Nobody => self.nobody(&sides).await?,
-            Found::NotHuman(id) => not_human(id),
-            Found::Several(ids) => several(&ids),
+        let steps = match self.explained(own, &sides).await {
+            Ok(steps) => steps,
+            Err(error) if is_about_one(&error, &sides).await => self.unreadable(&error),
+            Err(error) => return Err(error.into()),
         };
         Ok(output::print(self.output, &steps)?)
+    }
+
+    async fn explained(&self, own: AccountId, sides: &Sides) -> Result<Vec<Step>, CallError> {
+        match find(&self.who, own, &sides.reader, &sides.rules.classes).await? {
+            Found::One(id) => self.steps(id, own, sides).await,
+            Found::Nobody => self.nobody(sides).await,
+            Found::NotHuman(id) => Ok(not_human(id)),
+            Found::Several(ids) => Ok(several(&ids)),
+        }
+    }
+
+    /// What is said of an account that GitLab cannot show.
+    fn unreadable(&self, error: &CallError) -> Vec<Step> {
+        let id = match &self.who {
+            Who::Account(id) => id.to_string(),
+            Who::Username(_) | Who::Person(_) => "ID".to_owned(),
+        };
+        vec![
+            Step::new(
+                "account",
+                format!(
+                    "GitLab cannot show {}, and shows other accounts: {}",
+                    who::show(&self.who),
+                    error.what()
+                ),
+            ),
+            Step::new(
+                "known cause",
+                "an account without a personal namespace: GitLab answers 500 to it and to every page that holds it",
+            ),
+            Step::new(
+                "what helps",
+                format!(
+                    "an administrator looks in GitLab's Rails console: where `User.find({id}).namespace` is nil, \
+                     the account is to be given one, or deleted (docs/operations.md); \
+                     until then GitLab cannot block it either"
+                ),
+            ),
+            Step::new(
+                "decision",
+                "keep (account_unreadable): nothing is concluded",
+            ),
+            Step::new("a resync would", "change nothing"),
+        ]
     }
 
     async fn steps(
@@ -55,7 +99,7 @@ impl Args {
         id: AccountId,
         own: AccountId,
         sides: &Sides,
-    ) -> Result<Vec<Step>, Failure> {
+    ) -> Result<Vec<Step>, CallError> {
         let today = Timestamp::now().to_zoned_datetime(TimeZone::UTC).date();
         let directory = sides.shared_looks();
         let look = Look::at(id, own, &sides.reader, &directory, &sides.rules, today).await?;
@@ -65,7 +109,7 @@ impl Args {
         }
     }
 
-    async fn nobody(&self, sides: &Sides) -> Result<Vec<Step>, Failure> {
+    async fn nobody(&self, sides: &Sides) -> Result<Vec<Step>, CallError> {
         let mut steps = vec![Step::new(
             "account",
             format!("no account in GitLab is {}", who::show(&self.who)),
@@ -77,6 +121,15 @@ impl Args {
         steps.push(Step::new("decision", "nothing to do"));
         Ok(steps)
     }
+}
+
+/// Whether GitLab fails at this account alone.
+async fn is_about_one(error: &CallError, sides: &Sides) -> bool {
+    let gitlabs = match &error.blame {
+        Blame::Upstream(gate) => gate.upstream() == Name::GitLab,
+        Blame::Call | Blame::Unclear => true,
+    };
+    gitlabs && error.may_lie_in_what_was_asked() && sides.reader.proves_well().await.is_ok()
 }
 
 #[derive(Serialize)]

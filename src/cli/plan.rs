@@ -2,6 +2,7 @@
 
 use std::{
     io::{self, IsTerminal},
+    sync::Arc,
     time::Duration,
 };
 
@@ -18,6 +19,7 @@ use super::{
 };
 use crate::{
     config::ReadingConfig,
+    gitlab::Unreadable,
     users::{
         guard::{Count, Limits, Refusal},
         notices,
@@ -88,8 +90,8 @@ async fn make_plan(sides: &Sides) -> Result<Plan, Failure> {
     };
     let sweep = sweep(
         &sides.reader,
-        &*sides.directory,
-        &sides.rules,
+        Arc::clone(&sides.directory),
+        Arc::clone(&sides.rules),
         now,
         &progress,
     )
@@ -98,7 +100,9 @@ async fn make_plan(sides: &Sides) -> Result<Plan, Failure> {
     let sweep = sweep.map_err(|error| match error {
         // As itself, so that the exit code says whether an upstream is to blame.
         SweepError::Call(error) => Failure::from(error),
-        error @ SweepError::Implausible { .. } => Failure::from(error),
+        error @ (SweepError::Implausible { .. }
+        | SweepError::TooManyAccounts { .. }
+        | SweepError::TooManyPeople { .. }) => Failure::from(error),
     })?;
     Ok(Plan::of(
         sweep,
@@ -186,13 +190,27 @@ fn in_words(plan: &Plan, refusal: Option<&Refusal>) -> String {
         .map(|((action, reason), count)| format!("\n  {count:>7}  {action} ({reason})"));
     let schedules = if tally.blocks.now > 0 { SCHEDULES } else { "" };
     format!(
-        "{accounts} accounts read, {} in scope: {} to block, {} to unblock; the guard {}{}{schedules}",
+        "{accounts} accounts read, {} in scope: {} to block, {} to unblock; the guard {}{}{}{schedules}",
         plan.decided.len(),
         said(tally.blocks),
         said(tally.unblocks),
         refusal.map_or("agrees", |_| "refuses"),
         counts.collect::<String>(),
+        left_out(plan),
     )
+}
+
+/// Whom the plan says nothing about, because they could not be read.
+fn left_out(plan: &Plan) -> String {
+    let accounts = plan.unreadable.iter().map(|account| {
+        let Unreadable { id, why } = account;
+        format!("\naccount {id} is kept: GitLab {why}; `explain {id}` says more")
+    });
+    let people = plan
+        .unreadable_people
+        .iter()
+        .map(|person| format!("\n{person} is unknown: the directory cannot show them"));
+    accounts.chain(people).collect()
 }
 
 #[derive(Serialize)]
@@ -208,6 +226,8 @@ struct Summary {
     guard: &'static str,
     guard_detail: Option<String>,
     counts: Vec<DecisionCount>,
+    unreadable_accounts: Vec<u64>,
+    unreadable_people: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -242,6 +262,12 @@ impl Summary {
             },
             guard_detail: refusal.map(ToString::to_string),
             counts: plan.counts.iter().map(count).collect(),
+            unreadable_accounts: plan.unreadable.iter().map(|account| account.id).collect(),
+            unreadable_people: plan
+                .unreadable_people
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
         }
     }
 }

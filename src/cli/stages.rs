@@ -233,6 +233,7 @@ fn fan_out(config: &Config, sides: &Sides, connection: &Connection) -> FanOut {
         config.fan_out.messages,
         StageMessages::to(Stage::UserWorker, connection),
     )
+    .reading_again_after(config.sweep.max_age)
 }
 
 fn user_worker(config: &Config, sides: &Sides) -> UserWorker {

@@ -45,7 +45,7 @@ pub use self::{
     pubsub::{ACK_DEADLINE, PubSub},
     secret::{FileProblem, Secret},
     source::Given,
-    stages::{FanOut, FanOutMessages, Serve, Worker},
+    stages::{FanOut, FanOutMessages, Serve, Sweep, Worker},
     users::{IdentityPattern, Users},
 };
 
@@ -83,6 +83,8 @@ pub struct Config<G = GitLab, D = Directory, P = PubSub> {
     pub guard: Guard,
     /// `[fan_out]`
     pub fan_out: FanOut,
+    /// `[sweep]`
+    pub sweep: Sweep,
     /// `[worker]`
     pub worker: Worker,
     /// `[namespaces]`
@@ -153,6 +155,7 @@ where
         let users = Users::read(reader);
         let guard = Guard::read(reader);
         let fan_out = FanOut::read(reader);
+        let sweep = Sweep::read(reader);
         let worker = Worker::read(reader);
         let namespaces = Namespaces::read(reader);
         let serve = Serve::read(reader);
@@ -165,6 +168,7 @@ where
             users,
             guard,
             fan_out,
+            sweep,
             worker,
             namespaces,
             serve,

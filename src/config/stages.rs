@@ -1,4 +1,4 @@
-//! `[fan_out]`, `[worker]` and `[serve]`
+//! `[fan_out]`, `[sweep]`, `[worker]` and `[serve]`
 
 use std::time::Duration;
 
@@ -33,6 +33,30 @@ impl FanOut {
     pub(super) fn read(reader: &mut Reader<'_>) -> Self {
         Self {
             messages: reader.value_or("fan_out.messages", &MESSAGES, FanOutMessages::default()),
+        }
+    }
+}
+
+/// Reading all of both sides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sweep {
+    /// What was read longer ago than this is read again where a sweep goes on after an interruption. 1 h.
+    pub max_age: Duration,
+}
+
+impl Default for Sweep {
+    fn default() -> Self {
+        Self {
+            max_age: Duration::from_hours(1),
+        }
+    }
+}
+
+impl Sweep {
+    pub(super) fn read(reader: &mut Reader<'_>) -> Self {
+        let bounds = Span(Duration::from_mins(1)..=Duration::from_hours(24));
+        Self {
+            max_age: reader.value_or("sweep.max_age", &bounds, Self::default().max_age),
         }
     }
 }

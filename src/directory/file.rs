@@ -10,7 +10,7 @@ use std::{
 use futures::future::BoxFuture;
 use serde::Deserialize;
 
-use super::{Crsid, Directory, Standing};
+use super::{Crsid, Directory, Standing, Standings};
 use crate::{
     config::objection,
     upstream::{Blame, CallError, ErrorKind, Fault, Gate, Name, Scalar, Settings, Side},
@@ -193,10 +193,7 @@ impl FileDirectory {
 }
 
 impl Directory for FileDirectory {
-    fn standings<'a>(
-        &'a self,
-        people: &'a [Crsid],
-    ) -> BoxFuture<'a, Result<HashMap<Crsid, Standing>, CallError>> {
+    fn standings<'a>(&'a self, people: &'a [Crsid]) -> BoxFuture<'a, Result<Standings, CallError>> {
         Box::pin(async move {
             const OPERATION: &str = "read_file";
             let ticket = self

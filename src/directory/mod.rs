@@ -30,16 +30,45 @@ pub enum Standing {
     Unknown,
 }
 
+/// What a directory answered.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Standings {
+    /// Whom it told of.
+    pub told: HashMap<Crsid, Standing>,
+    /// Whom it cannot show though it shows others. They are unknown, and were named to the operator.
+    pub unreadable: Vec<Crsid>,
+}
+
+impl Standings {
+    /// The standing of `person`; [`Standing::Unknown`] of whom nothing was told.
+    pub fn of(&self, person: Crsid) -> Standing {
+        self.told.get(&person).copied().unwrap_or(Standing::Unknown)
+    }
+
+    /// Adds what another part of the answer tells.
+    pub fn add(&mut self, other: Self) {
+        self.told.extend(other.told);
+        self.unreadable.extend(other.unreadable);
+    }
+}
+
+impl FromIterator<(Crsid, Standing)> for Standings {
+    fn from_iter<I: IntoIterator<Item = (Crsid, Standing)>>(told: I) -> Self {
+        Self {
+            told: told.into_iter().collect(),
+            unreadable: Vec::new(),
+        }
+    }
+}
+
 /// A directory of people. Another university's is one more implementation.
 pub trait Directory: Send + Sync + fmt::Debug {
-    /// The standing of each person asked for; who is missing from the map is [`Standing::Unknown`].
+    /// The standing of each person asked for.
     ///
     /// # Errors
-    /// When any part of the question got no usable answer: there are no partial answers.
-    fn standings<'a>(
-        &'a self,
-        people: &'a [Crsid],
-    ) -> BoxFuture<'a, Result<HashMap<Crsid, Standing>, CallError>>;
+    /// When any part of the question got no usable answer: there are no partial answers. Single people whom the
+    /// directory cannot show while it shows others are no error.
+    fn standings<'a>(&'a self, people: &'a [Crsid]) -> BoxFuture<'a, Result<Standings, CallError>>;
 
     /// So many people make one question of [`Self::standings`] that costs no more than one call. All of them, unless
     /// the directory is asked over a network.

@@ -1,5 +1,4 @@
 use std::{
-    collections::HashMap,
     fmt,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -14,7 +13,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::{Crsid, Directory, Standing};
+use super::{Crsid, Directory, Standing, Standings};
 use crate::upstream::CallError;
 
 /// How long a batch collects at least, unless it is full before.
@@ -42,7 +41,7 @@ struct Inner {
 }
 
 /// Polled by all who wait for it, so that it goes on when some of them stop waiting.
-type Answer = Shared<BoxFuture<'static, Result<Arc<HashMap<Crsid, Standing>>, CallError>>>;
+type Answer = Shared<BoxFuture<'static, Result<Arc<Standings>, CallError>>>;
 
 #[derive(Debug, Default)]
 struct Batch {
@@ -71,7 +70,7 @@ impl SharedLooks {
     /// That of the call, shared by all who asked in it.
     pub async fn standing(&self, person: Crsid) -> Result<Standing, CallError> {
         let standings = self.join(person).await?;
-        Ok(standings.get(&person).copied().unwrap_or(Standing::Unknown))
+        Ok(standings.of(person))
     }
 
     /// The directory behind it.
@@ -102,10 +101,7 @@ impl SharedLooks {
 }
 
 impl Inner {
-    async fn look(
-        self: Arc<Self>,
-        batch: Arc<Batch>,
-    ) -> Result<Arc<HashMap<Crsid, Standing>>, CallError> {
+    async fn look(self: Arc<Self>, batch: Arc<Batch>) -> Result<Arc<Standings>, CallError> {
         let collected = async {
             sleep(COLLECT).await;
             timeout(PATIENCE, self.under_way.acquire()).await

@@ -7,10 +7,9 @@ use reqwest::{
 use url::{Url, form_urlencoded};
 
 use super::{
-    Change, CurrentUser, Identity, Page, TokenDetails, User,
+    Change, CurrentUser, Identity, TokenDetails, User,
     change::{change, is_owner_not_found, is_user_not_found},
-    page::{self, Start},
-    refusal, row,
+    refusal, row, rows,
     tokens::credentials,
 };
 use crate::{
@@ -28,8 +27,9 @@ static SETTINGS: Settings = Settings {
     rights: "an administrator's token with the scope api, and admin_mode where Admin Mode is on",
 };
 
-/// The largest page GitLab gives.
-const PER_PAGE: &str = "100";
+/// Accounts on one page: GitLab gives more where it is asked for a cursor, but it costs as much a row, and a long
+/// request dies with its process.
+pub(super) const FULL: usize = 100;
 
 /// Leaves out bots, ghosts, service accounts and other internal accounts.
 const HUMANS: (&str, &str) = ("humans", "true");
@@ -178,26 +178,6 @@ impl Client {
         self.read(&call, judge).await
     }
 
-    /// One page of all human accounts by ascending id, with custom attributes.
-    ///
-    /// # Errors
-    /// See [`CallError`]; a row without the admin-only keys refuses the credentials, and a page that does not go
-    /// forward is an error.
-    pub async fn users_page(&self, cursor: Option<&str>) -> Result<Page, CallError> {
-        let start = Start::read(cursor);
-        let mut query = vec![
-            ("pagination", "keyset"),
-            ("order_by", "id"),
-            ("sort", "asc"),
-            ("per_page", PER_PAGE),
-            ("humans", "true"),
-            ("with_custom_attributes", "true"),
-        ];
-        query.extend(start.cursor.map(|cursor| ("cursor", cursor)));
-        let call = Call::get("list_users", self.url(&["users"], &query));
-        self.read(&call, |answer| page::page(answer, start)).await
-    }
-
     /// `GET /users/:id` with custom attributes; `None` for GitLab's own JSON `404 User Not Found`, where the token still
     /// sees its own account as an administrator does.
     ///
@@ -206,12 +186,7 @@ impl Client {
     pub async fn user(&self, id: u64) -> Result<Option<User>, CallError> {
         let query = [("with_custom_attributes", "true")];
         let call = Call::get("get_user", self.url(&["users", &id.to_string()], &query));
-        let judge = |answer: &Answer| {
-            if is_user_not_found(answer) {
-                return Ok(None);
-            }
-            row::user_with(id, answer).map(Some)
-        };
+        let judge = |answer: &Answer| account(answer, id);
         let user = self.read(&call, judge).await?;
         if user.is_none() {
             self.prove_sight().await?;
@@ -347,10 +322,12 @@ impl Client {
         operation: &'static str,
         filter: &[(&str, &str)],
     ) -> Result<Vec<User>, CallError> {
+        let size = FULL.to_string();
         let mut query = filter.to_vec();
-        query.extend([("with_custom_attributes", "true"), ("per_page", PER_PAGE)]);
+        query.extend([("with_custom_attributes", "true"), ("per_page", &size)]);
         let call = Call::get(operation, self.url(&["users"], &query));
-        let rows = self.read(&call, row::users).await?;
+        let read = |answer: &Answer| rows::users(answer, FULL);
+        let rows = self.read(&call, read).await?;
         if rows.is_empty() {
             self.prove_sight().await?;
         }
@@ -373,7 +350,7 @@ impl Client {
         self.write(&call, change).await
     }
 
-    fn url(&self, path: &[&str], query: &[(&str, &str)]) -> Url {
+    pub(super) fn url(&self, path: &[&str], query: &[(&str, &str)]) -> Url {
         let mut url = Url::clone(&self.base);
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().extend(["api", "v4"]).extend(path);
@@ -383,6 +360,14 @@ impl Client {
         }
         url
     }
+}
+
+/// The answer to `GET /users/:id`.
+pub(super) fn account(answer: &Answer, id: u64) -> Result<Option<User>, Fault> {
+    if is_user_not_found(answer) {
+        return Ok(None);
+    }
+    row::user_with(id, answer).map(Some)
 }
 
 /// GitLab answers with the attribute as it now stands.

@@ -5,13 +5,18 @@
 
 mod change;
 mod client;
+mod listing;
+mod listing_calls;
 mod page;
+mod pairs;
 mod refusal;
 mod row;
+mod rows;
 mod tokens;
 mod user;
 
 pub use change::Change;
 pub use client::{Client, WritePermit};
-pub use page::Page;
-pub use user::{CurrentUser, CustomAttribute, Identity, Timed, TokenDetails, User};
+pub use listing::{Batch, Listing};
+pub use page::{Page, Place};
+pub use user::{CurrentUser, CustomAttribute, Identity, Timed, TokenDetails, Unreadable, User};

@@ -1,72 +1,153 @@
+use base64::{Engine, prelude::BASE64_URL_SAFE as URL_SAFE};
 use reqwest::header::{HeaderMap, LINK};
 use url::form_urlencoded;
 
-use super::{User, row};
+use super::{
+    Unreadable, User,
+    rows::{self, Shown},
+};
 use crate::upstream::{Answer, ErrorKind, Fault};
 
 /// One page of a keyset listing, by ascending id.
 #[derive(Clone, Debug)]
 pub struct Page {
-    /// The rows.
+    /// The accounts that can be used.
     pub users: Vec<User>,
-    /// Where the next page starts; `None` on the last. Opaque, and only good for the same listing.
-    pub next: Option<String>,
+    /// Those that cannot.
+    pub odd: Vec<Unreadable>,
+    /// Where the next page starts; `None` where GitLab names none. That alone does not prove that there is none.
+    pub next: Option<Place>,
+    /// Where a page after the last row would start.
+    pub(super) end: Place,
 }
 
-/// What `Page::next` holds: GitLab's cursor, and the last id seen, so that a listing that goes round is noticed.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Start<'a> {
-    last_id: u64,
-    pub(super) cursor: Option<&'a str>,
+/// A place in the listing, between two accounts; only good for that listing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// The last id before it; 0 at the start.
+    pub(super) after: u64,
+    /// GitLab's cursor for it; `None` at the start.
+    pub(super) cursor: Option<String>,
+    /// Accounts before it.
+    pub(super) seen: u64,
 }
 
-impl<'a> Start<'a> {
-    pub(super) fn read(text: Option<&'a str>) -> Self {
-        let Some(text) = text else {
-            return Self::default();
-        };
-        let ours = text
-            .split_once('.')
-            .and_then(|(id, cursor)| Some((id.parse().ok()?, cursor)));
-        let (last_id, cursor) = ours.unwrap_or((0, text));
+impl Place {
+    /// The last account before it; 0 at the start.
+    pub const fn last(&self) -> u64 {
+        self.after
+    }
+
+    /// Right after account `id`, the `seen`th, by a cursor made here: GitLab takes one of any id
+    /// (`lib/gitlab/pagination/keyset/`; see [`is_known_cursor`]).
+    pub(super) fn after(id: u64, seen: u64) -> Self {
         Self {
-            last_id,
-            cursor: Some(cursor),
+            after: id,
+            cursor: Some(cursor_at(id)),
+            seen,
         }
     }
 }
 
-/// Reads the page that begins at `start`.
-pub(super) fn page(answer: &Answer, start: Start<'_>) -> Result<Page, Fault> {
-    let users = row::users(answer)?;
-    let mut last_id = start.last_id;
-    for user in &users {
+/// A cursor at account `id` of a listing by id, whichever way it goes.
+pub(super) fn cursor_at(id: u64) -> String {
+    URL_SAFE.encode(format!(r#"{{"id":"{id}","_kd":"n"}}"#))
+}
+
+/// Whether `cursor` is what [`cursor_at`] makes of that id: only then may others be made.
+pub(super) fn is_known_cursor(cursor: &str, id: u64) -> bool {
+    #[derive(serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Known {
+        id: String,
+        #[serde(rename = "_kd")]
+        direction: String,
+    }
+    let bytes = URL_SAFE.decode(cursor).ok();
+    let known = bytes.and_then(|bytes| serde_json::from_slice::<Known>(&bytes).ok());
+    known.is_some_and(|known| known.id == id.to_string() && known.direction == "n")
+}
+
+impl Page {
+    /// Rows of it, usable or not.
+    pub(super) fn rows(&self) -> usize {
+        self.users.len() + self.odd.len()
+    }
+}
+
+/// Reads the page of at most `most` rows that begins at `start`.
+pub(super) fn page(answer: &Answer, start: &Place, most: usize) -> Result<Page, Fault> {
+    let (mut users, mut odd) = (Vec::new(), Vec::new());
+    let mut last_id = start.after;
+    let mut seen = start.seen;
+    for row in rows::rows(answer, most)? {
         // Every page going on from the last id is what makes the listing end.
-        if user.id <= last_id {
+        if row.id() <= last_id {
             return Err(goes_round(&format!(
                 "account {} came after account {last_id}",
-                user.id
+                row.id()
             )));
         }
-        last_id = user.id;
+        last_id = row.id();
+        seen += 1;
+        match row {
+            Shown::User(user) => users.push(user),
+            Shown::Odd(account) => odd.push(account),
+        }
     }
     let cursor = next_cursor(&answer.headers)?;
     match &cursor {
-        Some(_) if users.is_empty() => return Err(goes_round("an empty page was not the last")),
-        Some(next) if Some(next.as_str()) == start.cursor => {
+        Some(_) if seen == start.seen => {
+            return Err(goes_round("an empty page was not the last"));
+        }
+        Some(next) if Some(next) == start.cursor.as_ref() => {
             return Err(goes_round("a page named itself as the next one"));
         }
-        Some(_) | None => {}
+        Some(_) => {}
+        None => ends(&answer.headers, seen)?,
     }
     Ok(Page {
         users,
-        next: cursor.map(|cursor| format!("{last_id}.{cursor}")),
+        odd,
+        next: cursor.map(|cursor| Place {
+            after: last_id,
+            cursor: Some(cursor),
+            seen,
+        }),
+        end: Place::after(last_id, seen),
     })
+}
+
+/// Whether a page without a next one may be the last, after `seen` accounts in all.
+fn ends(headers: &HeaderMap, seen: u64) -> Result<(), Fault> {
+    let number = |name| headers.get(name)?.to_str().ok()?.trim().parse::<u64>().ok();
+    if seen == 0 {
+        // GitLab always has an administrator, who is a person.
+        return Err(cut_short("it showed no account at all"));
+    }
+    if let Some(page) = number("x-next-page") {
+        return Err(cut_short(&format!(
+            "it showed no cursor and yet names page {page} as the next"
+        )));
+    }
+    match number("x-total") {
+        Some(total) if total > seen => Err(cut_short(&format!(
+            "it ended after {seen} accounts and yet tells of {total}"
+        ))),
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn cut_short(how: &str) -> Fault {
+    Fault::new(
+        ErrorKind::Inconsistent,
+        format!("gave a listing that was cut short: {how}"),
+    )
 }
 
 fn goes_round(how: &str) -> Fault {
     Fault::new(
-        ErrorKind::Unreadable,
+        ErrorKind::Inconsistent,
         format!("gave a listing that does not go forward: {how}"),
     )
 }
@@ -95,15 +176,24 @@ fn next_cursor(headers: &HeaderMap) -> Result<Option<String>, Fault> {
     }
 }
 
-/// The query of the link whose relation is `next` (RFC 8288).
+/// The query of the link among whose relations is `next`: relations are a list, in whatever case (RFC 8288, 3.3).
 fn next_link(links: &str) -> Option<&str> {
     links.split('<').skip(1).find_map(|link| {
         let (target, parameters) = link.split_once('>')?;
-        let is_next = parameters.split([';', ',']).any(|parameter| {
-            let parameter = parameter.trim();
-            parameter == "rel=next" || parameter == r#"rel="next""#
-        });
-        is_next.then(|| target.split_once('?').map_or("", |(_, query)| query))
+        parameters
+            .split([';', ','])
+            .any(is_next)
+            .then(|| target.split_once('?').map_or("", |(_, query)| query))
+    })
+}
+
+fn is_next(parameter: &str) -> bool {
+    parameter.split_once('=').is_some_and(|(name, value)| {
+        let relations = value.trim().trim_matches('"');
+        name.trim().eq_ignore_ascii_case("rel")
+            && relations
+                .split_ascii_whitespace()
+                .any(|relation| relation.eq_ignore_ascii_case("next"))
     })
 }
 

@@ -1,13 +1,17 @@
 //! Rows as GitLab sends them: strict about what decisions rest on, tolerant of everything else.
 
 use jiff::civil::Date;
-use serde::{Deserialize, Deserializer, de::IgnoredAny};
+use serde::Deserialize;
 
-use super::{CurrentUser, CustomAttribute, Identity, Timed, TokenDetails, User};
+use super::{
+    CurrentUser, CustomAttribute, Identity, Timed, TokenDetails, Unreadable, User,
+    pairs::{Keys, Pair, Pairs},
+    rows::Shown,
+};
 use crate::upstream::{Answer, ErrorKind, Fault, Scalar};
 
 #[derive(Deserialize)]
-struct Row<'a> {
+pub(super) struct Row<'a> {
     #[serde(borrow, default)]
     id: Scalar<'a>,
     #[serde(borrow, default)]
@@ -29,68 +33,27 @@ struct Row<'a> {
     #[serde(borrow, default)]
     confirmed_at: Scalar<'a>,
     #[serde(borrow, default)]
-    identities: Option<Vec<IdentityRow<'a>>>,
+    identities: Pairs<'a, IdentityKeys>,
     #[serde(borrow, default)]
-    scim_identities: Known<'a>,
+    scim_identities: Pairs<'a, IdentityKeys>,
     #[serde(borrow, default)]
-    custom_attributes: Listed<AttributeRow<'a>>,
+    custom_attributes: Pairs<'a, AttributeKeys>,
 }
 
-/// A list whose key has to be there; null is an empty one.
-#[derive(Default)]
-enum Listed<T> {
-    #[default]
-    Absent,
-    Present(Vec<T>),
+#[derive(Debug)]
+struct IdentityKeys;
+
+impl Keys for IdentityKeys {
+    const FIRST: &'static str = "provider";
+    const SECOND: &'static str = "extern_uid";
 }
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Listed<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Option::<Vec<T>>::deserialize(deserializer)
-            .map(|list| Self::Present(list.unwrap_or_default()))
-    }
-}
+#[derive(Debug)]
+struct AttributeKeys;
 
-/// A list that only tells who may have changed an account: what has another form says nothing.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Known<'a> {
-    By(#[serde(borrow)] Vec<IdentityRow<'a>>),
-    Otherwise(IgnoredAny),
-}
-
-impl Default for Known<'_> {
-    fn default() -> Self {
-        Self::By(Vec::new())
-    }
-}
-
-impl Known<'_> {
-    fn extern_uids(&self) -> Vec<String> {
-        match self {
-            Self::By(rows) => rows
-                .iter()
-                .filter_map(|row| row.extern_uid.text().map(str::to_owned))
-                .collect(),
-            Self::Otherwise(_) => Vec::new(),
-        }
-    }
-}
-
-#[derive(Deserialize)]
-struct IdentityRow<'a> {
-    #[serde(borrow, default)]
-    provider: Scalar<'a>,
-    #[serde(borrow, default)]
-    extern_uid: Scalar<'a>,
-}
-
-#[derive(Deserialize)]
-struct AttributeRow<'a> {
-    #[serde(borrow, default)]
-    key: Scalar<'a>,
-    #[serde(borrow, default)]
-    value: Scalar<'a>,
+impl Keys for AttributeKeys {
+    const FIRST: &'static str = "key";
+    const SECOND: &'static str = "value";
 }
 
 #[derive(Deserialize)]
@@ -101,24 +64,9 @@ struct TokenRow<'a> {
     expires_at: Scalar<'a>,
 }
 
-/// A row that was judged as soon as it was read: a page of rows is not held beside its users.
-struct Judged(Result<User, Fault>);
-
-impl<'de> Deserialize<'de> for Judged {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Row::deserialize(deserializer).map(|row| Self(user_of(row)))
-    }
-}
-
-/// The accounts of a listing.
-pub(super) fn users(answer: &Answer) -> Result<Vec<User>, Fault> {
-    let users: Vec<Judged> = answer.json()?;
-    users.into_iter().map(|Judged(user)| user).collect()
-}
-
 /// The one account of `GET /users/:id`.
 pub(super) fn user(answer: &Answer) -> Result<User, Fault> {
-    user_of(answer.json()?)
+    shown(answer.json()?)?.alone()
 }
 
 /// The same, and it is account `id`.
@@ -142,7 +90,12 @@ pub(super) fn current_user(answer: &Answer) -> Result<CurrentUser, Fault> {
     let id = id_of(&row)?;
     Ok(CurrentUser {
         id,
-        username: required(&row.username, "username", id)?,
+        username: required(&row.username, "username").map_err(|key| {
+            Fault::new(
+                ErrorKind::Unreadable,
+                format!("showed account {id} without a usable `{key}`"),
+            )
+        })?,
     })
 }
 
@@ -159,7 +112,11 @@ pub(super) fn token_details(answer: &Answer) -> Result<TokenDetails, Fault> {
     })
 }
 
-fn user_of(row: Row<'_>) -> Result<User, Fault> {
+/// What a row shows.
+///
+/// # Errors
+/// A row that proves nothing about its account: without an id, or without what only administrators are shown.
+pub(super) fn shown(row: Row<'_>) -> Result<Shown, Fault> {
     let id = id_of(&row)?;
     if row.is_admin == Scalar::Absent {
         return Err(blinded(id, "is_admin"));
@@ -167,31 +124,34 @@ fn user_of(row: Row<'_>) -> Result<User, Fault> {
     if row.last_activity_on == Scalar::Absent {
         return Err(blinded(id, "last_activity_on"));
     }
-    let Listed::Present(custom_attributes) = row.custom_attributes else {
+    if matches!(row.custom_attributes, Pairs::Absent) {
         return Err(blinded(id, "custom_attributes"));
-    };
+    }
+    Ok(match user_of(row, id) {
+        Ok(user) => Shown::User(user),
+        Err(key) => Shown::Odd(Unreadable {
+            id,
+            why: format!("showed account {id} without a usable `{key}`"),
+        }),
+    })
+}
+
+/// The account, or the key that is not usable.
+fn user_of(row: Row<'_>, id: u64) -> Result<User, &'static str> {
     Ok(User {
         id,
-        username: required(&row.username, "username", id)?,
-        state: required(&row.state, "state", id)?,
-        bot: flag(&row.bot, "bot", id)?,
-        is_admin: flag(&row.is_admin, "is_admin", id)?,
+        username: required(&row.username, "username")?,
+        state: required(&row.state, "state")?,
+        bot: flag(&row.bot, "bot")?,
+        is_admin: flag(&row.is_admin, "is_admin")?,
         last_activity_on: timed(&row.last_activity_on),
         current_sign_in_at: timed(&row.current_sign_in_at),
         last_sign_in_at: timed(&row.last_sign_in_at),
         created_at: timed(&row.created_at),
         confirmed_at: timed(&row.confirmed_at),
-        identities: row
-            .identities
-            .unwrap_or_default()
-            .iter()
-            .filter_map(identity)
-            .collect(),
-        scim_identities: row.scim_identities.extern_uids(),
-        custom_attributes: custom_attributes
-            .iter()
-            .map(|attribute| custom_attribute(attribute, id))
-            .collect::<Result<_, _>>()?,
+        identities: identities(row.identities)?,
+        scim_identities: extern_uids(row.scim_identities),
+        custom_attributes: custom_attributes(row.custom_attributes)?,
     })
 }
 
@@ -218,26 +178,26 @@ fn blinded(id: u64, key: &str) -> Fault {
     )
 }
 
-fn mistyped(id: u64, key: &str) -> Fault {
-    Fault::new(
-        ErrorKind::Unreadable,
-        format!("showed account {id} without a usable `{key}`"),
-    )
-}
+/// Longer than any username, state or key of an attribute that means something here.
+const LONGEST_NAME: usize = 255;
+/// Longer than any identity.
+const LONGEST_IDENTITY: usize = 1_024;
+/// Longer than any attribute that is read here; GitLab takes values of any length.
+const LONGEST_VALUE: usize = 4_096;
 
-fn required(value: &Scalar<'_>, key: &str, id: u64) -> Result<String, Fault> {
+fn required(value: &Scalar<'_>, key: &'static str) -> Result<String, &'static str> {
     value
         .text()
-        .filter(|text| !text.is_empty())
+        .filter(|text| !text.is_empty() && text.len() <= LONGEST_NAME)
         .map(str::to_owned)
-        .ok_or_else(|| mistyped(id, key))
+        .ok_or(key)
 }
 
-fn flag(value: &Scalar<'_>, key: &str, id: u64) -> Result<bool, Fault> {
+fn flag(value: &Scalar<'_>, key: &'static str) -> Result<bool, &'static str> {
     match value {
         Scalar::Bool(flag) => Ok(*flag),
         Scalar::Absent | Scalar::Null => Ok(false),
-        Scalar::Number(_) | Scalar::Text(_) | Scalar::Other => Err(mistyped(id, key)),
+        Scalar::Number(_) | Scalar::Text(_) | Scalar::Other => Err(key),
     }
 }
 
@@ -249,9 +209,43 @@ fn timed(value: &Scalar<'_>) -> Timed {
     }
 }
 
+/// One that cannot be read may be the one that says whose account it is.
+fn identities(read: Pairs<'_, IdentityKeys>) -> Result<Vec<Identity>, &'static str> {
+    const KEY: &str = "identities";
+    let identities = match read {
+        Pairs::Absent => Vec::new(),
+        Pairs::Listed(identities, _) => identities,
+        Pairs::Odd => return Err(KEY),
+    };
+    let too_long = |text: &Scalar<'_>| {
+        text.text()
+            .is_some_and(|text| text.len() > LONGEST_IDENTITY)
+    };
+    if identities
+        .iter()
+        .any(|identity| too_long(&identity.first) || too_long(&identity.second))
+    {
+        return Err(KEY);
+    }
+    Ok(identities.iter().filter_map(identity).collect())
+}
+
+/// A list that only tells who may have changed an account: what has another form says nothing.
+fn extern_uids(read: Pairs<'_, IdentityKeys>) -> Vec<String> {
+    match read {
+        Pairs::Listed(identities, _) => identities
+            .iter()
+            .filter_map(|identity| identity.second.text())
+            .filter(|uid| uid.len() <= LONGEST_IDENTITY)
+            .map(str::to_owned)
+            .collect(),
+        Pairs::Absent | Pairs::Odd => Vec::new(),
+    }
+}
+
 /// An identity without a provider or an identifier names nobody.
-fn identity(row: &IdentityRow<'_>) -> Option<Identity> {
-    let (provider, extern_uid) = (row.provider.text()?, row.extern_uid.text()?);
+fn identity(identity: &Pair<'_>) -> Option<Identity> {
+    let (provider, extern_uid) = (identity.first.text()?, identity.second.text()?);
     Some(Identity {
         provider: provider.to_owned(),
         extern_uid: extern_uid.to_owned(),
@@ -259,10 +253,28 @@ fn identity(row: &IdentityRow<'_>) -> Option<Identity> {
 }
 
 /// An attribute's mere presence can exempt an account, so one that cannot be read must not vanish: an odd value
-/// becomes an empty one, an odd key refuses the row.
-fn custom_attribute(row: &AttributeRow<'_>, id: u64) -> Result<CustomAttribute, Fault> {
-    Ok(CustomAttribute {
-        key: required(&row.key, "custom_attributes", id)?,
-        value: row.value.text().unwrap_or_default().to_owned(),
-    })
+/// becomes an empty one, an odd key refuses the row. A key that is longer than any of ours is nobody's business here.
+fn custom_attributes(read: Pairs<'_, AttributeKeys>) -> Result<Vec<CustomAttribute>, &'static str> {
+    const KEY: &str = "custom_attributes";
+    let Pairs::Listed(attributes, _) = read else {
+        return Err(KEY);
+    };
+    let mut kept = Vec::with_capacity(attributes.len());
+    for attribute in &attributes {
+        let key = attribute
+            .first
+            .text()
+            .filter(|key| !key.is_empty())
+            .ok_or(KEY)?;
+        if key.len() > LONGEST_NAME {
+            continue;
+        }
+        let value = attribute.second.text();
+        let value = value.filter(|value| value.len() <= LONGEST_VALUE);
+        kept.push(CustomAttribute {
+            key: key.to_owned(),
+            value: value.unwrap_or_default().to_owned(),
+        });
+    }
+    Ok(kept)
 }

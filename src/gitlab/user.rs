@@ -31,6 +31,15 @@ pub struct User {
     pub custom_attributes: Vec<CustomAttribute>,
 }
 
+/// An account that GitLab cannot show, or shows so that it cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreadable {
+    /// `id`
+    pub id: u64,
+    /// What is wrong with it; goes on from GitLab's name, and tells no person.
+    pub why: String,
+}
+
 /// A time in a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Timed {

@@ -118,6 +118,8 @@ pub enum DeadLetterReason {
     GuardRefused,
     /// Lookup knows implausibly few of the people asked for.
     DirectoryImplausible,
+    /// More accounts or people cannot be shown than a run may leave out.
+    TooManyUnreadable,
     /// The receiver refused the request for good.
     Refused,
     /// Delivered ten times without success.
@@ -126,13 +128,14 @@ pub enum DeadLetterReason {
 
 impl DeadLetterReason {
     /// The whole list.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Undecodable,
         Self::InvalidField,
         Self::NoIdentifier,
         Self::TooLarge,
         Self::GuardRefused,
         Self::DirectoryImplausible,
+        Self::TooManyUnreadable,
         Self::Refused,
         Self::AttemptsExhausted,
     ];
@@ -151,6 +154,7 @@ impl DeadLetterReason {
             Self::TooLarge => "too_large",
             Self::GuardRefused => "guard_refused",
             Self::DirectoryImplausible => "directory_implausible",
+            Self::TooManyUnreadable => "too_many_unreadable",
             Self::Refused => "refused",
             Self::AttemptsExhausted => "attempts_exhausted",
         }

@@ -203,7 +203,11 @@ fn log_end(record: &SyncOutcome, traceparent: &Traceparent) {
 /// These stop whole runs until somebody looks; the others wait in the dead-letter topic without harm to the rest.
 fn needs_a_person(reason: &str) -> bool {
     match DeadLetterReason::parse(reason) {
-        Some(DeadLetterReason::GuardRefused | DeadLetterReason::DirectoryImplausible) => true,
+        Some(
+            DeadLetterReason::GuardRefused
+            | DeadLetterReason::DirectoryImplausible
+            | DeadLetterReason::TooManyUnreadable,
+        ) => true,
         Some(
             DeadLetterReason::Undecodable
             | DeadLetterReason::InvalidField

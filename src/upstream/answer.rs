@@ -1,11 +1,11 @@
-use std::{fmt, time::Duration};
+use std::{fmt, marker::PhantomData, time::Duration};
 
 use bytes::Bytes;
 use reqwest::{
     StatusCode,
     header::{CONTENT_TYPE, HeaderMap, LOCATION},
 };
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeSeed};
 use serde_json::error::Category;
 use url::Url;
 
@@ -42,11 +42,27 @@ impl Answer {
         }
     }
 
+    /// [`Self::json`] by a reader that knows when to stop: what is kept need not grow with the body.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn json_by<'a, S: DeserializeSeed<'a>>(&'a self, reader: S) -> Result<S::Value, Fault> {
+        if self.status.is_success() {
+            self.body_by(reader)
+        } else {
+            Err(self.fault())
+        }
+    }
+
     /// The body as JSON, whatever the status.
     ///
     /// # Errors
     /// A body that is not JSON, or not of that shape.
     pub fn body_as_json<'a, T: Deserialize<'a>>(&'a self) -> Result<T, Fault> {
+        self.body_by(PhantomData)
+    }
+
+    fn body_by<'a, S: DeserializeSeed<'a>>(&'a self, reader: S) -> Result<S::Value, Fault> {
         if !self.is_json() {
             return Err(Fault::new(
                 ErrorKind::Unreadable,
@@ -55,8 +71,8 @@ impl Answer {
         }
         // Checked as a whole, which is quicker than string by string. What is not UTF-8 may stand where nobody reads it.
         let read = match std::str::from_utf8(&self.body) {
-            Ok(text) => serde_json::from_str(text),
-            Err(_) => serde_json::from_slice(&self.body),
+            Ok(text) => whole(reader, serde_json::Deserializer::from_str(text)),
+            Err(_) => whole(reader, serde_json::Deserializer::from_slice(&self.body)),
         };
         read.map_err(|error| {
             let error = JsonError::from(&error);
@@ -134,6 +150,16 @@ impl Answer {
         let target = Url::parse(self.headers.get(LOCATION)?.to_str().ok()?).ok()?;
         target.host_str().map(str::to_owned)
     }
+}
+
+/// What `reader` makes of the one value that a body is.
+fn whole<'a, S: DeserializeSeed<'a>, R: serde_json::de::Read<'a>>(
+    reader: S,
+    mut body: serde_json::Deserializer<R>,
+) -> serde_json::Result<S::Value> {
+    let value = reader.deserialize(&mut body)?;
+    body.end()?;
+    Ok(value)
 }
 
 /// Where and how a body is not the JSON it should be. serde's own text would quote the body.

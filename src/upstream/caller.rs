@@ -48,15 +48,17 @@ pub struct Call {
 /// An API as this process calls it: the one behaviour of every upstream. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Upstream {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     reservation: Option<Arc<Reservation>>,
+    /// Of one attempt, where it is not the line's own.
+    deadline: Option<Duration>,
     made: Arc<AtomicU32>,
 }
 
 #[derive(Debug)]
-struct Shared {
-    line: Line,
-    settings: &'static Settings,
+pub(super) struct Shared {
+    pub(super) line: Line,
+    pub(super) settings: &'static Settings,
     authorize: Box<dyn Authorize>,
     attempts: usize,
     places: Arc<Semaphore>,
@@ -94,6 +96,7 @@ impl Upstream {
         Self {
             shared: Arc::new(shared),
             reservation: None,
+            deadline: None,
             made: Arc::default(),
         }
     }
@@ -118,7 +121,17 @@ impl Upstream {
         Self {
             shared: Arc::new(shared),
             reservation: None,
+            deadline: None,
             made: Arc::default(),
+        }
+    }
+
+    /// The same with at least `deadline` for one attempt, for questions that take the upstream long.
+    #[must_use]
+    pub fn allowing(&self, deadline: Duration) -> Self {
+        Self {
+            deadline: Some(deadline.max(self.shared.line.deadline())),
+            ..self.clone()
         }
     }
 
@@ -131,6 +144,7 @@ impl Upstream {
         Self {
             shared: Arc::clone(&self.shared),
             reservation: Some(Arc::new(Reservation::new(calls, place))),
+            deadline: self.deadline,
             made: Arc::default(),
         }
     }
@@ -239,7 +253,7 @@ impl Upstream {
     }
 
     /// One attempt; a second one with fresh credentials where the first was answered 401 and there are some.
-    async fn attempt<T>(
+    pub(super) async fn attempt<T>(
         &self,
         call: &Call,
         judge: &impl Fn(&Answer) -> Result<T, Fault>,
@@ -252,7 +266,11 @@ impl Upstream {
                 request.headers_mut().insert(name, value);
             }
             self.made.fetch_add(1, Ordering::Relaxed);
-            let answer = self.shared.line.exchange(call.operation, request).await?;
+            let line = &self.shared.line;
+            let deadline = self.deadline.unwrap_or(line.deadline());
+            let answer = line
+                .exchange_within(deadline, call.operation, request)
+                .await?;
             self.learn(&answer);
             match judge(&answer) {
                 Err(fault) if fault.kind == ErrorKind::Unauthenticated && !renewed => {
@@ -319,7 +337,7 @@ impl Upstream {
     }
 
     /// Waits for the budget and a place.
-    async fn admit(&self) -> Option<OwnedSemaphorePermit> {
+    pub(super) async fn admit(&self) -> Option<OwnedSemaphorePermit> {
         let budget = &self.shared.budget;
         match &self.reservation {
             Some(reservation) if reservation.spend() => budget.pause().await,
@@ -367,7 +385,13 @@ impl Upstream {
     }
 
     /// Tells the gate what became of the call, and makes its error.
-    fn settle(&self, side: Side, call: &Call, ticket: Ticket, fault: Fault) -> CallError {
+    pub(super) fn settle(
+        &self,
+        side: Side,
+        call: &Call,
+        ticket: Ticket,
+        fault: Fault,
+    ) -> CallError {
         let unclear = matches!(fault.kind, ErrorKind::ServerError | ErrorKind::TimedOut);
         match side {
             Side::Read | Side::Write if fault.kind == ErrorKind::BadRequest => {

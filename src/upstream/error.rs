@@ -23,6 +23,9 @@ pub struct CallError {
     pub blame: Blame,
     kind: ErrorKind,
     sent: bool,
+    may_lie_in_what_was_asked: bool,
+    /// What happened; the beginning of `text`.
+    what: Arc<str>,
     text: Arc<str>,
     source: Option<Arc<dyn Error + Send + Sync>>,
 }
@@ -31,6 +34,11 @@ impl CallError {
     /// What kind of failure it is; of a call that a closed gate withheld, the kind that closed the gate.
     pub fn kind(&self) -> ErrorKind {
         self.kind
+    }
+
+    /// What happened, without what to do about it.
+    pub fn what(&self) -> &str {
+        &self.what
     }
 
     /// Whether the credentials are refused, which only a person can mend; otherwise the upstream is unavailable,
@@ -44,6 +52,11 @@ impl CallError {
         self.sent
     }
 
+    /// Whether it may lie in one of the things that were asked for, and not in the upstream.
+    pub fn may_lie_in_what_was_asked(&self) -> bool {
+        self.may_lie_in_what_was_asked
+    }
+
     /// The error of a call that `fault` ended.
     pub(crate) fn of(
         name: Name,
@@ -52,6 +65,7 @@ impl CallError {
         blame: Blame,
         fault: Fault,
     ) -> Self {
+        let what = format!("{name} {} ({operation})", fault.what);
         let settings = fault.settings.unwrap_or(settings);
         let advice = match (fault.advice, fault.obstacle) {
             (Some(advice), _) => advice.to_owned(),
@@ -63,7 +77,9 @@ impl CallError {
             blame,
             kind: fault.kind,
             sent: true,
-            text: format!("{name} {} ({operation}): {advice}", fault.what).into(),
+            may_lie_in_what_was_asked: fault.may_lie_in_what_was_asked(),
+            text: format!("{what}: {advice}").into(),
+            what: what.into(),
             source: fault.source,
         }
     }
@@ -75,7 +91,9 @@ impl CallError {
             blame: Blame::Upstream(Arc::clone(gate)),
             kind: shut.kind,
             sent: false,
+            may_lie_in_what_was_asked: false,
             text: format!("{operation} not called: {}", shut.why).into(),
+            what: format!("{operation} not called").into(),
             source: None,
         }
     }

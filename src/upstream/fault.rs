@@ -31,6 +31,8 @@ pub enum ErrorKind {
     TooLarge,
     /// An answer whose time is not ours: nothing that depends on a clock can be decided.
     ClockSkew,
+    /// A listing that contradicts itself: it goes round, or ends before its end.
+    Inconsistent,
 }
 
 impl ErrorKind {
@@ -60,6 +62,7 @@ impl ErrorKind {
             Self::Unreadable => "unreadable",
             Self::TooLarge => "too_large",
             Self::ClockSkew => "clock_skew",
+            Self::Inconsistent => "inconsistent",
         }
     }
 
@@ -71,13 +74,34 @@ impl ErrorKind {
             | Self::Unreachable
             | Self::ServerError
             | Self::Unavailable
-            | Self::Unreadable => true,
+            | Self::Unreadable
+            | Self::Inconsistent => true,
             Self::BadRequest
             | Self::Unauthenticated
             | Self::Forbidden
             | Self::Redirected
             | Self::UnexpectedStatus
             | Self::TooLarge
+            | Self::ClockSkew => false,
+        }
+    }
+
+    /// Whether it may lie in one of the things that were asked for, and not in the upstream: others have to be asked.
+    const fn may_lie_in_what_was_asked(self) -> bool {
+        match self {
+            Self::ServerError
+            | Self::Unavailable
+            | Self::TimedOut
+            | Self::Unreachable
+            | Self::Unreadable
+            | Self::TooLarge => true,
+            Self::BadRequest
+            | Self::Unauthenticated
+            | Self::Forbidden
+            | Self::Throttled
+            | Self::Redirected
+            | Self::UnexpectedStatus
+            | Self::Inconsistent
             | Self::ClockSkew => false,
         }
     }
@@ -107,6 +131,9 @@ impl ErrorKind {
             }
             Self::UnexpectedStatus => format!("is {url} right, and is this a supported version?"),
             Self::Unreadable => format!("is {url} right, or is it in maintenance?"),
+            Self::Inconsistent => {
+                "does something before it drop or change the headers of its answers?".to_owned()
+            }
             Self::TooLarge => format!("is {url} right, or is max_response_bytes too small?"),
             Self::ClockSkew => {
                 "set the clock that is wrong: nothing is decided while they are more than five minutes apart"
@@ -196,6 +223,12 @@ impl Fault {
     pub fn noting(mut self, remark: &str) -> Self {
         self.what = format!("{} ({remark})", self.what);
         self
+    }
+
+    /// Whether it may lie in one of the things that were asked for: it is of such a kind, and not about another part of
+    /// the upstream, such as its token endpoint.
+    pub fn may_lie_in_what_was_asked(&self) -> bool {
+        self.kind.may_lie_in_what_was_asked() && self.settings.is_none()
     }
 
     /// What kind of failure this is.

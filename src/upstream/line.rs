@@ -27,6 +27,11 @@ impl Line {
         }
     }
 
+    /// How long an exchange may take.
+    pub fn deadline(&self) -> Duration {
+        self.deadline
+    }
+
     /// Which upstream this leads to.
     pub fn name(&self) -> Name {
         self.name
@@ -41,8 +46,22 @@ impl Line {
         operation: &'static str,
         request: Request,
     ) -> Result<Answer, Fault> {
+        self.exchange_within(self.deadline, operation, request)
+            .await
+    }
+
+    /// [`Self::exchange`] with a deadline of its own.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn exchange_within(
+        &self,
+        deadline: Duration,
+        operation: &'static str,
+        request: Request,
+    ) -> Result<Answer, Fault> {
         let begun = Instant::now();
-        let outcome = timeout(self.deadline, self.transport.send(request)).await;
+        let outcome = timeout(deadline, self.transport.send(request)).await;
         let status = match &outcome {
             Ok(Ok(answer)) => status_label(answer.status.as_u16()),
             Ok(Err(TransportError::Connect(_))) => "no_connection",
@@ -56,7 +75,7 @@ impl Line {
             Ok(Err(error)) => Err(fault(error)),
             Err(_) => Err(Fault::new(
                 ErrorKind::TimedOut,
-                format!("gave no whole answer within {:?}", self.deadline),
+                format!("gave no whole answer within {deadline:?}"),
             )),
         }
     }

@@ -19,6 +19,7 @@ mod pace;
 mod proxy;
 mod reservation;
 mod scalar;
+mod suspect;
 mod transport;
 
 pub use answer::Answer;

@@ -7,6 +7,7 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use futures::{TryStreamExt, stream::FuturesUnordered};
@@ -23,10 +24,11 @@ use super::{
     policy::Decision,
     report::Reports,
     rules::Rules,
-    sweep::{Progress, SweepError, sweep},
+    sweep::{Progress, SweepError},
+    sweeping::Sweeping,
 };
 use crate::{
-    config::{FanOutMessages, Mode},
+    config::{self, FanOutMessages, Mode},
     directory::Directory,
     failpoint, gitlab,
     messaging::{
@@ -59,6 +61,9 @@ pub struct FanOut<P = StageMessages> {
     users: P,
     last_sweep: Mutex<Option<Swept>>,
     on_its_way: Mutex<OnItsWay>,
+    /// A sweep that was interrupted; the next tick goes on with it.
+    interrupted: Mutex<Option<Sweeping>>,
+    max_age: Duration,
     reports: Reports,
 }
 
@@ -124,8 +129,16 @@ impl<P: UserMessages> FanOut<P> {
             users,
             last_sweep: Mutex::new(None),
             on_its_way: Mutex::new(on_its_way),
+            interrupted: Mutex::new(None),
+            max_age: config::Sweep::default().max_age,
             reports: Reports::default(),
         }
+    }
+
+    /// The same, reading again what was read more than `max_age` before an interruption ended.
+    #[must_use]
+    pub fn reading_again_after(self, max_age: Duration) -> Self {
+        Self { max_age, ..self }
     }
 
     /// The same, telling of runs that read or wait where records go.
@@ -167,6 +180,14 @@ impl<P: UserMessages> FanOut<P> {
                 recorder,
                 None,
             ),
+            Err(
+                error @ (SweepError::TooManyAccounts { .. } | SweepError::TooManyPeople { .. }),
+            ) => refuse(
+                DeadLetterReason::TooManyUnreadable,
+                error.to_string(),
+                recorder,
+                None,
+            ),
         }
     }
 
@@ -191,22 +212,32 @@ impl<P: UserMessages> FanOut<P> {
         let so_far = Mutex::new(Progress::default());
         let so_far = || so_far.lock().unwrap_or_else(PoisonError::into_inner);
         let progress = |progress| *so_far() = progress;
-        let sweep = sweep(
-            &self.gitlab,
-            &*self.directory,
-            &self.rules,
-            run.now,
-            &progress,
-        );
-        let sweep = self
+        let sweeping = self
+            .interrupted()
+            .take()
+            .unwrap_or_else(|| Sweeping::new(Arc::clone(&self.directory), Arc::clone(&self.rules)));
+        let reading = sweeping.to_the_end(&self.gitlab, run.now, self.max_age, &progress);
+        let read = self
             .reports
-            .while_reading(run.delivery, || *so_far(), sweep)
-            .await?;
+            .while_reading(run.delivery, || *so_far(), reading)
+            .await;
+        let sweep = read.map_err(|stopped| {
+            *self.interrupted() = stopped.so_far.map(|so_far| *so_far);
+            stopped.error
+        })?;
         self.warn_before_token_expires(run.now).await;
         let today = run.now.to_zoned_datetime(TimeZone::UTC).date();
         let mut plan = Plan::of(sweep, self.rules.policy, today);
-        self.on_its_way().count_in(&mut plan, run.now);
+        // What lapsed since the oldest row was read may have been written after it.
+        let since = plan.began.min(run.now);
+        self.on_its_way().count_in(&mut plan, since);
         Ok(plan)
+    }
+
+    fn interrupted(&self) -> MutexGuard<'_, Option<Sweeping>> {
+        self.interrupted
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What becomes of a tick whose sweep met `error`.
@@ -312,7 +343,7 @@ impl<P: UserMessages> FanOut<P> {
 
     fn completed(&self, run: &Asked<'_>, plan: &Plan) {
         let swept = Swept {
-            began: run.now,
+            began: plan.began,
             dry_run: run.dry_run,
         };
         *self

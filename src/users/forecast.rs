@@ -173,6 +173,14 @@ impl Forecaster {
                     error.to_string(),
                 ));
             }
+            Err(
+                error @ (SweepError::TooManyAccounts { .. } | SweepError::TooManyPeople { .. }),
+            ) => {
+                return Ok(Forecast::DeadLetter(
+                    DeadLetterReason::TooManyUnreadable,
+                    error.to_string(),
+                ));
+            }
         };
         Ok(match plan.check(&self.rules.limits) {
             Ok(()) => Forecast::Run {
@@ -189,7 +197,14 @@ impl Forecaster {
 
     async fn plan(&self) -> Result<Plan, SweepError> {
         let now = Timestamp::now();
-        let sweep = sweep(&self.gitlab, &*self.directory, &self.rules, now, &|_| ()).await?;
+        let sweep = sweep(
+            &self.gitlab,
+            Arc::clone(&self.directory),
+            Arc::clone(&self.rules),
+            now,
+            &|_| (),
+        )
+        .await?;
         Ok(Plan::of(
             sweep,
             self.rules.policy,

@@ -1,13 +1,13 @@
 //! The second look: one account and its person, read afresh right before a write.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use jiff::civil::Date;
-use tokio::time::Instant;
 
 use super::{
     account::{Account, AccountId, Identity, LastSeen, State},
     marker::{BLOCKED_BY_KEY, EXEMPT_KEY, MARKER_KEY, Marker, Recorded, UNBLOCKED_BY_KEY},
+    moment::Moment,
     policy::{Decision, Facts, decide},
     rules::Rules,
 };
@@ -80,28 +80,6 @@ impl Look {
     }
 }
 
-/// A moment by both clocks. The monotonic one stands still while a machine sleeps, the other may be set.
-#[derive(Clone, Copy, Debug)]
-struct Moment {
-    monotonic: Instant,
-    wall: SystemTime,
-}
-
-impl Moment {
-    fn now() -> Self {
-        Self {
-            monotonic: Instant::now(),
-            wall: SystemTime::now(),
-        }
-    }
-
-    /// The larger age of the two: a clock that was set back says nothing of it, and one that ran on says all.
-    fn age(&self) -> Duration {
-        let by_wall = self.wall.elapsed().unwrap_or_default();
-        self.monotonic.elapsed().max(by_wall)
-    }
-}
-
 /// The facts of one row of GitLab's users API.
 pub fn account(row: &gitlab::User) -> Account {
     let attribute = |key: &str| {
@@ -148,27 +126,4 @@ fn activity(row: &gitlab::User) -> LastSeen {
         Timed::Unreadable => Some(LastSeen::Unknown),
     });
     signs.reduce(LastSeen::latest).unwrap_or(LastSeen::Unknown)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn a_machine_that_slept_has_no_fresh_look() {
-        let awake = Moment::now();
-        assert!(awake.age() < FRESH);
-        // The monotonic clock stood still meanwhile.
-        let slept = Moment {
-            wall: SystemTime::now() - FRESH,
-            ..Moment::now()
-        };
-        assert!(slept.age() >= FRESH);
-        // A clock that was set back says nothing of the age.
-        let set_back = Moment {
-            wall: SystemTime::now() + FRESH,
-            ..Moment::now()
-        };
-        assert!(set_back.age() < FRESH);
-    }
 }

@@ -138,6 +138,9 @@ impl Recorder {
             self.record.blocks = Some(plan.tally.blocks.now);
             self.record.unblocks = Some(plan.tally.unblocks.now);
             self.record.keeps = Some(plan.kept());
+            let some = |count: usize| Some(count as u64).filter(|count| *count > 0);
+            self.record.unreadable_accounts = some(plan.unreadable.len());
+            self.record.unreadable_people = some(plan.unreadable_people.len());
         }
         self.finish()
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use jiff::civil::Date;
+use jiff::{Timestamp, civil::Date};
 
 use super::{
     account::AccountId,
@@ -10,15 +10,25 @@ use super::{
     policy::{Decision, Policy, decide},
     sweep::{Sweep, Swept},
 };
+use crate::{directory::Crsid, gitlab::Unreadable};
+
+/// What is decided for an account that GitLab cannot show.
+const UNREADABLE: (&str, &str) = ("keep", "account_unreadable");
 
 /// The decisions of one run.
 #[derive(Debug, Default)]
 pub struct Plan {
     /// Every in-scope account, by ascending id.
     pub decided: Vec<Decided>,
+    /// When the account was read that was read first.
+    pub began: Timestamp,
     /// Accounts read, those out of scope included.
     pub accounts: usize,
-    /// How many accounts have each decision, those out of scope included.
+    /// Accounts that GitLab cannot show, which are kept as they are.
+    pub unreadable: Vec<Unreadable>,
+    /// People whom the directory cannot show; they are unknown.
+    pub unreadable_people: Vec<Crsid>,
+    /// How many accounts have each decision, those out of scope and those that cannot be shown included.
     pub counts: BTreeMap<(&'static str, &'static str), u64>,
     /// What the guard counts.
     pub tally: Tally,
@@ -39,11 +49,18 @@ impl Plan {
     /// Decides for every account of a sweep on the day `today` (UTC).
     pub fn of(sweep: Sweep, policy: Policy, today: Date) -> Self {
         let mut plan = Self {
+            began: sweep.began,
             accounts: sweep.accounts.len(),
+            unreadable: sweep.unreadable,
+            unreadable_people: sweep.unreadable_people,
             ..Self::default()
         };
         for account in sweep.accounts {
             plan.add(account, policy, today);
+        }
+        if !plan.unreadable.is_empty() {
+            let left_out = plan.unreadable.len() as u64;
+            plan.counts.insert(UNREADABLE, left_out);
         }
         plan
     }

@@ -2,55 +2,118 @@
 //!
 //! GitLab's listing goes page by page, each cursor in the answer before; the directory need not wait for its end.
 
-use std::{collections::HashMap, pin::pin};
+use std::{
+    collections::{BTreeSet, HashMap},
+    fmt,
+    pin::pin,
+    sync::Arc,
+    time::Duration,
+};
 
 use futures::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
+use jiff::Timestamp;
 
+use super::moment::Moment;
 use crate::{
-    directory::{Crsid, Directory, Standing},
+    directory::{Crsid, Directory, Standing, Standings},
     upstream::CallError,
 };
 
-type Answer = Result<HashMap<Crsid, Standing>, CallError>;
-
-/// People who are asked about, each once and in full questions, with the answers so far.
-pub(super) struct RollCall<'a> {
-    directory: &'a dyn Directory,
+/// People who are asked about, each once and in full questions, with the answers so far. What is answered stays when a
+/// question fails.
+pub(super) struct RollCall {
+    directory: Arc<dyn Directory>,
     full: usize,
-    /// Unknown until an answer tells otherwise.
-    standings: HashMap<Crsid, Standing>,
+    /// `None` until there is an answer.
+    people: HashMap<Crsid, Option<Answered>>,
+    unreadable: BTreeSet<Crsid>,
     next: Vec<Crsid>,
-    asked: FuturesUnordered<BoxFuture<'a, (u64, Answer)>>,
+    asked: FuturesUnordered<BoxFuture<'static, Question>>,
     answered: u64,
 }
 
-impl<'a> RollCall<'a> {
-    pub(super) fn new(directory: &'a dyn Directory) -> Self {
+/// What was answered about a person.
+#[derive(Clone, Copy)]
+struct Answered {
+    standing: Standing,
+    /// When it was asked.
+    at: Moment,
+}
+
+/// A question that went out, and its answer.
+struct Question {
+    people: Vec<Crsid>,
+    at: Moment,
+    answer: Result<Standings, CallError>,
+}
+
+impl RollCall {
+    pub(super) fn new(directory: Arc<dyn Directory>) -> Self {
         Self {
-            directory,
             full: directory.people_in_one_question(),
-            standings: HashMap::new(),
+            directory,
+            people: HashMap::new(),
+            unreadable: BTreeSet::new(),
             next: Vec::new(),
             asked: FuturesUnordered::new(),
             answered: 0,
         }
     }
 
-    /// How many people have been answered about.
-    pub(super) const fn answered(&self) -> u64 {
-        self.answered
+    /// Begins again with who has no answer, or one that is older than `age`.
+    pub(super) fn go_on(&mut self, age: Duration) {
+        self.asked.clear();
+        self.next.clear();
+        let mut again = Vec::new();
+        for (person, answered) in &mut self.people {
+            if answered.is_none_or(|answered| answered.at.age() > age) {
+                *answered = None;
+                again.push(*person);
+            }
+        }
+        again.sort_unstable();
+        for person in again {
+            self.unreadable.remove(&person);
+            self.put_on_list(person);
+        }
     }
 
     /// Puts the person on the list; a question that is full goes out at the next wait.
     pub(super) fn add(&mut self, person: Crsid) {
-        if self.standings.contains_key(&person) {
+        if self.people.contains_key(&person) {
             return;
         }
-        self.standings.insert(person, Standing::Unknown);
-        self.next.push(person);
-        if self.next.len() >= self.full {
-            self.ask();
-        }
+        self.people.insert(person, None);
+        self.put_on_list(person);
+    }
+
+    /// Lets the directory keep the time, where GitLab does not.
+    pub(super) fn keep_time(&self) {
+        self.directory.keep_time();
+    }
+
+    /// How many answers about people have come.
+    pub(super) const fn answered(&self) -> u64 {
+        self.answered
+    }
+
+    /// When the oldest answer was asked for.
+    pub(super) fn oldest(&self) -> Option<Timestamp> {
+        let answered = self.people.values().flatten();
+        answered.filter_map(|answer| answer.at.wall()).min()
+    }
+
+    /// Whom the directory cannot show.
+    pub(super) const fn unreadable(&self) -> &BTreeSet<Crsid> {
+        &self.unreadable
+    }
+
+    /// Everybody's standing, as far as it was answered.
+    pub(super) fn standings(&self) -> impl Iterator<Item = (Crsid, Standing)> {
+        self.people.iter().map(|(person, answered)| {
+            let standing = answered.map_or(Standing::Unknown, |answered| answered.standing);
+            (*person, standing)
+        })
     }
 
     /// Waits for `call`, and meanwhile takes in what the directory answers.
@@ -66,10 +129,7 @@ impl<'a> RollCall<'a> {
             tokio::select! {
                 biased;
                 done = &mut call => return done,
-                Some((people, answer)) = self.asked.next() => {
-                    self.standings.extend(answer?);
-                    self.answered += people;
-                }
+                Some(question) = self.asked.next() => self.take_in(question)?,
             }
         }
     }
@@ -78,22 +138,51 @@ impl<'a> RollCall<'a> {
     ///
     /// # Errors
     /// That of any question: nothing may be concluded from a part.
-    pub(super) async fn finish(mut self) -> Result<HashMap<Crsid, Standing>, CallError> {
+    pub(super) async fn finish(&mut self) -> Result<(), CallError> {
         if !self.next.is_empty() {
             self.ask();
         }
-        while let Some((_, answer)) = self.asked.next().await {
-            self.standings.extend(answer?);
+        while let Some(question) = self.asked.next().await {
+            self.take_in(question)?;
         }
-        Ok(self.standings)
+        Ok(())
+    }
+
+    fn put_on_list(&mut self, person: Crsid) {
+        self.next.push(person);
+        if self.next.len() >= self.full {
+            self.ask();
+        }
     }
 
     fn ask(&mut self) {
         let people = std::mem::take(&mut self.next);
-        let directory = self.directory;
+        let directory = Arc::clone(&self.directory);
         self.asked.push(Box::pin(async move {
-            (people.len() as u64, directory.standings(&people).await)
+            let at = Moment::now();
+            let answer = directory.standings(&people).await;
+            Question { people, at, answer }
         }));
+    }
+
+    fn take_in(&mut self, question: Question) -> Result<(), CallError> {
+        let Question { people, at, answer } = question;
+        let answer = answer?;
+        self.answered += people.len() as u64;
+        for person in people {
+            let standing = answer.of(person);
+            self.people.insert(person, Some(Answered { standing, at }));
+        }
+        self.unreadable.extend(answer.unreadable);
+        Ok(())
+    }
+}
+
+impl fmt::Debug for RollCall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RollCall")
+            .field("people", &self.people.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -123,7 +212,10 @@ mod tests {
     }
 
     impl Directory for Pairs {
-        fn standings<'a>(&'a self, people: &'a [Crsid]) -> BoxFuture<'a, Answer> {
+        fn standings<'a>(
+            &'a self,
+            people: &'a [Crsid],
+        ) -> BoxFuture<'a, Result<Standings, CallError>> {
             self.questions.lock().unwrap().push(people.len());
             self.asked.notify_one();
             let known = people.iter().all(|person| person.as_str() != "nobody");
@@ -152,36 +244,41 @@ mod tests {
         }
     }
 
+    fn told(people: &RollCall) -> HashMap<Crsid, Standing> {
+        people.standings().collect()
+    }
+
     fn person(name: &str) -> Crsid {
         Crsid::parse(name).unwrap()
     }
 
     #[tokio::test]
     async fn the_directory_is_asked_while_the_accounts_are_still_being_read() {
-        let directory = Pairs::default();
-        let mut people = RollCall::new(&directory);
+        let directory = Arc::new(Pairs::default());
+        let mut people = RollCall::new(Arc::clone(&directory) as Arc<dyn Directory>);
         people.add(person("aaa11"));
         people.add(person("bbb22"));
         let page = async {
             directory.asked.notified().await;
             Ok("the next page")
         };
-        let waited = std::time::Duration::from_mins(1);
+        let waited = Duration::from_mins(1);
         let page = tokio::time::timeout(waited, people.beside(page)).await;
         assert_eq!(page.unwrap().unwrap(), "the next page");
     }
 
     #[tokio::test]
     async fn everybody_is_asked_about_once_in_as_few_questions_as_can_be() {
-        let directory = Pairs::default();
-        let mut people = RollCall::new(&directory);
+        let directory = Arc::new(Pairs::default());
+        let mut people = RollCall::new(Arc::clone(&directory) as Arc<dyn Directory>);
         for name in [
             "aaa11", "bbb22", "aaa11", "ccc33", "bbb22", "ddd44", "eee55",
         ] {
             people.add(person(name));
             people.beside(future::ready(Ok(()))).await.unwrap();
         }
-        let standings = people.finish().await.unwrap();
+        people.finish().await.unwrap();
+        let standings = told(&people);
         assert_eq!(standings.len(), 5);
         assert!(
             standings
@@ -193,22 +290,40 @@ mod tests {
 
     #[tokio::test]
     async fn who_is_not_in_the_answer_is_unknown() {
-        let directory = Pairs::default();
-        let mut people = RollCall::new(&directory);
+        let directory = Arc::new(Pairs::default());
+        let mut people = RollCall::new(Arc::clone(&directory) as Arc<dyn Directory>);
         people.add(person("aaa11"));
         people.add(person("absent"));
-        let standings = people.finish().await.unwrap();
+        people.finish().await.unwrap();
+        let standings = told(&people);
         assert_eq!(standings[&person("absent")], Standing::Unknown);
         assert_eq!(standings[&person("aaa11")], Standing::Current);
     }
 
     #[tokio::test]
     async fn nothing_is_concluded_from_a_part() {
-        let directory = Pairs::default();
-        let mut people = RollCall::new(&directory);
+        let directory = Arc::new(Pairs::default());
+        let mut people = RollCall::new(Arc::clone(&directory) as Arc<dyn Directory>);
         for name in ["aaa11", "bbb22", "nobody"] {
             people.add(person(name));
         }
         assert!(people.finish().await.is_err());
+    }
+
+    #[tokio::test]
+    async fn who_was_answered_about_is_not_asked_about_again_after_a_failure() {
+        let directory = Arc::new(Pairs::default());
+        let mut people = RollCall::new(Arc::clone(&directory) as Arc<dyn Directory>);
+        for name in ["aaa11", "bbb22", "nobody"] {
+            people.add(person(name));
+        }
+        assert!(people.finish().await.is_err());
+        people.go_on(Duration::from_hours(1));
+        people.add(person("ccc33"));
+        assert!(people.finish().await.is_err(), "nobody still fails");
+        assert_eq!(*directory.questions.lock().unwrap(), [2, 1, 2]);
+        let known = told(&people);
+        assert_eq!(known[&person("aaa11")], Standing::Current);
+        assert_eq!(known[&person("ccc33")], Standing::Unknown);
     }
 }

@@ -1,6 +1,6 @@
 //! The first look: all of GitLab, and everybody in it whom the directory may know.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 
@@ -10,24 +10,28 @@ use super::{
     guard::Counted,
     marker::blocked_as_another,
     policy::Facts,
-    roll_call::RollCall,
     rules::Rules,
+    sweeping::Sweeping,
 };
 use crate::{
     directory::{Crsid, Directory, Standing},
-    gitlab,
+    gitlab::{self, Unreadable},
     upstream::CallError,
 };
 
 /// Everything a run needs of both sides; a few hundred bytes an account.
 #[derive(Debug)]
 pub struct Sweep {
-    /// When the first account was read.
+    /// When the account was read that was read first: nothing here is older.
     pub began: Timestamp,
     /// The token's own account.
     pub own: AccountId,
-    /// Every account, by ascending id.
+    /// Every account that could be read, by ascending id.
     pub accounts: Vec<Swept>,
+    /// Those that could not, by ascending id. They are kept as they are.
+    pub unreadable: Vec<Unreadable>,
+    /// People whom the directory cannot show; they are unknown.
+    pub unreadable_people: Vec<Crsid>,
 }
 
 /// What is kept of one account.
@@ -64,6 +68,28 @@ pub enum SweepError {
         /// The configured minimum.
         percent: f64,
     },
+    /// Too many accounts for each of them to be to blame.
+    #[error(
+        "GitLab cannot show {found} accounts, and a run leaves out at most {allowed}: \
+         mend those that the log names as account_unreadable"
+    )]
+    TooManyAccounts {
+        /// Accounts found so far.
+        found: usize,
+        /// How many may be left out.
+        allowed: usize,
+    },
+    /// Too many people for each of them to be to blame.
+    #[error(
+        "the directory cannot show {found} people, and a run leaves out at most {allowed}: \
+         ask its people about those that the log names as person_unreadable"
+    )]
+    TooManyPeople {
+        /// People found.
+        found: usize,
+        /// How many may be left out.
+        allowed: usize,
+    },
 }
 
 /// How far a sweep is.
@@ -77,60 +103,26 @@ pub struct Progress {
     pub people: u64,
 }
 
-/// Reads every account page by page and meanwhile everybody's standing, telling `progress` how far it is.
+/// Reads all of both sides in one go, telling `progress` how far it is.
 ///
 /// # Errors
 /// See [`SweepError`].
 pub async fn sweep(
     gitlab: &gitlab::Client,
-    directory: &dyn Directory,
-    rules: &Rules,
+    directory: Arc<dyn Directory>,
+    rules: Arc<Rules>,
     now: Timestamp,
     progress: &(dyn Fn(Progress) + Send + Sync),
 ) -> Result<Sweep, SweepError> {
-    let own = AccountId(gitlab.current_user().await?.id);
-    if gitlab.is_without_clock() {
-        directory.keep_time();
-    }
-    let mut people = RollCall::new(directory);
-    let mut accounts = Vec::new();
-    let mut cursor = None;
-    let mut pages = 0;
-    loop {
-        let page = people.beside(gitlab.users_page(cursor.as_deref())).await?;
-        for row in &page.users {
-            let account = Swept::of(&rules.account(row, own), rules, own, now);
-            if let Class::Member(person) = &account.facts.class {
-                people.add(*person);
-            }
-            accounts.push(account);
-        }
-        pages += 1;
-        progress(Progress {
-            pages,
-            accounts: accounts.len() as u64,
-            people: people.answered(),
-        });
-        cursor = page.next;
-        if cursor.is_none() {
-            break;
-        }
-    }
-    fill_standings(
-        &mut accounts,
-        &people.finish().await?,
-        rules.min_known_percent,
-    )?;
-    Ok(Sweep {
-        began: now,
-        own,
-        accounts,
-    })
+    Sweeping::new(directory, rules)
+        .to_the_end(gitlab, now, Duration::MAX, progress)
+        .await
+        .map_err(|stopped| stopped.error)
 }
 
 impl Swept {
     /// The standing is not known yet.
-    fn of(account: &Account, rules: &Rules, own: AccountId, now: Timestamp) -> Self {
+    pub(super) fn of(account: &Account, rules: &Rules, own: AccountId, now: Timestamp) -> Self {
         Self {
             id: account.id,
             username: account.username.as_str().into(),
@@ -141,7 +133,11 @@ impl Swept {
     }
 }
 
-fn fill_standings(
+/// Tells each account its person's standing.
+///
+/// # Errors
+/// [`SweepError::Implausible`].
+pub(super) fn fill_standings(
     accounts: &mut [Swept],
     standings: &HashMap<Crsid, Standing>,
     percent: f64,

@@ -20,6 +20,7 @@ mod on_their_way;
 mod runs;
 mod scale;
 mod scene;
+mod sweep;
 mod tokens;
 mod traps;
 mod unread;

@@ -161,6 +161,8 @@ impl World {
             began: self.now,
             own: OWN,
             accounts: (0..PEOPLE).map(swept).collect(),
+            unreadable: Vec::new(),
+            unreadable_people: Vec::new(),
         };
         let mut plan = Plan::of(sweep, POLICY, day("2026-11-01"));
         self.on_its_way.count_in(&mut plan, self.now);

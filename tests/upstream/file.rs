@@ -34,7 +34,7 @@ async fn people_are_read_from_json_lines() {
         .standings(&crsids(&["abcd1", "efg234", "nosuch9"]))
         .await
         .unwrap();
-    let told = |id: &str| found.get(&crsids(&[id])[0]).copied();
+    let told = |id: &str| found.told.get(&crsids(&[id])[0]).copied();
     assert_eq!(told("abcd1"), Some(Standing::Current));
     assert_eq!(told("efg234"), Some(Standing::Cancelled));
     assert_eq!(told("nosuch9"), None);
@@ -90,12 +90,12 @@ async fn a_replaced_file_is_read_again_and_a_broken_one_is_an_error_until_mended
     let directory = directory::open(&config::Directory::File(path.clone())).unwrap();
     let ab1 = crsids(&["ab1"]);
     assert_eq!(
-        directory.standings(&ab1).await.unwrap()[&ab1[0]],
+        directory.standings(&ab1).await.unwrap().of(ab1[0]),
         Standing::Current
     );
     replace(&path, "{\"id\":\"ab1\",\"cancelled\":true}\n");
     assert_eq!(
-        directory.standings(&ab1).await.unwrap()[&ab1[0]],
+        directory.standings(&ab1).await.unwrap().of(ab1[0]),
         Standing::Cancelled
     );
     replace(&path, "{\"id\":\"ab1\"\n");
@@ -108,7 +108,7 @@ async fn a_replaced_file_is_read_again_and_a_broken_one_is_an_error_until_mended
     );
     replace(&path, "{\"id\":\"ab1\",\"cancelled\":true}\n\n");
     assert_eq!(
-        directory.standings(&ab1).await.unwrap()[&ab1[0]],
+        directory.standings(&ab1).await.unwrap().of(ab1[0]),
         Standing::Cancelled
     );
 }

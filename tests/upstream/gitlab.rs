@@ -70,7 +70,7 @@ async fn all_pages_are_read_by_cursor() {
     .await;
     let client = gitlab(&server.url);
     let first = client.users_page(None).await.unwrap();
-    let second = client.users_page(first.next.as_deref()).await.unwrap();
+    let second = client.users_page(first.next.as_ref()).await.unwrap();
     assert_eq!(first.users.len() + second.users.len(), 3);
     assert_eq!(second.next, None);
     let query = "pagination=keyset&order_by=id&sort=asc&per_page=100&humans=true&with_custom_attributes=true";
@@ -91,7 +91,7 @@ async fn the_links_cursor_is_used_where_there_is_no_other_and_its_host_is_not() 
     .await;
     let client = gitlab(&server.url);
     let first = client.users_page(None).await.unwrap();
-    client.users_page(first.next.as_deref()).await.unwrap();
+    client.users_page(first.next.as_ref()).await.unwrap();
     assert!(server.asked()[1].target.ends_with("&cursor=bmV4dA%3D%3D"));
 }
 
@@ -110,8 +110,8 @@ async fn a_listing_that_does_not_go_forward_is_an_error_and_no_endless_loop(#[ca
     .await;
     let client = gitlab(&server.url);
     let first = client.users_page(None).await.unwrap();
-    let error = client.users_page(first.next.as_deref()).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Unreadable);
+    let error = client.users_page(first.next.as_ref()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Inconsistent);
     assert!(error.to_string().contains("does not go forward"), "{error}");
 }
 
@@ -169,23 +169,109 @@ async fn a_null_is_nothing_and_no_error(#[case] key: &str) {
 
 #[rstest]
 #[case(without("id"))]
-#[case(without("username"))]
-#[case(without("state"))]
 #[case(changed("id", json!("secret")))]
 #[case(changed("id", json!(-1)))]
-#[case(changed("username", json!({"secret": 1})))]
-#[case(changed("username", json!("")))]
-#[case(changed("state", json!(7)))]
-#[case(changed("bot", json!("secret")))]
-#[case(changed("is_admin", json!("secret")))]
-#[case(changed("custom_attributes", json!("secret")))]
-#[case(changed("custom_attributes", json!([{"value": "secret"}])))]
 #[tokio::test]
-async fn a_row_that_is_wrong_where_it_matters_is_an_error_that_quotes_nothing(#[case] row: Value) {
+async fn a_row_that_names_no_account_is_an_error_that_quotes_nothing(#[case] row: Value) {
     let server = Server::always(rows(&[row])).await;
     let error = gitlab(&server.url).users_page(None).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unreadable, "{error}");
     assert_safe(&error);
+}
+
+#[rstest]
+#[case("username", without("username"))]
+#[case("state", without("state"))]
+#[case("username", changed("username", json!({"secret": 1})))]
+#[case("username", changed("username", json!("")))]
+#[case("username", changed("username", Value::Null))]
+#[case("username", changed("username", json!("secret".repeat(100))))]
+#[case("state", changed("state", json!(7)))]
+#[case("bot", changed("bot", json!("secret")))]
+#[case("is_admin", changed("is_admin", json!("secret")))]
+#[case("identities", changed("identities", json!({})))]
+#[case("identities", changed("identities", json!("secret")))]
+#[case("identities", changed("identities", json!([null])))]
+#[case("identities", changed("identities", json!([["secret"]])))]
+#[case("identities", changed("identities", json!([{"provider": "saml", "extern_uid": "secret".repeat(1_000)}])))]
+#[case("custom_attributes", changed("custom_attributes", json!("secret")))]
+#[case("custom_attributes", changed("custom_attributes", json!([{"value": "secret"}])))]
+#[tokio::test]
+async fn an_odd_row_is_named_by_its_id_and_stops_nobody_else(
+    #[case] key: &str,
+    #[case] odd: Value,
+) {
+    let server = Server::always(rows(&[row(7), odd.clone(), row(50)])).await;
+    let page = gitlab(&server.url).users_page(None).await.unwrap();
+    assert_eq!((page.users[0].id, page.users[1].id), (7, 50));
+    assert_eq!(page.odd[0].id, 42);
+    assert_eq!(
+        page.odd[0].why,
+        format!("showed account 42 without a usable `{key}`")
+    );
+    let server = Server::always(Reply::json(200, odd.to_string())).await;
+    let error = gitlab(&server.url).user(42).await.unwrap_err();
+    assert_safe(&error);
+    let told = error.to_string();
+    assert!(
+        told.contains("account 42") && !told.contains("maintenance"),
+        "{told}"
+    );
+}
+
+#[tokio::test]
+async fn more_rows_than_were_asked_for_are_refused_at_the_first_too_many() {
+    let too_many: Vec<Value> = (1..=101).map(row).collect();
+    let server = Server::always(rows(&too_many)).await;
+    let error = gitlab(&server.url).users_page(None).await.unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("more than the 100 accounts asked for"),
+        "{error}"
+    );
+}
+
+#[rstest]
+#[case::a_list(r#"<https://x/api/v4/users?cursor=bmV4dA%3D%3D>; rel="next last""#)]
+#[case::another_order(
+    r#"<https://x/api/v4/users?cursor=bmV4dA%3D%3D>; title="more"; rel="last  next""#
+)]
+#[case::another_case(r#"<https://x/api/v4/users?cursor=bmV4dA%3D%3D>; REL="Next""#)]
+#[case::no_quotes("<https://x/api/v4/users?cursor=bmV4dA%3D%3D>;rel=NEXT")]
+#[case::spaces(r#"<https://x/api/v4/users?cursor=bmV4dA%3D%3D>; rel = "next""#)]
+#[tokio::test]
+async fn the_relation_of_a_link_is_a_list_in_whatever_case(#[case] link: &'static str) {
+    let server = Server::always(rows(&[row(1)]).with("link", link)).await;
+    let page = gitlab(&server.url).users_page(None).await.unwrap();
+    assert!(page.next.is_some());
+    let prev = link.to_lowercase().replace("next", "nextish");
+    let server = Server::always(rows(&[row(1)]).with("link", prev)).await;
+    let page = gitlab(&server.url).users_page(None).await.unwrap();
+    assert!(page.next.is_none(), "another relation is not the next");
+}
+
+#[rstest]
+#[case::empty(rows(&[]), "no account at all")]
+#[case::next_page(rows(&[row(1)]).with("x-next-page", "2"), "names page 2")]
+#[case::total(rows(&[row(1)]).with("x-total", "251"), "tells of 251")]
+#[tokio::test]
+async fn a_listing_that_contradicts_its_end_is_cut_short(#[case] reply: Reply, #[case] how: &str) {
+    let server = Server::always(reply).await;
+    let error = gitlab(&server.url).users_page(None).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Inconsistent);
+    let told = error.to_string();
+    assert!(told.contains("cut short") && told.contains(how), "{told}");
+}
+
+#[tokio::test]
+async fn an_end_that_offset_headers_confirm_is_the_end() {
+    let whole = rows(&[row(1), row(2)])
+        .with("x-next-page", "")
+        .with("x-total", "2");
+    let server = Server::always(whole).await;
+    let page = gitlab(&server.url).users_page(None).await.unwrap();
+    assert!(page.next.is_none());
 }
 
 #[tokio::test]

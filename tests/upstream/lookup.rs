@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use lookup_gitlab_sync::{
     config,
-    directory::{self, Crsid, Directory, Lookup, Standing},
+    directory::{self, Crsid, Directory, Lookup, Standing, Standings},
     upstream::{Blame, CallError, ErrorKind},
 };
 use proptest::prelude::*;
@@ -35,7 +35,7 @@ pub fn people(people: &[Value]) -> Reply {
     )
 }
 
-async fn ask(reply: Reply, ids: &[&str]) -> Result<HashMap<Crsid, Standing>, CallError> {
+async fn ask(reply: Reply, ids: &[&str]) -> Result<Standings, CallError> {
     let server = Server::always(reply).await;
     Lookup::new(&lookup_config(&server.url))
         .unwrap()
@@ -47,6 +47,7 @@ async fn standing(reply: Reply, id: &str) -> Option<Standing> {
     ask(reply, &[id])
         .await
         .unwrap()
+        .told
         .get(&Crsid::parse(id).unwrap())
         .copied()
 }
@@ -64,7 +65,7 @@ async fn people_are_asked_for_directly_with_basic_credentials() {
         ("efg234", Standing::Cancelled),
     ];
     let expected = expected.map(|(id, standing)| (Crsid::parse(id).unwrap(), standing));
-    assert_eq!(found, HashMap::from(expected));
+    assert_eq!(found.told, HashMap::from(expected));
     let asked = &server.asked()[0];
     assert_eq!(
         asked.target,
@@ -93,20 +94,35 @@ async fn a_cancelled_that_is_no_boolean_is_unknown(#[case] person: Value) {
 
 #[tokio::test]
 async fn a_person_told_twice_and_differently_is_unknown() {
-    let twice = |second| {
-        people(&[
+    let abcd1 = Crsid::parse("abcd1").unwrap();
+    let twice = async |second: bool| {
+        let told = [
             person("abcd1", true),
             person("abcd1", second),
             person("abcd1", true),
-        ])
+        ];
+        let standings = ask(people(&told), &["abcd1", "efg234", "hij5"]).await;
+        standings.unwrap().of(abcd1)
     };
-    assert_eq!(
-        standing(twice(false), "abcd1").await,
-        Some(Standing::Unknown)
-    );
-    assert_eq!(
-        standing(twice(true), "abcd1").await,
-        Some(Standing::Cancelled)
+    assert_eq!(twice(false).await, Standing::Unknown);
+    assert_eq!(twice(true).await, Standing::Cancelled);
+}
+
+#[tokio::test]
+async fn an_answer_about_more_people_than_were_asked_for_is_none() {
+    let server = Server::start(|asked| {
+        if asked.target.contains("last-transaction") {
+            return Reply::json(200, r#"{"result":{"value":7}}"#);
+        }
+        people(&[person("abcd1", true), person("efg234", true)])
+    })
+    .await;
+    let lookup = Lookup::new(&lookup_config(&server.url)).unwrap();
+    let error = lookup.standings(&crsids(&["abcd1"])).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unreadable);
+    assert!(
+        error.to_string().contains("2 people when asked for 1"),
+        "{error}"
     );
 }
 
@@ -120,7 +136,7 @@ async fn a_person_told_twice_and_differently_is_unknown() {
 async fn an_answer_about_somebody_else_is_ignored(#[case] person: Value) {
     assert_eq!(
         ask(people(&[person]), &["abcd1"]).await.unwrap(),
-        HashMap::new()
+        Standings::default()
     );
 }
 
@@ -132,7 +148,7 @@ async fn an_answer_about_somebody_else_is_ignored(#[case] person: Value) {
 async fn nobody_known_is_an_answer_when_the_result_is_there(#[case] body: &str) {
     assert_eq!(
         ask(Reply::json(200, body), &["abcd1"]).await.unwrap(),
-        HashMap::new()
+        Standings::default()
     );
 }
 
@@ -144,7 +160,7 @@ fn error(http: u16, status: &str) -> Reply {
 }
 
 #[rstest]
-#[case::error_on_200(error(200, "500"), ErrorKind::Unavailable)]
+#[case::error_on_200(error(200, "500"), ErrorKind::ServerError)]
 #[case::refused_on_200(error(200, "401"), ErrorKind::Unauthenticated)]
 #[case::forbidden_on_200(error(200, "\"403\""), ErrorKind::Forbidden)]
 #[case::error_without_status(error(200, "null"), ErrorKind::UnexpectedStatus)]
@@ -216,9 +232,10 @@ async fn many_people_are_asked_for_in_batches_and_all_answers_count() {
         .standings(&ids)
         .await
         .unwrap();
-    assert_eq!(found.len(), 450);
+    assert_eq!(found.told.len(), 450);
     assert_eq!(
         found
+            .told
             .values()
             .filter(|standing| **standing == Standing::Cancelled)
             .count(),
@@ -255,6 +272,7 @@ async fn nobody_asked_for_is_no_call() {
             .standings(&[])
             .await
             .unwrap()
+            .told
             .is_empty()
     );
     assert!(server.asked().is_empty());
@@ -296,7 +314,7 @@ proptest! {
             Lookup::new(&config).unwrap().standings(&crsids(&["abcd1"])).await
         });
         prop_assert_eq!(answer.is_ok(), is_whole);
-        let told = answer.unwrap_or_default().into_values().next();
+        let told = answer.unwrap_or_default().told.into_values().next();
         let about_them = scheme == "crsid" && value.eq_ignore_ascii_case("abcd1");
         let expected = match cancelled {
             _ if !(about_them && is_whole) => None,

@@ -69,7 +69,7 @@ async fn a_token_is_asked_for_once_with_the_clients_credentials_and_used_by_all(
     let abcd1 = crsids(&["abcd1"]);
     for answer in join_all((0..8).map(|_| lookup.standings(&abcd1))).await {
         assert_eq!(
-            answer.unwrap().values().collect::<Vec<_>>(),
+            answer.unwrap().told.values().collect::<Vec<_>>(),
             [&Standing::Cancelled]
         );
     }
@@ -100,7 +100,12 @@ async fn a_revoked_token_is_renewed_once_and_the_call_repeated() {
     let server = Server::start(by_token(token, "new")).await;
     let lookup = Lookup::new(&gateway_config(&server.url)).unwrap();
     assert_eq!(
-        lookup.standings(&crsids(&["abcd1"])).await.unwrap().len(),
+        lookup
+            .standings(&crsids(&["abcd1"]))
+            .await
+            .unwrap()
+            .told
+            .len(),
         1
     );
     assert_eq!(token_calls(&server).len(), 2);

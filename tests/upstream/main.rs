@@ -4,16 +4,21 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::print_stdout,
     reason = "a test stops at the first surprise"
 )]
 
+mod answer_memory;
 mod budget_and_gate;
 mod clock;
 mod failures;
 mod file;
 mod gitlab;
+mod gitlab_listing;
+mod gitlab_model;
 mod gitlab_writes;
 mod lookup;
+mod lookup_halving;
 mod lookup_token;
 mod memory;
 #[path = "../support/clock.rs"]
@@ -21,4 +26,5 @@ mod real_clock;
 mod refusals;
 mod server;
 mod shared_looks;
+mod sweeping;
 mod watching;

@@ -1,14 +1,13 @@
 //! Looks at one person each that share their calls.
 
 use std::{
-    collections::HashMap,
     sync::{Arc, Mutex},
     time::Duration,
 };
 
 use futures::future::{BoxFuture, join_all};
 use lookup_gitlab_sync::{
-    directory::{Crsid, Directory, Lookup, SharedLooks, Standing},
+    directory::{Crsid, Directory, Lookup, SharedLooks, Standing, Standings},
     upstream::CallError,
 };
 
@@ -26,10 +25,7 @@ struct People {
 }
 
 impl Directory for People {
-    fn standings<'a>(
-        &'a self,
-        people: &'a [Crsid],
-    ) -> BoxFuture<'a, Result<HashMap<Crsid, Standing>, CallError>> {
+    fn standings<'a>(&'a self, people: &'a [Crsid]) -> BoxFuture<'a, Result<Standings, CallError>> {
         self.asked.lock().unwrap().push(people.len());
         Box::pin(async move {
             tokio::time::sleep(self.latency).await;

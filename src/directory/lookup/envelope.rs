@@ -1,11 +1,19 @@
 //! Lookup's answers: `{"result": {…}}`, with `result.error` on any status, or a fault of the gateway before it.
 
-use serde::Deserialize;
+use std::fmt;
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error as _, SeqAccess, Visitor},
+};
 
 use crate::{
     directory::{Crsid, Standing},
     upstream::{Answer, ErrorKind, Fault, Scalar},
 };
+
+/// More people than the address of any question has room for.
+const MOST_PEOPLE: usize = 3_000;
 
 #[derive(Deserialize)]
 struct Envelope<'a> {
@@ -20,7 +28,7 @@ struct Content<'a> {
     #[serde(borrow, default)]
     error: Option<Error<'a>>,
     #[serde(borrow, default)]
-    people: Option<Vec<Person<'a>>>,
+    people: Option<People<'a>>,
     #[serde(borrow, default)]
     value: Scalar<'a>,
 }
@@ -60,11 +68,53 @@ struct Identifier<'a> {
     value: Scalar<'a>,
 }
 
+/// The people of an answer, no more than can have been asked for.
+struct People<'a>(Vec<Person<'a>>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for People<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(PeopleReader).map(Self)
+    }
+}
+
+struct PeopleReader;
+
+impl<'de> Visitor<'de> for PeopleReader {
+    type Value = Vec<Person<'de>>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of people")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+        let mut people = Vec::new();
+        while let Some(person) = items.next_element()? {
+            if people.len() == MOST_PEOPLE {
+                return Err(A::Error::custom("more people than were asked for"));
+            }
+            people.push(person);
+        }
+        Ok(people)
+    }
+}
+
 /// Reads the answer to `person/list`: the standing of each of `asked`, which is sorted; `None` of whom it says nothing.
 /// Unknown is who is in it with a `cancelled` that is missing, not a boolean, or contradicted.
 pub(super) fn people(answer: &Answer, asked: &[Crsid]) -> Result<Vec<Option<Standing>>, Fault> {
     let mut standings = vec![None; asked.len()];
-    for person in content(answer)?.people.unwrap_or_default() {
+    let people = content(answer)?.people.map(|People(people)| people);
+    let people = people.unwrap_or_default();
+    if people.len() > asked.len() {
+        return Err(Fault::new(
+            ErrorKind::Unreadable,
+            format!(
+                "answered with {} people when asked for {}",
+                people.len(),
+                asked.len()
+            ),
+        ));
+    }
+    for person in people {
         let place = crsid_of(&person)
             .and_then(|crsid| asked.binary_search(&crsid).ok())
             .and_then(|place| standings.get_mut(place));
@@ -139,7 +189,8 @@ fn error_of(error: &Error<'_>) -> Fault {
         401 => ErrorKind::Unauthenticated,
         403 => ErrorKind::Forbidden,
         429 => ErrorKind::Throttled,
-        500..=599 => ErrorKind::Unavailable,
+        500 => ErrorKind::ServerError,
+        501..=599 => ErrorKind::Unavailable,
         _ => ErrorKind::UnexpectedStatus,
     };
     Fault::new(

@@ -4,17 +4,18 @@
 
 mod basic;
 mod envelope;
+mod list;
 mod people;
 mod token;
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::{Arc, Mutex};
 
 use futures::{StreamExt, TryStreamExt, future::BoxFuture, stream};
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderValue};
 use url::Url;
 
 use self::{people::Batches, token::TokenSource};
-use super::{Crsid, Directory, Standing};
+use super::{Crsid, Directory, Standings};
 use crate::{
     config::{self, LookupCredentials},
     upstream::{
@@ -44,6 +45,8 @@ pub struct Lookup {
     base: Url,
     batch_size: usize,
     in_flight: usize,
+    /// Somebody whom it has shown, to be asked for when others cannot be shown.
+    shown: Arc<Mutex<Option<Crsid>>>,
 }
 
 impl Lookup {
@@ -73,6 +76,7 @@ impl Lookup {
             base: config.url.clone(),
             batch_size: config.batch_size.max(1),
             in_flight: config.calls.concurrency.max(1),
+            shown: Arc::default(),
         })
     }
 
@@ -88,32 +92,6 @@ impl Lookup {
     /// Requests sent by this client and its clones.
     pub fn calls_made(&self) -> u32 {
         self.upstream.calls_made()
-    }
-
-    /// Who is known of a batch.
-    async fn list(&self, batch: Vec<Crsid>) -> Result<Vec<(Crsid, Standing)>, CallError> {
-        let call = self.call(
-            "list_people",
-            &["person", "list"],
-            Some(&people::joined(&batch)),
-        );
-        let standings = self
-            .upstream
-            .read(&call, |answer| envelope::people(answer, &batch))
-            .await?;
-        let is_unclear = |standing: &&Option<Standing>| **standing == Some(Standing::Unknown);
-        let unclear = standings.iter().filter(is_unclear).count();
-        if unclear > 0 {
-            tracing::warn!(
-                event = "lookup_unclear_people",
-                people = unclear,
-                "Lookup answered for {unclear} people without a usable `cancelled`; they are unknown and stay as they are"
-            );
-        }
-        let told = batch.into_iter().zip(standings);
-        Ok(told
-            .filter_map(|(person, standing)| Some((person, standing?)))
-            .collect())
     }
 
     /// The length of the address of `person/list`.
@@ -138,23 +116,17 @@ impl Lookup {
 }
 
 impl Directory for Lookup {
-    fn standings<'a>(
-        &'a self,
-        people: &'a [Crsid],
-    ) -> BoxFuture<'a, Result<HashMap<Crsid, Standing>, CallError>> {
+    fn standings<'a>(&'a self, people: &'a [Crsid]) -> BoxFuture<'a, Result<Standings, CallError>> {
         Box::pin(async move {
             let batches: Vec<_> =
                 Batches::new(people, self.batch_size, self.url_without_people()).collect();
             stream::iter(batches)
                 .map(|batch| self.list(batch))
                 .buffer_unordered(self.in_flight)
-                .try_fold(
-                    HashMap::with_capacity(people.len()),
-                    |mut all, part| async {
-                        all.extend(part);
-                        Ok(all)
-                    },
-                )
+                .try_fold(Standings::default(), |mut all, part| async {
+                    all.add(part);
+                    Ok(all)
+                })
                 .await
         })
     }

@@ -1,0 +1,37 @@
+//! Reads of something that may itself be to blame when they fail: one row, one person.
+
+use super::{Answer, Blame, Call, CallError, Fault, Side, Upstream, gate::Shut};
+
+impl Upstream {
+    /// Asks once for something that may itself be to blame if it fails. Such a failure is an answer, and tells the gate
+    /// nothing; every other is one of [`Self::read`].
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    pub async fn try_read<T>(
+        &self,
+        call: &Call,
+        judge: impl Fn(&Answer) -> Result<T, Fault>,
+    ) -> Result<Result<T, Fault>, CallError> {
+        let gate = self.gate(Side::Read);
+        let withheld = |shut: Shut| CallError::withheld(call.operation, &gate, &shut);
+        gate.admits().map_err(withheld)?;
+        let _place = self.admit().await;
+        let ticket = gate.enter().map_err(withheld)?;
+        match self.attempt(call, &judge).await {
+            Ok(value) => {
+                ticket.succeeded();
+                Ok(Ok(value))
+            }
+            Err(fault) if fault.may_lie_in_what_was_asked() => Ok(Err(fault)),
+            Err(fault) => Err(self.settle(Side::Read, call, ticket, fault)),
+        }
+    }
+
+    /// The error of reads that failed with `fault`, as it was found out afterwards to be the upstream's.
+    pub fn blamed(&self, operation: &'static str, fault: Fault) -> CallError {
+        let blame = Blame::Upstream(self.gate(Side::Read));
+        let shared = &self.shared;
+        CallError::of(shared.line.name(), operation, shared.settings, blame, fault)
+    }
+}
