@@ -30,8 +30,8 @@ locals {
       labels      = { stage = "stage" }
     }
     gates-closed = {
-      description = "An upstream stopped working as a whole."
-      filter      = "jsonPayload.event=\"gate_closed\""
+      description = "An upstream stopped working as a whole. Maintenance that GitLab announces is a WARNING for its first hour."
+      filter      = "jsonPayload.event=\"gate_closed\" AND severity>=ERROR"
       labels      = { upstream = "upstream", gate = "gate" }
     }
     gates-opened = {

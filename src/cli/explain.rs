@@ -127,7 +127,7 @@ impl Args {
 async fn is_about_one(error: &CallError, sides: &Sides) -> bool {
     let gitlabs = match &error.blame {
         Blame::Upstream(gate) => gate.upstream() == Name::GitLab,
-        Blame::Call | Blame::Unclear => true,
+        Blame::Call | Blame::Subject { .. } | Blame::Unclear(_) => true,
     };
     gitlabs && error.may_lie_in_what_was_asked() && sides.reader.proves_well().await.is_ok()
 }

@@ -87,7 +87,7 @@ impl Failure {
 impl<E: Into<anyhow::Error>> From<E> for Failure {
     fn from(error: E) -> Self {
         let error = error.into();
-        let upstream = |call: &CallError| matches!(call.blame, Blame::Upstream(_));
+        let upstream = |call: &CallError| !matches!(call.blame, Blame::Call);
         let unavailable = error.chain().any(|cause| {
             cause.downcast_ref().is_some_and(upstream)
                 || cause

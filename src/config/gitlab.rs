@@ -26,8 +26,8 @@ pub struct GitLab {
     pub calls: Calls,
 }
 
-/// A message has its place among the calls from its look to its last write, and Lookup's answer comes between them: of
-/// 24 places about fifteen are calls under way.
+/// A message has its place among the calls from its look to its last write, and leaves it to others while it waits for
+/// Lookup.
 fn calls(authority: Option<Authority>) -> Calls {
     Calls {
         concurrency: 24,

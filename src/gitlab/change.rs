@@ -1,16 +1,15 @@
-use serde::Deserialize;
-
-use crate::upstream::{Answer, ErrorKind, Fault, Scalar};
+use super::blame::{message_is, refused};
+use crate::upstream::{Answer, ErrorKind, Fault, Said, Whose};
+use url::Url;
 
 /// How GitLab answered a state-changing call, judged by the body and never by the status alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// Body `true`: the state changed.
+    /// Body `true`: GitLab changed the account's state. It proves no state: two blocks at one moment are both answered
+    /// so, and a block beside a ban is, whose account is banned.
     Made,
     /// Body `null`: it was so already; somebody else was first.
     AlreadySo,
-    /// Body `false`: refused without a reason.
-    Refused,
     /// 403 with a reason that names the account's state.
     StateForbids(String),
     /// GitLab's own JSON `404 User Not Found`.
@@ -27,20 +26,14 @@ const STATE_REASONS: [&str; 5] = [
     "An internal user cannot be blocked",
 ];
 
-/// GitLab's error body: `{"message": …}`.
-#[derive(Deserialize)]
-struct Refusal<'a> {
-    #[serde(borrow, default)]
-    message: Scalar<'a>,
-}
-
 /// Reads the answer to `POST /users/:id/block` and `…/unblock`.
-pub(super) fn change(answer: &Answer) -> Result<Change, Fault> {
+pub(super) fn change(answer: &Answer, base: &Url) -> Result<Change, Fault> {
     if answer.status.is_success() {
         return match answer.body.trim_ascii() {
             b"true" => Ok(Change::Made),
             b"null" => Ok(Change::AlreadySo),
-            b"false" => Ok(Change::Refused),
+            // A record that does not validate, or a state that cannot be left so: this account's, and not said why.
+            b"false" => Err(Fault::new(ErrorKind::Rejected, "answered false").of(Whose::Subject)),
             _ => Err(Fault::new(
                 ErrorKind::Unreadable,
                 format!(
@@ -55,7 +48,7 @@ pub(super) fn change(answer: &Answer) -> Result<Change, Fault> {
     }
     match state_reason(answer) {
         Some(reason) => Ok(Change::StateForbids(reason.to_owned())),
-        None => Err(answer.fault()),
+        None => Err(refused(answer, base)),
     }
 }
 
@@ -84,11 +77,12 @@ fn state_reason(answer: &Answer) -> Option<&'static str> {
         .flatten()
 }
 
-fn message_is(answer: &Answer, expected: impl Fn(&str) -> bool) -> bool {
-    answer.body_as_json::<Refusal<'_>>().is_ok_and(|refusal| {
-        refusal
-            .message
-            .text()
-            .is_some_and(|message| expected(message.trim()))
-    })
+impl Change {
+    /// How much it tells of what others can expect.
+    pub(super) const fn said(&self) -> Said {
+        match self {
+            Self::Made => Said::Whole,
+            Self::AlreadySo | Self::StateForbids(_) | Self::Gone => Said::Judged,
+        }
+    }
 }

@@ -1,22 +1,16 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use reqwest::{
-    Method,
-    header::{CONTENT_TYPE, HeaderMap, HeaderValue},
-};
-use url::{Url, form_urlencoded};
+use url::Url;
 
 use super::{
-    Change, CurrentUser, Identity, TokenDetails, User,
-    change::{change, is_owner_not_found, is_user_not_found},
-    refusal, row, rows,
+    CurrentUser, Identity, TokenDetails, User, change::is_user_not_found, refusal, row, rows,
     tokens::credentials,
 };
 use crate::{
     config::{self, Mode},
     upstream::{
-        Answer, BuildError, Call, CallError, ErrorKind, Fault, Gate, Line, Name, Scalar, Settings,
-        Side, Transport, Upstream, Wire,
+        Answer, BuildError, Call, CallError, ErrorKind, Fault, Gate, Line, Name, Settings, Side,
+        Subject, Transport, Upstream, Wire,
     },
 };
 
@@ -111,6 +105,11 @@ impl Client {
         }
     }
 
+    /// Waits for `other`, such as the directory, and meanwhile leaves the reserved place to others.
+    pub async fn aside<T>(&self, other: impl Future<Output = T>) -> T {
+        self.upstream.aside(other).await
+    }
+
     /// Requests sent by this client and the clones made of it; a reserved one counts from zero.
     pub fn calls_made(&self) -> u32 {
         self.upstream.calls_made()
@@ -185,7 +184,8 @@ impl Client {
     /// See [`CallError`].
     pub async fn user(&self, id: u64) -> Result<Option<User>, CallError> {
         let query = [("with_custom_attributes", "true")];
-        let call = Call::get("get_user", self.url(&["users", &id.to_string()], &query));
+        let call = Call::get("get_user", self.url(&["users", &id.to_string()], &query))
+            .about(Subject::account(id));
         let judge = |answer: &Answer| account(answer, id);
         let user = self.read(&call, judge).await?;
         if user.is_none() {
@@ -246,55 +246,6 @@ impl Client {
         self.find("find_user_by_identity", &filter).await
     }
 
-    /// `PUT /users/:id/custom_attributes/:key`. `Ok(false)` when the account is gone. Repeating it does no harm, but
-    /// that is for the caller to do, after another look.
-    ///
-    /// # Errors
-    /// See [`CallError`].
-    pub async fn set_custom_attribute(
-        &self,
-        _permit: &WritePermit,
-        id: u64,
-        key: &str,
-        value: &str,
-    ) -> Result<bool, CallError> {
-        let body = form_urlencoded::Serializer::new(String::new())
-            .append_pair("value", value)
-            .finish();
-        let form = HeaderValue::from_static("application/x-www-form-urlencoded");
-        let call = Call {
-            operation: "set_custom_attribute",
-            method: Method::PUT,
-            url: self.url(&["users", &id.to_string(), "custom_attributes", key], &[]),
-            headers: HeaderMap::from_iter([(CONTENT_TYPE, form)]),
-            body: Some(body),
-        };
-        let judge = |answer: &Answer| {
-            if is_owner_not_found(answer) {
-                Ok(false)
-            } else {
-                is_stored(answer, key, value).map(|()| true)
-            }
-        };
-        self.write(&call, judge).await
-    }
-
-    /// `POST /users/:id/block`. Never repeated in process.
-    ///
-    /// # Errors
-    /// See [`CallError`]: afterwards the account may or may not be blocked; look again.
-    pub async fn block(&self, _permit: &WritePermit, id: u64) -> Result<Change, CallError> {
-        self.post("block_user", id, "block").await
-    }
-
-    /// `POST /users/:id/unblock`. Never repeated in process: it would lift a ban set meanwhile.
-    ///
-    /// # Errors
-    /// See [`CallError`]: look again.
-    pub async fn unblock(&self, _permit: &WritePermit, id: u64) -> Result<Change, CallError> {
-        self.post("unblock_user", id, "unblock").await
-    }
-
     /// A read whose refusal tells GitLab's own reason.
     async fn read<T>(
         &self,
@@ -306,48 +257,27 @@ impl Client {
         self.upstream.read(call, judge).await
     }
 
-    /// A write, in the same way.
-    async fn write<T>(
-        &self,
-        call: &Call,
-        judge: impl Fn(&Answer) -> Result<T, Fault>,
-    ) -> Result<T, CallError> {
-        let judge =
-            |answer: &Answer| judge(answer).map_err(|fault| refusal::with_reason(answer, fault));
-        self.upstream.write(call, judge).await
-    }
-
     async fn find(
         &self,
         operation: &'static str,
         filter: &[(&str, &str)],
     ) -> Result<Vec<User>, CallError> {
+        let about = filter
+            .iter()
+            .map(|(_, value)| *value)
+            .collect::<Vec<_>>()
+            .join(" ");
         let size = FULL.to_string();
         let mut query = filter.to_vec();
         query.extend([("with_custom_attributes", "true"), ("per_page", &size)]);
-        let call = Call::get(operation, self.url(&["users"], &query));
+        let call =
+            Call::get(operation, self.url(&["users"], &query)).about(Subject::new("person", about));
         let read = |answer: &Answer| rows::users(answer, FULL);
         let rows = self.read(&call, read).await?;
         if rows.is_empty() {
             self.prove_sight().await?;
         }
         Ok(rows)
-    }
-
-    async fn post(
-        &self,
-        operation: &'static str,
-        id: u64,
-        action: &str,
-    ) -> Result<Change, CallError> {
-        let call = Call {
-            operation,
-            method: Method::POST,
-            url: self.url(&["users", &id.to_string(), action], &[]),
-            headers: HeaderMap::new(),
-            body: None,
-        };
-        self.write(&call, change).await
     }
 
     pub(super) fn url(&self, path: &[&str], query: &[(&str, &str)]) -> Url {
@@ -368,23 +298,4 @@ pub(super) fn account(answer: &Answer, id: u64) -> Result<Option<User>, Fault> {
         return Ok(None);
     }
     row::user_with(id, answer).map(Some)
-}
-
-/// GitLab answers with the attribute as it now stands.
-fn is_stored(answer: &Answer, key: &str, value: &str) -> Result<(), Fault> {
-    #[derive(serde::Deserialize)]
-    struct Stored<'a> {
-        #[serde(borrow, default)]
-        key: Scalar<'a>,
-        #[serde(borrow, default)]
-        value: Scalar<'a>,
-    }
-    let stored: Stored<'_> = answer.json()?;
-    if stored.key.text() == Some(key) && stored.value.text() == Some(value) {
-        return Ok(());
-    }
-    Err(Fault::new(
-        ErrorKind::Unreadable,
-        "did not confirm the custom attribute that was set",
-    ))
 }

@@ -3,6 +3,7 @@
 //! Facts are those of GitLab 18.9, read in its source: `lib/api/users.rb`, `lib/api/entities/`,
 //! `lib/api/custom_attributes_endpoints.rb`, `lib/gitlab/pagination/keyset/`.
 
+mod blame;
 mod change;
 mod client;
 mod listing;
@@ -14,6 +15,7 @@ mod row;
 mod rows;
 mod tokens;
 mod user;
+mod writes;
 
 pub use change::Change;
 pub use client::{Client, WritePermit};

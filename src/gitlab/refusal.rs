@@ -3,7 +3,7 @@
 
 use serde::Deserialize;
 
-use crate::upstream::{Answer, Fault, Scalar};
+use crate::upstream::{Answer, Fault, Scalar, Whose};
 
 /// A reason that GitLab gives.
 struct Reason {
@@ -85,14 +85,17 @@ pub(super) fn with_reason(answer: &Answer, fault: Fault) -> Fault {
     };
     if refusal.error.text() == Some("insufficient_scope") {
         let wanted = scopes(refusal.scope.text().unwrap_or_default());
-        return fault.noting(&format!("insufficient_scope: it takes one of {wanted}"));
+        return fault
+            .noting(&format!("insufficient_scope: it takes one of {wanted}"))
+            .of(Whose::Everybody);
     }
     let texts = [&refusal.message, &refusal.error_description];
     let known = texts.into_iter().find_map(|text| reason(text.text()?));
     match known {
         Some(reason) => fault
             .noting(&format!("GitLab says: {}", reason.says))
-            .advising(reason.advice),
+            .advising(reason.advice)
+            .of(Whose::Everybody),
         None => fault,
     }
 }

@@ -8,7 +8,7 @@ use super::{
     pairs::{Keys, Pair, Pairs},
     rows::Shown,
 };
-use crate::upstream::{Answer, ErrorKind, Fault, Scalar};
+use crate::upstream::{Answer, ErrorKind, Fault, Scalar, Whose};
 
 #[derive(Deserialize)]
 pub(super) struct Row<'a> {
@@ -176,6 +176,7 @@ fn blinded(id: u64, key: &str) -> Fault {
             "showed account {id} without `{key}`: the token no longer sees everything (is its owner an administrator, and has it admin_mode?)"
         ),
     )
+    .of(Whose::Everybody)
 }
 
 /// Longer than any username, state or key of an attribute that means something here.

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 
 use super::wire::SyncOutcome;
-use crate::upstream::Gate;
+use crate::upstream::{Blame, CallError, Gate, Subject};
 
 /// A stage that consumes one subscription; the label `stage` of metrics and logs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -77,7 +77,34 @@ pub trait Handler: Send + Sync + 'static {
     fn about(&self, _delivery: &Delivery) -> SyncOutcome {
         SyncOutcome::default()
     }
+
+    /// The one thing that the message is about, if it is. Of messages about one thing, one is held at a time.
+    fn subject(&self, _delivery: &Delivery) -> Option<Subject> {
+        None
+    }
+
+    /// Whether nothing is left to do of `other` once `one` is done. Both are about the same.
+    fn covers(&self, _one: &Delivery, _other: &Delivery) -> bool {
+        false
+    }
+
+    /// The record of a message that another one covers.
+    fn superseded(&self, delivery: &Delivery) -> SyncOutcome {
+        SyncOutcome {
+            result: Some(SUPERSEDED.to_owned()),
+            ..self.about(delivery)
+        }
+    }
+
+    /// Whether whatever this stage is given waits at `gate` while it withholds everything: then held messages need not
+    /// leave their places to others.
+    fn all_wait_at(&self, _gate: &Gate) -> bool {
+        true
+    }
 }
+
+/// The result of a message that another message about the same covers.
+pub const SUPERSEDED: &str = "superseded";
 
 /// What becomes of a delivery.
 #[derive(Debug)]
@@ -86,10 +113,80 @@ pub enum Disposition {
     Done(Box<SyncOutcome>),
     /// Transient and about this message: nack; dead-lettered at attempt 10 or later.
     Retry(String),
-    /// An upstream is down: stay leased, wait for the gate, then handle again. No attempt is spent.
-    Hold(Arc<Gate>),
+    /// An upstream is down, or it is not yet known whose fault it is: stay leased, wait for the gate, then handle again.
+    /// No attempt is spent. One whose own calls fail while others succeed is held five times, and then tried again.
+    Hold(Hold),
     /// Permanent: a copy with the reason goes to the dead-letter topic, then ack.
     DeadLetter(DeadLetter),
+}
+
+/// Where a message waits, and what its own call met.
+#[derive(Clone, Debug)]
+pub struct Hold {
+    /// The gate that it waits for.
+    pub gate: Arc<Gate>,
+    /// `None` where its call was withheld: then it says nothing of the message.
+    pub met: Option<Met>,
+}
+
+/// What a message's own call met.
+#[derive(Clone, Debug)]
+pub struct Met {
+    /// What the call was for, by which the gate counts successes.
+    pub purpose: &'static str,
+    /// The failure in one line.
+    pub why: String,
+}
+
+impl From<Arc<Gate>> for Hold {
+    fn from(gate: Arc<Gate>) -> Self {
+        Self { gate, met: None }
+    }
+}
+
+impl Hold {
+    /// At `gate`, since the message's call ended in `error`.
+    pub fn after(gate: Arc<Gate>, error: &CallError) -> Self {
+        let met = error.was_sent().then(|| Met {
+            purpose: error.purpose(),
+            why: error.to_string(),
+        });
+        Self { gate, met }
+    }
+}
+
+impl Disposition {
+    /// What becomes of a message whose handling met `error`. `probe` asks the same upstream for something that has
+    /// nothing to do with the message: where that fails too, it is the upstream.
+    pub async fn after(
+        error: &CallError,
+        probe: impl Future<Output = Result<(), CallError>> + Send,
+    ) -> Self {
+        let gate = match &error.blame {
+            Blame::Call => {
+                return Self::DeadLetter(DeadLetter {
+                    reason: DeadLetterReason::Refused,
+                    detail: error.to_string(),
+                    record: None,
+                });
+            }
+            Blame::Upstream(gate) => return Self::Hold(Hold::after(Arc::clone(gate), error)),
+            Blame::Subject { certain: true, .. } => return Self::Retry(error.to_string()),
+            Blame::Subject { certain: false, .. } => None,
+            Blame::Unclear(gate) => Some(gate),
+        };
+        if let Err(CallError {
+            blame: Blame::Upstream(down),
+            ..
+        }) = probe.await
+        {
+            return Self::Hold(down.into());
+        }
+        match gate {
+            Some(gate) => Self::Hold(Hold::after(Arc::clone(gate), error)),
+            None => Self::Retry(error.to_string()),
+        }
+    }
 }
 
 /// Why a message is dead-lettered.

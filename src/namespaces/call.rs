@@ -28,7 +28,7 @@ use crate::{
     config::Calls,
     upstream::{
         Answer, Authorize, BuildError, Call, CallError, ErrorKind, Fault, Gate, Line, Name,
-        Settings, Side, TransportError, Upstream, Wire,
+        Settings, Side, Subject, TransportError, Upstream, Whose, Wire,
     },
 };
 
@@ -94,7 +94,9 @@ impl Provisioner {
 
     /// Sends `document` for `namespace_id`, once.
     pub async fn provision(&self, namespace_id: i64, document: &Document) -> Called {
-        let call = self.call("provision", namespace_id, document);
+        let call = self
+            .call("provision", namespace_id, document)
+            .about(Subject::namespace(namespace_id));
         let status = AtomicU16::new(0);
         let result = self
             .upstream
@@ -155,6 +157,8 @@ impl Provisioner {
         let json = HeaderValue::from_static("application/json");
         Call {
             operation,
+            purpose: operation,
+            about: None,
             method: Method::POST,
             url: self.under(&path),
             headers: HeaderMap::from_iter([(CONTENT_TYPE, json)]),
@@ -245,9 +249,9 @@ fn judge(answer: &Answer) -> Result<Verdict, Fault> {
         },
         404 => match Said::of(answer).filter(|said| said.contains("Namespace")) {
             Some(said) => Ok(Verdict::Refused(said)),
-            None => Err(answer.fault()),
+            None => Err(answer.fault().of(Whose::Everybody)),
         },
-        _ => Err(answer.fault()),
+        _ => Err(answer.fault().of(Whose::Everybody)),
     }
 }
 

@@ -26,10 +26,10 @@ use super::{
 use crate::{
     failpoint,
     messaging::{
-        DeadLetter, DeadLetterReason, Delivery, Disposition, Handler, Stage, detail,
+        DeadLetter, DeadLetterReason, Delivery, Disposition, Handler, SUPERSEDED, Stage, detail,
         wire::{NamespaceRequest, SyncOutcome},
     },
-    upstream::{ErrorKind, Fault, Gate, Name, Side},
+    upstream::{ErrorKind, Fault, Gate, Name, Side, Subject},
 };
 
 /// How often a message begins again because a newer sync was recorded while it sent an older one.
@@ -119,7 +119,9 @@ impl NamespaceWorker {
     /// Takes the namespace's lock, and sends the newest sync if it has to be sent.
     async fn step(&self, job: &Job<'_>) -> Result<Step, Broken> {
         let Ok(ticket) = self.gate.enter() else {
-            return Ok(Step::Ended(Disposition::Hold(Arc::clone(&self.gate))));
+            return Ok(Step::Ended(Disposition::Hold(
+                Arc::clone(&self.gate).into(),
+            )));
         };
         let look = async {
             failpoint::pass("before_sending_lock");
@@ -238,7 +240,7 @@ impl NamespaceWorker {
                     error = chain(&error),
                     "held until the ledger database works"
                 );
-                Disposition::Hold(Arc::clone(&self.gate))
+                Disposition::Hold(Arc::clone(&self.gate).into())
             }
             Broken::Unclosed(error) => Disposition::Retry(detail(&format!(
                 "the attempt could not be closed in the ledger: {}",
@@ -262,6 +264,24 @@ impl Handler for NamespaceWorker {
         SyncOutcome {
             namespace_id: request.and_then(|request| u64::try_from(request.namespace_id).ok()),
             ..SyncOutcome::default()
+        }
+    }
+
+    fn subject(&self, delivery: &Delivery) -> Option<Subject> {
+        let request = NamespaceRequest::decode(&delivery.body).ok()?;
+        Some(Subject::namespace(request.namespace_id))
+    }
+
+    /// Each sends the newest recorded sync.
+    fn covers(&self, _one: &Delivery, _other: &Delivery) -> bool {
+        true
+    }
+
+    fn superseded(&self, delivery: &Delivery) -> SyncOutcome {
+        SyncOutcome {
+            kind: Some("namespace".to_owned()),
+            result: Some(SUPERSEDED.to_owned()),
+            ..self.about(delivery)
         }
     }
 }

@@ -6,50 +6,26 @@ use std::{
     time::Duration,
 };
 
-use backoff::{BackoffBuilder, ExponentialBuilder};
 use jiff::Timestamp;
-use reqwest::{Method, Request, header::HeaderMap};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     time::{Instant, sleep},
 };
-use url::Url;
 
 use super::{
-    Answer, Authorize, Blame, Budget, CallError, ErrorKind, Fault, Gate, Line, Settings, Side,
-    Ticket, clock::Clock, pace, reservation::Reservation,
+    Answer, Authorize, Blame, Budget, Call, CallError, ErrorKind, Fault, Gate, Line, Said,
+    Settings, Side, clock::Clock, pace, reservation::Reservation, retry,
 };
 use crate::config;
 
-/// The first pause between attempts of a read, before jitter.
-const FIRST_RETRY: Duration = Duration::from_millis(200);
-/// The longest, before jitter.
-const LONGEST_RETRY: Duration = Duration::from_secs(5);
-/// The longest `Retry-After` that a read waits out in place. Beyond it the message is held instead.
-const LONGEST_WAIT: Duration = Duration::from_secs(20);
 /// A wait for the upstream's rate limit that a person would notice.
 const WORTH_TELLING: Duration = Duration::from_secs(1);
-
-/// One request, to be sent as often as its kind allows.
-#[derive(Clone, Debug)]
-pub struct Call {
-    /// What is asked, such as `list_users`; a closed set, used as a metric label.
-    pub operation: &'static str,
-    /// The method.
-    pub method: Method,
-    /// The address with its query.
-    pub url: Url,
-    /// Headers beside the credentials.
-    pub headers: HeaderMap,
-    /// The body.
-    pub body: Option<String>,
-}
 
 /// An API as this process calls it: the one behaviour of every upstream. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Upstream {
     pub(super) shared: Arc<Shared>,
-    reservation: Option<Arc<Reservation>>,
+    pub(super) reservation: Option<Arc<Reservation>>,
     /// Of one attempt, where it is not the line's own.
     deadline: Option<Duration>,
     made: Arc<AtomicU32>,
@@ -62,6 +38,9 @@ pub(super) struct Shared {
     authorize: Box<dyn Authorize>,
     attempts: usize,
     places: Arc<Semaphore>,
+    /// Held while a place is waited for, but by who had one and comes back to it with a look that grows old: of all
+    /// others one at a time is in that queue.
+    newcomers: Arc<tokio::sync::Mutex<()>>,
     budget: Arc<Budget>,
     /// Until when the wait lasts that was told last.
     told_wait: Arc<Mutex<Option<Instant>>>,
@@ -87,6 +66,7 @@ impl Upstream {
             places: Arc::new(Semaphore::new(
                 calls.concurrency.clamp(1, Semaphore::MAX_PERMITS),
             )),
+            newcomers: Arc::default(),
             budget: Arc::new(Budget::new(calls.requests_per_minute)),
             told_wait: Arc::default(),
             reads: Gate::new(name, Side::Read),
@@ -112,6 +92,7 @@ impl Upstream {
             authorize,
             attempts: self.shared.attempts,
             places: Arc::clone(&self.shared.places),
+            newcomers: Arc::clone(&self.shared.newcomers),
             budget: Arc::clone(&self.shared.budget),
             told_wait: Arc::clone(&self.shared.told_wait),
             reads: Gate::new(name, Side::Read),
@@ -187,34 +168,38 @@ impl Upstream {
         judge: impl Fn(&Answer) -> Result<T, Fault>,
     ) -> Result<T, CallError> {
         let gate = &self.shared.reads;
-        gate.admits()
-            .map_err(|shut| CallError::withheld(call.operation, gate, &shut))?;
+        gate.admits(call.purpose)
+            .map_err(|shut| call.withheld(gate, &shut))?;
         let mut place = self.admit().await;
         let ticket = gate
-            .enter()
-            .map_err(|shut| CallError::withheld(call.operation, gate, &shut))?;
+            .enter_for(call.purpose)
+            .map_err(|shut| call.withheld(gate, &shut))?;
         let clock = &self.shared.clock;
         let judge = |answer: &Answer| match clock.objection(answer, Timestamp::now()) {
             Some(objection) => Err(objection),
             None => judge(answer),
         };
-        let mut pauses = self.pauses(ticket.is_probe());
+        let mut pauses = retry::pauses(if ticket.is_probe() {
+            1
+        } else {
+            self.shared.attempts
+        });
         loop {
             let fault = match self.attempt(call, &judge).await {
                 Ok(value) => {
-                    ticket.succeeded();
+                    ticket.ended(Said::Whole, call.about.as_ref());
                     return Ok(value);
                 }
                 Err(fault) => fault,
             };
             drop(place);
-            let Some(pause) = pause_before_next(&fault, pauses.next()) else {
+            let Some(pause) = retry::pause_before_next(&fault, pauses.next()) else {
                 return Err(self.settle(Side::Read, call, ticket, fault));
             };
             tracing::debug!(operation = call.operation, %fault, ?pause, "read is tried again");
             sleep(pause).await;
             place = self.admit().await;
-            if !ticket.is_probe() && gate.admits().is_err() {
+            if !ticket.is_probe() && gate.admits(call.purpose).is_err() {
                 return Err(self.settle(Side::Read, call, ticket, fault));
             }
         }
@@ -229,23 +214,32 @@ impl Upstream {
         call: &Call,
         judge: impl Fn(&Answer) -> Result<T, Fault>,
     ) -> Result<T, CallError> {
+        self.change(call, judge, |_| Said::Whole).await
+    }
+
+    /// The same, where not every answer that is none of a failure means that the whole was done.
+    ///
+    /// # Errors
+    /// As [`Self::write`].
+    pub async fn change<T>(
+        &self,
+        call: &Call,
+        judge: impl Fn(&Answer) -> Result<T, Fault>,
+        said: impl Fn(&T) -> Said,
+    ) -> Result<T, CallError> {
         let gate = &self.shared.writes;
-        gate.admits()
-            .map_err(|shut| CallError::withheld(call.operation, gate, &shut))?;
+        gate.admits(call.purpose)
+            .map_err(|shut| call.withheld(gate, &shut))?;
         let _place = match &self.reservation {
             Some(reservation) => self.admit_at_once(call, reservation)?,
             None => self.admit().await,
         };
         let ticket = gate
-            .enter()
-            .map_err(|shut| CallError::withheld(call.operation, gate, &shut))?;
+            .enter_for(call.purpose)
+            .map_err(|shut| call.withheld(gate, &shut))?;
         match self.attempt(call, &judge).await {
             Ok(value) => {
-                if call.method.is_idempotent() {
-                    ticket.succeeded_in_part();
-                } else {
-                    ticket.succeeded();
-                }
+                ticket.ended(said(&value), call.about.as_ref());
                 Ok(value)
             }
             Err(fault) => Err(self.settle(Side::Write, call, ticket, fault)),
@@ -271,7 +265,7 @@ impl Upstream {
             let answer = line
                 .exchange_within(deadline, call.operation, request)
                 .await?;
-            self.learn(&answer);
+            self.learn(call, &answer);
             match judge(&answer) {
                 Err(fault) if fault.kind == ErrorKind::Unauthenticated && !renewed => {
                     renewed = match &credentials {
@@ -288,7 +282,7 @@ impl Upstream {
     }
 
     /// What an answer says about the pace, whatever else it says.
-    fn learn(&self, answer: &Answer) {
+    fn learn(&self, call: &Call, answer: &Answer) {
         let Shared {
             budget,
             reads,
@@ -299,7 +293,13 @@ impl Upstream {
             budget.learn(remaining, resets_in);
         }
         // A 503 asks for a pause of its own side alone, which its gate keeps: GitLab in maintenance mode reads well.
-        let throttled = answer.status.as_u16() == 429;
+        // Nor does everybody wait for one about whom others know better.
+        let throttled = answer.status.as_u16() == 429
+            && !call.about.as_ref().is_some_and(|about| {
+                [reads, writes]
+                    .iter()
+                    .any(|gate| gate.suspects(call.purpose, about))
+            });
         if let Some(pause) = answer.retry_after().filter(|_| throttled) {
             let until = budget.hold_off(pause);
             reads.rest_until(until);
@@ -372,46 +372,15 @@ impl Upstream {
     }
 
     async fn place(&self) -> Option<OwnedSemaphorePermit> {
+        let _turn = self.shared.newcomers.lock().await;
+        self.place_again().await
+    }
+
+    pub(super) async fn place_again(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.shared.places).acquire_owned().await.ok()
     }
 
-    fn pauses(&self, probe: bool) -> impl Iterator<Item = Duration> + use<> {
-        ExponentialBuilder::new()
-            .with_min_delay(FIRST_RETRY)
-            .with_max_delay(LONGEST_RETRY)
-            .with_max_times(if probe { 0 } else { self.shared.attempts - 1 })
-            .with_jitter()
-            .build()
-    }
-
-    /// Tells the gate what became of the call, and makes its error.
-    pub(super) fn settle(
-        &self,
-        side: Side,
-        call: &Call,
-        ticket: Ticket,
-        fault: Fault,
-    ) -> CallError {
-        let unclear = matches!(fault.kind, ErrorKind::ServerError | ErrorKind::TimedOut);
-        match side {
-            Side::Read | Side::Write if fault.kind == ErrorKind::BadRequest => {
-                ticket.succeeded();
-                self.error(call, Blame::Call, fault)
-            }
-            Side::Write if unclear => {
-                let error = self.error(call, Blame::Unclear, fault.clone());
-                ticket.unclear(&fault, &error.to_string(), call.url.path());
-                error
-            }
-            Side::Read | Side::Write => {
-                let error = self.error(call, Blame::Upstream(self.gate(side)), fault.clone());
-                ticket.failed(&fault, &error.to_string());
-                error
-            }
-        }
-    }
-
-    fn error(&self, call: &Call, blame: Blame, fault: Fault) -> CallError {
+    pub(super) fn error(&self, call: &Call, blame: Blame, fault: Fault) -> CallError {
         CallError::of(
             self.shared.line.name(),
             call.operation,
@@ -419,6 +388,7 @@ impl Upstream {
             blame,
             fault,
         )
+        .for_purpose(call.purpose)
     }
 
     fn gate_of(&self, side: Side) -> &Arc<Gate> {
@@ -427,31 +397,4 @@ impl Upstream {
             Side::Write => &self.shared.writes,
         }
     }
-}
-
-impl Call {
-    /// A GET without further headers.
-    pub fn get(operation: &'static str, url: Url) -> Self {
-        Self {
-            operation,
-            method: Method::GET,
-            url,
-            headers: HeaderMap::new(),
-            body: None,
-        }
-    }
-
-    fn request(&self) -> Request {
-        let mut request = Request::new(self.method.clone(), self.url.clone());
-        request.headers_mut().clone_from(&self.headers);
-        *request.body_mut() = self.body.clone().map(Into::into);
-        request
-    }
-}
-
-/// How long to wait before the next attempt; `None` if there is none.
-fn pause_before_next(fault: &Fault, next: Option<Duration>) -> Option<Duration> {
-    let pause = next.filter(|_| fault.kind.is_transient())?;
-    let pause = fault.retry_after.map_or(pause, |asked| asked.max(pause));
-    (pause <= LONGEST_WAIT).then_some(pause)
 }

@@ -7,8 +7,16 @@ use super::{ErrorKind, Fault, Gate, Name, Settings, gate::Shut};
 pub enum Blame {
     /// The call itself can never succeed as it is (400).
     Call,
-    /// One write failed or timed out; whether the upstream is otherwise well is for a neutral probe to say.
-    Unclear,
+    /// What the call was about: others succeed at the same, or nobody else is known to fail. That the upstream is
+    /// otherwise well is for a neutral probe to say.
+    Subject {
+        /// Nobody has been told of it yet.
+        news: bool,
+        /// The answer itself says so: there is nothing to be asked.
+        certain: bool,
+    },
+    /// Others fail too, and too few to tell: wait for this gate, which learns from what others meet.
+    Unclear(Arc<Gate>),
     /// The upstream as a whole: wait for this gate.
     Upstream(Arc<Gate>),
 }
@@ -22,6 +30,7 @@ pub struct CallError {
     /// See [`Blame`].
     pub blame: Blame,
     kind: ErrorKind,
+    purpose: &'static str,
     sent: bool,
     may_lie_in_what_was_asked: bool,
     /// What happened; the beginning of `text`.
@@ -39,6 +48,11 @@ impl CallError {
     /// What happened, without what to do about it.
     pub fn what(&self) -> &str {
         &self.what
+    }
+
+    /// What the call was for: its operation, or the change that it is a step of.
+    pub fn purpose(&self) -> &'static str {
+        self.purpose
     }
 
     /// Whether the credentials are refused, which only a person can mend; otherwise the upstream is unavailable,
@@ -76,6 +90,7 @@ impl CallError {
             operation,
             blame,
             kind: fault.kind,
+            purpose: operation,
             sent: true,
             may_lie_in_what_was_asked: fault.may_lie_in_what_was_asked(),
             text: format!("{what}: {advice}").into(),
@@ -90,12 +105,20 @@ impl CallError {
             operation,
             blame: Blame::Upstream(Arc::clone(gate)),
             kind: shut.kind,
+            purpose: operation,
             sent: false,
             may_lie_in_what_was_asked: false,
             text: format!("{operation} not called: {}", shut.why).into(),
             what: format!("{operation} not called").into(),
             source: None,
         }
+    }
+
+    /// Says what the call was for.
+    #[must_use]
+    pub(crate) fn for_purpose(mut self, purpose: &'static str) -> Self {
+        self.purpose = purpose;
+        self
     }
 
     /// Says that the call never left this process.

@@ -21,6 +21,10 @@ pub enum ErrorKind {
     ServerError,
     /// 408, 502 to 504, and every other 5xx.
     Unavailable,
+    /// The upstream says that it is in maintenance and takes no changes.
+    Maintenance,
+    /// 500 or 403 with a reason of this call's own, such as a record that does not validate.
+    Rejected,
     /// A redirect: a login page, or an address that moved.
     Redirected,
     /// A status that this call has no use for.
@@ -57,6 +61,8 @@ impl ErrorKind {
             Self::Unreachable => "unreachable",
             Self::ServerError => "server_error",
             Self::Unavailable => "unavailable",
+            Self::Maintenance => "maintenance",
+            Self::Rejected => "rejected",
             Self::Redirected => "redirected",
             Self::UnexpectedStatus => "unexpected_status",
             Self::Unreadable => "unreadable",
@@ -79,6 +85,8 @@ impl ErrorKind {
             Self::BadRequest
             | Self::Unauthenticated
             | Self::Forbidden
+            | Self::Maintenance
+            | Self::Rejected
             | Self::Redirected
             | Self::UnexpectedStatus
             | Self::TooLarge
@@ -102,6 +110,8 @@ impl ErrorKind {
             | Self::Redirected
             | Self::UnexpectedStatus
             | Self::Inconsistent
+            | Self::Maintenance
+            | Self::Rejected
             | Self::ClockSkew => false,
         }
     }
@@ -126,6 +136,12 @@ impl ErrorKind {
             Self::ServerError | Self::Unavailable => {
                 "it is down, overloaded or in maintenance: wait, or ask those who run it".to_owned()
             }
+            Self::Maintenance => {
+                "wait: changes go on by themselves once its administrators end it".to_owned()
+            }
+            Self::Rejected => {
+                "an administrator sees in the Admin area what is wrong with this one".to_owned()
+            }
             Self::Redirected => {
                 format!("is {url} right, and does nothing ask for a login before it?")
             }
@@ -143,10 +159,23 @@ impl ErrorKind {
     }
 }
 
+/// Whose fault an answer tells that it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Whose {
+    /// It does not tell: others have to be asked.
+    #[default]
+    Unknown,
+    /// That of what the call was about: GitLab names what is wrong with it.
+    Subject,
+    /// Nobody's: the answer is the same whatever is asked for.
+    Everybody,
+}
+
 /// One attempt that failed, before it is known which call and which gate it belongs to.
 #[derive(Clone, Debug)]
 pub struct Fault {
     pub(super) kind: ErrorKind,
+    pub(super) whose: Whose,
     pub(super) what: String,
     pub(super) retry_after: Option<Duration>,
     pub(super) settings: Option<&'static Settings>,
@@ -160,6 +189,11 @@ impl Fault {
     pub fn new(kind: ErrorKind, what: impl Into<String>) -> Self {
         Self {
             kind,
+            whose: if matches!(kind, ErrorKind::Throttled | ErrorKind::ClockSkew) {
+                Whose::Everybody
+            } else {
+                Whose::Unknown
+            },
             what: what.into(),
             retry_after: None,
             settings: None,
@@ -211,6 +245,13 @@ impl Fault {
         self
     }
 
+    /// The same, and whose fault the answer tells that it is.
+    #[must_use]
+    pub fn of(mut self, whose: Whose) -> Self {
+        self.whose = whose;
+        self
+    }
+
     /// The same, said of a part of the upstream, such as its token endpoint.
     #[must_use]
     pub fn at(mut self, part: &str) -> Self {
@@ -229,6 +270,11 @@ impl Fault {
     /// the upstream, such as its token endpoint.
     pub fn may_lie_in_what_was_asked(&self) -> bool {
         self.kind.may_lie_in_what_was_asked() && self.settings.is_none()
+    }
+
+    /// Whose fault the answer tells that it is.
+    pub fn whose(&self) -> Whose {
+        self.whose
     }
 
     /// What kind of failure this is.

@@ -14,10 +14,10 @@ impl Upstream {
         judge: impl Fn(&Answer) -> Result<T, Fault>,
     ) -> Result<Result<T, Fault>, CallError> {
         let gate = self.gate(Side::Read);
-        let withheld = |shut: Shut| CallError::withheld(call.operation, &gate, &shut);
-        gate.admits().map_err(withheld)?;
+        let withheld = |shut: Shut| call.withheld(&gate, &shut);
+        gate.admits(call.purpose).map_err(withheld)?;
         let _place = self.admit().await;
-        let ticket = gate.enter().map_err(withheld)?;
+        let ticket = gate.enter_for(call.purpose).map_err(withheld)?;
         match self.attempt(call, &judge).await {
             Ok(value) => {
                 ticket.succeeded();

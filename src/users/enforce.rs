@@ -16,7 +16,8 @@ use crate::{
 /// What became of a decision to change an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Enforced {
-    /// GitLab confirmed the change.
+    /// GitLab answered that it made the change. What the account's state is, the next look shows: somebody else's change
+    /// at the same moment is answered alike.
     Applied,
     /// Somebody else was first; nothing more is written.
     AlreadySo,
@@ -26,8 +27,6 @@ pub enum Enforced {
     Gone,
     /// Nothing was written: the look is too old to act on.
     TooOld,
-    /// GitLab answered `false`: it refused and did not say why.
-    Refused,
     /// There was nothing to change.
     Nothing,
 }
@@ -99,7 +98,6 @@ impl From<Change> for Enforced {
         match change {
             Change::Made => Self::Applied,
             Change::AlreadySo => Self::AlreadySo,
-            Change::Refused => Self::Refused,
             Change::StateForbids(reason) => Self::StateForbids(reason),
             Change::Gone => Self::Gone,
         }

@@ -244,8 +244,8 @@ impl<P: UserMessages> FanOut<P> {
     async fn without_a_sweep(&self, run: &Asked<'_>, error: CallError) -> Disposition {
         let why = error.to_string();
         let disposition = super::fault::disposition(error, &self.gitlab).await;
-        if let Disposition::Hold(gate) = &disposition {
-            self.reports.held(run.delivery, gate, &why);
+        if let Disposition::Hold(hold) = &disposition {
+            self.reports.held(run.delivery, &hold.gate, &why);
         }
         disposition
     }

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use crate::{
     gitlab,
-    messaging::{DeadLetter, DeadLetterReason, Disposition},
+    messaging::{Delivery, Disposition},
     upstream::{Blame, CallError},
 };
 
@@ -27,35 +27,36 @@ pub async fn when_looks_are_old(looks_were_slow: bool, gitlab: &gitlab::Client) 
     if looks_were_slow || begun.elapsed() > SLOW {
         let gate = gitlab.write_gate();
         gate.rest_until(Instant::now() + REST);
-        return Disposition::Hold(gate);
+        return Disposition::Hold(gate.into());
     }
     Disposition::Retry(
         "every look was too old to act on: this account's writes are slow".to_owned(),
     )
 }
 
-/// What becomes of a message whose handling met `error`.
-///
-/// A write that answered 500 or timed out says nothing about GitLab as a whole, so a neutral
-/// probe is asked: where it succeeds, the trouble is with this message.
+/// What becomes of a message whose handling met `error`. `GET /user` is the neutral probe.
 pub async fn disposition(error: CallError, gitlab: &gitlab::Client) -> Disposition {
-    match error.blame {
-        Blame::Call => Disposition::DeadLetter(DeadLetter {
-            reason: DeadLetterReason::Refused,
-            detail: error.to_string(),
-            record: None,
-        }),
-        Blame::Upstream(gate) => Disposition::Hold(gate),
-        // The gate's own probe, or a call that was under way: writes fail for many accounts, so it is not this message.
-        Blame::Unclear if gitlab.write_gate().closed_because().is_some() => {
-            Disposition::Hold(gitlab.write_gate())
-        }
-        Blame::Unclear => match gitlab.current_user().await {
-            Ok(_) => Disposition::Retry(error.to_string()),
-            Err(probe) => match probe.blame {
-                Blame::Upstream(gate) => Disposition::Hold(gate),
-                Blame::Call | Blame::Unclear => Disposition::Retry(error.to_string()),
-            },
-        },
+    Disposition::after(&error, async { gitlab.current_user().await.map(drop) }).await
+}
+
+/// The same of a message about one account, which is named once where the fault is its own.
+pub async fn of_account(
+    error: CallError,
+    account: Option<u64>,
+    delivery: &Delivery,
+    gitlab: &gitlab::Client,
+) -> Disposition {
+    let news = matches!(error.blame, Blame::Subject { news: true, .. });
+    let why = error.to_string();
+    let disposition = disposition(error, gitlab).await;
+    if news && matches!(disposition, Disposition::Retry(_)) {
+        tracing::warn!(
+            event = "account_fails",
+            gitlab_user_id = account,
+            run = delivery.run(),
+            why,
+            "only this one fails while GitLab is otherwise well; it is tried again and then a dead letter"
+        );
     }
+    disposition
 }

@@ -16,9 +16,10 @@ use super::{
     outcome::End,
     plan::Plan,
     policy::{Decision, KeepReason},
+    refusals::ambiguous,
     rules::Rules,
     sweep::{SweepError, sweep},
-    worker::{agrees, ambiguous, is_own_change},
+    worker::{agrees, is_own_change},
 };
 use crate::{
     directory::{Directory, SharedLooks},

@@ -58,7 +58,8 @@ impl Look {
             if gitlab.is_without_clock() {
                 directory.directory().keep_time();
             }
-            facts.standing = directory.standing(person).await?;
+            // The directory may take long, and GitLab has nothing to do with that.
+            facts.standing = gitlab.aside(directory.standing(person)).await?;
         }
         let decision = decide(&facts, rules.policy, today);
         Ok(Some(Self {

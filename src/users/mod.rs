@@ -2,6 +2,7 @@
 //!
 //! `account`, `class`, `marker`, `policy` and `guard` are pure; the rest reads, applies and records.
 
+mod about;
 pub mod account;
 pub mod class;
 pub mod enforce;
@@ -21,6 +22,7 @@ pub mod on_its_way;
 pub mod outcome;
 pub mod plan;
 pub mod policy;
+mod refusals;
 pub mod report;
 mod roll_call;
 pub mod rules;

@@ -11,14 +11,14 @@ use super::{
     policy::{Decision, Facts},
 };
 use crate::messaging::{
-    Delivery,
+    Delivery, SUPERSEDED,
     wire::{SyncOutcome, UserRequest, Who},
 };
 
 /// How a user's message ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// GitLab confirmed the change, now or at an earlier delivery of the same run.
+    /// GitLab answered that it made the change, now or at an earlier delivery of the same run.
     Applied,
     /// It was so already when we came to write.
     AlreadySo,
@@ -34,6 +34,8 @@ pub enum End {
     StateForbids,
     /// GitLab has no such account.
     Gone,
+    /// Another message about the account covers this one, while both wait for an upstream.
+    Superseded,
 }
 
 impl End {
@@ -47,6 +49,7 @@ impl End {
             Self::ChangedSincePlanned | Self::PlanLapsed => "changed_since_planned",
             Self::StateForbids => "state_forbids",
             Self::Gone => "gone",
+            Self::Superseded => SUPERSEDED,
         }
     }
 
@@ -60,7 +63,8 @@ impl End {
             | Self::Unchanged
             | Self::ChangedSincePlanned
             | Self::StateForbids
-            | Self::Gone => None,
+            | Self::Gone
+            | Self::Superseded => None,
         }
     }
 }

@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use metrics::counter;
 
 use super::{
+    about,
     account::AccountId,
     enforce::{Enforced, enforce},
     fan_out::planned,
@@ -20,16 +21,17 @@ use super::{
     look::Look,
     outcome::{End, Recorder},
     policy::{Decision, KeepReason},
+    refusals::{ambiguous, flooded},
     rules::Rules,
 };
 use crate::{
     directory::SharedLooks,
     gitlab,
     messaging::{
-        DeadLetter, DeadLetterReason, Delivery, Disposition, Handler, Stage,
+        Delivery, Disposition, Handler, Stage,
         wire::{Cause, Planned, SyncOutcome, UserRequest, Who},
     },
-    upstream::CallError,
+    upstream::{CallError, Gate, Name, Subject},
 };
 
 /// The calls of one message at most: look, marker, block. What follows a failure, such as the probe, takes its own.
@@ -145,7 +147,10 @@ impl UserWorker {
     ) -> Disposition {
         match self.find_and_act(delivery, request, recorder).await {
             Ok(disposition) => disposition,
-            Err(error) => fault::disposition(error, &self.gitlab).await,
+            Err(error) => {
+                let account = about::account_of(&request.who);
+                fault::of_account(error, account, delivery, &self.gitlab).await
+            }
         }
     }
 
@@ -263,9 +268,6 @@ impl UserWorker {
             Enforced::Gone => ended(End::Gone),
             Enforced::Nothing => ended(End::Unchanged),
             Enforced::TooOld => Ok(Step::LookAgain),
-            Enforced::Refused => Ok(Step::Disposed(Disposition::Retry(
-                "GitLab answered false and did not say why".to_owned(),
-            ))),
         }
     }
 }
@@ -283,6 +285,23 @@ impl Handler for UserWorker {
         UserRequest::decode(&delivery.body)
             .map(|request| self.recorder(delivery, &request).unfinished())
             .unwrap_or_default()
+    }
+
+    fn subject(&self, delivery: &Delivery) -> Option<Subject> {
+        about::subject(delivery)
+    }
+
+    fn covers(&self, one: &Delivery, other: &Delivery) -> bool {
+        about::covers(one, other)
+    }
+
+    fn superseded(&self, delivery: &Delivery) -> SyncOutcome {
+        about::superseded(self.about(delivery))
+    }
+
+    /// Who needs no directory goes on while that is down; nothing goes on without GitLab.
+    fn all_wait_at(&self, gate: &Gate) -> bool {
+        gate.upstream() == Name::GitLab
     }
 }
 
@@ -363,26 +382,4 @@ fn planned_to_keep(reason: Option<&str>, recorder: Recorder) -> Disposition {
     record.decision = Some(Planned::Keep.as_str().to_owned());
     record.reason = reason.map(str::to_owned);
     Disposition::Done(record)
-}
-
-pub(super) fn ambiguous(ids: &[AccountId]) -> DeadLetter {
-    let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
-    let detail = format!(
-        "several accounts are this person's: name one by gitlab_user_id ({})",
-        ids.join(", ")
-    );
-    DeadLetter {
-        reason: DeadLetterReason::InvalidField,
-        detail,
-        record: None,
-    }
-}
-
-fn flooded() -> Disposition {
-    let detail = "more resyncs than worker.resyncs_per_hour would change accounts: publish a tick instead, or wait";
-    Disposition::DeadLetter(DeadLetter {
-        reason: DeadLetterReason::GuardRefused,
-        detail: detail.to_owned(),
-        record: None,
-    })
 }

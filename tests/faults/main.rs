@@ -13,12 +13,14 @@
     reason = "in a test a panic is how a claim fails, and a campaign tells its figures"
 )]
 
+mod anything;
 mod campaign;
 #[path = "../support/clock.rs"]
 mod clock;
 mod kills;
 mod ledger;
 mod old_looks;
+mod one_account;
 mod oracle;
 #[path = "../outage/mod.rs"]
 mod outage;
@@ -28,7 +30,6 @@ mod proxy;
 mod queue;
 mod replays;
 #[path = "../first_day/running.rs"]
-#[expect(dead_code, reason = "the tests of the log read more of it")]
 mod running;
 mod runs;
 #[path = "../end_to_end/scene.rs"]

@@ -9,7 +9,7 @@ use axum::http::HeaderValue;
 use lookup_gitlab_sync::{
     messaging::{
         DeadLetter, Delivery, Disposition, Handler, PubSubError, Stage, Traceparent,
-        consumer::{DeadLetters, Dispatch, Records},
+        consumer::{DeadLetters, Dispatch, Holds, Records},
         wire::SyncOutcome,
     },
     simulate::gitlab::ADMINISTRATORS_TOKEN,
@@ -193,6 +193,7 @@ async fn settle_one(
         handler,
         dead_letters,
         records,
+        holds: Holds::new(1),
     };
     dispatch
         .settle(delivery, lease, &CancellationToken::new())

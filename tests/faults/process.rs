@@ -8,7 +8,10 @@ use lookup_gitlab_sync::{
     },
     directory::{self, SharedLooks},
     gitlab,
-    messaging::{Handler, consumer::Dispatch},
+    messaging::{
+        Handler,
+        consumer::{Dispatch, Holds},
+    },
     simulate::{gitlab::ADMINISTRATORS_TOKEN, lookup as simulated},
     upstream::Transport,
     users::{fan_out::FanOut, rules::Rules, worker::UserWorker},
@@ -115,6 +118,7 @@ async fn consume(queue: Queue, handler: impl Handler, places: usize, stopping: C
         handler,
         dead_letters: Ends(queue.clone()),
         records: Ends(queue.clone()),
+        holds: Holds::new(places),
     };
     let dispatch = Arc::new(dispatch);
     let mut at_work = JoinSet::new();

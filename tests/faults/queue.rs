@@ -44,6 +44,8 @@ struct Inner {
     messages: BTreeMap<u64, Message>,
     recorded: BTreeSet<String>,
     dead: BTreeMap<String, DeadLetterReason>,
+    /// The accounts that dead letters name.
+    dead_accounts: BTreeSet<u64>,
 }
 
 struct Message {
@@ -180,6 +182,12 @@ impl Queue {
         self.inner.lock().unwrap().dead.values().copied().collect()
     }
 
+    /// The accounts that dead letters name.
+    pub fn dead_accounts(&self) -> Vec<u64> {
+        let inner = self.inner.lock().unwrap();
+        inner.dead_accounts.iter().copied().collect()
+    }
+
     /// Every one of `poison` must be a dead letter for its reason.
     pub fn judge_poison(&self, poison: &BTreeMap<String, &'static str>) {
         for (name, reason) in poison {
@@ -297,6 +305,10 @@ impl DeadLetters for Ends {
             .unwrap()
             .dead
             .insert(delivery.message_id.clone(), letter.reason);
+        let named = serde_json::from_slice::<UserSync>(&delivery.body);
+        if let Ok(Some(id)) = named.map(|request| request.gitlab_user_id) {
+            queue.inner.lock().unwrap().dead_accounts.insert(id);
+        }
         if known.is_none() {
             let exhausted = letter.reason == DeadLetterReason::AttemptsExhausted;
             let figures = &mut queue.world.lock().figures;

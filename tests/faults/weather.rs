@@ -87,7 +87,7 @@ impl Weather {
                 Fate::Answered(before, pause.saturating_sub(before))
             }
             Self::Maintenance if side == Side::GitLab && method != Method::GET => {
-                Fate::Instead(503, None)
+                Fate::Instead(503, Some(300))
             }
             Self::NoChanges if method == Method::POST && side == Side::GitLab => {
                 Fate::Instead(500, None)

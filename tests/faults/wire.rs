@@ -14,6 +14,7 @@ use tokio::time::{Instant, sleep};
 use tower::ServiceExt;
 
 use super::{
+    anything::Odd,
     ledger::{Action, is_open},
     weather::{Fate, Side},
     world::World,
@@ -50,6 +51,9 @@ impl Way {
     async fn go(self, request: Request) -> Result<Answer, TransportError> {
         let sent = Instant::now();
         let target = target(&request);
+        if let Some(odd) = self.odd(&request, target) {
+            return odd.await;
+        }
         let fate = self.fate(&request);
         self.meddle(target);
         match fate {
@@ -69,15 +73,40 @@ impl Way {
                 self.arrives(request, sent, Duration::ZERO).await;
                 Ok(answer(status, None, "{}", "application/json"))
             }
-            Fate::Instead(status, pause) => Ok(answer(
-                status,
-                pause,
-                "{\"message\":\"no\"}",
-                "application/json",
-            )),
+            Fate::Instead(status, pause) => {
+                // GitLab's own words: another text of a 500 is about the record.
+                let body = match status {
+                    500 => r#"{"message":"500 Internal Server Error"}"#,
+                    _ => r#"{"message":"no"}"#,
+                };
+                Ok(answer(status, pause, body, "application/json"))
+            }
             Fate::Page(status) => Ok(answer(status, None, "<html></html>", "text/html")),
             Fate::Late(pause) => Ok(self.arrives(request, sent, pause).await),
         }
+    }
+
+    /// What the calls about an odd account meet.
+    fn odd(
+        &self,
+        request: &Request,
+        target: Option<u64>,
+    ) -> Option<impl Future<Output = Result<Answer, TransportError>> + Send + use<>> {
+        let odd = self.world.lock().odd.get(&target?).cloned()?;
+        odd.strikes(request.method()).then(|| async move {
+            sleep(Duration::from_millis(10)).await;
+            match odd.answer {
+                Odd::Answers {
+                    status,
+                    pause,
+                    body,
+                    kind,
+                } => Ok(answer(status, pause, body, kind)),
+                Odd::NoConnection => Err(TransportError::Connect("refused".into())),
+                Odd::Cut => Err(TransportError::Broken("cut".into())),
+                Odd::Hangs => std::future::pending().await,
+            }
+        })
     }
 
     fn fate(&self, request: &Request) -> Fate {

@@ -12,6 +12,7 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use super::{
+    anything::Anything,
     ledger::{Action, Ledger, Owner, Said, Truth},
     weather::{Side, Weather},
 };
@@ -30,6 +31,8 @@ pub struct Inner {
     pub rng: ChaCha8Rng,
     pub ledger: Ledger,
     pub weather: Weather,
+    /// What the calls about some accounts meet, whatever the weather.
+    pub odd: std::collections::BTreeMap<u64, Anything>,
     /// How likely somebody changes something between two calls.
     pub meddling: f64,
     /// Texts in the servers' answers, and what the service reads in their place.
@@ -113,6 +116,7 @@ impl World {
                 rng,
                 ledger,
                 weather: Weather::default(),
+                odd: std::collections::BTreeMap::new(),
                 meddling: 0.0,
                 lies: Vec::new(),
                 wrong: Vec::new(),

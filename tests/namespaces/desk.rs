@@ -179,7 +179,7 @@ pub fn word(disposition: &Disposition) -> String {
     match disposition {
         Disposition::Done(outcome) => format!("done: {}", outcome.result.as_deref().unwrap()),
         Disposition::Retry(_) => "retry".to_owned(),
-        Disposition::Hold(gate) => format!("hold: {}", gate.upstream().as_str()),
+        Disposition::Hold(hold) => format!("hold: {}", hold.gate.upstream().as_str()),
         Disposition::DeadLetter(letter) => format!("dead: {}: {}", letter.reason, letter.detail),
     }
 }

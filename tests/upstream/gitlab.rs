@@ -344,7 +344,7 @@ async fn an_account_that_does_not_exist_is_none_only_by_gitlabs_own_word() {
     ] {
         let server = Server::always(other).await;
         let error = gitlab(&server.url).user(42).await.unwrap_err();
-        assert!(matches!(error.blame, Blame::Upstream(_)), "{error}");
+        assert!(matches!(error.blame, Blame::Subject { .. }), "{error}");
     }
 }
 

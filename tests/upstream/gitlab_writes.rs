@@ -35,7 +35,6 @@ fn a_permit_needs_the_mode_and_a_message_that_is_not_dry() {
 #[rstest]
 #[case(Reply::json(201, "true"), Change::Made)]
 #[case(Reply::json(201, " null\n"), Change::AlreadySo)]
-#[case(Reply::json(201, "false"), Change::Refused)]
 #[case(Reply::json(404, r#"{"message":"404 User Not Found"}"#), Change::Gone)]
 #[tokio::test]
 async fn success_is_judged_by_the_body(#[case] reply: Reply, #[case] change: Change) {
@@ -90,51 +89,159 @@ async fn a_listed_403_is_about_the_accounts_state(#[case] message: &str, #[case]
 #[case::another_body(Reply::json(201, r#"{"secret":true}"#), ErrorKind::Unreadable)]
 #[case::an_empty_body(Reply::json(201, ""), ErrorKind::Unreadable)]
 #[case::a_page(Reply::html(200), ErrorKind::Unreadable)]
-#[case::bare_forbidden(
-    Reply::json(403, r#"{"message":"403 Forbidden"}"#),
-    ErrorKind::Forbidden
-)]
-#[case::unlisted_forbidden(
+#[case::an_unlisted_reason(
     Reply::json(403, r#"{"message":"403 Forbidden - something new"}"#),
-    ErrorKind::Forbidden
+    ErrorKind::Rejected
 )]
 #[case::unauthenticated(Reply::json(401, "{}"), ErrorKind::Unauthenticated)]
 #[case::a_proxys_not_found(Reply::html(404), ErrorKind::UnexpectedStatus)]
 #[case::redirect(Reply::html(302), ErrorKind::Redirected)]
-#[case::throttled(Reply::new(429, "text/plain", "Retry later").with("retry-after", "1"), ErrorKind::Throttled)]
-#[case::maintenance(Reply::html(503), ErrorKind::Unavailable)]
+#[case::a_page_of_503(Reply::html(503), ErrorKind::Unavailable)]
 #[case::bad_gateway(Reply::html(502), ErrorKind::Unavailable)]
+#[case::internal_error(
+    Reply::json(500, r#"{"message":"500 Internal Server Error"}"#),
+    ErrorKind::ServerError
+)]
 #[case::cut(Reply::json(201, "tr").cut(), ErrorKind::Unreachable)]
 #[tokio::test]
-async fn a_write_that_the_upstream_fails_is_sent_once(
+async fn a_write_that_fails_once_may_be_the_accounts_own_fault_and_is_sent_once(
     #[case] reply: Reply,
     #[case] kind: ErrorKind,
 ) {
     let (answer, server) = block(reply).await;
     let error = answer.unwrap_err();
     assert_eq!(error.kind(), kind, "{error}");
-    assert!(matches!(error.blame, Blame::Upstream(_)), "{error}");
+    assert!(
+        matches!(error.blame, Blame::Subject { certain: false, .. }),
+        "{error}"
+    );
+    assert!(error.was_sent());
     assert_eq!(server.asked().len(), 1);
     assert_safe(&error);
 }
 
+#[rstest]
+#[case::bare_forbidden(
+    Reply::json(403, r#"{"message":"403 Forbidden"}"#),
+    ErrorKind::Forbidden
+)]
+#[case::too_small_a_scope(
+    Reply::json(403, r#"{"error":"insufficient_scope","error_description":"The request requires higher privileges than provided by the access token.","scope":"read_user api"}"#),
+    ErrorKind::Forbidden
+)]
+#[case::maintenance(Reply::json(503, r#"{"message":"Back at 5"}"#).with("retry-after", "900"), ErrorKind::Maintenance)]
+#[case::read_only(
+    Reply::json(
+        403,
+        r#"{"message":"You cannot perform write operations on a read-only instance"}"#
+    ),
+    ErrorKind::Maintenance
+)]
 #[tokio::test]
-async fn a_write_answered_500_or_not_in_time_is_unclear_and_sent_once() {
-    let slow = Reply::json(201, "true").after(Duration::from_mins(1));
-    for reply in [Reply::json(500, r#"{"message":"secret"}"#), slow] {
-        let server = Server::always(reply).await;
-        let mut config = gitlab_config(&server.url);
-        config.calls.timeout = Duration::from_millis(200);
-        let client = Client::new(&config, Mode::Apply).unwrap();
-        let error = client
-            .block(&client.permit(false).unwrap(), 42)
-            .await
-            .unwrap_err();
-        assert!(matches!(error.blame, Blame::Unclear), "{error}");
-        assert!(error.was_sent());
-        assert_eq!(server.asked().len(), 1);
-        assert_eq!(client.write_gate().closed_because(), None);
+async fn an_answer_that_is_the_same_for_every_account_closes_the_gate_at_once(
+    #[case] reply: Reply,
+    #[case] kind: ErrorKind,
+) {
+    let server = Server::always(reply).await;
+    let client = gitlab(&server.url);
+    let permit = client.permit(false).unwrap();
+    let error = client.block(&permit, 42).await.unwrap_err();
+    assert_eq!(error.kind(), kind, "{error}");
+    assert!(matches!(&error.blame, Blame::Upstream(gate) if gate.closed_because().is_some()));
+    assert!(!client.block(&permit, 43).await.unwrap_err().was_sent());
+    assert_eq!(server.asked().len(), 1);
+}
+
+#[tokio::test]
+async fn maintenance_is_told_in_its_administrators_words_on_one_line() {
+    let words = r#"{"message":"Back\nat 5,\u001b[31m says Secret.Person@example.ac.uk"}"#;
+    let reply = Reply::json(503, words).with("retry-after", "900");
+    let (answer, _server) = block(reply).await;
+    insta::assert_snapshot!(answer.unwrap_err(), @"GitLab is in maintenance and says: Back at 5, [31m says (address) (block_user): wait: changes go on by themselves once its administrators end it");
+}
+
+#[tokio::test]
+async fn a_redirect_of_a_write_to_gitlabs_front_page_is_maintenance_and_to_a_login_is_none() {
+    let to = |target: &'static str| {
+        Server::start(move |asked| {
+            let host = asked.header("host");
+            let target = target.replace("HOST", &format!("http://{host}"));
+            Reply::new(301, "text/html", "")
+                .bare()
+                .with("location", target)
+        })
+    };
+    for (target, kind) in [
+        ("HOST/", ErrorKind::Maintenance),
+        ("/", ErrorKind::Maintenance),
+        ("HOST/users/sign_in", ErrorKind::Redirected),
+        ("https://sso.example.ac.uk/", ErrorKind::Redirected),
+    ] {
+        let server = to(target).await;
+        let client = gitlab(&server.url);
+        let permit = client.permit(false).unwrap();
+        let error = client.block(&permit, 42).await.unwrap_err();
+        assert_eq!(error.kind(), kind, "{target}: {error}");
     }
+}
+
+#[rstest]
+#[case::validations(
+    500,
+    r#"{"message":"Name can't be blank"}"#,
+    "GitLab answered 500 (Name can't be blank) (block_user): an administrator sees in the Admin area what is wrong with this one"
+)]
+#[case::no_namespace(
+    500,
+    r#"{"message":"Namespace can't be blank"}"#,
+    "GitLab answered 500 (Namespace can't be blank) (block_user): an administrator sees in the Admin area what is wrong with this one"
+)]
+#[case::refused(
+    201,
+    "false",
+    "GitLab answered false (block_user): an administrator sees in the Admin area what is wrong with this one"
+)]
+#[tokio::test]
+async fn what_gitlab_says_of_one_record_is_that_accounts_fault_for_certain_and_closes_nothing(
+    #[case] status: u16,
+    #[case] body: &'static str,
+    #[case] text: &str,
+) {
+    let server = Server::always(Reply::json(status, body)).await;
+    let client = gitlab(&server.url);
+    let permit = client.permit(false).unwrap();
+    for id in 1..=20 {
+        let error = client.block(&permit, id).await.unwrap_err();
+        assert!(
+            matches!(
+                error.blame,
+                Blame::Subject {
+                    certain: true,
+                    news: true
+                }
+            ),
+            "{error}"
+        );
+        assert_eq!(error.to_string(), text);
+    }
+    assert_eq!(client.write_gate().closed_because(), None);
+}
+
+#[tokio::test]
+async fn a_write_not_answered_in_time_may_be_the_accounts_own_fault_and_is_sent_once() {
+    let slow = Reply::json(201, "true").after(Duration::from_mins(1));
+    let server = Server::always(slow).await;
+    let mut config = gitlab_config(&server.url);
+    config.calls.timeout = Duration::from_millis(200);
+    let client = Client::new(&config, Mode::Apply).unwrap();
+    let error = client
+        .block(&client.permit(false).unwrap(), 42)
+        .await
+        .unwrap_err();
+    assert!(matches!(error.blame, Blame::Subject { certain: false, .. }));
+    assert!(error.was_sent());
+    assert_eq!(server.asked().len(), 1);
+    assert_eq!(client.write_gate().closed_because(), None);
 }
 
 #[tokio::test]
@@ -148,41 +255,37 @@ async fn a_write_that_is_wrong_as_it_is_is_the_calls_fault() {
 async fn gitlab_in_maintenance_mode_closes_the_write_gate_and_not_the_read_gate() {
     let server = Server::start(|asked| match asked.method.as_str() {
         "GET" => Reply::json(200, r#"{"id":1,"username":"x"}"#),
-        _ => Reply::json(503, r#"{"message":"GitLab is in maintenance"}"#),
+        _ => Reply::json(503, r#"{"message":"Back at 5"}"#).with("retry-after", "900"),
     })
     .await;
     let client = gitlab(&server.url);
     let permit = client.permit(false).unwrap();
-    for id in 1..=3 {
-        assert!(client.block(&permit, id).await.unwrap_err().was_sent());
-    }
-    assert!(client.write_gate().closed_because().is_some());
+    assert!(client.block(&permit, 1).await.unwrap_err().was_sent());
     let withheld = client.block(&permit, 4).await.unwrap_err();
     assert!(!withheld.was_sent());
-    assert_eq!(withheld.kind(), ErrorKind::Unavailable);
+    assert_eq!(withheld.kind(), ErrorKind::Maintenance);
     assert!(matches!(&withheld.blame, Blame::Upstream(gate) if gate.closed_because().is_some()));
     assert!(
         withheld
             .to_string()
-            .starts_with("block_user not called: GitLab answered 503"),
+            .starts_with("block_user not called: GitLab is in maintenance and says: Back at 5"),
         "{withheld}"
     );
     assert!(client.current_user().await.is_ok());
-    assert_eq!(
-        server
-            .asked()
-            .iter()
-            .filter(|asked| asked.method == "POST")
-            .count(),
-        3
-    );
+    let posts = server.asked();
+    let posts = posts.iter().filter(|asked| asked.method == "POST");
+    assert_eq!(posts.count(), 1);
 }
 
 #[tokio::test]
-async fn a_custom_attribute_is_sent_as_a_form_and_has_to_be_confirmed() {
+async fn every_change_is_sent_as_json_and_a_custom_attribute_has_to_be_confirmed() {
     let value = r#"{"v":1,"reason":"a&b=c"}"#;
     let echo = serde_json::json!({"key": "lookup_gitlab_sync", "value": value}).to_string();
-    let server = Server::always(Reply::json(200, echo)).await;
+    let server = Server::start(move |asked| match asked.method.as_str() {
+        "PUT" => Reply::json(200, echo.clone()),
+        _ => Reply::json(201, "true"),
+    })
+    .await;
     let client = gitlab(&server.url);
     let permit = client.permit(false).unwrap();
     assert!(
@@ -191,19 +294,22 @@ async fn a_custom_attribute_is_sent_as_a_form_and_has_to_be_confirmed() {
             .await
             .unwrap()
     );
-    let asked = &server.asked()[0];
-    assert_eq!(asked.method, "PUT");
+    client.block(&permit, 42).await.unwrap();
+    client.unblock(&permit, 42).await.unwrap();
+    let asked = server.asked();
+    assert_eq!(asked[0].method, "PUT");
     assert_eq!(
-        asked.target,
+        asked[0].target,
         "/api/v4/users/42/custom_attributes/lookup_gitlab_sync"
     );
+    let sent: serde_json::Value = serde_json::from_str(&asked[0].body).unwrap();
+    assert_eq!(sent, serde_json::json!({ "value": value }));
+    for asked in &asked {
+        assert_eq!(asked.header("content-type"), "application/json");
+    }
     assert_eq!(
-        asked.header("content-type"),
-        "application/x-www-form-urlencoded"
-    );
-    assert_eq!(
-        asked.body,
-        "value=%7B%22v%22%3A1%2C%22reason%22%3A%22a%26b%3Dc%22%7D"
+        (asked[1].body.as_str(), asked[2].body.as_str()),
+        ("{}", "{}")
     );
     let error = client
         .set_custom_attribute(&permit, 42, "lookup_gitlab_sync", "other")
@@ -214,14 +320,17 @@ async fn a_custom_attribute_is_sent_as_a_form_and_has_to_be_confirmed() {
 
 #[tokio::test]
 async fn a_custom_attribute_of_an_account_that_is_gone_is_false_and_a_failed_one_is_not_repeated() {
-    let server = Server::always(Reply::json(404, r#"{"message":"404 Not Found"}"#)).await;
-    let client = gitlab(&server.url);
-    assert!(
-        !client
-            .set_custom_attribute(&client.permit(false).unwrap(), 42, "k", "v")
-            .await
-            .unwrap()
-    );
+    for message in ["404 Not Found", "404 User Not Found"] {
+        let gone = format!(r#"{{"message":"{message}"}}"#);
+        let server = Server::always(Reply::json(404, gone)).await;
+        let client = gitlab(&server.url);
+        let permit = client.permit(false).unwrap();
+        for id in 1..=10 {
+            let stored = client.set_custom_attribute(&permit, id, "k", "v").await;
+            assert!(!stored.unwrap());
+        }
+        assert_eq!(client.write_gate().closed_because(), None);
+    }
     let server = Server::always(Reply::html(503)).await;
     let client = gitlab(&server.url);
     assert!(

@@ -2,11 +2,14 @@
 
 use std::{
     fmt,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use futures::future::{BoxFuture, ready};
+use futures::{
+    FutureExt as _,
+    future::{BoxFuture, Shared, WeakShared, ready},
+};
 use reqwest::{
     Method, Request,
     header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue},
@@ -33,14 +36,26 @@ const LONGEST_LIFE: u64 = 86_400;
 
 /// Fetches a token when one is needed, once for all who need it, and shares it.
 pub(super) struct TokenSource {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
     line: Line,
     url: Url,
     client: Credential,
     form: String,
-    current: Mutex<Option<Token>>,
-    /// Held while a token is fetched, so that one request serves everybody who waits.
-    fetching: tokio::sync::Mutex<()>,
+    state: Mutex<State>,
 }
+
+#[derive(Default)]
+struct State {
+    current: Option<Token>,
+    /// The fetch under way: all who come meanwhile share its one attempt, its one deadline and its end, whatever that
+    /// is. Polled by all of them, so that it goes on when some stop waiting, and gone when nobody waits.
+    fetching: Option<WeakShared<Fetch>>,
+}
+
+type Fetch = BoxFuture<'static, Result<HeaderValue, Fault>>;
 
 #[derive(Clone)]
 struct Token {
@@ -65,27 +80,52 @@ impl TokenSource {
             form.append_pair("scope", scope);
         }
         let form = form.finish();
-        Self {
+        let inner = Inner {
             line,
             url,
             client,
             form,
-            current: Mutex::default(),
-            fetching: tokio::sync::Mutex::default(),
+            state: Mutex::default(),
+        };
+        Self {
+            inner: Arc::new(inner),
         }
     }
 
     async fn token(&self) -> Result<HeaderValue, Fault> {
-        if let Some(header) = self.usable() {
-            return Ok(header);
+        let fetch = match self.inner.usable_or_fetch() {
+            Ok(header) => return Ok(header),
+            Err(fetch) => fetch,
+        };
+        fetch.await
+    }
+}
+
+impl Inner {
+    /// The token that can be used, or the fetch of one to wait for.
+    fn usable_or_fetch(self: &Arc<Self>) -> Result<HeaderValue, Shared<Fetch>> {
+        let mut state = self.state();
+        let usable = state
+            .current
+            .as_ref()
+            .filter(|token| token.renew_at > Instant::now());
+        if let Some(token) = usable {
+            return Ok(token.header.clone());
         }
-        let _turn = self.fetching.lock().await;
-        if let Some(header) = self.usable() {
-            return Ok(header);
+        // One that has ended already is not waited for: its end was for those who waited.
+        let under_way = state.fetching.as_ref().and_then(WeakShared::upgrade);
+        if let Some(fetch) = under_way.filter(|fetch| fetch.peek().is_none()) {
+            return Err(fetch);
         }
+        let fetch = Arc::clone(self).fetch_for_all().boxed().shared();
+        state.fetching = fetch.downgrade();
+        Err(fetch)
+    }
+
+    async fn fetch_for_all(self: Arc<Self>) -> Result<HeaderValue, Fault> {
         let token = self.fetch().await.map_err(of_endpoint)?;
         let header = token.header.clone();
-        *self.current() = Some(token);
+        self.state().current = Some(token);
         Ok(header)
     }
 
@@ -108,14 +148,6 @@ impl TokenSource {
         grant(&answer)
     }
 
-    fn usable(&self) -> Option<HeaderValue> {
-        let current = self.current();
-        current
-            .as_ref()
-            .filter(|token| token.renew_at > Instant::now())
-            .map(|token| token.header.clone())
-    }
-
     fn request(&self, client: &HeaderValue) -> Request {
         let mut request = Request::new(Method::POST, self.url.clone());
         let headers = request.headers_mut();
@@ -129,8 +161,8 @@ impl TokenSource {
         request
     }
 
-    fn current(&self) -> MutexGuard<'_, Option<Token>> {
-        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -141,7 +173,8 @@ impl Authorize for TokenSource {
 
     fn renew<'a>(&'a self, used: &'a HeaderValue) -> BoxFuture<'a, bool> {
         // Somebody else may have renewed it already; then theirs is the fresh one.
-        self.current().take_if(|token| token.header == used);
+        let mut state = self.inner.state();
+        state.current.take_if(|token| token.header == used);
         Box::pin(ready(true))
     }
 }
@@ -149,7 +182,7 @@ impl Authorize for TokenSource {
 impl fmt::Debug for TokenSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TokenSource")
-            .field("url", &self.url.as_str())
+            .field("url", &self.inner.url.as_str())
             .finish_non_exhaustive()
     }
 }

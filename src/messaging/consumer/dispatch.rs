@@ -7,11 +7,14 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, warn};
 
-use super::lease::Lease;
+use super::{
+    holds::{Holds, Patience},
+    lease::Lease,
+};
 use crate::{
     failpoint,
     messaging::{
-        DeadLetter, DeadLetterReason, Delivery, Disposition, Handler, Outcomes, PubSubError,
+        DeadLetter, DeadLetterReason, Delivery, Disposition, Handler, Hold, Outcomes, PubSubError,
         Publisher, Stage, Traceparent, dead_letter, line, wire::SyncOutcome,
     },
     upstream::{Gate, Passage},
@@ -30,6 +33,8 @@ pub struct Dispatch<H, D, R> {
     pub dead_letters: D,
     /// Where records go.
     pub records: R,
+    /// Who waits for a gate.
+    pub holds: Holds,
 }
 
 /// Where copies of dead letters go.
@@ -124,16 +129,17 @@ impl<H: Handler, D: DeadLetters, R: Records> Dispatch<H, D, R> {
     }
 
     async fn conclude(&self, delivery: &Arc<Delivery>, stopping: &CancellationToken) -> End {
-        let mut answer = self.ask(delivery, None).await;
-        let mut pause = Duration::ZERO;
+        let _at_work = self.holds.begin();
+        let mut patience = Patience::new();
+        let mut passage = None;
         loop {
-            let (disposition, took) = answer;
+            let (disposition, took) = self.ask(delivery, passage.take()).await;
             let subject = Subject {
                 stage: self.handler.stage(),
                 delivery,
                 took,
             };
-            let gate = match disposition {
+            let hold = match disposition {
                 Disposition::Done(record) => return self.done(&subject, *record),
                 // Boxed: they are rare and would make every message's task large.
                 Disposition::Retry(why) => {
@@ -142,16 +148,49 @@ impl<H: Handler, D: DeadLetters, R: Records> Dispatch<H, D, R> {
                 Disposition::DeadLetter(letter) => {
                     return Box::pin(self.dead_letter(&subject, letter, stopping)).await;
                 }
-                Disposition::Hold(gate) => gate,
+                Disposition::Hold(hold) => hold,
             };
+            if let Some(why) = patience.ends(&hold) {
+                return Box::pin(self.retry(&subject, why.to_owned(), stopping)).await;
+            }
             subject.held();
-            let passage = tokio::select! {
-                biased;
-                () = stopping.cancelled() => return End::Nack,
-                passage = pass(&gate, pause) => passage,
-            };
-            pause = next_pause(pause);
-            answer = self.ask(delivery, Some(passage)).await;
+            let pause = patience.pause(&hold);
+            match Box::pin(self.wait(delivery, &hold, pause, stopping)).await {
+                Waited::Passes(leave) => passage = Some(leave),
+                Waited::Superseded => {
+                    let record = self.handler.superseded(delivery);
+                    return self.done(&subject, record);
+                }
+                Waited::Leaves => return subject.left(),
+                Waited::Stops => return End::Nack,
+            }
+        }
+    }
+
+    /// Waits until the message may be handled again, if it is.
+    async fn wait(
+        &self,
+        delivery: &Arc<Delivery>,
+        hold: &Hold,
+        pause: Duration,
+        stopping: &CancellationToken,
+    ) -> Waited {
+        let gate = &hold.gate;
+        let about = self.handler.subject(delivery);
+        let again =
+            hold.met.is_some() || about.as_ref().is_some_and(|about| gate.is_failing(about));
+        let covers = |one: &Delivery, other: &Delivery| self.handler.covers(one, other);
+        let Some(held) = self.holds.hold(delivery, about, covers) else {
+            return Waited::Superseded;
+        };
+        let others = || !(gate.withholds_all() && self.handler.all_wait_at(gate));
+        // In this order always: an order drawn by lot would be a schedule of faults that no seed replays.
+        tokio::select! {
+            biased;
+            () = stopping.cancelled() => Waited::Stops,
+            () = held.superseded() => Waited::Superseded,
+            leave = pass(gate, pause, again) => Waited::Passes(leave),
+            () = self.holds.leaves(delivery, others) => Waited::Leaves,
         }
     }
 
@@ -180,6 +219,7 @@ impl<H: Handler, D: DeadLetters, R: Records> Dispatch<H, D, R> {
     }
 
     fn done(&self, subject: &Subject<'_>, record: SyncOutcome) -> End {
+        self.holds.forget(subject.delivery);
         subject.count("done");
         self.records
             .record(&subject.complete(record), &subject.trace());
@@ -187,12 +227,13 @@ impl<H: Handler, D: DeadLetters, R: Records> Dispatch<H, D, R> {
     }
 
     async fn retry(&self, subject: &Subject<'_>, why: String, stopping: &CancellationToken) -> End {
+        let given_up = LAST_ATTEMPT.saturating_add(self.holds.times_left(subject.delivery));
         let exhausted = subject
             .delivery
             .delivery_attempt
-            .is_some_and(|attempt| attempt >= LAST_ATTEMPT);
+            .is_some_and(|attempt| attempt >= given_up);
         if !exhausted || stopping.is_cancelled() {
-            return subject.retried(&why);
+            return subject.retried(&why, &self.handler.about(subject.delivery));
         }
         let letter = DeadLetter {
             reason: DeadLetterReason::AttemptsExhausted,
@@ -209,7 +250,7 @@ impl<H: Handler, D: DeadLetters, R: Records> Dispatch<H, D, R> {
         stopping: &CancellationToken,
     ) -> End {
         if stopping.is_cancelled() {
-            return subject.retried("shutting down");
+            return subject.retried("shutting down", &self.handler.about(subject.delivery));
         }
         failpoint::pass("before_dead_letter");
         let published = self
@@ -217,9 +258,11 @@ impl<H: Handler, D: DeadLetters, R: Records> Dispatch<H, D, R> {
             .publish(subject.stage, subject.delivery, &letter)
             .await;
         if let Err(error) = published {
-            return subject.retried(&format!("{error}; its reason was {}", letter.reason));
+            let why = format!("{error}; its reason was {}", letter.reason);
+            return subject.retried(&why, &self.handler.about(subject.delivery));
         }
         failpoint::pass("after_dead_letter");
+        self.holds.forget(subject.delivery);
         subject.count("dead_letter");
         counter!("sync_dead_letters_total", "stage" => subject.stage.as_str(), "reason" => letter.reason.as_str())
             .increment(1);
@@ -270,13 +313,27 @@ impl Subject<'_> {
         Traceparent::continuing(self.delivery)
     }
 
-    fn retried(&self, why: &str) -> End {
+    /// It leaves its place to messages that need not wait. That is no attempt.
+    fn left(&self) -> End {
+        self.count("hold");
+        debug!(
+            event = "message_left",
+            stage = %self.stage,
+            message_id = self.delivery.message_id,
+            run = self.delivery.run(),
+        );
+        End::Nack
+    }
+
+    fn retried(&self, why: &str, about: &SyncOutcome) -> End {
         self.count("retry");
         warn!(
             event = "message_retried",
             stage = %self.stage,
             message_id = self.delivery.message_id,
             run = self.delivery.run(),
+            gitlab_user_id = about.gitlab_user_id,
+            namespace_id = about.namespace_id,
             delivery_attempt = self.delivery.delivery_attempt,
             why = line::detail(why),
         );
@@ -304,18 +361,24 @@ impl Subject<'_> {
     }
 }
 
-/// Before a message that was held waits again. The gate has its own pauses; these are for a message that is held again
-/// and again though the gate opens, such as one whose own calls are refused while all others are answered.
-const FIRST_PAUSE: Duration = Duration::from_millis(200);
-/// The longest of them.
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-
-fn next_pause(last: Duration) -> Duration {
-    last.saturating_mul(2).clamp(FIRST_PAUSE, LONGEST_PAUSE)
+/// How a wait ended.
+enum Waited {
+    /// It may be handled again.
+    Passes(Passage),
+    /// Another message covers it.
+    Superseded,
+    /// It is given back, for others to have its place.
+    Leaves,
+    /// The stage stops.
+    Stops,
 }
 
 /// Pauses first: who has been let through a gate may be its probe, and must go at once.
-async fn pass(gate: &Arc<Gate>, pause: Duration) -> Passage {
+async fn pass(gate: &Arc<Gate>, pause: Duration, again: bool) -> Passage {
     tokio::time::sleep(pause).await;
-    gate.passable().await
+    if again {
+        gate.passable_again().await
+    } else {
+        gate.passable().await
+    }
 }

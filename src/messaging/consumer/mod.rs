@@ -2,6 +2,7 @@
 
 mod beside;
 mod dispatch;
+mod holds;
 mod lease;
 mod liveness;
 mod stream;
@@ -12,6 +13,7 @@ mod tests;
 
 pub(crate) use dispatch::LAST_ATTEMPT;
 pub use dispatch::{DeadLetters, Dispatch, Records};
+pub use holds::Holds;
 pub use lease::Lease;
 pub use liveness::Liveness;
 
@@ -109,6 +111,7 @@ impl<H: Handler> Consumer<H> {
                     handler,
                     dead_letters,
                     records: outcomes.clone(),
+                    holds: Holds::new(places),
                 },
                 liveness: Liveness::new(),
                 tasks: TaskTracker::new(),

@@ -12,7 +12,9 @@ use tokio::time::Instant;
 
 use self::doubles::Scene;
 use crate::{
-    messaging::{DeadLetter, DeadLetterReason, Disposition, wire::SyncOutcome},
+    messaging::{
+        DeadLetter, DeadLetterReason, Disposition, Hold, disposition::Met, wire::SyncOutcome,
+    },
     upstream::{ErrorKind, Fault, Gate, Name, Side},
 };
 
@@ -141,7 +143,7 @@ async fn a_held_message_stays_leased_until_the_gate_opens_and_is_then_done() {
     let probing = Arc::clone(&gate);
     let scene = Scene::new()
         .at_attempt(Some(10))
-        .answering(move || Disposition::Hold(held))
+        .answering(move || Disposition::Hold(held.into()))
         .answering(move || {
             // It was let through as the one probe, and still is while it works.
             probing.enter().unwrap().succeeded();
@@ -163,12 +165,12 @@ async fn two_hours_of_outage_cost_a_held_message_nothing() {
         let gate = Arc::clone(&gate);
         scene = scene.answering(move || {
             let Ok(ticket) = gate.enter() else {
-                return Disposition::Hold(gate);
+                return Disposition::Hold(gate.into());
             };
             if began.elapsed() < outage {
                 let fault = Fault::new(ErrorKind::TimedOut, "gave no answer".to_owned());
                 ticket.failed(&fault, "gave no answer");
-                return Disposition::Hold(gate);
+                return Disposition::Hold(gate.into());
             }
             ticket.succeeded();
             done()
@@ -185,17 +187,65 @@ async fn a_message_that_is_held_at_an_open_gate_asks_less_and_less_often() {
     let mut scene = Scene::new();
     for _ in 0..20 {
         let open = Gate::new(Name::GitLab, Side::Write);
-        scene = scene.answering(move || Disposition::Hold(open));
+        scene = scene.answering(move || Disposition::Hold(open.into()));
     }
     let (journal, _) = scene.answering(done).play().await;
     assert_eq!(journal, ["record user", "ack"]);
     assert!(began.elapsed() > Duration::from_mins(5));
 }
 
+/// At an open gate, by its own failed call, after so many others succeeded.
+fn held_alone(gate: &Arc<Gate>) -> Disposition {
+    gate.enter_for("block_user").unwrap().succeeded();
+    Disposition::Hold(Hold {
+        gate: Arc::clone(gate),
+        met: Some(Met {
+            purpose: "block_user",
+            why: "GitLab answered 422 (not this one)".to_owned(),
+        }),
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_is_held_by_its_own_failures_while_others_succeed_is_tried_again_and_then_dies()
+ {
+    for (attempt, end) in [
+        (1, "nack"),
+        (
+            10,
+            "copy of the body for attempts_exhausted: GitLab answered 422 (not this one)",
+        ),
+    ] {
+        let gate = Gate::new(Name::GitLab, Side::Write);
+        let mut scene = Scene::new().at_attempt(Some(attempt));
+        for _ in 0..6 {
+            let gate = Arc::clone(&gate);
+            scene = scene.answering(move || held_alone(&gate));
+        }
+        let (journal, _) = scene.play().await;
+        assert_eq!(journal[0], end);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_whose_calls_are_withheld_is_held_for_as_long_as_it_takes() {
+    let gate = Gate::new(Name::GitLab, Side::Write);
+    let mut scene = Scene::new().at_attempt(Some(10));
+    for _ in 0..50 {
+        let gate = Arc::clone(&gate);
+        scene = scene.answering(move || {
+            gate.enter_for("block_user").unwrap().succeeded();
+            Disposition::Hold(gate.into())
+        });
+    }
+    let (journal, _) = scene.answering(done).play().await;
+    assert_eq!(journal, ["record user", "ack"]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_held_message_is_given_back_at_once_on_shutdown() {
     let gate = closed_gate();
-    let mut scene = Scene::new().answering(move || Disposition::Hold(gate));
+    let mut scene = Scene::new().answering(move || Disposition::Hold(gate.into()));
     let dispatch = scene.dispatch();
     let stopping = scene.stopping.clone();
     let settling = dispatch.settle(scene.delivery(), scene.lease(), &scene.stopping);

@@ -1,7 +1,5 @@
 //! The table of answers: how an attempt ended, and what becomes of the message.
 
-use std::sync::Arc;
-
 use metrics::counter;
 
 use super::{Job, NamespaceWorker};
@@ -13,7 +11,7 @@ use crate::{
         call::{Called, Verdict},
         ledger::{Ended, Newest},
     },
-    upstream::{Blame, CallError, ErrorKind},
+    upstream::{CallError, ErrorKind},
 };
 
 impl NamespaceWorker {
@@ -106,24 +104,14 @@ impl NamespaceWorker {
     /// Whose fault it is. After a timeout a probe says whether the API is otherwise well; after a 500 whether it can verify
     /// our tokens at all.
     async fn blame(&self, error: CallError) -> Disposition {
-        let probe = match &error.blame {
-            Blame::Call => {
-                return Disposition::DeadLetter(DeadLetter {
-                    reason: DeadLetterReason::Refused,
-                    detail: error.to_string(),
-                    record: None,
-                });
-            }
-            Blame::Upstream(gate) => return Disposition::Hold(Arc::clone(gate)),
-            Blame::Unclear if error.kind() == ErrorKind::ServerError => {
+        let probe = async {
+            if error.kind() == ErrorKind::ServerError {
                 self.provisioner.verifies_tokens().await
+            } else {
+                self.provisioner.probe().await
             }
-            Blame::Unclear => self.provisioner.probe().await,
         };
-        match probe.map_err(|probe| probe.blame) {
-            Err(Blame::Upstream(gate)) => Disposition::Hold(gate),
-            Ok(()) | Err(Blame::Call | Blame::Unclear) => Disposition::Retry(error.to_string()),
-        }
+        Disposition::after(&error, probe).await
     }
 }
 

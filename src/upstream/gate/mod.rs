@@ -1,5 +1,7 @@
 //! Closed while an upstream as a whole does not work.
 
+mod closed;
+mod evidence;
 mod state;
 
 use std::{
@@ -13,18 +15,26 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use self::state::{Queued, State, Turned};
-use super::{ErrorKind, Fault, Name, Side};
+pub use self::evidence::Verdict;
+use self::{
+    evidence::Purpose,
+    state::{Event, Queued, State, Turned},
+};
+use super::{ErrorKind, Fault, Name, Side, Subject};
 
 /// Closed while an upstream as a whole does not work. Handlers that meet a closed gate hold their message.
 ///
-/// It closes after three failed calls in a row, at once when the credentials are refused, and when writes about five
-/// different things answered 500 or timed out one after the other. Then one probe at a
-/// time tests the upstream, with growing pauses (1 s to 60 s, and never before `Retry-After`); the first success
-/// opens it.
+/// It closes after three calls in a row that fail everybody, and at once when the credentials are refused or the upstream
+/// is in maintenance. A call about one subject whose failure may be that subject's own closes it only together with
+/// those about four others, of the same purpose and without a success between them; then calls of that purpose alone
+/// are withheld. Who failed while others succeeded is remembered, and counts no more.
 ///
-/// Who waits goes through [`Gate::passable`]. While the gate is closed the waiters form a queue, and only its head is
-/// let through, when a probe is due: the next call to [`Gate::enter`] is then the probe. Every other call fails at once.
+/// While it is closed one probe at a time tests the upstream, with growing pauses (1 s to 60 s, and never before
+/// `Retry-After`); a whole success opens it, and a part of one, such as the marker before a block, does not.
+///
+/// Who waits goes through [`Gate::passable`]. While the gate is closed the waiters form two queues, and only the head of
+/// one is let through, when a probe is due: the next call to [`Gate::enter`] is then the probe. Who failed already waits
+/// in the second, so that a probe is never the same subject first. Every other call fails at once.
 #[derive(Debug)]
 pub struct Gate {
     upstream: Name,
@@ -32,9 +42,22 @@ pub struct Gate {
     state: Mutex<State>,
     /// One permit: held by the waiter that is, or is next to be, the probe.
     turn: Arc<Semaphore>,
+    /// The same for those who failed already.
+    again: Arc<Semaphore>,
     /// Told whenever the gate opens, under the lock of `state`. It wakes in the order of arrival, which a `watch`
     /// draws by lot: a schedule of faults would not replay.
     opened: Notify,
+}
+
+/// How much of what was to be done a call that succeeded did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Said {
+    /// All of it: others can be expected to succeed too.
+    Whole,
+    /// The upstream answered as it should, and there was nothing to do, or it may not be done.
+    Judged,
+    /// A first step. That the whole succeeds is not said by it.
+    Part,
 }
 
 /// Why a gate withheld a call.
@@ -59,6 +82,7 @@ pub struct Passage {
 #[derive(Debug)]
 pub struct Ticket {
     gate: Arc<Gate>,
+    purpose: Purpose,
     probe: bool,
     told: bool,
 }
@@ -69,8 +93,9 @@ impl Gate {
         let gate = Self {
             upstream,
             side,
-            state: Mutex::new(State::open()),
+            state: Mutex::default(),
             turn: Arc::new(Semaphore::new(1)),
+            again: Arc::new(Semaphore::new(1)),
             opened: Notify::new(),
         };
         gate.measure(true);
@@ -81,6 +106,15 @@ impl Gate {
     /// did not close the gate this also waits out a short pause, so that nobody tries again in a tight loop.
     /// Cancelled, it leaves the queue.
     pub async fn passable(self: &Arc<Self>) -> Passage {
+        self.wait(false).await
+    }
+
+    /// The same for one whose own call failed already: while the gate is closed, who has not been heard yet goes first.
+    pub async fn passable_again(self: &Arc<Self>) -> Passage {
+        self.wait(true).await
+    }
+
+    async fn wait(self: &Arc<Self>, again: bool) -> Passage {
         loop {
             let mut opened = pin!(self.opened.notified());
             // Before the state is read, so that an opening in between is not missed.
@@ -95,7 +129,7 @@ impl Gate {
             tokio::select! {
                 biased;
                 () = opened => {}
-                passage = self.queue() => if let Some(passage) = passage { return passage },
+                passage = self.queue(again) => if let Some(passage) = passage { return passage },
             }
         }
     }
@@ -103,6 +137,11 @@ impl Gate {
     /// Why and since when it is closed; `None` when open.
     pub fn closed_because(&self) -> Option<String> {
         self.state().shut().map(|shut| shut.why.to_string())
+    }
+
+    /// Whether it is closed for every call, and not only for those of one purpose.
+    pub fn withholds_all(&self) -> bool {
+        self.state().withholds_all()
     }
 
     /// Which upstream this is a gate of.
@@ -120,20 +159,46 @@ impl Gate {
     /// # Errors
     /// [`Shut`] otherwise, at once.
     pub fn enter(self: &Arc<Self>) -> Result<Ticket, Shut> {
-        let probe = self.state().enter(Instant::now())?;
+        self.enter_for("")
+    }
+
+    /// The same for a gate whose calls have different purposes, a closed set.
+    ///
+    /// # Errors
+    /// [`Shut`] otherwise, at once.
+    pub fn enter_for(self: &Arc<Self>, purpose: &'static str) -> Result<Ticket, Shut> {
+        let probe = self.state().enter(purpose, Instant::now())?;
         Ok(Ticket {
             gate: Arc::clone(self),
+            purpose,
             probe,
             told: false,
         })
     }
 
-    /// Whether [`Gate::enter`] would let a call through now.
+    /// Whether [`Gate::enter_for`] would let a call through now.
     ///
     /// # Errors
     /// [`Shut`] if not.
-    pub fn admits(&self) -> Result<(), Shut> {
-        self.state().admits(Instant::now())
+    pub fn admits(&self, purpose: &'static str) -> Result<(), Shut> {
+        self.state().admits(purpose, Instant::now())
+    }
+
+    /// How many calls of that purpose reached their end since the process began.
+    pub fn successes(&self, purpose: &'static str) -> u64 {
+        self.state().successes(purpose)
+    }
+
+    /// Whether `about` failed at that purpose while others succeeded, and has not succeeded since.
+    pub fn suspects(&self, purpose: &'static str, about: &Subject) -> bool {
+        self.state()
+            .evidence()
+            .failed_alone(purpose, about, Instant::now())
+    }
+
+    /// Whether a call about `about` failed since the last success of such calls.
+    pub fn is_failing(&self, about: &Subject) -> bool {
+        self.state().evidence().is_failing(about)
     }
 
     /// Nobody who waits in [`Gate::passable`] goes on before `until`: the upstream asked for a pause.
@@ -142,10 +207,12 @@ impl Gate {
     }
 
     /// The head of the queue waits here until it may probe. `None` if the gate opened meanwhile.
-    async fn queue(self: &Arc<Self>) -> Option<Passage> {
-        let mut turn = Arc::clone(&self.turn).acquire_owned().await.ok()?;
+    async fn queue(self: &Arc<Self>, again: bool) -> Option<Passage> {
+        let turns = if again { &self.again } else { &self.turn };
+        let mut turn = Arc::clone(turns).acquire_owned().await.ok()?;
+        let _head = (!again).then(|| Head::of(self));
         loop {
-            let queued = self.state().offer(turn, Instant::now());
+            let queued = self.state().offer(turn, again, Instant::now());
             match queued {
                 Queued::Opened => return None,
                 Queued::Offered(id) => {
@@ -166,23 +233,31 @@ impl Gate {
     }
 
     /// Lets one event act on the state, and tells the world if that opened or closed the gate.
-    fn apply(&self, event: impl FnOnce(&mut State) -> Turned) {
+    fn apply<T>(&self, event: impl FnOnce(&mut State) -> (Turned, T)) -> T {
         let mut state = self.state();
-        let turned = event(&mut state);
+        let (turned, answer) = event(&mut state);
         match turned {
-            Turned::No => return,
-            Turned::Closed(_) => {}
+            Turned::No => return answer,
+            Turned::Closed { .. } => {}
             Turned::Opened(_) => self.opened.notify_waiters(),
         }
         drop(state);
         self.tell(&turned);
+        answer
     }
 
     fn tell(&self, turned: &Turned) {
         let (upstream, gate) = (self.upstream.as_str(), self.side.as_str());
         match turned {
             Turned::No => {}
-            Turned::Closed(shut) => {
+            Turned::Closed { shut, quiet: true } => {
+                self.measure(false);
+                let why = &shut.why;
+                let reason = shut.kind.as_str();
+                tracing::warn!(event = "gate_closed", upstream, gate, reason, %why,
+                    "{} calls to {upstream} are held until its maintenance is over: {why}", gate);
+            }
+            Turned::Closed { shut, quiet: false } => {
                 self.measure(false);
                 let why = &shut.why;
                 let reason = shut.kind.as_str();
@@ -223,28 +298,67 @@ impl Ticket {
 
     /// The upstream works.
     pub fn succeeded(self) {
-        self.end(|state, probe| state.succeeded(probe, false, Instant::now()));
+        self.ended(Said::Whole, None);
     }
 
-    /// The upstream works, as far as a write tells that can be repeated: that others succeed is not said by it.
-    pub fn succeeded_in_part(self) {
-        self.end(|state, probe| state.succeeded(probe, true, Instant::now()));
+    /// The call was answered as it should be; it was about `about`.
+    pub fn ended(self, said: Said, about: Option<&Subject>) {
+        self.end(about, |state, event| (state.succeeded(event, said), ()));
     }
 
     /// The upstream as a whole failed. `why` tells an operator in one line.
     pub fn failed(self, fault: &Fault, why: &str) {
-        self.end(|state, probe| state.failed(probe, fault, why, Instant::now()));
+        self.failed_about(None, fault, why);
     }
 
-    /// The call failed, and that may be the fault of what it was `about`. It does not open a closed gate, and closes an
-    /// open one only with as many about other things, and no success between them.
-    pub fn unclear(self, fault: &Fault, why: &str, about: &str) {
-        self.end(|state, probe| state.unclear(probe, fault, why, about, Instant::now()));
+    /// The upstream says that it fails everybody, in answer to a call about `about`.
+    pub fn failed_about(self, about: Option<&Subject>, fault: &Fault, why: &str) {
+        self.end(about, |state, event| (state.failed(event, fault, why), ()));
     }
 
-    fn end(mut self, event: impl FnOnce(&mut State, bool) -> Turned) {
+    /// The call failed, and that may be the fault of what it was `about`: whose it is, by what others met.
+    pub fn doubtful(self, about: &Subject, fault: &Fault, why: &str) -> Verdict {
+        self.end(Some(about), |state, event| {
+            state.doubtful(event, about, fault, why)
+        })
+    }
+
+    /// The call failed for a reason that is told to be of what it was `about`: nothing is said of others by it.
+    pub fn blamed(self, about: &Subject) -> Verdict {
+        self.end(Some(about), |state, event| {
+            (Turned::No, state.blamed(event, about))
+        })
+    }
+
+    fn end<T>(
+        mut self,
+        about: Option<&Subject>,
+        event: impl FnOnce(&mut State, Event<'_>) -> (Turned, T),
+    ) -> T {
         self.told = true;
-        self.gate.apply(|state| event(state, self.probe));
+        let happened = Event {
+            purpose: self.purpose,
+            about,
+            probe: self.probe,
+            now: Instant::now(),
+        };
+        self.gate.apply(|state| event(state, happened))
+    }
+}
+
+/// Says, as long as it lives, that one who did not fail yet is the head of its queue.
+struct Head<'a>(&'a Gate);
+
+impl<'a> Head<'a> {
+    fn of(gate: &'a Gate) -> Self {
+        gate.state().fresh_head(true);
+        Self(gate)
+    }
+}
+
+impl Drop for Head<'_> {
+    fn drop(&mut self) {
+        self.0.state().fresh_head(false);
     }
 }
 
@@ -266,12 +380,12 @@ impl Drop for Passage {
 
 /// Failed calls in a row that close an open gate.
 const FAILURES: u32 = 3;
-/// Calls about different things that end unclear, without a success between them, close it too.
-const UNCLEAR: usize = 5;
 /// The first pause of a closed gate, before jitter, which adds up to as much again.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// The longest, before jitter: with it, 60 s.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// For so long nobody has to act on an upstream that says it is in maintenance.
+const QUIET: Duration = Duration::from_hours(1);
 
 #[cfg(test)]
 mod tests;

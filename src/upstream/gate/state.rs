@@ -1,47 +1,44 @@
 //! The gate as a value: what each event turns it into. Time comes in; nothing here waits.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
-use backoff::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
-use jiff::{Timestamp, Unit};
 use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 
-use super::{super::pace, FAILURES, FIRST_PAUSE, Fault, LONGEST_PAUSE, Shut, UNCLEAR};
+use super::{
+    super::{ErrorKind, Subject, pace},
+    FAILURES, FIRST_PAUSE, Fault, Said, Shut, Verdict,
+    closed::{Closed, Probe, pauses},
+    evidence::{DIFFERENT, Evidence, Purpose},
+};
 
-#[derive(Debug)]
+/// One call that went through the gate, as far as its end matters to it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Event<'a> {
+    pub(super) purpose: Purpose,
+    pub(super) about: Option<&'a Subject>,
+    /// It was the probe of the closed gate.
+    pub(super) probe: bool,
+    pub(super) now: Instant,
+}
+
+#[derive(Debug, Default)]
 pub(super) struct State {
     door: Door,
+    evidence: Evidence,
+    /// Calls that failed everybody in a row.
+    failures: u32,
+    successes: BTreeMap<Purpose, u64>,
     rest_until: Option<Instant>,
     passages: u64,
+    /// Whether one waits at the head of the queue who did not fail yet.
+    fresh_head: bool,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 enum Door {
-    Open {
-        failures: u32,
-        /// What the unclear failures since the last success were about.
-        unclear: BTreeSet<Box<str>>,
-    },
+    #[default]
+    Open,
     Closed(Box<Closed>),
-}
-
-#[derive(Debug)]
-struct Closed {
-    since: Instant,
-    shut: Shut,
-    pauses: ExponentialBackoff,
-    next_probe: Instant,
-    probe: Probe,
-    /// Unclear failures closed it, and a success in part does not open it.
-    by_unclear: bool,
-}
-
-/// The one place for a probe. The queue's turn lies in it until the probe has ended, if the probe came by the queue.
-#[derive(Debug)]
-enum Probe {
-    Free,
-    Offered { to: u64, turn: OwnedSemaphorePermit },
-    UnderWay { held: Option<OwnedSemaphorePermit> },
 }
 
 /// What becomes of the head of the queue.
@@ -54,33 +51,32 @@ pub(super) enum Queued {
 /// Whether an event opened or closed the gate.
 pub(super) enum Turned {
     No,
-    Closed(Shut),
+    /// It closed, or what keeps it closed is worse than was told.
+    Closed {
+        shut: Shut,
+        quiet: bool,
+    },
     Opened(Duration),
 }
 
-impl Door {
-    const fn open() -> Self {
-        Self::Open {
-            failures: 0,
-            unclear: BTreeSet::new(),
-        }
-    }
-}
-
 impl State {
-    pub(super) fn open() -> Self {
-        Self {
-            door: Door::open(),
-            rest_until: None,
-            passages: 0,
-        }
-    }
-
     pub(super) fn shut(&self) -> Option<&Shut> {
         match &self.door {
-            Door::Open { .. } => None,
+            Door::Open => None,
             Door::Closed(closed) => Some(&closed.shut),
         }
+    }
+
+    pub(super) fn withholds_all(&self) -> bool {
+        matches!(&self.door, Door::Closed(closed) if closed.only.is_none())
+    }
+
+    pub(super) fn successes(&self, purpose: Purpose) -> u64 {
+        self.successes.get(purpose).copied().unwrap_or_default()
+    }
+
+    pub(super) fn evidence(&self) -> &Evidence {
+        &self.evidence
     }
 
     /// Until when waiters of an open gate rest.
@@ -97,8 +93,8 @@ impl State {
 
     /// Any call may be the probe once one is due; that it has waited in the queue only brings it here in time.
     /// So no caller that loses its place keeps the gate closed.
-    pub(super) fn admits(&self, now: Instant) -> Result<(), Shut> {
-        let Door::Closed(closed) = &self.door else {
+    pub(super) fn admits(&self, purpose: Purpose, now: Instant) -> Result<(), Shut> {
+        let Some(closed) = self.withholding(purpose) else {
             return Ok(());
         };
         let admits = match closed.probe {
@@ -114,11 +110,14 @@ impl State {
     }
 
     /// Ok(true) for the probe.
-    pub(super) fn enter(&mut self, now: Instant) -> Result<bool, Shut> {
-        self.admits(now)?;
+    pub(super) fn enter(&mut self, purpose: Purpose, now: Instant) -> Result<bool, Shut> {
+        self.admits(purpose, now)?;
         let Door::Closed(closed) = &mut self.door else {
             return Ok(false);
         };
+        if !closed.withholds(purpose) {
+            return Ok(false);
+        }
         let turn = match std::mem::replace(&mut closed.probe, Probe::Free) {
             Probe::Offered { turn, .. } => Some(turn),
             Probe::Free => None,
@@ -128,14 +127,31 @@ impl State {
         Ok(true)
     }
 
-    /// Puts the queue's turn on offer, or says how long its holder waits.
-    pub(super) fn offer(&mut self, turn: OwnedSemaphorePermit, now: Instant) -> Queued {
+    /// Says whether one who did not fail yet is the head of its queue.
+    pub(super) fn fresh_head(&mut self, waits: bool) {
+        self.fresh_head = waits;
+    }
+
+    /// Puts a queue's turn on offer, or says how long its holder waits. Who failed `again` lets the others go first.
+    pub(super) fn offer(
+        &mut self,
+        turn: OwnedSemaphorePermit,
+        again: bool,
+        now: Instant,
+    ) -> Queued {
         let Door::Closed(closed) = &mut self.door else {
             return Queued::Opened;
         };
+        let due = if again {
+            closed.next_probe.max(closed.again_after)
+        } else {
+            closed.next_probe
+        };
         match closed.probe {
-            Probe::UnderWay { .. } => Queued::Wait(turn, closed.next_probe.max(now + FIRST_PAUSE)),
-            Probe::Free if closed.next_probe > now => Queued::Wait(turn, closed.next_probe),
+            Probe::UnderWay { .. } => Queued::Wait(turn, due.max(now + FIRST_PAUSE)),
+            Probe::Free if due > now => Queued::Wait(turn, due),
+            Probe::Free if again && self.fresh_head => Queued::Wait(turn, now + FIRST_PAUSE),
+            Probe::Offered { .. } if again => Queued::Wait(turn, now + FIRST_PAUSE),
             Probe::Free | Probe::Offered { .. } => {
                 self.passages += 1;
                 let to = self.passages;
@@ -160,124 +176,130 @@ impl State {
         }
     }
 
-    /// `in_part`: by a call whose success does not say that those succeed which ended unclear.
-    pub(super) fn succeeded(&mut self, probe: bool, in_part: bool, now: Instant) -> Turned {
-        match &mut self.door {
-            Door::Open { failures, unclear } => {
-                *failures = 0;
-                if !in_part {
-                    unclear.clear();
-                }
-                Turned::No
-            }
-            // A call that began before the gate closed says nothing of now.
-            Door::Closed(_) if !probe => Turned::No,
-            Door::Closed(closed) if in_part && closed.by_unclear => {
-                closed.probe = Probe::Free;
-                closed.next_probe = now;
-                Turned::No
-            }
-            Door::Closed(closed) => {
-                let closed_for = now.saturating_duration_since(closed.since);
-                self.door = Door::open();
-                self.rest_until = None;
-                Turned::Opened(closed_for)
+    pub(super) fn succeeded(&mut self, event: Event<'_>, said: Said) -> Turned {
+        // A call that began before the gate closed says nothing of now.
+        if self.withholding(event.purpose).is_some() && !event.probe {
+            return Turned::No;
+        }
+        match said {
+            Said::Part => {}
+            Said::Judged => self.failures = 0,
+            Said::Whole => {
+                self.failures = 0;
+                self.evidence
+                    .succeeded(event.purpose, event.about, event.now);
+                *self.successes.entry(event.purpose).or_default() += 1;
             }
         }
+        let Door::Closed(closed) = &mut self.door else {
+            return Turned::No;
+        };
+        if !event.probe {
+            return Turned::No;
+        }
+        let opens = match said {
+            Said::Part => false,
+            Said::Judged => closed.only.is_none(),
+            Said::Whole => true,
+        };
+        if !opens {
+            closed.probe = Probe::Free;
+            closed.next_probe = event.now;
+            return Turned::No;
+        }
+        let closed_for = event.now.saturating_duration_since(closed.since);
+        self.door = Door::Open;
+        self.failures = 0;
+        self.rest_until = None;
+        Turned::Opened(closed_for)
     }
 
-    pub(super) fn failed(&mut self, probe: bool, fault: &Fault, why: &str, now: Instant) -> Turned {
+    /// The upstream as a whole failed, as far as the answer tells.
+    pub(super) fn failed(&mut self, event: Event<'_>, fault: &Fault, why: &str) -> Turned {
+        if let Some(about) = event.about {
+            self.evidence.note(event.purpose, about);
+        }
         let asked = fault
             .retry_after
-            .map(|pause| now + pause.min(pace::LONGEST_PAUSE));
-        match &mut self.door {
-            Door::Open { failures, .. } => {
-                *failures += 1;
-                if *failures < FAILURES && !fault.kind.needs_a_person() {
-                    let pause = pauses().next().unwrap_or(FIRST_PAUSE);
-                    self.rest_until = self.rest_until.max(asked).max(Some(now + pause));
-                    return Turned::No;
-                }
-                let closed = Closed::new(fault, why, asked.max(self.rest_until), now);
-                let shut = closed.shut.clone();
-                self.door = Door::Closed(Box::new(closed));
-                Turned::Closed(shut)
+            .map(|pause| event.now + pause.min(pace::LONGEST_PAUSE));
+        if let Some(closed) = self.withholding_mut(event.purpose) {
+            if event.probe {
+                return closed.probe_failed(event, fault, why, asked);
             }
-            Door::Closed(closed) => {
-                if probe {
-                    closed.probe_failed(now);
-                }
-                closed.next_probe = closed.next_probe.max(asked.unwrap_or(now));
-                Turned::No
-            }
+            closed.next_probe = closed.next_probe.max(asked.unwrap_or(event.now));
+            return Turned::No;
         }
+        self.failures += 1;
+        let at_once = fault.kind.needs_a_person() || fault.kind == ErrorKind::Maintenance;
+        if self.failures < FAILURES && !at_once {
+            let pause = pauses().next().unwrap_or(FIRST_PAUSE);
+            self.rest_until = self.rest_until.max(asked).max(Some(event.now + pause));
+            return Turned::No;
+        }
+        let mut closed = Closed::new(fault, why, self.rest_until, event.now);
+        closed.again_after = closed.next_probe.max(asked.unwrap_or(event.now));
+        // One answer about one subject: the next about another is asked before all wait as long as it says.
+        match event.about {
+            Some(about) if fault.kind != ErrorKind::Throttled => {
+                closed.witness = Some(about.clone());
+            }
+            Some(_) | None => closed.next_probe = closed.again_after,
+        }
+        self.close(closed)
     }
 
-    /// One that fails again and again may be to blame itself; several different ones in a row are not.
-    pub(super) fn unclear(
+    /// The call failed, and that may be the fault of what it was about.
+    pub(super) fn doubtful(
         &mut self,
-        probe: bool,
+        event: Event<'_>,
+        about: &Subject,
         fault: &Fault,
         why: &str,
-        about: &str,
-        now: Instant,
-    ) -> Turned {
-        match &mut self.door {
-            Door::Open { unclear, .. } => {
-                unclear.insert(about.into());
-                if unclear.len() < UNCLEAR {
-                    return Turned::No;
-                }
-                let why = format!("{why}; so it was with {UNCLEAR} different calls in a row");
-                let mut closed = Closed::new(fault, &why, self.rest_until, now);
-                closed.by_unclear = true;
-                let shut = closed.shut.clone();
-                self.door = Door::Closed(Box::new(closed));
-                Turned::Closed(shut)
-            }
-            Door::Closed(closed) => {
-                if probe {
-                    closed.probe_failed(now);
-                }
+    ) -> (Turned, Verdict) {
+        if let Some(closed) = self.withholding_mut(event.purpose) {
+            let turned = if event.probe {
+                closed.probe_failed(event, fault, why, None)
+            } else {
                 Turned::No
-            }
+            };
+            self.evidence.note(event.purpose, about);
+            return (turned, Verdict::Everybody);
+        }
+        let verdict = self.evidence.failed(event.purpose, about, event.now);
+        if verdict != Verdict::Everybody {
+            return (Turned::No, verdict);
+        }
+        let why = format!("{why}; so it was with {DIFFERENT} different ones and nobody succeeded");
+        let mut closed = Closed::new(fault, &why, self.rest_until, event.now);
+        // Two purposes at once are more than one gate tells apart.
+        closed.only = matches!(self.door, Door::Open).then_some(event.purpose);
+        (self.close(closed), verdict)
+    }
+
+    /// Its own fault, for a reason that the answer told.
+    pub(super) fn blamed(&mut self, event: Event<'_>, about: &Subject) -> Verdict {
+        let _ = self.succeeded(event, Said::Part);
+        self.evidence.blame(event.purpose, about)
+    }
+
+    fn close(&mut self, closed: Closed) -> Turned {
+        let (shut, quiet) = (closed.shut.clone(), closed.quiet);
+        self.door = Door::Closed(Box::new(closed));
+        Turned::Closed { shut, quiet }
+    }
+
+    /// What withholds calls of that purpose.
+    fn withholding(&self, purpose: Purpose) -> Option<&Closed> {
+        match &self.door {
+            Door::Closed(closed) if closed.withholds(purpose) => Some(closed),
+            Door::Open | Door::Closed(_) => None,
         }
     }
-}
 
-impl Closed {
-    fn new(fault: &Fault, why: &str, asked: Option<Instant>, now: Instant) -> Self {
-        let wall = Timestamp::now();
-        let wall = wall.round(Unit::Second).unwrap_or(wall);
-        let shut = Shut {
-            kind: fault.kind,
-            why: format!("{why} (held since {wall})").into(),
-        };
-        let mut pauses = pauses();
-        let next_probe = now + pauses.next().unwrap_or(LONGEST_PAUSE);
-        let next_probe = next_probe.max(asked.unwrap_or(now));
-        Self {
-            since: now,
-            shut,
-            pauses,
-            next_probe,
-            probe: Probe::Free,
-            by_unclear: false,
+    fn withholding_mut(&mut self, purpose: Purpose) -> Option<&mut Closed> {
+        match &mut self.door {
+            Door::Closed(closed) if closed.withholds(purpose) => Some(closed),
+            Door::Open | Door::Closed(_) => None,
         }
     }
-
-    fn probe_failed(&mut self, now: Instant) {
-        self.probe = Probe::Free;
-        let pause = self.pauses.next().unwrap_or(LONGEST_PAUSE);
-        self.next_probe = self.next_probe.max(now + pause);
-    }
-}
-
-fn pauses() -> ExponentialBackoff {
-    ExponentialBuilder::new()
-        .with_min_delay(FIRST_PAUSE)
-        .with_max_delay(LONGEST_PAUSE)
-        .without_max_times()
-        .with_jitter()
-        .build()
 }

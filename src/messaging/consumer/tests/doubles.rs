@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::messaging::{
     DeadLetter, Delivery, Disposition, Handler, PubSubError, Stage, Traceparent,
     consumer::{
+        Holds,
         dispatch::{DeadLetters, Dispatch, Records},
         lease::Lease,
     },
@@ -162,6 +163,7 @@ impl Scene {
                 refuses: self.refuses_copies,
             },
             records: self.records.clone(),
+            holds: Holds::new(8),
         }
     }
 

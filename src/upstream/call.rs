@@ -1,0 +1,59 @@
+use std::sync::Arc;
+
+use reqwest::{Method, Request, header::HeaderMap};
+use url::Url;
+
+use super::{CallError, Gate, Shut, Subject};
+
+/// One request, to be sent as often as its kind allows.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// What is asked, such as `list_users`; a closed set, used as a metric label.
+    pub operation: &'static str,
+    /// The change that it is a step of, such as `block_user`, or the operation itself: what the gate learns by.
+    pub purpose: &'static str,
+    /// The one thing it is about, if it is: its failure may be that thing's own fault.
+    pub about: Option<Subject>,
+    /// The method.
+    pub method: Method,
+    /// The address with its query.
+    pub url: Url,
+    /// Headers beside the credentials.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Option<String>,
+}
+
+impl Call {
+    /// A GET without further headers.
+    pub fn get(operation: &'static str, url: Url) -> Self {
+        Self {
+            operation,
+            purpose: operation,
+            about: None,
+            method: Method::GET,
+            url,
+            headers: HeaderMap::new(),
+            body: None,
+        }
+    }
+
+    /// The same, about one thing.
+    #[must_use]
+    pub fn about(mut self, subject: Subject) -> Self {
+        self.about = Some(subject);
+        self
+    }
+
+    /// The error of it where `gate` is shut.
+    pub(super) fn withheld(&self, gate: &Arc<Gate>, shut: &Shut) -> CallError {
+        CallError::withheld(self.operation, gate, shut).for_purpose(self.purpose)
+    }
+
+    pub(super) fn request(&self) -> Request {
+        let mut request = Request::new(self.method.clone(), self.url.clone());
+        request.headers_mut().clone_from(&self.headers);
+        *request.body_mut() = self.body.clone().map(Into::into);
+        request
+    }
+}

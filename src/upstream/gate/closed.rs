@@ -1,0 +1,114 @@
+//! The gate while it is closed.
+
+use backoff::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+use jiff::{Timestamp, Unit};
+use tokio::{sync::OwnedSemaphorePermit, time::Instant};
+
+use super::{
+    super::{ErrorKind, Subject},
+    FIRST_PAUSE, Fault, LONGEST_PAUSE, QUIET, Shut,
+    evidence::Purpose,
+    state::{Event, Turned},
+};
+
+#[derive(Debug)]
+pub(super) struct Closed {
+    pub(super) since: Instant,
+    pub(super) shut: Shut,
+    pub(super) pauses: ExponentialBackoff,
+    pub(super) next_probe: Instant,
+    /// Whoever failed already waits until then: the pause that one answer about one subject asked for.
+    pub(super) again_after: Instant,
+    pub(super) probe: Probe,
+    /// Only calls of that purpose are withheld: different subjects failed at it. `None`: all calls are.
+    pub(super) only: Option<Purpose>,
+    /// About whom the one answer was that closed it.
+    pub(super) witness: Option<Subject>,
+    /// It closed for maintenance, which nobody has to act on.
+    pub(super) quiet: bool,
+}
+
+/// The one place for a probe. The queue's turn lies in it until the probe has ended, if the probe came by the queue.
+#[derive(Debug)]
+pub(super) enum Probe {
+    Free,
+    Offered { to: u64, turn: OwnedSemaphorePermit },
+    UnderWay { held: Option<OwnedSemaphorePermit> },
+}
+
+impl Closed {
+    pub(super) fn new(fault: &Fault, why: &str, rest_until: Option<Instant>, now: Instant) -> Self {
+        let mut pauses = pauses();
+        let next_probe = now + pauses.next().unwrap_or(LONGEST_PAUSE);
+        let next_probe = next_probe.max(rest_until.unwrap_or(now));
+        Self {
+            since: now,
+            shut: shut(fault, why),
+            pauses,
+            next_probe,
+            again_after: next_probe,
+            probe: Probe::Free,
+            only: None,
+            witness: None,
+            quiet: fault.kind == ErrorKind::Maintenance,
+        }
+    }
+
+    pub(super) fn withholds(&self, purpose: Purpose) -> bool {
+        self.only.is_none_or(|only| only == purpose)
+    }
+
+    /// The probe failed: the next goes later. What one answer about one subject asked for holds for all once another says so.
+    pub(super) fn probe_failed(
+        &mut self,
+        event: Event<'_>,
+        fault: &Fault,
+        why: &str,
+        asked: Option<Instant>,
+    ) -> Turned {
+        self.probe = Probe::Free;
+        let pause = self.pauses.next().unwrap_or(LONGEST_PAUSE);
+        self.next_probe = self.next_probe.max(event.now + pause);
+        let asked = asked.unwrap_or(event.now);
+        self.again_after = self.again_after.max(asked);
+        if self.witness.is_none() || self.witness.as_ref() != event.about {
+            self.witness = None;
+            self.next_probe = self.next_probe.max(self.again_after);
+        }
+        self.worsened(event.now, fault, why)
+    }
+
+    /// Maintenance that lasts, or turns out to be something else, is for a person after all.
+    fn worsened(&mut self, now: Instant, fault: &Fault, why: &str) -> Turned {
+        let other = fault.kind != ErrorKind::Maintenance;
+        if !self.quiet || !other && now.saturating_duration_since(self.since) < QUIET {
+            return Turned::No;
+        }
+        if other {
+            self.shut = shut(fault, why);
+        }
+        self.quiet = false;
+        Turned::Closed {
+            shut: self.shut.clone(),
+            quiet: false,
+        }
+    }
+}
+
+fn shut(fault: &Fault, why: &str) -> Shut {
+    let wall = Timestamp::now();
+    let wall = wall.round(Unit::Second).unwrap_or(wall);
+    Shut {
+        kind: fault.kind,
+        why: format!("{why} (held since {wall})").into(),
+    }
+}
+
+pub(super) fn pauses() -> ExponentialBackoff {
+    ExponentialBuilder::new()
+        .with_min_delay(FIRST_PAUSE)
+        .with_max_delay(LONGEST_PAUSE)
+        .without_max_times()
+        .with_jitter()
+        .build()
+}

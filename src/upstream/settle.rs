@@ -1,0 +1,47 @@
+//! What a failed call says to its gate, and whose fault it is by what the gate knows of others.
+
+use std::sync::Arc;
+
+use super::{
+    Blame, Call, CallError, ErrorKind, Fault, Gate, Said, Side, Ticket, Upstream, Verdict, Whose,
+};
+
+impl Upstream {
+    /// Tells the gate what became of the call, and makes its error.
+    pub(super) fn settle(
+        &self,
+        side: Side,
+        call: &Call,
+        ticket: Ticket,
+        fault: Fault,
+    ) -> CallError {
+        let gate = self.gate(side);
+        let (kind, whose) = (fault.kind, fault.whose);
+        let mut error = self.error(call, Blame::Upstream(Arc::clone(&gate)), fault.clone());
+        let why = error.to_string();
+        let certain = whose == Whose::Subject;
+        error.blame = match &call.about {
+            about if kind == ErrorKind::BadRequest => {
+                ticket.ended(Said::Judged, about.as_ref());
+                Blame::Call
+            }
+            Some(about) if certain => blame(ticket.blamed(about), gate, certain),
+            Some(about) if whose == Whose::Unknown || gate.suspects(call.purpose, about) => {
+                blame(ticket.doubtful(about, &fault, &why), gate, certain)
+            }
+            about => {
+                ticket.failed_about(about.as_ref(), &fault, &why);
+                Blame::Upstream(gate)
+            }
+        };
+        error
+    }
+}
+
+fn blame(verdict: Verdict, gate: Arc<Gate>, certain: bool) -> Blame {
+    match verdict {
+        Verdict::Subject { news } => Blame::Subject { news, certain },
+        Verdict::Unknown => Blame::Unclear(gate),
+        Verdict::Everybody => Blame::Upstream(gate),
+    }
+}
