@@ -59,23 +59,14 @@ impl Args {
             published.insert(users.publish(body, attributes).await?, who::show(who));
         }
         output::note(&format!("{} published, run {run}", published.len()))?;
-        match outcomes {
-            Some(outcomes) => {
-                follow(
-                    outcomes,
-                    Watch::messages(published),
-                    self.dry_run,
-                    self.output,
-                )
-                .await
-            }
-            None => {
-                let rows = published
-                    .iter()
-                    .map(|(message_id, who)| Published::new(message_id, who, run.as_str()));
-                Ok(output::print(self.output, &rows.collect::<Vec<_>>())?)
-            }
+        if let Some(outcomes) = outcomes {
+            let watch = Watch::messages(published);
+            return follow(outcomes, watch, self.dry_run, self.output).await;
         }
+        let rows = published
+            .iter()
+            .map(|(message_id, who)| Published::new(message_id, who, run.as_str()));
+        Ok(output::print(self.output, &rows.collect::<Vec<_>>())?)
     }
 
     /// A body for each, all of them such that the stage takes them.

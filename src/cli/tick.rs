@@ -56,13 +56,11 @@ impl Args {
         let attributes = attributes::for_message(run.as_str(), "sync_tick", &Traceparent::new());
         let message_id = ticks.publish(&tick, attributes).await?;
         output::note(&format!("tick {message_id} published, run {run}"))?;
-        match outcomes {
-            Some(outcomes) => follow(outcomes, Watch::run(), self.dry_run, self.output).await,
-            None => {
-                let published = Published::new(&message_id, "everybody", run.as_str());
-                Ok(output::print(self.output, &[published])?)
-            }
+        if let Some(outcomes) = outcomes {
+            return follow(outcomes, Watch::run(), self.dry_run, self.output).await;
         }
+        let published = Published::new(&message_id, "everybody", run.as_str());
+        Ok(output::print(self.output, &[published])?)
     }
 
     fn tick(&self, requested_by: Option<String>) -> SyncTick {

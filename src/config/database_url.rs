@@ -17,8 +17,11 @@ const SSL_MODES: [&str; 6] = [
     "verify-full",
 ];
 
+/// Whether a text can be the value of a parameter.
+type Allows = fn(&str) -> bool;
+
 /// The parameters that the client reads. It would log any other, and its value with it.
-const PARAMETERS: [(&str, fn(&str) -> bool); 18] = [
+const PARAMETERS: [(&str, Allows); 18] = [
     ("application_name", any),
     ("dbname", any),
     ("host", any),

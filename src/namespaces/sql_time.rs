@@ -1,6 +1,6 @@
-//! Dates and instants as PostgreSQL sends and takes them.
+//! Dates and instants as `PostgreSQL` sends and takes them.
 //!
-//! `jiff-sqlx` does this for jiff 0.2 only. The binary forms are those of PostgreSQL's
+//! `jiff-sqlx` does this for jiff 0.2 only. The binary forms are those of `PostgreSQL`'s
 //! `src/backend/utils/adt/date.c` and `timestamp.c`: days and microseconds from 1 January 2000.
 
 use jiff::{SignedDuration, Span, Timestamp, civil};
@@ -11,11 +11,11 @@ use sqlx::{
     postgres::{PgArgumentBuffer, PgTypeInfo, PgValueFormat, PgValueRef, types::Oid},
 };
 
-/// Day 0 of PostgreSQL's `date`.
+/// Day 0 of `PostgreSQL`'s `date`.
 const EPOCH_DAY: civil::Date = civil::date(2000, 1, 1);
-/// Microsecond 0 of PostgreSQL's `timestamptz`.
+/// Microsecond 0 of `PostgreSQL`'s `timestamptz`.
 const EPOCH: Timestamp = Timestamp::constant(946_684_800, 0);
-/// The OIDs of both types, fixed in PostgreSQL's `pg_type.dat`.
+/// The OIDs of both types, fixed in `PostgreSQL`'s `pg_type.dat`.
 const DATE: Oid = Oid(1082);
 const TIMESTAMPTZ: Oid = Oid(1184);
 

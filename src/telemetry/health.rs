@@ -138,7 +138,7 @@ impl fmt::Debug for Health {
         f.debug_struct("Health")
             .field("liveness", &names(&self.liveness))
             .field("readiness", &names(&self.readiness))
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 

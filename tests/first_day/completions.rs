@@ -67,6 +67,10 @@ impl Desk {
 }
 
 /// Whether `shell` is there. A machine without it tests less, and says so.
+#[expect(
+    clippy::print_stderr,
+    reason = "a shell that is missing narrows the test and is told"
+)]
 async fn has(shell: &str) -> bool {
     let found = Command::new("sh")
         .args(["-c", &format!("command -v {shell}")])

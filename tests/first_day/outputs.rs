@@ -156,8 +156,8 @@ async fn every_command_prints_the_form_that_is_asked_for_and_nothing_else() {
             let said = String::from_utf8_lossy(&output.stderr);
             let code = output.status.code();
             // The scene's retry policy is none that `topology check` agrees with.
-            let fine = code == Some(0) || (name == "topology check" && code == Some(1));
-            assert!(fine, "{arguments:?} {code:?}: {said}");
+            let expected = code == Some(0) || (name == "topology check" && code == Some(1));
+            assert!(expected, "{arguments:?} {code:?}: {said}");
             is_of_form(form, &output).unwrap_or_else(|why| panic!("{arguments:?}: {why}"));
         }
     }

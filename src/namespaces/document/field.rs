@@ -56,9 +56,8 @@ impl<T: Clone> Field<T> {
     #[must_use]
     pub fn value_after(&self, older: &Self) -> Self {
         match self {
-            Self::Value(_) => self.clone(),
             Self::Null | Self::Absent if matches!(older, Self::Value(_)) => older.clone(),
-            Self::Null | Self::Absent => self.clone(),
+            Self::Value(_) | Self::Null | Self::Absent => self.clone(),
         }
     }
 }

@@ -39,6 +39,7 @@ impl Document {
     }
 
     /// The same whatever it is: an add-on that is ended without a last day goes on, as it does in GitLab.
+    #[must_use]
     pub fn over(&self, older: &Self, today: Date) -> Self {
         let (newer, older) = (&self.provision, &older.provision);
         let add_ons = match (&newer.add_on_purchases, &older.add_on_purchases) {

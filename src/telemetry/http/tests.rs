@@ -149,12 +149,12 @@ async fn start_public() -> (Running, SocketAddr) {
     let routes = axum::Router::new().route("/asked", axum::routing::get("answered"));
     let stop = CancellationToken::new();
     let server = own.with_public(listener, routes, Duration::ZERO);
-    let served = tokio::spawn(server.serve(stop.clone()));
+    let serving = tokio::spawn(server.serve(stop.clone()));
     let running = Running {
         address,
         health,
         stop,
-        served,
+        served: serving,
     };
     (running, public)
 }
