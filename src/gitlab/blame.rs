@@ -47,8 +47,8 @@ pub(super) fn refused(answer: &Answer, base: &Url) -> Fault {
 /// Whether the answer's `message` is as expected.
 pub(super) fn message_is(answer: &Answer, expected: impl Fn(&str) -> bool) -> bool {
     answer.body_as_json::<Value>().is_ok_and(|body| {
-        body["message"]
-            .as_str()
+        body.get("message")
+            .and_then(Value::as_str)
             .is_some_and(|said| expected(said.trim()))
     })
 }
@@ -79,7 +79,7 @@ fn told(answer: &Answer) -> Option<String> {
     let body: Value = answer.body_as_json().ok()?;
     let said = ["message", "error"]
         .into_iter()
-        .map(|key| &body[key])
+        .filter_map(|key| body.get(key))
         .find(|said| !said.is_null())?;
     let words = said
         .as_str()

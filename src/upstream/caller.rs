@@ -194,13 +194,13 @@ impl Upstream {
             };
             drop(place);
             let Some(pause) = retry::pause_before_next(&fault, pauses.next()) else {
-                return Err(self.settle(Side::Read, call, ticket, fault));
+                return Err(self.settle(Side::Read, call, ticket, &fault));
             };
             tracing::debug!(operation = call.operation, %fault, ?pause, "read is tried again");
             sleep(pause).await;
             place = self.admit().await;
             if !ticket.is_probe() && gate.admits(call.purpose).is_err() {
-                return Err(self.settle(Side::Read, call, ticket, fault));
+                return Err(self.settle(Side::Read, call, ticket, &fault));
             }
         }
     }
@@ -242,7 +242,7 @@ impl Upstream {
                 ticket.ended(said(&value), call.about.as_ref());
                 Ok(value)
             }
-            Err(fault) => Err(self.settle(Side::Write, call, ticket, fault)),
+            Err(fault) => Err(self.settle(Side::Write, call, ticket, &fault)),
         }
     }
 

@@ -13,7 +13,7 @@ impl Upstream {
         side: Side,
         call: &Call,
         ticket: Ticket,
-        fault: Fault,
+        fault: &Fault,
     ) -> CallError {
         let gate = self.gate(side);
         let (kind, whose) = (fault.kind, fault.whose);
@@ -27,10 +27,10 @@ impl Upstream {
             }
             Some(about) if certain => blame(ticket.blamed(about), gate, certain),
             Some(about) if whose == Whose::Unknown || gate.suspects(call.purpose, about) => {
-                blame(ticket.doubtful(about, &fault, &why), gate, certain)
+                blame(ticket.doubtful(about, fault, &why), gate, certain)
             }
             about => {
-                ticket.failed_about(about.as_ref(), &fault, &why);
+                ticket.failed_about(about.as_ref(), fault, &why);
                 Blame::Upstream(gate)
             }
         };

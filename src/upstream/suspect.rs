@@ -24,7 +24,7 @@ impl Upstream {
                 Ok(Ok(value))
             }
             Err(fault) if fault.may_lie_in_what_was_asked() => Ok(Err(fault)),
-            Err(fault) => Err(self.settle(Side::Read, call, ticket, fault)),
+            Err(fault) => Err(self.settle(Side::Read, call, ticket, &fault)),
         }
     }
 

@@ -93,7 +93,7 @@ impl Way {
         target: Option<u64>,
     ) -> Option<impl Future<Output = Result<Answer, TransportError>> + Send + use<>> {
         let odd = self.world.lock().odd.get(&target?).cloned()?;
-        odd.strikes(request.method()).then(|| async move {
+        odd.strikes(request.method()).then_some(async move {
             sleep(Duration::from_millis(10)).await;
             match odd.answer {
                 Odd::Answers {

@@ -180,7 +180,7 @@ impl<H: Handler, D: DeadLetters, R: Records> Dispatch<H, D, R> {
         let again =
             hold.met.is_some() || about.as_ref().is_some_and(|about| gate.is_failing(about));
         let covers = |one: &Delivery, other: &Delivery| self.handler.covers(one, other);
-        let Some(held) = self.holds.hold(delivery, about, covers) else {
+        let Some(waiting) = self.holds.hold(delivery, about, covers) else {
             return Waited::Superseded;
         };
         let others = || !(gate.withholds_all() && self.handler.all_wait_at(gate));
@@ -188,7 +188,7 @@ impl<H: Handler, D: DeadLetters, R: Records> Dispatch<H, D, R> {
         tokio::select! {
             biased;
             () = stopping.cancelled() => Waited::Stops,
-            () = held.superseded() => Waited::Superseded,
+            () = waiting.superseded() => Waited::Superseded,
             leave = pass(gate, pause, again) => Waited::Passes(leave),
             () = self.holds.leaves(delivery, others) => Waited::Leaves,
         }
