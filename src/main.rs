@@ -5,7 +5,6 @@ use std::{
     process::ExitCode,
 };
 
-use clap::Parser;
 use lookup_gitlab_sync::{
     cli::{self, Cli, Failure},
     telemetry::panics,
@@ -13,7 +12,7 @@ use lookup_gitlab_sync::{
 
 fn main() -> ExitCode {
     panics::log_without_what_they_met();
-    let cli = Cli::parse();
+    let cli = cli::parse();
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {

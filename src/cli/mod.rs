@@ -33,7 +33,12 @@ mod topology;
 mod who;
 mod wiring;
 
-use clap::{Parser, Subcommand};
+use clap::{
+    Parser, Subcommand,
+    error::{ContextKind, ContextValue},
+};
+
+use crate::telemetry::printable;
 
 pub use self::{
     context::{Context, Global},
@@ -55,6 +60,28 @@ pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+}
+
+/// What was typed. Where it cannot be, this says so and ends the process.
+pub fn parse() -> Cli {
+    Cli::try_parse().unwrap_or_else(|error| printable_usage(error).exit())
+}
+
+/// The same error, with what was typed made safe to print: it may be a name that somebody else chose.
+fn printable_usage(mut error: clap::Error) -> clap::Error {
+    let typed: Vec<(ContextKind, ContextValue)> = error
+        .context()
+        .filter_map(|(kind, value)| match value {
+            ContextValue::String(text) => {
+                Some((kind, ContextValue::String(printable(text).into_owned())))
+            }
+            _ => None,
+        })
+        .collect();
+    for (kind, value) in typed {
+        error.insert(kind, value);
+    }
+    error
 }
 
 /// What to do.

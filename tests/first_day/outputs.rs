@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// How each command is called. `ID` is a dead letter's id, `FILE` a new file.
-const CALLS: [(&str, &[&str]); 16] = [
+const CALLS: [(&str, &[&str]); 17] = [
     ("demo", &["demo", "--users", "60"]),
     ("plan", &["plan", "--all"]),
     ("explain", &["explain", "spqr1"]),
@@ -49,6 +49,7 @@ const CALLS: [(&str, &[&str]); 16] = [
     ("topology check", &["topology", "check"]),
     ("topology apply", &["topology", "apply"]),
     ("config show", &["config", "show"]),
+    ("config check", &["config", "check", "--connect"]),
     // Of a topic with no dead letters: there is nothing to print.
     (
         "dead-letters list",

@@ -35,7 +35,7 @@ pub struct Stand {
 }
 
 /// The stages, in the order of `ports` and `processes`.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
     Portal,
     Api,
