@@ -39,6 +39,7 @@ mod runs;
 )]
 mod scene;
 mod schedule;
+mod seconds;
 mod shutdown;
 mod starting;
 mod twice;

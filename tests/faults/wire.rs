@@ -16,6 +16,7 @@ use tower::ServiceExt;
 use super::{
     anything::Odd,
     ledger::{Action, is_open},
+    seconds::give_its_own_second,
     weather::{Fate, Side},
     world::World,
 };
@@ -154,8 +155,14 @@ impl Way {
         self.judge(id, call, action, &before.state, sent);
         match call {
             Write::Marker => self.world.note_of_service(id, false),
-            Write::Block => self.world.note_of_service(id, true),
-            Write::Unblock => self.world.note(id),
+            Write::Block => {
+                give_its_own_second(&self.world.gitlab, id, "blocked_by");
+                self.world.note_of_service(id, true);
+            }
+            Write::Unblock => {
+                give_its_own_second(&self.world.gitlab, id, "unblocked_by");
+                self.world.note(id);
+            }
         }
         answer
     }

@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use super::{
     anything::Anything,
     ledger::{Action, Ledger, Owner, Said, Truth},
+    seconds::give_its_own_second,
     weather::{Side, Weather},
 };
 
@@ -252,6 +253,11 @@ impl World {
     fn set_state(&self, id: u64, state: &str) {
         let truth = self.lock().ledger.now(id);
         self.change(id, &json!({ "state": state }));
+        match state {
+            "blocked" => give_its_own_second(&self.gitlab, id, "blocked_by"),
+            "active" => give_its_own_second(&self.gitlab, id, "unblocked_by"),
+            _ => {}
+        }
         let truth = truth.map(|truth| Truth {
             blocked_by_service: truth.blocked_by_service && state != "blocked",
             reactivated: truth.reactivated || (truth.state == State::Blocked && state == "active"),

@@ -221,11 +221,21 @@ async fn a_refusal_is_a_dead_letter_and_a_replay_of_it_is_sent(
     assert_eq!(desk.states().await, ["failed", "completed"]);
 }
 
+/// As where an account's call fails and the neutral one does not.
+#[tokio::test]
+async fn a_page_for_one_namespace_while_others_are_answered_is_its_messages_fault() {
+    let desk = Desk::new().await;
+    desk.receiver.then([Turn::Page(200)]);
+    desk.record(1).await;
+    assert_eq!(word(&desk.deliver().await), "retry");
+    assert_eq!(word(&desk.deliver().await), "done: completed");
+    assert_eq!(desk.states().await, ["retrying", "completed"]);
+}
+
 #[rstest]
 #[case::throttled(Turn::Json(429, json!({ "message": "slow" })), Some(429))]
 #[case::unavailable(Turn::Json(503, json!({ "message": "503" })), Some(503))]
 #[case::gateway(Turn::Page(502), Some(502))]
-#[case::a_login_page(Turn::Page(200), Some(200))]
 #[case::a_wrong_address(Turn::Json(404, json!({ "error": "404 Not Found" })), Some(404))]
 #[case::a_proxys_404(Turn::Page(404), Some(404))]
 #[case::forbidden(Turn::Json(403, json!({ "message": "403" })), Some(403))]
