@@ -94,7 +94,8 @@ async fn what_gitlab_says_is_no_formula_in_a_spreadsheet() {
         .run(&["plan", "--output", "csv"], EVERYBODY_EXTERNAL)
         .await;
     let rows = String::from_utf8(planned.stdout).unwrap();
-    assert_eq!(rows.lines().count(), 6, "a header and five blocks: {rows}");
+    // A username that is longer than GitLab lets any be makes its account unreadable.
+    assert_eq!(rows.lines().count(), 5, "a header and four blocks: {rows}");
     for row in rows.lines() {
         for cell in row.split(',') {
             let first = cell.trim_start_matches(['"', ' ']).chars().next();

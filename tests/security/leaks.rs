@@ -231,11 +231,15 @@ async fn a_service_in_trouble_tells_no_secret_and_nobodys_name() {
     let stage = stage().await;
     let process = stage.serve(&[]).await;
 
-    // Four blocks, one of them refused by GitLab with a body, at every attempt; one lost after its effect.
+    // Four blocks, one of them refused by GitLab with a body, at every attempt; one lost after its effect. Of a body its
+    // message alone is told, which says what is wrong with the record and by GitLab's own rules names no value.
     let block = |id: u64| format!("/api/v4/users/{id}/block");
     let broken = Fault {
         status: Some(500),
-        body: Some(json!({"message": "sentinel-message"})),
+        body: Some(json!({
+            "message": "Name can't be blank (sentinel@example.org)",
+            "trace": "sentinel-message",
+        })),
         ..Fault::on("POST", &block(42))
     };
     let lost = Fault {
