@@ -20,9 +20,10 @@ pub(super) trait Keys {
 }
 
 /// A list of objects with the values `K`.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) enum Pairs<'a, K> {
     /// The key is not there.
+    #[default]
     Absent,
     /// The list; null is an empty one.
     Listed(Vec<Pair<'a>>, PhantomData<K>),
@@ -35,12 +36,6 @@ pub(super) enum Pairs<'a, K> {
 pub(super) struct Pair<'a> {
     pub(super) first: Scalar<'a>,
     pub(super) second: Scalar<'a>,
-}
-
-impl<K> Default for Pairs<'_, K> {
-    fn default() -> Self {
-        Self::Absent
-    }
 }
 
 impl<'de: 'a, 'a, K: Keys> Deserialize<'de> for Pairs<'a, K> {

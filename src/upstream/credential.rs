@@ -15,7 +15,7 @@ use crate::config::Secret;
 /// How often the file of a secret is looked at. A refusal is looked into at once.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
 
-/// A secret as the value of a header. One that stands in a file is read again every [`LOOK_AGAIN`], and at once when it
+/// A secret as the value of a header. One that stands in a file is read again every 30 s, and at once when it
 /// is refused: whoever replaces the file has nothing to restart.
 ///
 /// What stands in the file is compared, never its times: platforms that mount secrets keep none.

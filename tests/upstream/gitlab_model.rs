@@ -72,7 +72,7 @@ impl Model {
         self.change(|inner| {
             inner
                 .accounts
-                .extend(others.into_iter().map(|id| (id, false)))
+                .extend(others.into_iter().map(|id| (id, false)));
         })
     }
 
