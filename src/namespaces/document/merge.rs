@@ -139,9 +139,16 @@ impl ComputeMinutes {
 
 impl AddOnPurchase {
     /// The row as this purchase leaves it: GitLab keeps its dates and its name where none are sent, and its quantity where
-    /// that is absent. An add-on that is ended on a day to come is held until then.
+    /// that is absent. An add-on that is ended on a day to come is held until then. One that has ended is not brought
+    /// back by being ended later: GitLab does that, and only if it has seen the first end.
     fn after(&self, older: &Self, today: Date, gives_way: bool) -> Self {
-        let expires_on = self.expires_on.value_after(&older.expires_on);
+        let buys = matches!(self.quantity, Field::Value(1..));
+        let expires_on = match (self.expires_on.value(), older.expires_on.value()) {
+            (Some(later), Some(ended)) if !buys && !older.buys() && ended < later => {
+                older.expires_on.clone()
+            }
+            _ => self.expires_on.value_after(&older.expires_on),
+        };
         let goes_on = expires_on.value().is_none_or(|last| last >= today);
         let quantity = match self.quantity {
             Field::Value(1..) => self.quantity.clone(),
@@ -200,7 +207,7 @@ fn add_ons_after(newer: &AddOns, older: &AddOns, today: Date) -> AddOns {
     }
     all.retain(|_, purchases| !purchases.is_empty());
     for name in DUO {
-        take_turns(&mut all, newer, name);
+        take_turns(&mut all, newer, older, name);
     }
     let [pro, enterprise] = DUO;
     if first(&all, enterprise).is_some_and(AddOnPurchase::buys) {
@@ -218,11 +225,12 @@ fn give_way(all: &mut AddOns, name: &str) {
     }
 }
 
-/// What was said of the Duo `name` when the newer document speaks of the other alone: it gives way to a purchase of the
+/// What was said of the Duo `name` when the newer document speaks of the other and buys not this one: it gives way to a purchase of the
 /// other, and where it has given way before, an end of the other is its end too, since its row may never have changed
-/// hands.
-fn take_turns(all: &mut AddOns, newer: &AddOns, name: &str) {
-    let Some(other) = other_duo(name).filter(|_| first(newer, name).is_none()) else {
+/// hands. An end of what was never bought ends nothing.
+fn take_turns(all: &mut AddOns, newer: &AddOns, older: &AddOns, name: &str) {
+    let buys_itself = first(newer, name).is_some_and(AddOnPurchase::buys);
+    let Some(other) = other_duo(name).filter(|_| !buys_itself) else {
         return;
     };
     if first(newer, other).is_none() {
@@ -239,7 +247,7 @@ fn take_turns(all: &mut AddOns, newer: &AddOns, name: &str) {
     };
     if said.buys() {
         give_way(all, name);
-    } else if !own.buys() {
+    } else if !own.buys() && first(older, other).is_some_and(AddOnPurchase::buys) {
         own.started_on = said.started_on.value_after(&own.started_on);
         own.expires_on = said.expires_on.value_after(&own.expires_on);
     }

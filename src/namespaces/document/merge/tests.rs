@@ -116,6 +116,8 @@ struct Row {
     expires_on: Value,
     xid: Value,
     trial: bool,
+    /// It was ended, and the day is over. A later end does not bring it back, which GitLab's would.
+    ended: bool,
 }
 
 impl Rows {
@@ -169,16 +171,18 @@ impl Rows {
                     expires_on: sent["expires_on"].clone(),
                     xid: sent["purchase_xid"].clone(),
                     trial: sent["trial"].as_bool().unwrap(),
+                    ended: false,
                 };
                 self.add_ons.insert(slot.to_owned(), row);
             }
-            (Some(row), wanted) if wanted.is_some() || row.name == name => {
+            (Some(row), wanted) if wanted.is_some() || (row.name == name && !row.ended) => {
                 row.name = name.to_owned();
                 row.quantity = wanted.unwrap_or(row.quantity);
                 row.started_on = or(&sent["started_on"], &row.started_on);
                 row.expires_on = or(&sent["expires_on"], &row.expires_on);
                 row.xid = or(&sent["purchase_xid"], &row.xid);
                 row.trial = sent["trial"].as_bool().unwrap();
+                row.ended = wanted.is_none() && !row.is_in_force();
             }
             (None | Some(_), _) => {}
         }
@@ -186,10 +190,15 @@ impl Rows {
 
     /// Without the add-ons that are over.
     fn in_force(mut self) -> Self {
-        let today = TODAY.to_string();
-        self.add_ons
-            .retain(|_, row| row.expires_on.as_str().is_some_and(|last| last >= &*today));
+        self.add_ons.retain(|_, row| row.is_in_force());
         self
+    }
+}
+
+impl Row {
+    fn is_in_force(&self) -> bool {
+        let today = TODAY.to_string();
+        self.expires_on.as_str().is_some_and(|last| last >= &*today)
     }
 }
 
