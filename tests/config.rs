@@ -21,8 +21,8 @@ use std::{
 use clap::CommandFactory;
 
 use lookup_gitlab_sync::config::{
-    self, AnyConfig, Config, Directory, Environment, FanOutMessages, Given, Loaded, LogFormat,
-    LookupCredentials, MessagingConfig, Mistakes, Mode, Origin, ReadingConfig,
+    self, AnyConfig, Config, ConfigErrors, Directory, Environment, FanOutMessages, Given, Loaded,
+    LogFormat, LookupCredentials, MessagingConfig, Mode, Origin, ReadingConfig,
 };
 use proptest::{prop_assert, proptest};
 use rstest::rstest;
@@ -75,7 +75,7 @@ impl Start {
         self.directory.path().join(name).display().to_string()
     }
 
-    fn load(&self) -> Result<Loaded, Mistakes> {
+    fn load(&self) -> Result<Loaded, ConfigErrors> {
         Config::load(&self.given)
     }
 

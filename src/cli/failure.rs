@@ -3,7 +3,7 @@
 use std::{error::Error, fmt, process::ExitCode};
 
 use crate::{
-    config::Mistakes,
+    config::ConfigErrors,
     messaging::PubSubError,
     telemetry::printable,
     upstream::{Blame, BuildError, CallError},
@@ -74,7 +74,7 @@ impl Failure {
         Self::new(Exit::Interrupted, anyhow::anyhow!("interrupted"))
     }
 
-    pub(super) fn configuration(mistakes: Mistakes) -> Self {
+    pub(super) fn configuration(mistakes: ConfigErrors) -> Self {
         Self::new(Exit::Configuration, mistakes)
     }
 
@@ -118,7 +118,7 @@ impl From<&Failure> for ExitCode {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("error: ")?;
-        if let Some(mistakes) = self.error.downcast_ref::<Mistakes>() {
+        if let Some(mistakes) = self.error.downcast_ref::<ConfigErrors>() {
             f.write_str(mistakes.heading().as_str())?;
             return mistakes
                 .iter()

@@ -2,7 +2,7 @@
 
 use super::Failure;
 use crate::{
-    config::{Mistakes, Namespaces},
+    config::{ConfigErrors, Namespaces},
     messaging::{Connection, Topic},
     namespaces::{
         call::Provisioner,
@@ -69,7 +69,7 @@ pub async fn provisioning(namespaces: &Namespaces) -> Result<State, Failure> {
 
 fn provisioning_settings(
     namespaces: &Namespaces,
-) -> Result<(database::Settings, url::Url), Mistakes> {
+) -> Result<(database::Settings, url::Url), ConfigErrors> {
     let mut settings = database::Settings::from(namespaces.provisioning()?);
     settings.migrations = namespaces.migrations;
     Ok((settings, namespaces.issuer()?.clone()))

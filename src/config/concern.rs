@@ -1,11 +1,11 @@
 //! Whether a command needs a concern, said in the type of its configuration.
 
-use super::mistake::Mistake;
+use super::error::ConfigError;
 
 /// What reading a concern found, before it is known whether it is needed.
 pub(super) struct Found<T> {
     pub value: Option<T>,
-    pub missing: Vec<Mistake>,
+    pub missing: Vec<ConfigError>,
 }
 
 /// `T` is needed as itself, and welcome as `Option<T>`: wrong values are told in both cases,
@@ -35,7 +35,7 @@ impl<T> Concern<T> for Option<T> {
 }
 
 impl<T> Found<T> {
-    pub(super) fn settle<C: Concern<T>>(self, missing: &mut Vec<Mistake>) -> Option<C> {
+    pub(super) fn settle<C: Concern<T>>(self, missing: &mut Vec<ConfigError>) -> Option<C> {
         if C::NEEDED {
             missing.extend(self.missing);
         }

@@ -12,11 +12,11 @@ mod directory;
 mod effective;
 mod encoding;
 mod environment;
+mod error;
 mod form;
 mod gitlab;
 mod guard;
 mod log;
-mod mistake;
 mod namespaces;
 mod origin;
 mod pubsub;
@@ -36,10 +36,10 @@ pub use self::{
     effective::Setting,
     encoding::objection,
     environment::Environment,
+    error::{ConfigError, ConfigErrors},
     gitlab::GitLab,
     guard::Guard,
     log::{Log, LogFormat},
-    mistake::{Mistake, Mistakes},
     namespaces::{ADD_ONS, Database, DatabaseLimits, Migrations, Namespaces, PLAN_CODES, Tls},
     origin::Origin,
     pubsub::{ACK_DEADLINE, PubSub},
@@ -123,7 +123,7 @@ where
     ///
     /// # Errors
     /// With all mistakes at once, none of which repeats a secret.
-    pub fn load(given: &Given) -> Result<Loaded<Self>, Mistakes> {
+    pub fn load(given: &Given) -> Result<Loaded<Self>, ConfigErrors> {
         let schema = Schema::new(keys());
         let sources = Sources::collect(given, &schema);
         let mut reader = Reader::new(&sources);
@@ -140,14 +140,14 @@ where
             .chain(wrong)
             .chain(missing)
             .collect();
-        Mistakes::check(mistakes)?;
+        ConfigErrors::check(mistakes)?;
         match config {
             Some(config) => Ok(Loaded { config, settings }),
-            None => Err(Mistakes::incomplete()),
+            None => Err(ConfigErrors::incomplete()),
         }
     }
 
-    fn read(reader: &mut Reader<'_>, missing: &mut Vec<Mistake>) -> Option<Self> {
+    fn read(reader: &mut Reader<'_>, missing: &mut Vec<ConfigError>) -> Option<Self> {
         let mode = reader.value_or("mode", &MODES, Mode::default());
         let pubsub = found(reader, PubSub::read).settle(missing);
         let gitlab = found(reader, GitLab::read).settle(missing);

@@ -8,8 +8,8 @@ use url::Url;
 use super::{
     calls::Calls,
     database_url::{DATABASE, objection},
+    error::{ConfigError, ConfigErrors},
     form::{Address, AuthorityFile, Choice, SECRET, Span, Text, Texts, Whole},
-    mistake::{Mistake, Mistakes},
     reader::{Reader, lacking},
     secret::Secret,
 };
@@ -193,11 +193,11 @@ impl Namespaces {
     ///
     /// # Errors
     /// Where they do not go together.
-    pub fn check_worker(&self) -> Result<(), Mistakes> {
+    pub fn check_worker(&self) -> Result<(), ConfigErrors> {
         let mut wrong = Vec::new();
         let connections = self.limits.max_connections;
         if self.concurrency >= connections {
-            wrong.push(Mistake::nowhere(
+            wrong.push(ConfigError::without_origin(
                 "namespaces.concurrency",
                 format!(
                     "is {}, and each message at work holds one of the {connections} connections of \
@@ -207,7 +207,7 @@ impl Namespaces {
             ));
         }
         if self.settle < self.calls.timeout {
-            wrong.push(Mistake::nowhere(
+            wrong.push(ConfigError::without_origin(
                 "namespaces.settle",
                 format!(
                     "is {:?}, and a call may take {:?} (namespaces.calls.timeout); allowed: at least that, \
@@ -216,7 +216,7 @@ impl Namespaces {
                 ),
             ));
         }
-        Mistakes::check(wrong)
+        ConfigErrors::check(wrong)
     }
 
     /// Whether this installation has the namespace pipeline.
@@ -228,7 +228,7 @@ impl Namespaces {
     ///
     /// # Errors
     /// When it is missing.
-    pub fn issuer(&self) -> Result<&Url, Mistakes> {
+    pub fn issuer(&self) -> Result<&Url, ConfigErrors> {
         given(self.portal_url.as_ref(), "namespaces.portal_url", ADDRESS)
     }
 
@@ -236,7 +236,7 @@ impl Namespaces {
     ///
     /// # Errors
     /// When it is missing.
-    pub fn portal_token(&self) -> Result<&Secret, Mistakes> {
+    pub fn portal_token(&self) -> Result<&Secret, ConfigErrors> {
         given(
             self.portal_token.as_ref(),
             "namespaces.portal_token",
@@ -248,7 +248,7 @@ impl Namespaces {
     ///
     /// # Errors
     /// When it is missing.
-    pub fn signing_key_file(&self) -> Result<&PathBuf, Mistakes> {
+    pub fn signing_key_file(&self) -> Result<&PathBuf, ConfigErrors> {
         given(
             self.signing_key_file.as_ref(),
             "namespaces.signing_key_file",
@@ -260,7 +260,7 @@ impl Namespaces {
     ///
     /// # Errors
     /// When neither it nor GitLab's address is given.
-    pub fn provisioning_url(&self) -> Result<&Url, Mistakes> {
+    pub fn provisioning_url(&self) -> Result<&Url, ConfigErrors> {
         given(
             self.provisioning_url.as_ref(),
             "namespaces.provisioning_url",
@@ -272,7 +272,7 @@ impl Namespaces {
     ///
     /// # Errors
     /// When it is missing.
-    pub fn ledger(&self) -> Result<Database, Mistakes> {
+    pub fn ledger(&self) -> Result<Database, ConfigErrors> {
         self.database(self.ledger_database_url.as_ref(), LEDGER)
     }
 
@@ -280,11 +280,11 @@ impl Namespaces {
     ///
     /// # Errors
     /// When it is missing.
-    pub fn provisioning(&self) -> Result<Database, Mistakes> {
+    pub fn provisioning(&self) -> Result<Database, ConfigErrors> {
         self.database(self.provisioning_database_url.as_ref(), PROVISIONING)
     }
 
-    fn database(&self, url: Option<&SecretString>, key: &str) -> Result<Database, Mistakes> {
+    fn database(&self, url: Option<&SecretString>, key: &str) -> Result<Database, ConfigErrors> {
         Ok(Database {
             url: given(url, key, DATABASE)?.clone(),
             limits: self.limits.clone(),
@@ -338,6 +338,6 @@ fn address(reader: &mut Reader<'_>, key: &str) -> Option<SecretString> {
     }
 }
 
-fn given<'a, T>(value: Option<&'a T>, key: &str, allowed: &str) -> Result<&'a T, Mistakes> {
-    value.ok_or_else(|| Mistakes::missing(lacking(key, allowed)))
+fn given<'a, T>(value: Option<&'a T>, key: &str, allowed: &str) -> Result<&'a T, ConfigErrors> {
+    value.ok_or_else(|| ConfigErrors::missing(lacking(key, allowed)))
 }

@@ -7,8 +7,8 @@ use secrecy::SecretString;
 
 use super::{
     effective::Setting,
+    error::ConfigError,
     form::{self, Form, SECRET, Text},
-    mistake::Mistake,
     origin::Origin,
     schema::variable_of,
     secret::{FileProblem, Secret},
@@ -21,9 +21,9 @@ pub(super) struct Reader<'s> {
     /// Each key asked for so far.
     pub settings: Vec<Setting>,
     /// Values that are not allowed.
-    pub wrong: Vec<Mistake>,
+    pub wrong: Vec<ConfigError>,
     /// Keys that are required and not there, since this was last taken.
-    pub missing: Vec<Mistake>,
+    pub missing: Vec<ConfigError>,
 }
 
 /// Whether a key, if not given, has a value anyway.
@@ -115,7 +115,7 @@ impl<'s> Reader<'s> {
             .sources
             .find(key)
             .map_or(Origin::Default, |(_, origin)| origin);
-        self.wrong.push(Mistake::at(key, origin, problem));
+        self.wrong.push(ConfigError::at(key, origin, problem));
     }
 
     /// Whether a source gives `key`.
@@ -154,7 +154,7 @@ impl<'s> Reader<'s> {
                 self.wrong.extend(wrongs.into_iter().map(|wrong| {
                     let allowed = wrong.allowed.unwrap_or_else(|| form.allowed());
                     let problem = format!("{}; allowed: {allowed}", wrong.reason);
-                    Mistake::at(format!("{key}{}", wrong.at), origin.clone(), problem)
+                    ConfigError::at(format!("{key}{}", wrong.at), origin.clone(), problem)
                 }));
                 None
             }
@@ -181,7 +181,7 @@ impl<'s> Reader<'s> {
             }
             Err(FileProblem::NoSecret(reasons)) => {
                 self.wrong.extend(reasons.into_iter().map(|reason| {
-                    Mistake::at(key, origin.clone(), format!("{reason}; allowed: {SECRET}"))
+                    ConfigError::at(key, origin.clone(), format!("{reason}; allowed: {SECRET}"))
                 }));
                 None
             }
@@ -198,8 +198,8 @@ impl<'s> Reader<'s> {
 }
 
 /// Says that `key` is missing.
-pub(super) fn lacking(key: &str, allowed: &str) -> Mistake {
-    Mistake::nowhere(
+pub(super) fn lacking(key: &str, allowed: &str) -> ConfigError {
+    ConfigError::without_origin(
         key,
         format!("is missing; {}allowed: {allowed}", remedy(key)),
     )

@@ -3,8 +3,8 @@
 use figment2::value::{Dict, Value};
 
 use super::{
+    error::ConfigError,
     form::describe,
-    mistake::Mistake,
     origin::Origin,
     source::OWN_PREFIX,
     suggest::{nearest, suggestion},
@@ -23,7 +23,7 @@ impl Schema {
     }
 
     /// Takes out of a file's values whatever no key stands for, and tells each.
-    pub(super) fn prune(&self, values: &mut Dict, origin: &Origin) -> Vec<Mistake> {
+    pub(super) fn prune(&self, values: &mut Dict, origin: &Origin) -> Vec<ConfigError> {
         let mut mistakes = Vec::new();
         self.prune_section("", values, origin, &mut mistakes);
         mistakes
@@ -34,7 +34,7 @@ impl Schema {
         section: &str,
         values: &mut Dict,
         origin: &Origin,
-        mistakes: &mut Vec<Mistake>,
+        mistakes: &mut Vec<ConfigError>,
     ) {
         values.retain(|name, value| {
             let path = format!("{section}{name}");
@@ -52,7 +52,7 @@ impl Schema {
                 }
                 _ => format!("is an unknown key{}", self.meant(&path)),
             };
-            mistakes.push(Mistake::at(path, origin.clone(), problem));
+            mistakes.push(ConfigError::at(path, origin.clone(), problem));
             false
         });
     }

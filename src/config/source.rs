@@ -10,7 +10,8 @@ use figment2::{
 };
 
 use super::{
-    encoding::objection, environment::Environment, mistake::Mistake, origin::Origin, schema::Schema,
+    encoding::objection, environment::Environment, error::ConfigError, origin::Origin,
+    schema::Schema,
 };
 
 /// What one start of the program was given.
@@ -72,7 +73,7 @@ pub(super) const USUAL_VARIABLES: [(&str, &str); 25] = [
 pub(super) struct Sources {
     merged: Figment,
     /// Mistakes of the sources themselves: unreadable, unknown keys.
-    pub mistakes: Vec<Mistake>,
+    pub mistakes: Vec<ConfigError>,
     /// Whether the file was read; where it was not, what is missing cannot be told.
     pub file_is_read: bool,
 }
@@ -129,7 +130,8 @@ impl Sources {
             }
             Err(problem) => {
                 self.file_is_read = false;
-                self.mistakes.push(Mistake::at("the file", origin, problem));
+                self.mistakes
+                    .push(ConfigError::at("the file", origin, problem));
             }
         }
     }
@@ -141,7 +143,7 @@ impl Sources {
             match environment.iter().find(|(set, _)| *set == name) {
                 None | Some((_, Some(""))) => {}
                 Some((_, Some(text))) => self.add_text(key, text, origin),
-                Some((_, None)) => self.mistakes.push(Mistake::at(key, origin, NOT_UTF8)),
+                Some((_, None)) => self.mistakes.push(ConfigError::at(key, origin, NOT_UTF8)),
             }
         }
     }
@@ -151,9 +153,11 @@ impl Sources {
             let origin = Origin::OwnVariable(name.to_owned());
             match (schema.key_of_variable(name), value) {
                 (None, _) => {}
-                (Some(Err(problem)), _) => self.mistakes.push(Mistake::at(name, origin, problem)),
+                (Some(Err(problem)), _) => {
+                    self.mistakes.push(ConfigError::at(name, origin, problem))
+                }
                 (Some(Ok(key)), Some(text)) => self.add_text(key, text, origin),
-                (Some(Ok(key)), None) => self.mistakes.push(Mistake::at(key, origin, NOT_UTF8)),
+                (Some(Ok(key)), None) => self.mistakes.push(ConfigError::at(key, origin, NOT_UTF8)),
             }
         }
     }

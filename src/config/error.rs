@@ -7,7 +7,7 @@ use super::origin::Origin;
 /// One mistake: which key, what is wrong with it, what is allowed, where it came from.
 /// It never repeats a given text: a secret pasted into the wrong key must not reach a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mistake {
+pub struct ConfigError {
     /// The key, such as `gitlab.url`, or what stands in its place, such as a file that cannot be read.
     pub key: String,
     /// What is wrong with it, and what is allowed.
@@ -16,7 +16,7 @@ pub struct Mistake {
     pub origin: Option<Origin>,
 }
 
-impl Mistake {
+impl ConfigError {
     /// A mistake in what `origin` gave for `key`.
     pub(super) fn at(key: impl Into<String>, origin: Origin, problem: impl Into<String>) -> Self {
         Self {
@@ -27,7 +27,7 @@ impl Mistake {
     }
 
     /// A mistake that no source made.
-    pub(super) fn nowhere(key: impl Into<String>, problem: impl Into<String>) -> Self {
+    pub(super) fn without_origin(key: impl Into<String>, problem: impl Into<String>) -> Self {
         Self {
             key: key.into(),
             problem: problem.into(),
@@ -36,7 +36,7 @@ impl Mistake {
     }
 }
 
-impl fmt::Display for Mistake {
+impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.key, self.problem)?;
         match &self.origin {
@@ -48,11 +48,11 @@ impl fmt::Display for Mistake {
 
 /// Every mistake of a configuration at once, never empty, ordered by key.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mistakes(Vec<Mistake>);
+pub struct ConfigErrors(Vec<ConfigError>);
 
-impl Mistakes {
+impl ConfigErrors {
     /// `Err` when there is any mistake.
-    pub(super) fn check(mut mistakes: Vec<Mistake>) -> Result<(), Self> {
+    pub(super) fn check(mut mistakes: Vec<ConfigError>) -> Result<(), Self> {
         if mistakes.is_empty() {
             return Ok(());
         }
@@ -62,14 +62,14 @@ impl Mistakes {
     }
 
     /// One key that is missing where something needs it.
-    pub(super) fn missing(mistake: Mistake) -> Self {
+    pub(super) fn missing(mistake: ConfigError) -> Self {
         Self(vec![mistake])
     }
 
     /// For a configuration that is not whole, though nothing said why. Reading tells a mistake for
     /// each value it does not get, so nobody should ever see this.
     pub(super) fn incomplete() -> Self {
-        Self(vec![Mistake::nowhere(
+        Self(vec![ConfigError::without_origin(
             "the configuration",
             "is not complete",
         )])
@@ -86,12 +86,12 @@ impl Mistakes {
     }
 
     /// Each of them.
-    pub fn iter(&self) -> impl Iterator<Item = &Mistake> {
+    pub fn iter(&self) -> impl Iterator<Item = &ConfigError> {
         self.0.iter()
     }
 }
 
-impl fmt::Display for Mistakes {
+impl fmt::Display for ConfigErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.heading())?;
         self.0
@@ -100,4 +100,4 @@ impl fmt::Display for Mistakes {
     }
 }
 
-impl Error for Mistakes {}
+impl Error for ConfigErrors {}
