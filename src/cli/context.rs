@@ -9,7 +9,7 @@ use clap::ValueEnum;
 
 use super::failure::Failure;
 use crate::{
-    config::{self, Concern, Config, Directory, Environment, GitLab, Given, Loaded, PubSub},
+    config::{self, Config, Directory, Environment, GitLab, Given, Loaded, PubSub, Requirement},
     telemetry::logs::{self, Form, GOOGLE_CLOUD_VARIABLES, Surroundings},
 };
 
@@ -84,9 +84,9 @@ impl Context {
     /// Exit code 78 and every mistake.
     pub fn load<G, D, P>(&self) -> Result<Loaded<Config<G, D, P>>, Failure>
     where
-        G: Concern<GitLab>,
-        D: Concern<Directory>,
-        P: Concern<PubSub>,
+        G: Requirement<GitLab>,
+        D: Requirement<Directory>,
+        P: Requirement<PubSub>,
     {
         Config::load(&self.given).map_err(Failure::configuration)
     }
@@ -98,9 +98,9 @@ impl Context {
     /// Exit code 78 and every mistake.
     pub fn start<G, D, P>(&self, serving: bool) -> Result<Config<G, D, P>, Failure>
     where
-        G: Concern<GitLab>,
-        D: Concern<Directory>,
-        P: Concern<PubSub>,
+        G: Requirement<GitLab>,
+        D: Requirement<Directory>,
+        P: Requirement<PubSub>,
     {
         let loaded = self.load()?;
         let project = loaded

@@ -6,7 +6,6 @@
 
 mod authority;
 mod calls;
-mod concern;
 mod database_url;
 mod directory;
 mod effective;
@@ -21,6 +20,7 @@ mod namespaces;
 mod origin;
 mod pubsub;
 mod reader;
+mod requirement;
 mod schema;
 mod secret;
 mod source;
@@ -31,7 +31,6 @@ mod users;
 pub use self::{
     authority::Authority,
     calls::Calls,
-    concern::Concern,
     directory::{Directory, Lookup, LookupCredentials},
     effective::Setting,
     encoding::objection,
@@ -43,13 +42,16 @@ pub use self::{
     namespaces::{ADD_ONS, Database, DatabaseLimits, Migrations, Namespaces, PLAN_CODES, Tls},
     origin::Origin,
     pubsub::{ACK_DEADLINE, PubSub},
+    requirement::Requirement,
     secret::{FileProblem, Secret},
     source::Given,
     stages::{FanOut, FanOutMessages, Serve, Sweep, Worker},
     users::{IdentityPattern, Users},
 };
 
-use self::{concern::Found, form::Choice, reader::Reader, schema::Schema, source::Sources};
+use self::{
+    form::Choice, reader::Reader, requirement::SectionResult, schema::Schema, source::Sources,
+};
 
 /// Whether this process may change GitLab.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -115,9 +117,9 @@ pub struct Loaded<C = Config> {
 
 impl<G, D, P> Config<G, D, P>
 where
-    G: Concern<GitLab>,
-    D: Concern<Directory>,
-    P: Concern<PubSub>,
+    G: Requirement<GitLab>,
+    D: Requirement<Directory>,
+    P: Requirement<PubSub>,
 {
     /// Reads and checks everything.
     ///
@@ -177,9 +179,12 @@ where
     }
 }
 
-fn found<T>(reader: &mut Reader<'_>, read: impl FnOnce(&mut Reader<'_>) -> Option<T>) -> Found<T> {
+fn found<T>(
+    reader: &mut Reader<'_>,
+    read: impl FnOnce(&mut Reader<'_>) -> Option<T>,
+) -> SectionResult<T> {
     let value = read(reader);
-    Found {
+    SectionResult {
         value,
         missing: std::mem::take(&mut reader.missing),
     }
