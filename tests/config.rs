@@ -21,8 +21,8 @@ use std::{
 use clap::CommandFactory;
 
 use lookup_gitlab_sync::config::{
-    self, AnyConfig, Config, ConfigErrors, Directory, Environment, FanOutMessages, Given, Loaded,
-    LogFormat, LookupCredentials, MessagingConfig, Mode, Origin, ReadingConfig,
+    self, AnyConfig, Config, ConfigErrors, Directory, Environment, FanOutMessages, Loaded,
+    LogFormat, LookupCredentials, MessagingConfig, Mode, Origin, ReadingConfig, Sources,
 };
 use proptest::{prop_assert, proptest};
 use rstest::rstest;
@@ -32,15 +32,15 @@ use tempfile::TempDir;
 /// A start of the program in a directory of its own.
 struct Start {
     directory: TempDir,
-    given: Given,
+    given: Sources,
 }
 
 impl Start {
     fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let given = Given {
+        let given = Sources {
             directory: Some(directory.path().to_owned()),
-            ..Given::default()
+            ..Sources::default()
         };
         Self { directory, given }
     }

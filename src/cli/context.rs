@@ -9,7 +9,7 @@ use clap::ValueEnum;
 
 use super::failure::Failure;
 use crate::{
-    config::{self, Config, Directory, Environment, GitLab, Given, Loaded, PubSub, Requirement},
+    config::{self, Config, Directory, Environment, GitLab, Loaded, PubSub, Requirement, Sources},
     telemetry::logs::{self, Form, GOOGLE_CLOUD_VARIABLES, Surroundings},
 };
 
@@ -47,13 +47,13 @@ pub enum LogFormat {
 /// What every command has at hand.
 #[derive(Debug)]
 pub struct Context {
-    given: Given,
+    given: Sources,
 }
 
 impl Context {
     /// Of this process.
     pub fn new(global: &Global) -> Self {
-        let given = Given {
+        let given = Sources {
             file: global.config.clone(),
             flags: flags(global),
             environment: Environment::of_process(),
@@ -65,10 +65,10 @@ impl Context {
     /// Of another environment alone, such as that of servers which this process has just started:
     /// neither this process's variables nor any file have a say, only the flags about the log.
     pub fn within(global: &Global, environment: Environment) -> Self {
-        let given = Given {
+        let given = Sources {
             flags: flags(global),
             environment,
-            ..Given::default()
+            ..Sources::default()
         };
         Self { given }
     }

@@ -44,13 +44,13 @@ pub use self::{
     pubsub::{ACK_DEADLINE, PubSub},
     requirement::Requirement,
     secret::{FileProblem, Secret},
-    source::Given,
+    source::Sources,
     stages::{FanOut, FanOutMessages, Serve, Sweep, Worker},
     users::{IdentityPattern, Users},
 };
 
 use self::{
-    form::Choice, reader::Reader, requirement::SectionResult, schema::Schema, source::Sources,
+    form::Choice, reader::Reader, requirement::SectionResult, schema::Schema, source::MergedSources,
 };
 
 /// Whether this process may change GitLab.
@@ -125,9 +125,9 @@ where
     ///
     /// # Errors
     /// With all mistakes at once, none of which repeats a secret.
-    pub fn load(given: &Given) -> Result<Loaded<Self>, ConfigErrors> {
+    pub fn load(given: &Sources) -> Result<Loaded<Self>, ConfigErrors> {
         let schema = Schema::new(keys());
-        let sources = Sources::collect(given, &schema);
+        let sources = MergedSources::collect(given, &schema);
         let mut reader = Reader::new(&sources);
         let mut missing = Vec::new();
         let config = Self::read(&mut reader, &mut missing);
@@ -192,7 +192,7 @@ fn found<T>(
 
 /// Every key there is: what reading nothing asks for.
 fn keys() -> impl Iterator<Item = String> {
-    let nothing = Sources::nothing();
+    let nothing = MergedSources::nothing();
     let mut reader = Reader::new(&nothing);
     AnyConfig::read(&mut reader, &mut Vec::new());
     reader.settings.into_iter().map(|setting| setting.key)
@@ -200,7 +200,7 @@ fn keys() -> impl Iterator<Item = String> {
 
 /// Every key with its default, in the order of the sections; `None` where there is none.
 pub fn defaults() -> Vec<(String, Option<serde_json::Value>)> {
-    let nothing = Sources::nothing();
+    let nothing = MergedSources::nothing();
     let mut reader = Reader::new(&nothing);
     AnyConfig::read(&mut reader, &mut Vec::new());
     reader

@@ -12,12 +12,12 @@ use super::{
     origin::Origin,
     schema::variable_of,
     secret::{FileProblem, Secret},
-    source::{Sources, USUAL_VARIABLES},
+    source::{MergedSources, USUAL_VARIABLES},
 };
 
 /// Reads keys from the sources.
 pub(super) struct Reader<'s> {
-    sources: &'s Sources,
+    sources: &'s MergedSources,
     /// Each key asked for so far.
     pub settings: Vec<Setting>,
     /// Values that are not allowed.
@@ -34,7 +34,7 @@ enum Absent<T> {
 }
 
 impl<'s> Reader<'s> {
-    pub(super) fn new(sources: &'s Sources) -> Self {
+    pub(super) fn new(sources: &'s MergedSources) -> Self {
         Self {
             sources,
             settings: Vec::new(),

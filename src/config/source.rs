@@ -16,7 +16,7 @@ use super::{
 
 /// What one start of the program was given.
 #[derive(Clone, Debug, Default)]
-pub struct Given {
+pub struct Sources {
     /// The file named by `--config`.
     pub file: Option<PathBuf>,
     /// Values given by flags: key, flag, text.
@@ -70,7 +70,7 @@ pub(super) const USUAL_VARIABLES: [(&str, &str); 25] = [
 ];
 
 /// All that was given, merged: flag over own variable over usual variable over file.
-pub(super) struct Sources {
+pub(super) struct MergedSources {
     merged: Figment,
     /// Mistakes of the sources themselves: unreadable, unknown keys.
     pub mistakes: Vec<ConfigError>,
@@ -78,7 +78,7 @@ pub(super) struct Sources {
     pub file_is_read: bool,
 }
 
-impl Sources {
+impl MergedSources {
     /// Nothing given.
     pub(super) fn nothing() -> Self {
         Self {
@@ -89,7 +89,7 @@ impl Sources {
     }
 
     /// Reads the file and sorts out the environment, holding both to the known keys.
-    pub(super) fn collect(given: &Given, schema: &Schema) -> Self {
+    pub(super) fn collect(given: &Sources, schema: &Schema) -> Self {
         let mut sources = Self::nothing();
         sources.add_file(given, schema);
         sources.add_usual_variables(&given.environment);
@@ -109,7 +109,7 @@ impl Sources {
 
     fn add(&mut self, values: Dict, origin: Origin) {
         let merged = std::mem::take(&mut self.merged);
-        self.merged = merged.merge(Layer { values, origin });
+        self.merged = merged.merge(SourceLayer { values, origin });
     }
 
     /// `key` is a known one: `nest` takes a number in a key for the length of a list.
@@ -119,7 +119,7 @@ impl Sources {
         }
     }
 
-    fn add_file(&mut self, given: &Given, schema: &Schema) {
+    fn add_file(&mut self, given: &Sources, schema: &Schema) {
         let Some(path) = file_of(given) else { return };
         let origin = Origin::File(path.display().to_string());
         let parsed = read_bounded(&path).and_then(|text| parse(&text));
@@ -166,12 +166,12 @@ impl Sources {
 const NOT_UTF8: &str = "is not UTF-8";
 
 /// One source, as figment takes it.
-struct Layer {
+struct SourceLayer {
     values: Dict,
     origin: Origin,
 }
 
-impl Provider for Layer {
+impl Provider for SourceLayer {
     fn metadata(&self) -> Metadata {
         self.origin.to_metadata()
     }
@@ -181,7 +181,7 @@ impl Provider for Layer {
     }
 }
 
-fn file_of(given: &Given) -> Option<PathBuf> {
+fn file_of(given: &Sources) -> Option<PathBuf> {
     let named = given.file.clone();
     let by_variable = || {
         let name = given.environment.get(FILE_VARIABLE)?;

@@ -153,9 +153,9 @@ fn each_way_to_lookup_makes_a_configuration_that_loads() {
             .into_iter()
             .filter(|(name, _)| !other.contains(name))
             .collect();
-        let given = config::Given {
+        let given = config::Sources {
             environment,
-            ..config::Given::default()
+            ..config::Sources::default()
         };
         let loaded: Loaded = Config::load(&given).unwrap_or_else(|mistakes| panic!("{mistakes}"));
         assert_eq!(loaded.config.pubsub.prefix, "dev-");

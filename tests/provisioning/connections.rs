@@ -7,7 +7,7 @@ use std::{
 };
 
 use lookup_gitlab_sync::{
-    config::{AnyConfig, Given},
+    config::{AnyConfig, Sources},
     namespaces::{
         ledger::Ledger,
         provisioning::database::{Migrations, OpenError, Settings, Tls, open},
@@ -250,7 +250,7 @@ async fn the_encryption_that_is_configured_is_that_of_both_databases() {
     let (server, authority) = server_with_tls();
     let database = Database::create_on(&server.url()).await;
     let configured = |tls: &str, authority: &Path| {
-        let given = Given {
+        let given = Sources {
             environment: [
                 ("DATABASE_URL", database.url.as_str()),
                 ("LOOKUP_GITLAB_SYNC__NAMESPACES__DATABASE__TLS", tls),
@@ -265,7 +265,7 @@ async fn the_encryption_that_is_configured_is_that_of_both_databases() {
             ]
             .into_iter()
             .collect(),
-            ..Given::default()
+            ..Sources::default()
         };
         AnyConfig::load(&given).unwrap().config.namespaces
     };

@@ -7,7 +7,7 @@ use futures::future::BoxFuture;
 use google_cloud_googleapis::pubsub::v1::{DeleteSubscriptionRequest, Subscription, Topic};
 use jiff::Timestamp;
 use lookup_gitlab_sync::{
-    config::{self, Calls, Config, Given, LookupCredentials, Mode, Secret},
+    config::{self, Calls, Config, LookupCredentials, Mode, Secret, Sources},
     directory::{Crsid, Directory as _, Lookup, Standing},
     gitlab,
     messaging::{
@@ -340,9 +340,9 @@ pub fn configuration() -> impl FnMut(&[u8]) -> String {
     move |input| {
         let file = folder.path().join("config.toml");
         fs::write(&file, input).unwrap();
-        let given = Given {
+        let given = Sources {
             file: Some(file),
-            ..Given::default()
+            ..Sources::default()
         };
         match <Config>::load(&given) {
             Ok(loaded) => format!("{:?}", loaded.config.mode),
