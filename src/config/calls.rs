@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use super::{
     authority::Authority,
-    form::{Span, Whole},
     pubsub::ACK_DEADLINE,
     reader::Reader,
+    values::{Span, Whole},
 };
 
 /// How one API is called: the same knobs for each upstream.

@@ -6,9 +6,9 @@ use url::Url;
 
 use super::{
     calls::Calls,
-    form::{Address, AuthorityFile, Choice, Form, SECRET, Text, Whole},
     reader::Reader,
     secret::Secret,
+    values::{Address, AuthorityFile, Choice, SECRET, Text, ValueType, Whole},
 };
 
 /// Which directory decides.
@@ -137,7 +137,10 @@ impl GivenLookup {
 
     fn complete(self, reader: &mut Reader<'_>) -> Option<Lookup> {
         if !reader.is_given("directory.url") {
-            reader.lacks("directory.url", &Form::allowed(&Address { without: None }));
+            reader.lacks(
+                "directory.url",
+                &ValueType::allowed(&Address { without: None }),
+            );
         }
         let given =
             |keys: &[&str], reader: &Reader<'_>| keys.iter().any(|key| reader.is_given(key));

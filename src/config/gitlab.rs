@@ -6,9 +6,9 @@ use url::Url;
 use super::{
     authority::Authority,
     calls::Calls,
-    form::{Address, AuthorityFile, SECRET},
     reader::Reader,
     secret::Secret,
+    values::{Address, AuthorityFile, SECRET},
 };
 
 /// GitLab: where it is and who we are there.

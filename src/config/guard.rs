@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    form::{Percent, Span, Truth, Whole},
     reader::Reader,
+    values::{Percent, Span, Truth, Whole},
 };
 
 /// How much a run may change.

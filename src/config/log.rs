@@ -1,8 +1,8 @@
 //! `[log]`
 
 use super::{
-    form::{Choice, Filter},
     reader::Reader,
+    values::{Choice, Filter},
 };
 
 /// Logging.

@@ -12,7 +12,6 @@ mod effective;
 mod encoding;
 mod environment;
 mod error;
-mod form;
 mod gitlab;
 mod guard;
 mod log;
@@ -27,6 +26,7 @@ mod source;
 mod stages;
 mod suggest;
 mod users;
+mod values;
 
 pub use self::{
     authority::Authority,
@@ -50,7 +50,8 @@ pub use self::{
 };
 
 use self::{
-    form::Choice, reader::Reader, requirement::SectionResult, schema::Schema, source::MergedSources,
+    reader::Reader, requirement::SectionResult, schema::Schema, source::MergedSources,
+    values::Choice,
 };
 
 /// Whether this process may change GitLab.

@@ -9,9 +9,9 @@ use super::{
     calls::Calls,
     database_url::{DATABASE, objection},
     error::{ConfigError, ConfigErrors},
-    form::{Address, AuthorityFile, Choice, SECRET, Span, Text, Texts, Whole},
     reader::{Reader, lacking},
     secret::Secret,
+    values::{Address, AuthorityFile, Choice, SECRET, Span, Text, Texts, Whole},
 };
 
 /// The namespace pipeline. Each stage asks for what it needs; nothing here is needed where no such stage runs.

@@ -5,8 +5,8 @@ use std::time::Duration;
 use url::Url;
 
 use super::{
-    form::{Address, HostPort, Text},
     reader::Reader,
+    values::{Address, HostPort, Text},
 };
 
 /// How long Pub/Sub waits for the first sign of life of a consumer; every subscription is made with it.

@@ -8,11 +8,11 @@ use secrecy::SecretString;
 use super::{
     effective::Setting,
     error::ConfigError,
-    form::{self, Form, SECRET, Text},
     origin::Origin,
     schema::variable_of,
     secret::{FileProblem, Secret},
     source::{MergedSources, USUAL_VARIABLES},
+    values::{self, SECRET, Text, ValueType},
 };
 
 /// Reads keys from the sources.
@@ -44,7 +44,12 @@ impl<'s> Reader<'s> {
     }
 
     /// A key with a default; where the value is wrong the default stands in, and the mistake is kept.
-    pub(super) fn value_or<F: Form>(&mut self, key: &str, form: &F, default: F::Value) -> F::Value
+    pub(super) fn value_or<F: ValueType>(
+        &mut self,
+        key: &str,
+        form: &F,
+        default: F::Value,
+    ) -> F::Value
     where
         F::Value: Clone,
     {
@@ -53,12 +58,12 @@ impl<'s> Reader<'s> {
     }
 
     /// A key that may be absent.
-    pub(super) fn optional<F: Form>(&mut self, key: &str, form: &F) -> Option<F::Value> {
+    pub(super) fn optional<F: ValueType>(&mut self, key: &str, form: &F) -> Option<F::Value> {
         self.read(key, form, Absent::Fine)
     }
 
     /// A key that must be given where its concern is needed.
-    pub(super) fn required<F: Form>(&mut self, key: &str, form: &F) -> Option<F::Value> {
+    pub(super) fn required<F: ValueType>(&mut self, key: &str, form: &F) -> Option<F::Value> {
         self.read(key, form, Absent::Missing)
     }
 
@@ -76,7 +81,7 @@ impl<'s> Reader<'s> {
                 format!("is given beside {key}; allowed: one of them"),
             );
         }
-        let direct = self.read_unless(by_file > by_value, key, &form::Secret);
+        let direct = self.read_unless(by_file > by_value, key, &values::Secret);
         let path = self.read_unless(by_value > by_file, &file_key, &Text::ANY);
         match path {
             Some(path) if by_file > by_value => self.secret_of_file(key, &file_key, &path),
@@ -85,7 +90,7 @@ impl<'s> Reader<'s> {
     }
 
     /// Reads a key whose mistakes do not matter where a stronger source has made it idle.
-    fn read_unless<F: Form>(&mut self, idle: bool, key: &str, form: &F) -> Option<F::Value> {
+    fn read_unless<F: ValueType>(&mut self, idle: bool, key: &str, form: &F) -> Option<F::Value> {
         let before = self.wrong.len();
         let value = self.optional(key, form);
         if idle {
@@ -95,9 +100,9 @@ impl<'s> Reader<'s> {
     }
 
     /// The value of a key that is read elsewhere, if it is given and right; its mistakes are told there.
-    pub(super) fn peek<F: Form>(&self, key: &str, form: &F) -> Option<F::Value> {
+    pub(super) fn peek<F: ValueType>(&self, key: &str, form: &F) -> Option<F::Value> {
         let (value, origin) = self.sources.find(key)?;
-        let given = form::Given {
+        let given = values::RawValue {
             value: &value,
             from_text: origin.is_text(),
         };
@@ -123,7 +128,12 @@ impl<'s> Reader<'s> {
         self.sources.find(key).is_some()
     }
 
-    fn read<F: Form>(&mut self, key: &str, form: &F, absent: Absent<F::Value>) -> Option<F::Value> {
+    fn read<F: ValueType>(
+        &mut self,
+        key: &str,
+        form: &F,
+        absent: Absent<F::Value>,
+    ) -> Option<F::Value> {
         let Some((value, origin)) = self.sources.find(key) else {
             let value = match absent {
                 Absent::Default(value) => Some(value),
@@ -140,7 +150,7 @@ impl<'s> Reader<'s> {
             );
             return value;
         };
-        let given = form::Given {
+        let given = values::RawValue {
             value: &value,
             from_text: origin.is_text(),
         };
@@ -165,7 +175,7 @@ impl<'s> Reader<'s> {
         let origin = Origin::File(path.to_owned());
         match Secret::of_file(Path::new(path)) {
             Ok(secret) => {
-                let shown = Some(form::Secret.show(&SecretString::default()));
+                let shown = Some(values::Secret.show(&SecretString::default()));
                 for setting in self
                     .settings
                     .iter_mut()

@@ -4,10 +4,10 @@ use figment2::value::{Dict, Value};
 
 use super::{
     error::ConfigError,
-    form::describe,
     origin::Origin,
     source::OWN_PREFIX,
     suggest::{nearest, suggestion},
+    values::describe,
 };
 
 /// Every key the code asks for.

@@ -6,8 +6,8 @@ use figment2::value::Value;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
-    form::{self, Form, SECRET},
     source::read_bounded,
+    values::{self, SECRET, ValueType},
 };
 
 /// A secret as it was given, and where to look for its successor if it was given as the name of a file.
@@ -25,11 +25,11 @@ impl Secret {
     pub fn of_file(file: &Path) -> Result<Self, FileProblem> {
         let text = read_bounded(file).map_err(FileProblem::Unreadable)?;
         let text = Value::from(text.trim());
-        let given = form::Given {
+        let given = values::RawValue {
             value: &text,
             from_text: true,
         };
-        let value = form::Secret.read(&given).map_err(|wrongs| {
+        let value = values::Secret.read(&given).map_err(|wrongs| {
             FileProblem::NoSecret(wrongs.into_iter().map(|wrong| wrong.reason).collect())
         })?;
         Ok(Self {

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    form::{Choice, Span, Whole},
     reader::Reader,
+    values::{Choice, Span, Whole},
 };
 
 /// The fan-out stage.

@@ -1,8 +1,8 @@
 //! `[users]`
 
 use super::{
-    form::{Identities, Ids, Patterns, Texts, Truth, Whole},
     reader::Reader,
+    values::{Identities, Ids, Patterns, Texts, Truth, Whole},
 };
 
 /// Who is who. Patterns are regular expressions, compared without case, as GitLab compares usernames and identities.

@@ -2,7 +2,7 @@
 
 use url::{Host, Url};
 
-use super::{Form, Given, Wrong};
+use super::{ParseError, RawValue, ValueType};
 
 /// The address of an HTTP API: `https`, or `http` to this machine alone.
 pub(in crate::config) struct Address {
@@ -10,7 +10,7 @@ pub(in crate::config) struct Address {
     pub without: Option<&'static str>,
 }
 
-impl Form for Address {
+impl ValueType for Address {
     type Value = Url;
 
     fn allowed(&self) -> String {
@@ -18,16 +18,16 @@ impl Form for Address {
             .to_owned()
     }
 
-    fn read(&self, given: &Given<'_>) -> Result<Url, Vec<Wrong>> {
+    fn read(&self, given: &RawValue<'_>) -> Result<Url, Vec<ParseError>> {
         let text = given.text()?;
         if text.is_empty() {
-            return Err(Wrong::because("is empty"));
+            return Err(ParseError::because("is empty"));
         }
         let url = Url::parse(text)
-            .map_err(|problem| Wrong::because(format!("is not an address ({problem})")))?;
+            .map_err(|problem| ParseError::because(format!("is not an address ({problem})")))?;
         match self.objection(&url) {
             None => Ok(url),
-            Some(objection) => Err(Wrong::because(objection)),
+            Some(objection) => Err(ParseError::because(objection)),
         }
     }
 
@@ -70,14 +70,14 @@ fn is_loopback(host: &Host<&str>) -> bool {
 /// `host:port`, as `PUBSUB_EMULATOR_HOST` has it.
 pub(in crate::config) struct HostPort;
 
-impl Form for HostPort {
+impl ValueType for HostPort {
     type Value = String;
 
     fn allowed(&self) -> String {
         "host:port, such as \"127.0.0.1:8085\"".to_owned()
     }
 
-    fn read(&self, given: &Given<'_>) -> Result<String, Vec<Wrong>> {
+    fn read(&self, given: &RawValue<'_>) -> Result<String, Vec<ParseError>> {
         let text = given.text()?;
         let parts = text.rsplit_once(':').filter(|(host, port)| {
             let plain = !host.is_empty() && !host.contains(['/', '@', '?', '#']);
@@ -85,8 +85,8 @@ impl Form for HostPort {
         });
         match parts {
             Some(_) => Ok(text.to_owned()),
-            None if text.is_empty() => Err(Wrong::because("is empty")),
-            None => Err(Wrong::because("is not of this form")),
+            None if text.is_empty() => Err(ParseError::because("is empty")),
+            None => Err(ParseError::because("is not of this form")),
         }
     }
 
@@ -100,10 +100,10 @@ mod tests {
     use figment2::value::Value;
     use rstest::rstest;
 
-    use super::{Address, Form, Given, HostPort};
+    use super::{Address, HostPort, RawValue, ValueType};
 
-    fn accepts<F: Form>(form: &F, text: &str) -> bool {
-        let given = Given {
+    fn accepts<F: ValueType>(form: &F, text: &str) -> bool {
+        let given = RawValue {
             value: &Value::from(text),
             from_text: true,
         };

@@ -2,28 +2,28 @@
 
 use std::path::Path;
 
-use super::{Form, Given, Text, Wrong};
+use super::{ParseError, RawValue, Text, ValueType};
 use crate::config::{authority::Authority, source::read_bounded};
 
 /// The name of a file with certificates of authorities, which is read and tried at once: what is wrong with it shows now
 /// and not at the first call.
 pub(in crate::config) struct AuthorityFile;
 
-impl Form for AuthorityFile {
+impl ValueType for AuthorityFile {
     type Value = Authority;
 
     fn allowed(&self) -> String {
         "the name of a file with the certificates of authorities, PEM".to_owned()
     }
 
-    fn read(&self, given: &Given<'_>) -> Result<Authority, Vec<Wrong>> {
+    fn read(&self, given: &RawValue<'_>) -> Result<Authority, Vec<ParseError>> {
         let path = Text::ANY.read(given)?;
         let pem = read_bounded(Path::new(&path))
-            .map_err(|problem| Wrong::because(format!("names a file that {problem}")))?;
+            .map_err(|problem| ParseError::because(format!("names a file that {problem}")))?;
         if are_certificates(&pem) {
             Ok(Authority::new(&path, &pem))
         } else {
-            Err(Wrong::because(
+            Err(ParseError::because(
                 "names a file that holds no certificates, or a broken one",
             ))
         }

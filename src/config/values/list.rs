@@ -2,20 +2,20 @@
 
 use figment2::value::{Dict, Value};
 
-use super::{Form, Given, Text, Wrong, describe, pattern::Pattern};
+use super::{ParseError, RawValue, Text, ValueType, describe, pattern::Pattern};
 use crate::config::users::IdentityPattern;
 
 /// A list of texts.
 pub(in crate::config) struct Texts;
 
-impl Form for Texts {
+impl ValueType for Texts {
     type Value = Vec<String>;
 
     fn allowed(&self) -> String {
         "a list of texts, such as [\"root\", \"ghost\"]".to_owned()
     }
 
-    fn read(&self, given: &Given<'_>) -> Result<Vec<String>, Vec<Wrong>> {
+    fn read(&self, given: &RawValue<'_>) -> Result<Vec<String>, Vec<ParseError>> {
         each(given, empty_or_control)
     }
 
@@ -39,14 +39,14 @@ impl Patterns {
     pub(in crate::config) const NAME_CRSID: Self = Self(Pattern::NamesCrsid);
 }
 
-impl Form for Patterns {
+impl ValueType for Patterns {
     type Value = Vec<String>;
 
     fn allowed(&self) -> String {
         format!("a list, each {}", self.0.allowed())
     }
 
-    fn read(&self, given: &Given<'_>) -> Result<Vec<String>, Vec<Wrong>> {
+    fn read(&self, given: &RawValue<'_>) -> Result<Vec<String>, Vec<ParseError>> {
         each(given, |text| self.0.objection(text))
     }
 
@@ -57,9 +57,9 @@ impl Form for Patterns {
 
 /// The texts of a list; every one that is objected to is told.
 fn each(
-    given: &Given<'_>,
+    given: &RawValue<'_>,
     objection: impl Fn(&str) -> Option<String>,
-) -> Result<Vec<String>, Vec<Wrong>> {
+) -> Result<Vec<String>, Vec<ParseError>> {
     let mut texts = Vec::new();
     let mut wrongs = Vec::new();
     for (index, item) in given.list()?.into_iter().enumerate() {
@@ -72,7 +72,7 @@ fn each(
         };
         match found {
             Ok(text) => texts.push(text),
-            Err(reason) => wrongs.push(Wrong::inside(format!("[{index}]"), reason)),
+            Err(reason) => wrongs.push(ParseError::inside(format!("[{index}]"), reason)),
         }
     }
     if wrongs.is_empty() {
@@ -85,21 +85,21 @@ fn each(
 /// A list of GitLab's account ids.
 pub(in crate::config) struct Ids;
 
-impl Form for Ids {
+impl ValueType for Ids {
     type Value = Vec<u64>;
 
     fn allowed(&self) -> String {
         "a list of account ids, such as [42, 43]".to_owned()
     }
 
-    fn read(&self, given: &Given<'_>) -> Result<Vec<u64>, Vec<Wrong>> {
+    fn read(&self, given: &RawValue<'_>) -> Result<Vec<u64>, Vec<ParseError>> {
         let mut ids = Vec::new();
         let mut wrongs = Vec::new();
         for (index, item) in given.list()?.into_iter().enumerate() {
             let id = item.to_i128().and_then(|id| u64::try_from(id).ok());
             match id.filter(|id| *id > 0) {
                 Some(id) => ids.push(id),
-                None => wrongs.push(Wrong::inside(
+                None => wrongs.push(ParseError::inside(
                     format!("[{index}]"),
                     format!("is {}, not an account id", describe(&item)),
                 )),
@@ -120,21 +120,21 @@ impl Form for Ids {
 /// A list of identity patterns: tables of `provider`, `extern_uid` and perhaps `template`.
 pub(in crate::config) struct Identities;
 
-impl Form for Identities {
+impl ValueType for Identities {
     type Value = Vec<IdentityPattern>;
 
     fn allowed(&self) -> String {
         "a list of tables, each with provider, extern_uid and perhaps template".to_owned()
     }
 
-    fn read(&self, given: &Given<'_>) -> Result<Self::Value, Vec<Wrong>> {
+    fn read(&self, given: &RawValue<'_>) -> Result<Self::Value, Vec<ParseError>> {
         let mut identities = Vec::new();
         let mut wrongs = Vec::new();
         for (index, item) in given.list()?.into_iter().enumerate() {
             let at = format!("[{index}]");
             match item {
                 Value::Dict(_, fields) => identities.extend(identity(&at, fields, &mut wrongs)),
-                other => wrongs.push(Wrong::inside(
+                other => wrongs.push(ParseError::inside(
                     at,
                     format!("is {}, not a table", describe(&other)),
                 )),
@@ -161,7 +161,7 @@ impl Form for Identities {
     }
 }
 
-fn identity(at: &str, mut fields: Dict, wrongs: &mut Vec<Wrong>) -> Option<IdentityPattern> {
+fn identity(at: &str, mut fields: Dict, wrongs: &mut Vec<ParseError>) -> Option<IdentityPattern> {
     let mut field =
         |name: &str, required: bool, allowed: &str, objection: &dyn Fn(&str) -> Option<String>| {
             let reason = match fields.remove(name) {
@@ -174,7 +174,7 @@ fn identity(at: &str, mut fields: Dict, wrongs: &mut Vec<Wrong>) -> Option<Ident
                 Some(other) => format!("is {}, not text", describe(&other)),
             };
             let allowed = Some(allowed.to_owned());
-            wrongs.push(Wrong {
+            wrongs.push(ParseError {
                 at: format!("{at}.{name}"),
                 reason,
                 allowed,
@@ -192,7 +192,7 @@ fn identity(at: &str, mut fields: Dict, wrongs: &mut Vec<Wrong>) -> Option<Ident
     wrongs.extend(
         fields
             .keys()
-            .map(|name| Wrong::inside(format!("{at}.{name}"), "is an unknown key")),
+            .map(|name| ParseError::inside(format!("{at}.{name}"), "is an unknown key")),
     );
     Some(IdentityPattern {
         provider: provider?,

@@ -2,7 +2,7 @@
 
 use std::{ops::RangeInclusive, time::Duration};
 
-use super::{Form, Given, Wrong};
+use super::{ParseError, RawValue, ValueType};
 
 /// A span of time within bounds.
 pub(in crate::config) struct Span(pub RangeInclusive<Duration>);
@@ -10,7 +10,7 @@ pub(in crate::config) struct Span(pub RangeInclusive<Duration>);
 /// Each unit and how many milliseconds it has, the longest first.
 const UNITS: [(&str, u64); 4] = [("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
 
-impl Form for Span {
+impl ValueType for Span {
     type Value = Duration;
 
     fn allowed(&self) -> String {
@@ -18,13 +18,13 @@ impl Form for Span {
         format!("a time from {from} to {to}, such as \"500ms\", \"10s\" or \"2m\"")
     }
 
-    fn read(&self, given: &Given<'_>) -> Result<Duration, Vec<Wrong>> {
-        let span =
-            parse(given.text()?).ok_or_else(|| Wrong::because("is not a time with its unit"))?;
+    fn read(&self, given: &RawValue<'_>) -> Result<Duration, Vec<ParseError>> {
+        let span = parse(given.text()?)
+            .ok_or_else(|| ParseError::because("is not a time with its unit"))?;
         if self.0.contains(&span) {
             return Ok(span);
         }
-        Err(Wrong::because(format!("is {}", display(span))))
+        Err(ParseError::because(format!("is {}", display(span))))
     }
 
     fn show(&self, value: &Duration) -> serde_json::Value {

@@ -25,7 +25,7 @@ pub(super) use self::{
 };
 
 /// One form of values.
-pub(super) trait Form {
+pub(super) trait ValueType {
     /// What it reads to.
     type Value;
 
@@ -33,7 +33,7 @@ pub(super) trait Form {
     fn allowed(&self) -> String;
 
     /// Reads a value.
-    fn read(&self, given: &Given<'_>) -> Result<Self::Value, Vec<Wrong>>;
+    fn read(&self, given: &RawValue<'_>) -> Result<Self::Value, Vec<ParseError>>;
 
     /// How an effective value is shown: as TOML would say it.
     fn show(&self, value: &Self::Value) -> serde_json::Value;
@@ -41,7 +41,7 @@ pub(super) trait Form {
 
 /// Why a value is not of its form. It never repeats a given text, which may be a misplaced secret.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Wrong {
+pub(super) struct ParseError {
     /// The place inside the value, such as `[2]`; empty for all of it.
     pub at: String,
     /// What it is, such as "is empty".
@@ -50,7 +50,7 @@ pub(super) struct Wrong {
     pub allowed: Option<String>,
 }
 
-impl Wrong {
+impl ParseError {
     pub(super) fn because(reason: impl Into<String>) -> Vec<Self> {
         vec![Self::inside("", reason)]
     }
@@ -65,16 +65,16 @@ impl Wrong {
 }
 
 /// A value as a source gave it.
-pub(super) struct Given<'v> {
+pub(super) struct RawValue<'v> {
     /// The value.
     pub value: &'v Value,
     /// Whether its source knows nothing but text, as the environment does.
     pub from_text: bool,
 }
 
-impl Given<'_> {
+impl RawValue<'_> {
     /// The text it is.
-    pub fn text(&self) -> Result<&str, Vec<Wrong>> {
+    pub fn text(&self) -> Result<&str, Vec<ParseError>> {
         match self.value.as_str() {
             Some(text) => Ok(text),
             None => Err(self.is_not("text")),
@@ -82,7 +82,7 @@ impl Given<'_> {
     }
 
     /// The whole number it is.
-    pub fn whole(&self) -> Result<i128, Vec<Wrong>> {
+    pub fn integer(&self) -> Result<i128, Vec<ParseError>> {
         let found = match (self.value, self.from_text) {
             (Value::String(_, text), true) => text.trim().parse().ok(),
             (value, _) => value.to_i128(),
@@ -91,7 +91,7 @@ impl Given<'_> {
     }
 
     /// The number it is; a whole one will do.
-    pub fn number(&self) -> Result<f64, Vec<Wrong>> {
+    pub fn number(&self) -> Result<f64, Vec<ParseError>> {
         let found = match (self.value, self.from_text) {
             (Value::String(_, text), true) => text.trim().parse().ok(),
             (Value::Num(_, number), _) => number
@@ -104,7 +104,7 @@ impl Given<'_> {
     }
 
     /// The truth value it is.
-    pub fn truth(&self) -> Result<bool, Vec<Wrong>> {
+    pub fn boolean(&self) -> Result<bool, Vec<ParseError>> {
         let found = match (self.value, self.from_text) {
             (Value::String(_, text), true) => text.trim().parse().ok(),
             (value, _) => value.to_bool(),
@@ -113,7 +113,7 @@ impl Given<'_> {
     }
 
     /// The list it is; in the environment, a list as TOML writes it.
-    pub fn list(&self) -> Result<Vec<Value>, Vec<Wrong>> {
+    pub fn list(&self) -> Result<Vec<Value>, Vec<ParseError>> {
         let found = match (self.value, self.from_text) {
             (Value::String(_, text), true) => Toml::from_str::<Dict>(&format!("list = {text}"))
                 .ok()
@@ -124,8 +124,8 @@ impl Given<'_> {
         found.ok_or_else(|| self.is_not("a list"))
     }
 
-    fn is_not(&self, wanted: &str) -> Vec<Wrong> {
-        Wrong::because(format!("is {}, not {wanted}", describe(self.value)))
+    fn is_not(&self, wanted: &str) -> Vec<ParseError> {
+        ParseError::because(format!("is {}, not {wanted}", describe(self.value)))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use secrecy::SecretString;
 
-use super::{Form, Given, Wrong};
+use super::{ParseError, RawValue, ValueType};
 use crate::telemetry::logs;
 
 /// A text that a rule accepts.
@@ -21,19 +21,19 @@ impl Text {
     };
 }
 
-impl Form for Text {
+impl ValueType for Text {
     type Value = String;
 
     fn allowed(&self) -> String {
         self.allowed.to_owned()
     }
 
-    fn read(&self, given: &Given<'_>) -> Result<String, Vec<Wrong>> {
+    fn read(&self, given: &RawValue<'_>) -> Result<String, Vec<ParseError>> {
         let text = given.text()?;
         match (text.is_empty(), (self.accepts)(text)) {
             (_, true) => Ok(text.to_owned()),
-            (true, false) => Err(Wrong::because("is empty")),
-            (false, false) => Err(Wrong::because("is not of this form")),
+            (true, false) => Err(ParseError::because("is empty")),
+            (false, false) => Err(ParseError::because("is not of this form")),
         }
     }
 
@@ -49,18 +49,18 @@ pub(in crate::config) struct Secret;
 pub(in crate::config) const SECRET: &str =
     "printable ASCII characters without spaces at either end, at most 4096";
 
-impl Form for Secret {
+impl ValueType for Secret {
     type Value = SecretString;
 
     fn allowed(&self) -> String {
         SECRET.to_owned()
     }
 
-    fn read(&self, given: &Given<'_>) -> Result<SecretString, Vec<Wrong>> {
+    fn read(&self, given: &RawValue<'_>) -> Result<SecretString, Vec<ParseError>> {
         let text = match given.value.as_str() {
             // A number would be said: see `describe`.
-            None => return Err(Wrong::because("is not text")),
-            Some("") => return Err(Wrong::because("is empty")),
+            None => return Err(ParseError::because("is not text")),
+            Some("") => return Err(ParseError::because("is empty")),
             Some(text) => text,
         };
         let printable = text
@@ -69,7 +69,9 @@ impl Form for Secret {
         if printable && text.trim() == text && text.len() <= 4096 {
             return Ok(text.into());
         }
-        Err(Wrong::because("holds other characters, or is too long"))
+        Err(ParseError::because(
+            "holds other characters, or is too long",
+        ))
     }
 
     fn show(&self, _: &SecretString) -> serde_json::Value {
@@ -80,16 +82,16 @@ impl Form for Secret {
 /// A log level or filter.
 pub(in crate::config) struct Filter;
 
-impl Form for Filter {
+impl ValueType for Filter {
     type Value = String;
 
     fn allowed(&self) -> String {
         "error, warn, info, debug, trace or off, or a filter such as \"info,lookup_gitlab_sync=debug\"".to_owned()
     }
 
-    fn read(&self, given: &Given<'_>) -> Result<String, Vec<Wrong>> {
+    fn read(&self, given: &RawValue<'_>) -> Result<String, Vec<ParseError>> {
         let text = given.text()?;
-        logs::filter(text).map_err(|problem| Wrong::because(problem.to_string()))?;
+        logs::filter(text).map_err(|problem| ParseError::because(problem.to_string()))?;
         Ok(text.to_owned())
     }
 

@@ -1,11 +1,11 @@
 //! One of a few words, and yes or no.
 
-use super::{Form, Given, Wrong};
+use super::{ParseError, RawValue, ValueType};
 
 /// One of a few words, each with what it means.
 pub(in crate::config) struct Choice<T: 'static>(pub &'static [(&'static str, T)]);
 
-impl<T: Copy + PartialEq> Form for Choice<T> {
+impl<T: Copy + PartialEq> ValueType for Choice<T> {
     type Value = T;
 
     fn allowed(&self) -> String {
@@ -17,11 +17,11 @@ impl<T: Copy + PartialEq> Form for Choice<T> {
         words.join(" or ")
     }
 
-    fn read(&self, given: &Given<'_>) -> Result<T, Vec<Wrong>> {
+    fn read(&self, given: &RawValue<'_>) -> Result<T, Vec<ParseError>> {
         let text = given.text()?;
         let found = self.0.iter().find(|(word, _)| *word == text);
         found.map(|(_, meaning)| *meaning).ok_or_else(|| {
-            Wrong::because(if text.is_empty() {
+            ParseError::because(if text.is_empty() {
                 "is empty"
             } else {
                 "is another word"
@@ -38,15 +38,15 @@ impl<T: Copy + PartialEq> Form for Choice<T> {
 /// Yes or no.
 pub(in crate::config) struct Truth;
 
-impl Form for Truth {
+impl ValueType for Truth {
     type Value = bool;
 
     fn allowed(&self) -> String {
         "true or false".to_owned()
     }
 
-    fn read(&self, given: &Given<'_>) -> Result<bool, Vec<Wrong>> {
-        given.truth()
+    fn read(&self, given: &RawValue<'_>) -> Result<bool, Vec<ParseError>> {
+        given.boolean()
     }
 
     fn show(&self, value: &bool) -> serde_json::Value {
