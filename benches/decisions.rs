@@ -14,7 +14,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use futures::future::BoxFuture;
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use lookup_gitlab_sync::{
-    config::{self, Calls, LookupCredentials, Mode},
+    config::{self, CallsConfig, LookupCredentials, Mode},
     directory::{Crsid, Directory, Lookup, Standing, Standings},
     gitlab::Client,
     simulate::{gitlab::GitLab, lookup, population::Population},
@@ -116,11 +116,11 @@ impl World {
         })
         .await
         .unwrap();
-        let config = config::GitLab {
+        let config = config::GitLabConfig {
             url: server.url().parse().unwrap(),
             token: server.token().into(),
             read_token: None,
-            calls: Calls::default(),
+            calls: CallsConfig::default(),
         };
         let recorder = Recorder::new();
         let seen = recorder.seen();
@@ -150,7 +150,7 @@ impl World {
         })
         .await
         .unwrap();
-        let config = config::Lookup {
+        let config = config::LookupConfig {
             url: server.url().parse().unwrap(),
             credentials: LookupCredentials::Gateway {
                 token_url: server.token_url().parse().unwrap(),
@@ -159,7 +159,7 @@ impl World {
                 scope: None,
             },
             batch_size: 200,
-            calls: Calls::default(),
+            calls: CallsConfig::default(),
         };
         let recorder = Recorder::new();
         let seen = recorder.seen();
@@ -204,7 +204,11 @@ async fn people_of(gitlab: &Client) -> Vec<Crsid> {
 }
 
 fn rules() -> Rules {
-    Rules::new(&config::Users::default(), &config::Guard::default()).unwrap()
+    Rules::new(
+        &config::UsersConfig::default(),
+        &config::GuardConfig::default(),
+    )
+    .unwrap()
 }
 
 fn today() -> Date {

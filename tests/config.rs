@@ -21,8 +21,9 @@ use std::{
 use clap::CommandFactory;
 
 use lookup_gitlab_sync::config::{
-    self, AnyConfig, Config, ConfigErrors, Directory, Environment, FanOutMessages, Loaded,
-    LogFormat, LookupCredentials, MessagingConfig, Mode, Origin, ReadingConfig, Sources,
+    self, AnyConfig, Config, ConfigErrors, DirectoryConfig, Environment, FanOutMessages,
+    LoadedConfig, LogFormat, LookupCredentials, MessagingConfig, Mode, ReadingConfig, Sources,
+    ValueOrigin,
 };
 use proptest::{prop_assert, proptest};
 use rstest::rstest;
@@ -75,7 +76,7 @@ impl Start {
         self.directory.path().join(name).display().to_string()
     }
 
-    fn load(&self) -> Result<Loaded, ConfigErrors> {
+    fn load(&self) -> Result<LoadedConfig, ConfigErrors> {
         Config::load(&self.given)
     }
 
@@ -102,7 +103,7 @@ fn the_usual_variables_are_enough() {
     assert_eq!(config.gitlab.url.as_str(), "https://gitlab.example.ac.uk/");
     assert_eq!(config.gitlab.token.expose_secret(), "glpat-secret");
     assert_eq!(config.pubsub.project, "example");
-    let Directory::Lookup(lookup) = config.directory else {
+    let DirectoryConfig::Lookup(lookup) = config.directory else {
         panic!("lookup is the default")
     };
     assert!(
@@ -153,7 +154,7 @@ fn a_file_alone_is_enough() {
         config.guard.max_block_percent.abs() < f64::EPSILON,
         "no blocks at all is a guard, not an accident"
     );
-    let Directory::Lookup(lookup) = config.directory else {
+    let DirectoryConfig::Lookup(lookup) = config.directory else {
         panic!("lookup is the default")
     };
     assert!(matches!(
@@ -196,11 +197,11 @@ fn the_stronger_source_wins(
         .find(|setting| setting.key == "log.level")
         .unwrap();
     let origin = match level {
-        "info" => Origin::Default,
-        "error" => Origin::File(start.path("lookup-gitlab-sync.toml")),
-        "warn" => Origin::UsualVariable("LOG_LEVEL".to_owned()),
-        "debug" => Origin::OwnVariable("LOOKUP_GITLAB_SYNC__LOG__LEVEL".to_owned()),
-        _ => Origin::Flag("--log-level".to_owned()),
+        "info" => ValueOrigin::Default,
+        "error" => ValueOrigin::File(start.path("lookup-gitlab-sync.toml")),
+        "warn" => ValueOrigin::UsualVariable("LOG_LEVEL".to_owned()),
+        "debug" => ValueOrigin::OwnVariable("LOOKUP_GITLAB_SYNC__LOG__LEVEL".to_owned()),
+        _ => ValueOrigin::Flag("--log-level".to_owned()),
     };
     assert_eq!(setting.origin, origin);
 }
@@ -280,7 +281,7 @@ fn a_secret_is_read_from_a_file_and_trimmed() {
         .collect();
     assert_eq!(token.len(), 1);
     assert_eq!(token[0].value, Some("[redacted]".into()));
-    assert_eq!(token[0].origin, Origin::File(secret));
+    assert_eq!(token[0].origin, ValueOrigin::File(secret));
 }
 
 #[test]
@@ -590,7 +591,9 @@ fn the_chosen_directory_has_its_credentials(
 fn a_directory_in_a_file_needs_no_lookup() {
     let start = Start::new().file("[gitlab]\nurl='https://g.example'\ntoken='x'\n[directory]\nkind='file'\npath='people.jsonl'\n[pubsub]\nproject='p'");
     let config = start.load().unwrap().config;
-    assert!(matches!(config.directory, Directory::File(path) if path == Path::new("people.jsonl")));
+    assert!(
+        matches!(config.directory, DirectoryConfig::File(path) if path == Path::new("people.jsonl"))
+    );
 }
 
 #[test]
@@ -657,7 +660,7 @@ fn the_example_loads_with_every_line_made_real(#[case] left_out: &[&str]) {
         assert_eq!(setting.key, key);
         let name = key.rsplit('.').next().unwrap();
         assert_eq!(
-            setting.origin == Origin::Default,
+            setting.origin == ValueOrigin::Default,
             left_out.contains(&name),
             "{key} is in the example"
         );

@@ -288,7 +288,7 @@ fn environment_in(file: &PathBuf) -> Vec<(String, String)> {
 }
 
 async fn connect(host: &str) -> Connection {
-    let config = config::PubSub {
+    let config = config::PubSubConfig {
         project: lookup_gitlab_sync::simulate::world::PROJECT.to_owned(),
         emulator_host: Some(host.to_owned()),
         endpoint: None,

@@ -9,7 +9,7 @@ use super::{
     failure::Failure,
     output::{self, Output, Row},
 };
-use crate::config::{AnyConfig, ReadingConfig, Setting};
+use crate::config::{AnyConfig, EffectiveSetting, ReadingConfig};
 
 /// Checks the configuration, or shows what is in effect
 #[derive(Debug, clap::Args)]
@@ -87,8 +87,8 @@ struct Line<'s> {
     source: String,
 }
 
-impl<'s> From<&'s Setting> for Line<'s> {
-    fn from(setting: &'s Setting) -> Self {
+impl<'s> From<&'s EffectiveSetting> for Line<'s> {
+    fn from(setting: &'s EffectiveSetting) -> Self {
         Self {
             key: &setting.key,
             value: setting.value.as_ref(),

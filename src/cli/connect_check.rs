@@ -7,7 +7,7 @@ use super::{
     output::{self, Output, Row},
 };
 use crate::{
-    config::{GitLab, Mode},
+    config::{GitLabConfig, Mode},
     gitlab::Client,
     upstream::{Blame, CallError},
 };
@@ -25,7 +25,7 @@ struct Finding {
 }
 
 /// Asks GitLab about each token that `config` names, prints what it may do, and fails where that is too little.
-pub async fn check(config: &GitLab, mode: Mode, output: Output) -> Result<(), Failure> {
+pub async fn check(config: &GitLabConfig, mode: Mode, output: Output) -> Result<(), Failure> {
     let writer = Client::new(config, Mode::DryRun)?;
     let mut tokens = Vec::new();
     if let Some(reader) = writer.with_read_token(config)? {

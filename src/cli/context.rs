@@ -9,7 +9,10 @@ use clap::ValueEnum;
 
 use super::failure::Failure;
 use crate::{
-    config::{self, Config, Directory, Environment, GitLab, Loaded, PubSub, Requirement, Sources},
+    config::{
+        self, Config, DirectoryConfig, Environment, GitLabConfig, LoadedConfig, PubSubConfig,
+        Requirement, Sources,
+    },
     telemetry::logs::{self, Form, GOOGLE_CLOUD_VARIABLES, Surroundings},
 };
 
@@ -82,11 +85,11 @@ impl Context {
     ///
     /// # Errors
     /// Exit code 78 and every mistake.
-    pub fn load<G, D, P>(&self) -> Result<Loaded<Config<G, D, P>>, Failure>
+    pub fn load<G, D, P>(&self) -> Result<LoadedConfig<Config<G, D, P>>, Failure>
     where
-        G: Requirement<GitLab>,
-        D: Requirement<Directory>,
-        P: Requirement<PubSub>,
+        G: Requirement<GitLabConfig>,
+        D: Requirement<DirectoryConfig>,
+        P: Requirement<PubSubConfig>,
     {
         Config::load(&self.given).map_err(Failure::configuration)
     }
@@ -98,9 +101,9 @@ impl Context {
     /// Exit code 78 and every mistake.
     pub fn start<G, D, P>(&self, serving: bool) -> Result<Config<G, D, P>, Failure>
     where
-        G: Requirement<GitLab>,
-        D: Requirement<Directory>,
-        P: Requirement<PubSub>,
+        G: Requirement<GitLabConfig>,
+        D: Requirement<DirectoryConfig>,
+        P: Requirement<PubSubConfig>,
     {
         let loaded = self.load()?;
         let project = loaded
@@ -113,7 +116,7 @@ impl Context {
     }
 }
 
-fn start_log(log: &config::Log, project: Option<&str>, serving: bool) -> Result<(), Failure> {
+fn start_log(log: &config::LogConfig, project: Option<&str>, serving: bool) -> Result<(), Failure> {
     // Of the process also in `within`: who reads its log does not change with its configuration.
     let process = Environment::of_process();
     let is_set = |name: &str| process.get(name).is_some_and(|value| !value.is_empty());
@@ -139,7 +142,7 @@ fn start_log(log: &config::Log, project: Option<&str>, serving: bool) -> Result<
 
 /// What is let through of a level. A certificate that is not trusted is told by whoever called; and a command that ends
 /// at a failure tells it itself, so that calls to be held would be the same said twice.
-fn level(log: &config::Log, serving: bool) -> String {
+fn level(log: &config::LogConfig, serving: bool) -> String {
     let level = &log.level;
     if level.contains(['=', ',']) {
         level.clone()

@@ -2,7 +2,7 @@
 
 use super::Failure;
 use crate::{
-    config::{ConfigErrors, Namespaces},
+    config::{ConfigErrors, NamespacesConfig},
     messaging::{Connection, Topic},
     namespaces::{
         call::Provisioner,
@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// The ledger as configured, its tables up to date.
-pub async fn ledger(namespaces: &Namespaces) -> Result<Ledger, Failure> {
+pub async fn ledger(namespaces: &NamespacesConfig) -> Result<Ledger, Failure> {
     let database = namespaces.ledger().map_err(Failure::configuration)?;
     Ok(Ledger::open(&database.into())
         .await?
@@ -25,18 +25,18 @@ pub async fn ledger(namespaces: &Namespaces) -> Result<Ledger, Failure> {
 }
 
 /// What a document may say.
-fn rules(namespaces: &Namespaces) -> Rules {
+fn rules(namespaces: &NamespacesConfig) -> Rules {
     Rules::new(&namespaces.plan_codes, &namespaces.add_ons)
 }
 
 /// The ledger as configured, for looking; `None` where it is not configured.
-pub fn ledger_for_reading(namespaces: &Namespaces) -> Option<Result<Ledger, LedgerError>> {
+pub fn ledger_for_reading(namespaces: &NamespacesConfig) -> Option<Result<Ledger, LedgerError>> {
     let database = namespaces.ledger().ok()?;
     Some(Ledger::for_reading(&database.into()))
 }
 
 /// The API that provisions, called with the portal's tokens.
-pub fn provisioner(namespaces: &Namespaces) -> Result<Provisioner, Failure> {
+pub fn provisioner(namespaces: &NamespacesConfig) -> Result<Provisioner, Failure> {
     let url = namespaces
         .provisioning_url()
         .map_err(Failure::configuration)?;
@@ -45,7 +45,7 @@ pub fn provisioner(namespaces: &Namespaces) -> Result<Provisioner, Failure> {
 
 /// What records and publishes.
 pub async fn recorder(
-    namespaces: &Namespaces,
+    namespaces: &NamespacesConfig,
     connection: &Connection,
 ) -> Result<Recorder, Failure> {
     let publisher = connection.publisher(Topic::NamespaceSync).await?;
@@ -53,13 +53,13 @@ pub async fn recorder(
 }
 
 /// The stage `portal`.
-pub fn portal(namespaces: &Namespaces, recorder: Recorder) -> Result<Portal, Failure> {
+pub fn portal(namespaces: &NamespacesConfig, recorder: Recorder) -> Result<Portal, Failure> {
     let token = namespaces.portal_token().map_err(Failure::configuration)?;
     Ok(Portal::new(recorder, keys(namespaces)?, token)?)
 }
 
 /// The stage `provisioning-api`.
-pub async fn provisioning(namespaces: &Namespaces) -> Result<State, Failure> {
+pub async fn provisioning(namespaces: &NamespacesConfig) -> Result<State, Failure> {
     let (database, url) = provisioning_settings(namespaces).map_err(Failure::configuration)?;
     let mut settings = provisioning::Settings::new(database, url);
     settings.authority.clone_from(&namespaces.calls.authority);
@@ -68,14 +68,14 @@ pub async fn provisioning(namespaces: &Namespaces) -> Result<State, Failure> {
 }
 
 fn provisioning_settings(
-    namespaces: &Namespaces,
+    namespaces: &NamespacesConfig,
 ) -> Result<(database::Settings, url::Url), ConfigErrors> {
     let mut settings = database::Settings::from(namespaces.provisioning()?);
     settings.migrations = namespaces.migrations;
     Ok((settings, namespaces.issuer()?.clone()))
 }
 
-fn keys(namespaces: &Namespaces) -> Result<Keys, Failure> {
+fn keys(namespaces: &NamespacesConfig) -> Result<Keys, Failure> {
     let issuer = namespaces.issuer().map_err(Failure::configuration)?;
     let signing = namespaces
         .signing_key_file()

@@ -7,7 +7,7 @@ use tokio::net::TcpListener;
 
 use super::Failure;
 use crate::{
-    config::Serve,
+    config::ServeConfig,
     telemetry::{Health, Metrics, http::Server},
 };
 
@@ -29,7 +29,7 @@ impl Ports {
     ///
     /// # Errors
     /// Where both are one.
-    pub fn of(serve: &Serve, asked: bool) -> Result<Self, Failure> {
+    pub fn of(serve: &ServeConfig, asked: bool) -> Result<Self, Failure> {
         let own = match (serve.health_port, asked, serve.port) {
             (Some(port), _, _) => (port, HEALTH_PORT),
             (None, true, 0) => (0, HEALTH_PORT),
@@ -91,10 +91,10 @@ mod tests {
         #[case] own: u16,
         #[case] public: Option<u16>,
     ) {
-        let serve = Serve {
+        let serve = ServeConfig {
             port,
             health_port,
-            ..Serve::default()
+            ..ServeConfig::default()
         };
         let ports = Ports::of(&serve, asked).unwrap();
         assert_eq!((ports.own.0, ports.public), (own, public));
@@ -102,9 +102,9 @@ mod tests {
 
     #[test]
     fn one_port_cannot_be_both() {
-        let serve = Serve {
+        let serve = ServeConfig {
             port: 8081,
-            ..Serve::default()
+            ..ServeConfig::default()
         };
         let told = Ports::of(&serve, true).unwrap_err().to_string();
         assert!(
@@ -117,10 +117,10 @@ mod tests {
     async fn a_port_that_is_taken_is_told_with_the_setting_it_comes_from() {
         let taken = TcpListener::bind(everywhere(0)).await.unwrap();
         let port = taken.local_addr().unwrap().port();
-        let serve = Serve {
+        let serve = ServeConfig {
             port,
             health_port: Some(0),
-            ..Serve::default()
+            ..ServeConfig::default()
         };
         let ports = Ports::of(&serve, true).unwrap();
         let told = ports.listener().await.unwrap_err().to_string();

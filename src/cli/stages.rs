@@ -13,7 +13,7 @@ use super::{
     wiring::Sides,
 };
 use crate::{
-    config::{Config, Namespaces, Serve},
+    config::{Config, NamespacesConfig, ServeConfig},
     gitlab,
     messaging::{
         Connection, Consumer, ConsumerSettings, Handler, Liveness, Outcomes, Stage, StageMessages,
@@ -86,8 +86,8 @@ impl Stages {
     /// Where the topology would lose messages, or the ledger or the key cannot be used.
     pub async fn add_namespace_worker(
         &mut self,
-        namespaces: &Namespaces,
-        serve: &Serve,
+        namespaces: &NamespacesConfig,
+        serve: &ServeConfig,
         connection: &Connection,
     ) -> Result<(), Failure> {
         Topology::new(connection)
@@ -100,7 +100,7 @@ impl Stages {
 
     async fn namespace_worker(
         &mut self,
-        namespaces: &Namespaces,
+        namespaces: &NamespacesConfig,
         grace: Duration,
         connection: &Connection,
         outcomes: &Outcomes,

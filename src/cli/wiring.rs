@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Failure;
 use crate::{
-    config::{Config, Mode, PubSub},
+    config::{Config, Mode, PubSubConfig},
     directory::{self, Directory, SharedLooks},
     gitlab,
     messaging::{Connection, wire::OneLine},
@@ -29,20 +29,20 @@ pub struct Sides {
 impl Sides {
     /// Both sides as `config` says, with its mode.
     pub fn new<P>(
-        config: &Config<crate::config::GitLab, crate::config::Directory, P>,
+        config: &Config<crate::config::GitLabConfig, crate::config::DirectoryConfig, P>,
     ) -> Result<Self, Failure> {
         Self::in_mode(config, config.mode)
     }
 
     /// Both sides for looking only, whatever the configured mode: no permit to write can be had.
     pub fn for_reading<P>(
-        config: &Config<crate::config::GitLab, crate::config::Directory, P>,
+        config: &Config<crate::config::GitLabConfig, crate::config::DirectoryConfig, P>,
     ) -> Result<Self, Failure> {
         Self::in_mode(config, Mode::DryRun)
     }
 
     fn in_mode<P>(
-        config: &Config<crate::config::GitLab, crate::config::Directory, P>,
+        config: &Config<crate::config::GitLabConfig, crate::config::DirectoryConfig, P>,
         mode: Mode,
     ) -> Result<Self, Failure> {
         let gitlab = gitlab::Client::new(&config.gitlab, mode)?;
@@ -72,7 +72,7 @@ impl Sides {
 }
 
 /// Pub/Sub as `config` says.
-pub async fn connect(config: &PubSub) -> Result<Connection, Failure> {
+pub async fn connect(config: &PubSubConfig) -> Result<Connection, Failure> {
     Ok(Connection::open(config).await?)
 }
 

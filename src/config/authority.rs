@@ -4,12 +4,12 @@ use std::{fmt, sync::Arc};
 
 /// The certificates of authorities that one upstream's certificate may be signed by, beside those that the system knows.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Authority {
+pub struct CertificateAuthority {
     file: Arc<str>,
     pem: Arc<str>,
 }
 
-impl Authority {
+impl CertificateAuthority {
     /// The certificates in `pem`, which stood in `file`.
     pub(super) fn new(file: &str, pem: &str) -> Self {
         Self {
@@ -30,7 +30,7 @@ impl Authority {
 }
 
 /// Where it is, not what it says.
-impl fmt::Debug for Authority {
+impl fmt::Debug for CertificateAuthority {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Authority").field(&self.file).finish()
     }

@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use super::{
-    authority::Authority,
+    authority::CertificateAuthority,
     pubsub::ACK_DEADLINE,
-    reader::Reader,
+    reader::ConfigReader,
     values::{Span, Whole},
 };
 
 /// How one API is called: the same knobs for each upstream.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Calls {
+pub struct CallsConfig {
     /// Deadline of one attempt. 10 s.
     pub timeout: Duration,
     /// Calls in flight at once. 8, and 24 to GitLab.
@@ -23,16 +23,16 @@ pub struct Calls {
     /// The largest answer accepted, in bytes. 16 MiB.
     pub max_response_bytes: usize,
     /// Authorities trusted beside the system's own, `ca_file` of the upstream's section. None.
-    pub authority: Option<Authority>,
+    pub authority: Option<CertificateAuthority>,
 }
 
-impl Default for Calls {
+impl Default for CallsConfig {
     fn default() -> Self {
         Self::DEFAULT
     }
 }
 
-impl Calls {
+impl CallsConfig {
     /// Of an API with nothing particular about it.
     pub(super) const DEFAULT: Self = Self {
         timeout: Duration::from_secs(10),
@@ -47,12 +47,12 @@ impl Calls {
     ///
     /// The client extends the lease of a message while it is worked on; should that fail for once,
     /// a call that is still within its attempts must not find its message with somebody else.
-    pub(super) fn read(reader: &mut Reader<'_>, section: &str) -> Self {
+    pub(super) fn read(reader: &mut ConfigReader<'_>, section: &str) -> Self {
         Self::read_over(reader, section, &Self::default())
     }
 
     /// [`Self::read`] with other defaults.
-    pub(super) fn read_over(reader: &mut Reader<'_>, section: &str, default: &Self) -> Self {
+    pub(super) fn read_over(reader: &mut ConfigReader<'_>, section: &str, default: &Self) -> Self {
         let key = |name: &str| format!("{section}.{name}");
         let time = Span(Duration::from_millis(100)..=Duration::from_mins(2));
         let calls = Self {
@@ -74,7 +74,7 @@ impl Calls {
         };
         let attempts = u32::try_from(calls.read_attempts).unwrap_or(u32::MAX);
         if calls.timeout.saturating_mul(attempts) > ACK_DEADLINE {
-            reader.object(
+            reader.reject(
                 &key("timeout"),
                 format!(
                     "times {} is longer than the 60 s ack deadline of the subscriptions",

@@ -18,10 +18,10 @@ const SSL_MODES: [&str; 6] = [
 ];
 
 /// Whether a text can be the value of a parameter.
-type Allows = fn(&str) -> bool;
+type ParameterCheck = fn(&str) -> bool;
 
 /// The parameters that the client reads. It would log any other, and its value with it.
-const PARAMETERS: [(&str, Allows); 18] = [
+const PARAMETERS: [(&str, ParameterCheck); 18] = [
     ("application_name", any),
     ("dbname", any),
     ("host", any),

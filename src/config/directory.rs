@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use url::Url;
 
 use super::{
-    calls::Calls,
-    reader::Reader,
+    calls::CallsConfig,
+    reader::ConfigReader,
     secret::Secret,
     values::{Address, AuthorityFile, Choice, SECRET, Text, ValueType, Whole},
 };
@@ -14,16 +14,16 @@ use super::{
 /// Which directory decides.
 #[derive(Clone, Debug)]
 #[expect(clippy::large_enum_variant, reason = "there is one of it in a process")]
-pub enum Directory {
+pub enum DirectoryConfig {
     /// `kind = "lookup"`: the Lookup web service.
-    Lookup(Lookup),
+    Lookup(LookupConfig),
     /// `kind = "file"`: JSON lines `{"id","cancelled"}`.
     File(PathBuf),
 }
 
 /// The Lookup web service.
 #[derive(Clone, Debug)]
-pub struct Lookup {
+pub struct LookupConfig {
     /// Base address, such as `https://api.apps.cam.ac.uk/lookup/v1`.
     pub url: Url,
     /// How to authenticate.
@@ -31,7 +31,7 @@ pub struct Lookup {
     /// CRSids in one `person/list` call, at most. 200.
     pub batch_size: usize,
     /// `[directory.calls]`
-    pub calls: Calls,
+    pub calls: CallsConfig,
 }
 
 /// How to authenticate to Lookup.
@@ -58,29 +58,32 @@ pub enum LookupCredentials {
 }
 
 #[derive(Clone, Copy, PartialEq)]
-enum Kind {
+enum DirectoryKind {
     Lookup,
     File,
 }
 
-const KINDS: Choice<Kind> = Choice(&[("lookup", Kind::Lookup), ("file", Kind::File)]);
+const KINDS: Choice<DirectoryKind> = Choice(&[
+    ("lookup", DirectoryKind::Lookup),
+    ("file", DirectoryKind::File),
+]);
 
 const USERNAME: Text = Text {
     allowed: "text that is not empty, without a colon and control characters",
     accepts: |text| (Text::ANY.accepts)(text) && !text.contains(':'),
 };
 
-impl Directory {
-    pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
-        let kind = reader.value_or("directory.kind", &KINDS, Kind::Lookup);
+impl DirectoryConfig {
+    pub(super) fn read(reader: &mut ConfigReader<'_>) -> Option<Self> {
+        let kind = reader.value_or("directory.kind", &KINDS, DirectoryKind::Lookup);
         // Both kinds are read, whichever is chosen: a mistake in the other is a mistake too.
         let path = reader.optional("directory.path", &Text::ANY);
-        let given = GivenLookup::read(reader);
+        let given = PartialLookup::read(reader);
         match kind {
-            Kind::Lookup => given.complete(reader).map(Self::Lookup),
-            Kind::File => {
+            DirectoryKind::Lookup => given.complete(reader).map(Self::Lookup),
+            DirectoryKind::File => {
                 if !reader.is_given("directory.path") {
-                    reader.lacks(
+                    reader.missing(
                         "directory.path",
                         "the name of a file of JSON lines {\"id\",\"cancelled\"}",
                     );
@@ -92,7 +95,7 @@ impl Directory {
 }
 
 /// What was given of Lookup, before it is known to be all of it.
-struct GivenLookup {
+struct PartialLookup {
     url: Option<Url>,
     token_url: Option<Url>,
     client_id: Option<String>,
@@ -101,7 +104,7 @@ struct GivenLookup {
     username: Option<String>,
     password: Option<Secret>,
     batch_size: usize,
-    calls: Calls,
+    calls: CallsConfig,
 }
 
 const GATEWAY: [&str; 4] = [
@@ -116,8 +119,8 @@ const BASIC: [&str; 3] = [
     "directory.password_file",
 ];
 
-impl GivenLookup {
-    fn read(reader: &mut Reader<'_>) -> Self {
+impl PartialLookup {
+    fn read(reader: &mut ConfigReader<'_>) -> Self {
         let address = Address { without: None };
         Self {
             url: reader.optional("directory.url", &address),
@@ -128,26 +131,26 @@ impl GivenLookup {
             username: reader.optional("directory.username", &USERNAME),
             password: reader.secret("directory.password"),
             batch_size: reader.value_or("directory.batch_size", &Whole(1..=500), 200),
-            calls: Calls {
+            calls: CallsConfig {
                 authority: reader.optional("directory.ca_file", &AuthorityFile),
-                ..Calls::read(reader, "directory.calls")
+                ..CallsConfig::read(reader, "directory.calls")
             },
         }
     }
 
-    fn complete(self, reader: &mut Reader<'_>) -> Option<Lookup> {
+    fn complete(self, reader: &mut ConfigReader<'_>) -> Option<LookupConfig> {
         if !reader.is_given("directory.url") {
-            reader.lacks(
+            reader.missing(
                 "directory.url",
                 &ValueType::allowed(&Address { without: None }),
             );
         }
         let given =
-            |keys: &[&str], reader: &Reader<'_>| keys.iter().any(|key| reader.is_given(key));
+            |keys: &[&str], reader: &ConfigReader<'_>| keys.iter().any(|key| reader.is_given(key));
         let credentials = match (given(&GATEWAY, reader), given(&BASIC, reader)) {
             (true, true) => {
                 let first = BASIC.into_iter().find(|key| reader.is_given(key));
-                reader.object(
+                reader.reject(
                     first.unwrap_or("directory.username"),
                     "is given beside credentials of the API gateway; allowed: one of the two ways to authenticate",
                 );
@@ -171,14 +174,14 @@ impl GivenLookup {
                 basic(self.username, self.password)
             }
             (false, false) => {
-                reader.lacks(
+                reader.missing(
                     "directory.client_id",
                     "directory.token_url, client_id and client_secret for the API gateway, or directory.username and password for direct access",
                 );
                 None
             }
         };
-        Some(Lookup {
+        Some(LookupConfig {
             url: self.url?,
             credentials: credentials?,
             batch_size: self.batch_size,
@@ -187,14 +190,14 @@ impl GivenLookup {
     }
 }
 
-fn lacks_any(reader: &mut Reader<'_>, keys: &[&str], secret: &str) {
+fn lacks_any(reader: &mut ConfigReader<'_>, keys: &[&str], secret: &str) {
     for key in keys {
         if !reader.is_given(key) {
-            reader.lacks(key, "a value beside the other credentials of the same kind");
+            reader.missing(key, "a value beside the other credentials of the same kind");
         }
     }
     if !reader.is_given(secret) && !reader.is_given(&format!("{secret}_file")) {
-        reader.lacks(secret, SECRET);
+        reader.missing(secret, SECRET);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{error::Error, fmt};
 
-use super::origin::Origin;
+use super::origin::ValueOrigin;
 
 /// One mistake: which key, what is wrong with it, what is allowed, where it came from.
 /// It never repeats a given text: a secret pasted into the wrong key must not reach a log.
@@ -13,12 +13,16 @@ pub struct ConfigError {
     /// What is wrong with it, and what is allowed.
     pub problem: String,
     /// Where it came from; `None` when it came from nowhere, such as a missing key.
-    pub origin: Option<Origin>,
+    pub origin: Option<ValueOrigin>,
 }
 
 impl ConfigError {
     /// A mistake in what `origin` gave for `key`.
-    pub(super) fn at(key: impl Into<String>, origin: Origin, problem: impl Into<String>) -> Self {
+    pub(super) fn at(
+        key: impl Into<String>,
+        origin: ValueOrigin,
+        problem: impl Into<String>,
+    ) -> Self {
         Self {
             key: key.into(),
             problem: problem.into(),

@@ -4,16 +4,16 @@ use secrecy::ExposeSecret;
 use url::Url;
 
 use super::{
-    authority::Authority,
-    calls::Calls,
-    reader::Reader,
+    authority::CertificateAuthority,
+    calls::CallsConfig,
+    reader::ConfigReader,
     secret::Secret,
     values::{Address, AuthorityFile, SECRET},
 };
 
 /// GitLab: where it is and who we are there.
 #[derive(Clone, Debug)]
-pub struct GitLab {
+pub struct GitLabConfig {
     /// Base address without `/api/v4`, such as `https://gitlab.example.ac.uk`.
     pub url: Url,
     /// An administrator's token (scope `api`, and `admin_mode` where Admin Mode is on). Where only `read_token` is given,
@@ -23,27 +23,27 @@ pub struct GitLab {
     /// that look.
     pub read_token: Option<Secret>,
     /// `[gitlab.calls]`
-    pub calls: Calls,
+    pub calls: CallsConfig,
 }
 
 /// A message has its place among the calls from its look to its last write, and leaves it to others while it waits for
 /// Lookup.
-fn calls(authority: Option<Authority>) -> Calls {
-    Calls {
+fn calls(authority: Option<CertificateAuthority>) -> CallsConfig {
+    CallsConfig {
         concurrency: 24,
         authority,
-        ..Calls::DEFAULT
+        ..CallsConfig::DEFAULT
     }
 }
 
-impl GitLab {
+impl GitLabConfig {
     /// Whether there is a token that is not for reading alone.
     pub fn has_token_for_writing(&self) -> bool {
         let reading = self.read_token.as_ref().map(ExposeSecret::expose_secret);
         reading != Some(self.token.expose_secret())
     }
 
-    pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
+    pub(super) fn read(reader: &mut ConfigReader<'_>) -> Option<Self> {
         let url = reader.required(
             "gitlab.url",
             &Address {
@@ -59,10 +59,10 @@ impl GitLab {
             "gitlab.read_token_file",
         ];
         if !keys.iter().any(|key| reader.is_given(key)) {
-            reader.lacks("gitlab.token", SECRET);
+            reader.missing("gitlab.token", SECRET);
         }
         let authority = reader.optional("gitlab.ca_file", &AuthorityFile);
-        let calls = Calls::read_over(reader, "gitlab.calls", &calls(authority));
+        let calls = CallsConfig::read_over(reader, "gitlab.calls", &calls(authority));
         Some(Self {
             url: url?,
             token: token.or_else(|| read_token.clone())?,

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use super::{
-    reader::Reader,
+    reader::ConfigReader,
     values::{Percent, Span, Truth, Whole},
 };
 
 /// How much a run may change.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Guard {
+pub struct GuardConfig {
     /// Percent of the in-scope accounts that are active or deactivated. 5.
     pub max_block_percent: f64,
     /// Percent of the accounts blocked by us. 25.
@@ -25,7 +25,7 @@ pub struct Guard {
     pub min_known_percent: f64,
 }
 
-impl Default for Guard {
+impl Default for GuardConfig {
     fn default() -> Self {
         Self {
             max_block_percent: 5.0,
@@ -45,8 +45,8 @@ const LAPSES: std::ops::RangeInclusive<Duration> =
 /// The largest floor that still guards something.
 const MAX_FLOOR: u32 = 1_000;
 
-impl Guard {
-    pub(super) fn read(reader: &mut Reader<'_>) -> Self {
+impl GuardConfig {
+    pub(super) fn read(reader: &mut ConfigReader<'_>) -> Self {
         let default = Self::default();
         let guard = Self {
             max_block_percent: reader.value_or(
@@ -75,7 +75,7 @@ impl Guard {
         if guard.floor > guard.max_blocks && guard.floor <= MAX_FLOOR {
             let most = guard.max_blocks;
             let problem = format!("is more than guard.max_blocks; allowed: at most {most}");
-            reader.object("guard.floor", problem);
+            reader.reject("guard.floor", problem);
         }
         if !reader.value_or("guard.allow_everything", &Truth, false) {
             guard.object_to_being_off(reader);
@@ -84,7 +84,7 @@ impl Guard {
     }
 
     /// A guard that lets everything through has to be meant.
-    fn object_to_being_off(&self, reader: &mut Reader<'_>) {
+    fn object_to_being_off(&self, reader: &mut ConfigReader<'_>) {
         let off = [
             ("guard.max_block_percent", self.max_block_percent >= 100.0),
             (
@@ -100,7 +100,7 @@ impl Guard {
                 "guard.min_known_percent" => "more than 0".to_owned(),
                 _ => "less than 100".to_owned(),
             };
-            reader.object(
+            reader.reject(
                 key,
                 format!("switches the guard off; allowed: {sense}, unless guard.allow_everything = true says that it is meant"),
             );

@@ -1,13 +1,13 @@
 //! `[log]`
 
 use super::{
-    reader::Reader,
+    reader::ConfigReader,
     values::{Choice, Filter},
 };
 
 /// Logging.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Log {
+pub struct LogConfig {
     /// A level or a `tracing` filter. `info`.
     pub level: String,
     /// How a line looks.
@@ -32,7 +32,7 @@ const FORMATS: Choice<LogFormat> = Choice(&[
     ("json", LogFormat::Json),
 ]);
 
-impl Default for Log {
+impl Default for LogConfig {
     fn default() -> Self {
         Self {
             level: "info".to_owned(),
@@ -41,8 +41,8 @@ impl Default for Log {
     }
 }
 
-impl Log {
-    pub(super) fn read(reader: &mut Reader<'_>) -> Self {
+impl LogConfig {
+    pub(super) fn read(reader: &mut ConfigReader<'_>) -> Self {
         let default = Self::default();
         Self {
             level: reader.value_or("log.level", &Filter, default.level),

@@ -14,13 +14,13 @@ mod environment;
 mod error;
 mod gitlab;
 mod guard;
+mod known_keys;
 mod log;
 mod namespaces;
 mod origin;
 mod pubsub;
 mod reader;
 mod requirement;
-mod schema;
 mod secret;
 mod source;
 mod stages;
@@ -29,28 +29,31 @@ mod users;
 mod values;
 
 pub use self::{
-    authority::Authority,
-    calls::Calls,
-    directory::{Directory, Lookup, LookupCredentials},
-    effective::Setting,
+    authority::CertificateAuthority,
+    calls::CallsConfig,
+    directory::{DirectoryConfig, LookupConfig, LookupCredentials},
+    effective::EffectiveSetting,
     encoding::objection,
     environment::Environment,
     error::{ConfigError, ConfigErrors},
-    gitlab::GitLab,
-    guard::Guard,
-    log::{Log, LogFormat},
-    namespaces::{ADD_ONS, Database, DatabaseLimits, Migrations, Namespaces, PLAN_CODES, Tls},
-    origin::Origin,
-    pubsub::{ACK_DEADLINE, PubSub},
+    gitlab::GitLabConfig,
+    guard::GuardConfig,
+    log::{LogConfig, LogFormat},
+    namespaces::{
+        ADD_ONS, DatabaseConfig, DatabaseLimits, MigrationMode, NamespacesConfig, PLAN_CODES,
+        TlsMode,
+    },
+    origin::ValueOrigin,
+    pubsub::{ACK_DEADLINE, PubSubConfig},
     requirement::Requirement,
-    secret::{FileProblem, Secret},
+    secret::{Secret, SecretFileError},
     source::Sources,
-    stages::{FanOut, FanOutMessages, Serve, Sweep, Worker},
-    users::{IdentityPattern, Users},
+    stages::{FanOutConfig, FanOutMessages, ServeConfig, SweepConfig, WorkerConfig},
+    users::{IdentityPattern, UsersConfig},
 };
 
 use self::{
-    reader::Reader, requirement::SectionResult, schema::Schema, source::MergedSources,
+    known_keys::KnownKeys, reader::ConfigReader, requirement::SectionResult, source::MergedSources,
     values::Choice,
 };
 
@@ -71,7 +74,7 @@ const MODES: Choice<Mode> = Choice(&[("dry-run", Mode::DryRun), ("apply", Mode::
 /// A command that does without a concern says so in the type: `Config<GitLab, Directory, Option<PubSub>>`
 /// loads where no project is set, and cannot be handed to what needs one.
 #[derive(Clone, Debug)]
-pub struct Config<G = GitLab, D = Directory, P = PubSub> {
+pub struct Config<G = GitLabConfig, D = DirectoryConfig, P = PubSubConfig> {
     /// `mode`
     pub mode: Mode,
     /// `[gitlab]`
@@ -81,58 +84,58 @@ pub struct Config<G = GitLab, D = Directory, P = PubSub> {
     /// `[pubsub]`
     pub pubsub: P,
     /// `[users]`
-    pub users: Users,
+    pub users: UsersConfig,
     /// `[guard]`
-    pub guard: Guard,
+    pub guard: GuardConfig,
     /// `[fan_out]`
-    pub fan_out: FanOut,
+    pub fan_out: FanOutConfig,
     /// `[sweep]`
-    pub sweep: Sweep,
+    pub sweep: SweepConfig,
     /// `[worker]`
-    pub worker: Worker,
+    pub worker: WorkerConfig,
     /// `[namespaces]`
-    pub namespaces: Namespaces,
+    pub namespaces: NamespacesConfig,
     /// `[serve]`
-    pub serve: Serve,
+    pub serve: ServeConfig,
     /// `[log]`
-    pub log: Log,
+    pub log: LogConfig,
 }
 
 /// Needs GitLab and the directory: `plan`, `explain`.
-pub type ReadingConfig = Config<GitLab, Directory, Option<PubSub>>;
+pub type ReadingConfig = Config<GitLabConfig, DirectoryConfig, Option<PubSubConfig>>;
 
 /// Needs Pub/Sub: `tick`, `resync`, `topology`, `dead-letters`.
-pub type MessagingConfig = Config<Option<GitLab>, Option<Directory>, PubSub>;
+pub type MessagingConfig = Config<Option<GitLabConfig>, Option<DirectoryConfig>, PubSubConfig>;
 
 /// Needs nothing: `config show`.
-pub type AnyConfig = Config<Option<GitLab>, Option<Directory>, Option<PubSub>>;
+pub type AnyConfig = Config<Option<GitLabConfig>, Option<DirectoryConfig>, Option<PubSubConfig>>;
 
 /// A configuration, and where each of its values came from.
 #[derive(Clone, Debug)]
-pub struct Loaded<C = Config> {
+pub struct LoadedConfig<C = Config> {
     /// The configuration.
     pub config: C,
     /// Every key with its effective value, secrets redacted, in the order of the sections.
-    pub settings: Vec<Setting>,
+    pub settings: Vec<EffectiveSetting>,
 }
 
 impl<G, D, P> Config<G, D, P>
 where
-    G: Requirement<GitLab>,
-    D: Requirement<Directory>,
-    P: Requirement<PubSub>,
+    G: Requirement<GitLabConfig>,
+    D: Requirement<DirectoryConfig>,
+    P: Requirement<PubSubConfig>,
 {
     /// Reads and checks everything.
     ///
     /// # Errors
     /// With all mistakes at once, none of which repeats a secret.
-    pub fn load(given: &Sources) -> Result<Loaded<Self>, ConfigErrors> {
-        let schema = Schema::new(keys());
+    pub fn load(given: &Sources) -> Result<LoadedConfig<Self>, ConfigErrors> {
+        let schema = KnownKeys::new(keys());
         let sources = MergedSources::collect(given, &schema);
-        let mut reader = Reader::new(&sources);
+        let mut reader = ConfigReader::new(&sources);
         let mut missing = Vec::new();
         let config = Self::read(&mut reader, &mut missing);
-        let Reader {
+        let ConfigReader {
             settings, wrong, ..
         } = reader;
         let missing = missing.into_iter().filter(|_| sources.file_is_read);
@@ -145,24 +148,24 @@ where
             .collect();
         ConfigErrors::check(mistakes)?;
         match config {
-            Some(config) => Ok(Loaded { config, settings }),
+            Some(config) => Ok(LoadedConfig { config, settings }),
             None => Err(ConfigErrors::incomplete()),
         }
     }
 
-    fn read(reader: &mut Reader<'_>, missing: &mut Vec<ConfigError>) -> Option<Self> {
+    fn read(reader: &mut ConfigReader<'_>, missing: &mut Vec<ConfigError>) -> Option<Self> {
         let mode = reader.value_or("mode", &MODES, Mode::default());
-        let pubsub = found(reader, PubSub::read).settle(missing);
-        let gitlab = found(reader, GitLab::read).settle(missing);
-        let directory = found(reader, Directory::read).settle(missing);
-        let users = Users::read(reader);
-        let guard = Guard::read(reader);
-        let fan_out = FanOut::read(reader);
-        let sweep = Sweep::read(reader);
-        let worker = Worker::read(reader);
-        let namespaces = Namespaces::read(reader);
-        let serve = Serve::read(reader);
-        let log = Log::read(reader);
+        let pubsub = found(reader, PubSubConfig::read).settle(missing);
+        let gitlab = found(reader, GitLabConfig::read).settle(missing);
+        let directory = found(reader, DirectoryConfig::read).settle(missing);
+        let users = UsersConfig::read(reader);
+        let guard = GuardConfig::read(reader);
+        let fan_out = FanOutConfig::read(reader);
+        let sweep = SweepConfig::read(reader);
+        let worker = WorkerConfig::read(reader);
+        let namespaces = NamespacesConfig::read(reader);
+        let serve = ServeConfig::read(reader);
+        let log = LogConfig::read(reader);
         Some(Self {
             mode,
             gitlab: gitlab?,
@@ -181,8 +184,8 @@ where
 }
 
 fn found<T>(
-    reader: &mut Reader<'_>,
-    read: impl FnOnce(&mut Reader<'_>) -> Option<T>,
+    reader: &mut ConfigReader<'_>,
+    read: impl FnOnce(&mut ConfigReader<'_>) -> Option<T>,
 ) -> SectionResult<T> {
     let value = read(reader);
     SectionResult {
@@ -194,7 +197,7 @@ fn found<T>(
 /// Every key there is: what reading nothing asks for.
 fn keys() -> impl Iterator<Item = String> {
     let nothing = MergedSources::nothing();
-    let mut reader = Reader::new(&nothing);
+    let mut reader = ConfigReader::new(&nothing);
     AnyConfig::read(&mut reader, &mut Vec::new());
     reader.settings.into_iter().map(|setting| setting.key)
 }
@@ -202,7 +205,7 @@ fn keys() -> impl Iterator<Item = String> {
 /// Every key with its default, in the order of the sections; `None` where there is none.
 pub fn defaults() -> Vec<(String, Option<serde_json::Value>)> {
     let nothing = MergedSources::nothing();
-    let mut reader = Reader::new(&nothing);
+    let mut reader = ConfigReader::new(&nothing);
     AnyConfig::read(&mut reader, &mut Vec::new());
     reader
         .settings

@@ -6,17 +6,17 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::{
-    calls::Calls,
+    calls::CallsConfig,
     database_url::{DATABASE, objection},
     error::{ConfigError, ConfigErrors},
-    reader::{Reader, lacking},
+    reader::{ConfigReader, missing_key},
     secret::Secret,
     values::{Address, AuthorityFile, Choice, SECRET, Span, Text, Texts, Whole},
 };
 
 /// The namespace pipeline. Each stage asks for what it needs; nothing here is needed where no such stage runs.
 #[derive(Clone, Debug)]
-pub struct Namespaces {
+pub struct NamespacesConfig {
     /// The portal's address and the issuer of its tokens. Where it is set, the pipeline's topic is wanted.
     pub portal_url: Option<Url>,
     /// What a client of the portal shows.
@@ -38,15 +38,15 @@ pub struct Namespaces {
     ledger_database_url: Option<SecretString>,
     provisioning_database_url: Option<SecretString>,
     /// Whose the provisioning tables are.
-    pub migrations: Migrations,
+    pub migrations: MigrationMode,
     limits: DatabaseLimits,
     /// `[namespaces.calls]`
-    pub calls: Calls,
+    pub calls: CallsConfig,
 }
 
 /// One database and how it is used.
 #[derive(Clone, Debug)]
-pub struct Database {
+pub struct DatabaseConfig {
     /// `postgres://user:password@host:port/name`
     pub url: SecretString,
     /// The rest.
@@ -65,14 +65,14 @@ pub struct DatabaseLimits {
     /// Wait for one lock, at most. 10 s.
     pub lock_timeout: Duration,
     /// Encryption; `None` leaves it to the address.
-    pub tls: Option<Tls>,
+    pub tls: Option<TlsMode>,
     /// Certificate authority of the server, PEM.
     pub ca_certificate_file: Option<PathBuf>,
 }
 
 /// How connections are encrypted; `PostgreSQL`'s own names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tls {
+pub enum TlsMode {
     /// Never.
     Disable,
     /// Where the server offers it; no protection against an active attacker.
@@ -87,7 +87,7 @@ pub enum Tls {
 
 /// Whose tables these are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Migrations {
+pub enum MigrationMode {
     /// Ours: create and update them at the start.
     #[default]
     On,
@@ -97,18 +97,18 @@ pub enum Migrations {
     Verify,
 }
 
-const TLS: Choice<Tls> = Choice(&[
-    ("disable", Tls::Disable),
-    ("prefer", Tls::Prefer),
-    ("require", Tls::Require),
-    ("verify-ca", Tls::VerifyCa),
-    ("verify-full", Tls::VerifyFull),
+const TLS: Choice<TlsMode> = Choice(&[
+    ("disable", TlsMode::Disable),
+    ("prefer", TlsMode::Prefer),
+    ("require", TlsMode::Require),
+    ("verify-ca", TlsMode::VerifyCa),
+    ("verify-full", TlsMode::VerifyFull),
 ]);
 
-const MIGRATIONS: Choice<Migrations> = Choice(&[
-    ("on", Migrations::On),
-    ("off", Migrations::Off),
-    ("verify", Migrations::Verify),
+const MIGRATIONS: Choice<MigrationMode> = Choice(&[
+    ("on", MigrationMode::On),
+    ("off", MigrationMode::Off),
+    ("verify", MigrationMode::Verify),
 ]);
 
 const LEDGER: &str = "namespaces.ledger_database_url";
@@ -137,7 +137,7 @@ pub const PLAN_CODES: [&str; 12] = [
 pub const ADD_ONS: [&str; 4] = ["duo_core", "duo_pro", "duo_enterprise", "product_analytics"];
 
 /// A call waits for the namespace's turn at the other end, and is never repeated in place.
-const CALLS: Calls = Calls {
+const CALLS: CallsConfig = CallsConfig {
     timeout: Duration::from_secs(30),
     concurrency: 8,
     requests_per_minute: None,
@@ -146,8 +146,8 @@ const CALLS: Calls = Calls {
     authority: None,
 };
 
-impl Namespaces {
-    pub(super) fn read(reader: &mut Reader<'_>) -> Self {
+impl NamespacesConfig {
+    pub(super) fn read(reader: &mut ConfigReader<'_>) -> Self {
         let api = Address {
             without: Some("/api/v4"),
         };
@@ -179,12 +179,12 @@ impl Namespaces {
             migrations: reader.value_or(
                 "namespaces.migrations",
                 &MIGRATIONS,
-                Migrations::default(),
+                MigrationMode::default(),
             ),
             limits: DatabaseLimits::read(reader),
-            calls: Calls {
+            calls: CallsConfig {
                 authority: own_authority.or(gitlabs),
-                ..Calls::read_over(reader, "namespaces.calls", &CALLS)
+                ..CallsConfig::read_over(reader, "namespaces.calls", &CALLS)
             },
         }
     }
@@ -272,7 +272,7 @@ impl Namespaces {
     ///
     /// # Errors
     /// When it is missing.
-    pub fn ledger(&self) -> Result<Database, ConfigErrors> {
+    pub fn ledger(&self) -> Result<DatabaseConfig, ConfigErrors> {
         self.database(self.ledger_database_url.as_ref(), LEDGER)
     }
 
@@ -280,12 +280,16 @@ impl Namespaces {
     ///
     /// # Errors
     /// When it is missing.
-    pub fn provisioning(&self) -> Result<Database, ConfigErrors> {
+    pub fn provisioning(&self) -> Result<DatabaseConfig, ConfigErrors> {
         self.database(self.provisioning_database_url.as_ref(), PROVISIONING)
     }
 
-    fn database(&self, url: Option<&SecretString>, key: &str) -> Result<Database, ConfigErrors> {
-        Ok(Database {
+    fn database(
+        &self,
+        url: Option<&SecretString>,
+        key: &str,
+    ) -> Result<DatabaseConfig, ConfigErrors> {
+        Ok(DatabaseConfig {
             url: given(url, key, DATABASE)?.clone(),
             limits: self.limits.clone(),
         })
@@ -293,7 +297,7 @@ impl Namespaces {
 }
 
 impl DatabaseLimits {
-    fn read(reader: &mut Reader<'_>) -> Self {
+    fn read(reader: &mut ConfigReader<'_>) -> Self {
         let time = Span(Duration::from_millis(100)..=Duration::from_mins(10));
         let seconds = Duration::from_secs;
         Self {
@@ -321,23 +325,23 @@ impl DatabaseLimits {
     }
 }
 
-fn names(reader: &mut Reader<'_>, key: &str, default: &[&str]) -> Vec<String> {
+fn names(reader: &mut ConfigReader<'_>, key: &str, default: &[&str]) -> Vec<String> {
     let default = default.iter().map(|name| (*name).to_owned()).collect();
     reader.value_or(key, &Texts, default)
 }
 
 /// An address that holds a password, which no mistake may show.
-fn address(reader: &mut Reader<'_>, key: &str) -> Option<SecretString> {
+fn address(reader: &mut ConfigReader<'_>, key: &str) -> Option<SecretString> {
     let url = reader.secret(key)?;
     match objection(url.expose_secret()) {
         None => Some(url.expose_secret().into()),
         Some(objection) => {
-            reader.object(key, objection);
+            reader.reject(key, objection);
             None
         }
     }
 }
 
 fn given<'a, T>(value: Option<&'a T>, key: &str, allowed: &str) -> Result<&'a T, ConfigErrors> {
-    value.ok_or_else(|| ConfigErrors::missing(lacking(key, allowed)))
+    value.ok_or_else(|| ConfigErrors::missing(missing_key(key, allowed)))
 }

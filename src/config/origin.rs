@@ -6,7 +6,7 @@ use figment2::{Metadata, Source};
 
 /// Where a value came from, from the weakest to the strongest.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Origin {
+pub enum ValueOrigin {
     /// The code.
     Default,
     /// The file of that name.
@@ -24,7 +24,7 @@ const USUAL_VARIABLE: &str = "environment variable";
 const OWN_VARIABLE: &str = "own environment variable";
 const FLAG: &str = "flag";
 
-impl Origin {
+impl ValueOrigin {
     /// Whether all its values are text, however typed the key is.
     pub(super) fn is_text(&self) -> bool {
         match self {
@@ -73,7 +73,7 @@ impl Origin {
     }
 }
 
-impl fmt::Display for Origin {
+impl fmt::Display for ValueOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Default => f.write_str("default"),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use url::Url;
 
 use super::{
-    reader::Reader,
+    reader::ConfigReader,
     values::{Address, HostPort, Text},
 };
 
@@ -14,7 +14,7 @@ pub const ACK_DEADLINE: Duration = Duration::from_mins(1);
 
 /// Google Cloud Pub/Sub.
 #[derive(Clone, Debug)]
-pub struct PubSub {
+pub struct PubSubConfig {
     /// Google Cloud project id.
     pub project: String,
     /// `host:port` of an emulator or of the embedded broker; no credentials are sent there.
@@ -48,13 +48,13 @@ const PREFIX: Text = Text {
     },
 };
 
-impl PubSub {
-    pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
+impl PubSubConfig {
+    pub(super) fn read(reader: &mut ConfigReader<'_>) -> Option<Self> {
         let project = reader.required("pubsub.project", &PROJECT);
         let emulator_host = reader.optional("pubsub.emulator_host", &HostPort);
         let endpoint = reader.optional("pubsub.endpoint", &Address { without: None });
         if reader.is_given("pubsub.endpoint") && reader.is_given("pubsub.emulator_host") {
-            reader.object(
+            reader.reject(
                 "pubsub.endpoint",
                 "is given beside pubsub.emulator_host; allowed: one of them",
             );

@@ -6,20 +6,20 @@ use figment2::value::Value;
 use secrecy::SecretString;
 
 use super::{
-    effective::Setting,
+    effective::EffectiveSetting,
     error::ConfigError,
-    origin::Origin,
-    schema::variable_of,
-    secret::{FileProblem, Secret},
+    known_keys::variable_of,
+    origin::ValueOrigin,
+    secret::{Secret, SecretFileError},
     source::{MergedSources, USUAL_VARIABLES},
     values::{self, SECRET, Text, ValueType},
 };
 
 /// Reads keys from the sources.
-pub(super) struct Reader<'s> {
+pub(super) struct ConfigReader<'s> {
     sources: &'s MergedSources,
     /// Each key asked for so far.
-    pub settings: Vec<Setting>,
+    pub settings: Vec<EffectiveSetting>,
     /// Values that are not allowed.
     pub wrong: Vec<ConfigError>,
     /// Keys that are required and not there, since this was last taken.
@@ -27,13 +27,13 @@ pub(super) struct Reader<'s> {
 }
 
 /// Whether a key, if not given, has a value anyway.
-enum Absent<T> {
+enum WhenAbsent<T> {
     Default(T),
     Fine,
     Missing,
 }
 
-impl<'s> Reader<'s> {
+impl<'s> ConfigReader<'s> {
     pub(super) fn new(sources: &'s MergedSources) -> Self {
         Self {
             sources,
@@ -53,30 +53,30 @@ impl<'s> Reader<'s> {
     where
         F::Value: Clone,
     {
-        let found = self.read(key, form, Absent::Default(default.clone()));
+        let found = self.read(key, form, WhenAbsent::Default(default.clone()));
         found.unwrap_or(default)
     }
 
     /// A key that may be absent.
     pub(super) fn optional<F: ValueType>(&mut self, key: &str, form: &F) -> Option<F::Value> {
-        self.read(key, form, Absent::Fine)
+        self.read(key, form, WhenAbsent::Fine)
     }
 
     /// A key that must be given where its concern is needed.
     pub(super) fn required<F: ValueType>(&mut self, key: &str, form: &F) -> Option<F::Value> {
-        self.read(key, form, Absent::Missing)
+        self.read(key, form, WhenAbsent::Missing)
     }
 
     /// A secret, given as `key` or as the name of a file, `key_file`; of both the stronger source wins.
     pub(super) fn secret(&mut self, key: &str) -> Option<Secret> {
         let file_key = format!("{key}_file");
-        let rank = |found: Option<(Value, Origin)>| found.map(|(_, origin)| origin.rank());
+        let rank = |found: Option<(Value, ValueOrigin)>| found.map(|(_, origin)| origin.rank());
         let (by_value, by_file) = (
             rank(self.sources.find(key)),
             rank(self.sources.find(&file_key)),
         );
         if by_value.is_some() && by_value == by_file {
-            self.object(
+            self.reject(
                 &file_key,
                 format!("is given beside {key}; allowed: one of them"),
             );
@@ -110,16 +110,16 @@ impl<'s> Reader<'s> {
     }
 
     /// Says that `key` is missing, where a form cannot tell.
-    pub(super) fn lacks(&mut self, key: &str, allowed: &str) {
-        self.missing.push(lacking(key, allowed));
+    pub(super) fn missing(&mut self, key: &str, allowed: &str) {
+        self.missing.push(missing_key(key, allowed));
     }
 
     /// Says that what was given for `key` does not go with the rest.
-    pub(super) fn object(&mut self, key: &str, problem: impl Into<String>) {
+    pub(super) fn reject(&mut self, key: &str, problem: impl Into<String>) {
         let origin = self
             .sources
             .find(key)
-            .map_or(Origin::Default, |(_, origin)| origin);
+            .map_or(ValueOrigin::Default, |(_, origin)| origin);
         self.wrong.push(ConfigError::at(key, origin, problem));
     }
 
@@ -132,21 +132,21 @@ impl<'s> Reader<'s> {
         &mut self,
         key: &str,
         form: &F,
-        absent: Absent<F::Value>,
+        absent: WhenAbsent<F::Value>,
     ) -> Option<F::Value> {
         let Some((value, origin)) = self.sources.find(key) else {
             let value = match absent {
-                Absent::Default(value) => Some(value),
-                Absent::Fine => None,
-                Absent::Missing => {
-                    self.lacks(key, &form.allowed());
+                WhenAbsent::Default(value) => Some(value),
+                WhenAbsent::Fine => None,
+                WhenAbsent::Missing => {
+                    self.missing(key, &form.allowed());
                     None
                 }
             };
             self.remember(
                 key,
                 value.as_ref().map(|value| form.show(value)),
-                Origin::Default,
+                ValueOrigin::Default,
             );
             return value;
         };
@@ -172,7 +172,7 @@ impl<'s> Reader<'s> {
     }
 
     fn secret_of_file(&mut self, key: &str, file_key: &str, path: &str) -> Option<Secret> {
-        let origin = Origin::File(path.to_owned());
+        let origin = ValueOrigin::File(path.to_owned());
         match Secret::of_file(Path::new(path)) {
             Ok(secret) => {
                 let shown = Some(values::Secret.show(&SecretString::default()));
@@ -185,11 +185,11 @@ impl<'s> Reader<'s> {
                 }
                 Some(secret)
             }
-            Err(FileProblem::Unreadable(problem)) => {
-                self.object(file_key, format!("names a file that {problem}"));
+            Err(SecretFileError::Unreadable(problem)) => {
+                self.reject(file_key, format!("names a file that {problem}"));
                 None
             }
-            Err(FileProblem::NoSecret(reasons)) => {
+            Err(SecretFileError::NoSecret(reasons)) => {
                 self.wrong.extend(reasons.into_iter().map(|reason| {
                     ConfigError::at(key, origin.clone(), format!("{reason}; allowed: {SECRET}"))
                 }));
@@ -198,8 +198,8 @@ impl<'s> Reader<'s> {
         }
     }
 
-    fn remember(&mut self, key: &str, value: Option<serde_json::Value>, origin: Origin) {
-        self.settings.push(Setting {
+    fn remember(&mut self, key: &str, value: Option<serde_json::Value>, origin: ValueOrigin) {
+        self.settings.push(EffectiveSetting {
             key: key.to_owned(),
             value,
             origin,
@@ -208,7 +208,7 @@ impl<'s> Reader<'s> {
 }
 
 /// Says that `key` is missing.
-pub(super) fn lacking(key: &str, allowed: &str) -> ConfigError {
+pub(super) fn missing_key(key: &str, allowed: &str) -> ConfigError {
     ConfigError::without_origin(
         key,
         format!("is missing; {}allowed: {allowed}", remedy(key)),

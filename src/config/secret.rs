@@ -22,15 +22,15 @@ impl Secret {
     ///
     /// # Errors
     /// What is wrong with the file, without any of its text.
-    pub fn of_file(file: &Path) -> Result<Self, FileProblem> {
-        let text = read_bounded(file).map_err(FileProblem::Unreadable)?;
+    pub fn of_file(file: &Path) -> Result<Self, SecretFileError> {
+        let text = read_bounded(file).map_err(SecretFileError::Unreadable)?;
         let text = Value::from(text.trim());
         let given = values::RawValue {
             value: &text,
             from_text: true,
         };
         let value = values::Secret.read(&given).map_err(|wrongs| {
-            FileProblem::NoSecret(wrongs.into_iter().map(|wrong| wrong.reason).collect())
+            SecretFileError::NoSecret(wrongs.into_iter().map(|wrong| wrong.reason).collect())
         })?;
         Ok(Self {
             value,
@@ -47,14 +47,14 @@ impl Secret {
     ///
     /// # Errors
     /// What is wrong with the file, without any of its text.
-    pub fn read_again(&self) -> Option<Result<Self, FileProblem>> {
+    pub fn read_again(&self) -> Option<Result<Self, SecretFileError>> {
         self.file.as_deref().map(Self::of_file)
     }
 }
 
 /// A file that holds no secret. No text of it is repeated.
 #[derive(Debug, thiserror::Error)]
-pub enum FileProblem {
+pub enum SecretFileError {
     /// It cannot be read.
     #[error("{0}")]
     Unreadable(String),

@@ -10,8 +10,8 @@ use figment2::{
 };
 
 use super::{
-    encoding::objection, environment::Environment, error::ConfigError, origin::Origin,
-    schema::Schema,
+    encoding::objection, environment::Environment, error::ConfigError, known_keys::KnownKeys,
+    origin::ValueOrigin,
 };
 
 /// What one start of the program was given.
@@ -89,39 +89,39 @@ impl MergedSources {
     }
 
     /// Reads the file and sorts out the environment, holding both to the known keys.
-    pub(super) fn collect(given: &Sources, schema: &Schema) -> Self {
+    pub(super) fn collect(given: &Sources, schema: &KnownKeys) -> Self {
         let mut sources = Self::nothing();
         sources.add_file(given, schema);
         sources.add_usual_variables(&given.environment);
         sources.add_own_variables(&given.environment, schema);
         for (key, flag, text) in &given.flags {
-            sources.add_text(key, text, Origin::Flag((*flag).to_owned()));
+            sources.add_text(key, text, ValueOrigin::Flag((*flag).to_owned()));
         }
         sources
     }
 
     /// The value that wins for `key`, and where it came from.
-    pub(super) fn find(&self, key: &str) -> Option<(Value, Origin)> {
+    pub(super) fn find(&self, key: &str) -> Option<(Value, ValueOrigin)> {
         let value = self.merged.find_value(key).ok()?;
-        let origin = Origin::from_metadata(self.merged.get_metadata(value.tag()));
+        let origin = ValueOrigin::from_metadata(self.merged.get_metadata(value.tag()));
         Some((value, origin))
     }
 
-    fn add(&mut self, values: Dict, origin: Origin) {
+    fn add(&mut self, values: Dict, origin: ValueOrigin) {
         let merged = std::mem::take(&mut self.merged);
         self.merged = merged.merge(SourceLayer { values, origin });
     }
 
     /// `key` is a known one: `nest` takes a number in a key for the length of a list.
-    fn add_text(&mut self, key: &str, text: &str, origin: Origin) {
+    fn add_text(&mut self, key: &str, text: &str, origin: ValueOrigin) {
         if let Value::Dict(_, values) = nest(key, Value::from(text)) {
             self.add(values, origin);
         }
     }
 
-    fn add_file(&mut self, given: &Sources, schema: &Schema) {
+    fn add_file(&mut self, given: &Sources, schema: &KnownKeys) {
         let Some(path) = file_of(given) else { return };
-        let origin = Origin::File(path.display().to_string());
+        let origin = ValueOrigin::File(path.display().to_string());
         let parsed = read_bounded(&path).and_then(|text| parse(&text));
         match parsed {
             Ok(mut values) => {
@@ -139,7 +139,7 @@ impl MergedSources {
     /// An empty one counts as not set, as it does for the programs these names come from.
     fn add_usual_variables(&mut self, environment: &Environment) {
         for (name, key) in USUAL_VARIABLES {
-            let origin = Origin::UsualVariable(name.to_owned());
+            let origin = ValueOrigin::UsualVariable(name.to_owned());
             match environment.iter().find(|(set, _)| *set == name) {
                 None | Some((_, Some(""))) => {}
                 Some((_, Some(text))) => self.add_text(key, text, origin),
@@ -148,9 +148,9 @@ impl MergedSources {
         }
     }
 
-    fn add_own_variables(&mut self, environment: &Environment, schema: &Schema) {
+    fn add_own_variables(&mut self, environment: &Environment, schema: &KnownKeys) {
         for (name, value) in environment.iter() {
-            let origin = Origin::OwnVariable(name.to_owned());
+            let origin = ValueOrigin::OwnVariable(name.to_owned());
             match (schema.key_of_variable(name), value) {
                 (None, _) => {}
                 (Some(Err(problem)), _) => {
@@ -168,7 +168,7 @@ const NOT_UTF8: &str = "is not UTF-8";
 /// One source, as figment takes it.
 struct SourceLayer {
     values: Dict,
-    origin: Origin,
+    origin: ValueOrigin,
 }
 
 impl Provider for SourceLayer {

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use super::{
-    reader::Reader,
+    reader::ConfigReader,
     values::{Choice, Span, Whole},
 };
 
 /// The fan-out stage.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct FanOut {
+pub struct FanOutConfig {
     /// Which accounts get a message.
     pub messages: FanOutMessages,
 }
@@ -29,8 +29,8 @@ const MESSAGES: Choice<FanOutMessages> = Choice(&[
     ("changes", FanOutMessages::Changes),
 ]);
 
-impl FanOut {
-    pub(super) fn read(reader: &mut Reader<'_>) -> Self {
+impl FanOutConfig {
+    pub(super) fn read(reader: &mut ConfigReader<'_>) -> Self {
         Self {
             messages: reader.value_or("fan_out.messages", &MESSAGES, FanOutMessages::default()),
         }
@@ -39,12 +39,12 @@ impl FanOut {
 
 /// Reading all of both sides.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sweep {
+pub struct SweepConfig {
     /// What was read longer ago than this is read again where a sweep goes on after an interruption. 1 h.
     pub max_age: Duration,
 }
 
-impl Default for Sweep {
+impl Default for SweepConfig {
     fn default() -> Self {
         Self {
             max_age: Duration::from_hours(1),
@@ -52,8 +52,8 @@ impl Default for Sweep {
     }
 }
 
-impl Sweep {
-    pub(super) fn read(reader: &mut Reader<'_>) -> Self {
+impl SweepConfig {
+    pub(super) fn read(reader: &mut ConfigReader<'_>) -> Self {
         let bounds = Span(Duration::from_mins(1)..=Duration::from_hours(24));
         Self {
             max_age: reader.value_or("sweep.max_age", &bounds, Self::default().max_age),
@@ -63,14 +63,14 @@ impl Sweep {
 
 /// The user worker.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Worker {
+pub struct WorkerConfig {
     /// Messages leased at once. 1,000: the client acks every 100 ms, so throughput is about ten times this.
     pub max_outstanding: usize,
     /// Resyncs this process writes for in an hour. 50.
     pub resyncs_per_hour: u32,
 }
 
-impl Default for Worker {
+impl Default for WorkerConfig {
     fn default() -> Self {
         Self {
             max_outstanding: 1_000,
@@ -79,8 +79,8 @@ impl Default for Worker {
     }
 }
 
-impl Worker {
-    pub(super) fn read(reader: &mut Reader<'_>) -> Self {
+impl WorkerConfig {
+    pub(super) fn read(reader: &mut ConfigReader<'_>) -> Self {
         let default = Self::default();
         Self {
             max_outstanding: reader.value_or(
@@ -99,7 +99,7 @@ impl Worker {
 
 /// The serving process.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Serve {
+pub struct ServeConfig {
     /// Port of the stages that are asked over HTTP; of health and metrics where there is none. 8080; 0 takes any free one.
     pub port: u16,
     /// Port of health and metrics. [`Self::port`] unless a stage is asked over HTTP, else 8081; 0 takes any free one.
@@ -108,7 +108,7 @@ pub struct Serve {
     pub grace: Duration,
 }
 
-impl Default for Serve {
+impl Default for ServeConfig {
     fn default() -> Self {
         Self {
             port: 8080,
@@ -121,8 +121,8 @@ impl Default for Serve {
 /// Cloud Run kills 10 s after SIGTERM; the last second is for nacks, publishers and telemetry.
 const MAX_GRACE: Duration = Duration::from_secs(9);
 
-impl Serve {
-    pub(super) fn read(reader: &mut Reader<'_>) -> Self {
+impl ServeConfig {
+    pub(super) fn read(reader: &mut ConfigReader<'_>) -> Self {
         let default = Self::default();
         Self {
             port: reader.value_or("serve.port", &Whole(0..=u16::MAX), default.port),

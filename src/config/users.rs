@@ -1,13 +1,13 @@
 //! `[users]`
 
 use super::{
-    reader::Reader,
+    reader::ConfigReader,
     values::{Identities, Ids, Patterns, Texts, Truth, Whole},
 };
 
 /// Who is who. Patterns are regular expressions, compared without case, as GitLab compares usernames and identities.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Users {
+pub struct UsersConfig {
     /// Accounts that this service used before its present one. What they blocked counts as blocked by this service.
     pub former_ids: Vec<u64>,
     /// Usernames never touched.
@@ -37,7 +37,7 @@ pub struct IdentityPattern {
     pub template: Option<String>,
 }
 
-impl Default for Users {
+impl Default for UsersConfig {
     fn default() -> Self {
         Self {
             former_ids: Vec::new(),
@@ -52,8 +52,8 @@ impl Default for Users {
     }
 }
 
-impl Users {
-    pub(super) fn read(reader: &mut Reader<'_>) -> Self {
+impl UsersConfig {
+    pub(super) fn read(reader: &mut ConfigReader<'_>) -> Self {
         let d = Self::default();
         Self {
             former_ids: reader.value_or("users.former_ids", &Ids, d.former_ids),

@@ -92,10 +92,10 @@ pub trait Directory: Send + Sync + fmt::Debug {
 ///
 /// # Errors
 /// An address or credentials that HTTP cannot carry; a file that is missing or malformed.
-pub fn open(config: &config::Directory) -> Result<Arc<dyn Directory>, BuildError> {
+pub fn open(config: &config::DirectoryConfig) -> Result<Arc<dyn Directory>, BuildError> {
     Ok(match config {
-        config::Directory::Lookup(lookup) => Arc::new(Lookup::new(lookup)?),
-        config::Directory::File(path) => {
+        config::DirectoryConfig::Lookup(lookup) => Arc::new(Lookup::new(lookup)?),
+        config::DirectoryConfig::File(path) => {
             let file =
                 FileDirectory::open(path).map_err(|error| BuildError::File(Box::new(error)))?;
             Arc::new(file)

@@ -57,7 +57,7 @@ impl Client {
     ///
     /// # Errors
     /// When the HTTP client cannot be built.
-    pub fn new(config: &config::GitLab, mode: Mode) -> Result<Self, BuildError> {
+    pub fn new(config: &config::GitLabConfig, mode: Mode) -> Result<Self, BuildError> {
         Self::over(Arc::new(Wire::new(&config.calls)?), config, mode)
     }
 
@@ -67,7 +67,7 @@ impl Client {
     /// An address or a token that HTTP cannot carry.
     pub fn over(
         transport: Arc<dyn Transport>,
-        config: &config::GitLab,
+        config: &config::GitLabConfig,
         mode: Mode,
     ) -> Result<Self, BuildError> {
         let token = credentials(&config.token, SETTINGS.credentials)?;

@@ -23,7 +23,7 @@ impl Client {
     ///
     /// # Errors
     /// A token that HTTP cannot carry.
-    pub fn for_reading(&self, config: &config::GitLab) -> Result<Self, BuildError> {
+    pub fn for_reading(&self, config: &config::GitLabConfig) -> Result<Self, BuildError> {
         let same_token = || Self {
             mode: Mode::DryRun,
             ..self.clone()
@@ -35,7 +35,10 @@ impl Client {
     ///
     /// # Errors
     /// A token that HTTP cannot carry.
-    pub fn with_read_token(&self, config: &config::GitLab) -> Result<Option<Self>, BuildError> {
+    pub fn with_read_token(
+        &self,
+        config: &config::GitLabConfig,
+    ) -> Result<Option<Self>, BuildError> {
         let Some(token) = &config.read_token else {
             return Ok(None);
         };

@@ -25,7 +25,7 @@ use super::{
     provisioning::token::HEADER,
 };
 use crate::{
-    config::Calls,
+    config::CallsConfig,
     upstream::{
         Answer, Authorize, BuildError, Call, CallError, ErrorKind, Fault, Gate, Line, Name,
         Settings, Side, Subject, TransportError, Upstream, Whose, Wire,
@@ -73,7 +73,7 @@ impl Provisioner {
     ///
     /// # Errors
     /// When the client cannot be set up, or nothing can be put under the address.
-    pub fn new(base: &Url, calls: &Calls, keys: Keys) -> Result<Self, BuildError> {
+    pub fn new(base: &Url, calls: &CallsConfig, keys: Keys) -> Result<Self, BuildError> {
         if base.cannot_be_a_base() {
             return Err(BuildError::Address("namespaces.provisioning_url"));
         }

@@ -10,7 +10,7 @@ use sqlx::{
 };
 
 use crate::config;
-pub use crate::config::{Migrations, Tls};
+pub use crate::config::{MigrationMode, TlsMode};
 
 /// A connection that lay idle for longer is tested before use: after a restart of the server all of them are dead.
 const TRUSTED_IDLE: Duration = Duration::from_secs(1);
@@ -30,11 +30,11 @@ pub struct Settings {
     /// Wait for one lock, at most; the server enforces it. 10 s.
     pub lock_timeout: Duration,
     /// Encryption; `None` leaves it to `sslmode` in the address (without one: where the server offers it).
-    pub tls: Option<Tls>,
+    pub tls: Option<TlsMode>,
     /// Certificate authority of the server, PEM; the public ones when `None`.
     pub ca_certificate: Option<PathBuf>,
     /// Whose tables these are.
-    pub migrations: Migrations,
+    pub migrations: MigrationMode,
 }
 
 impl Settings {
@@ -48,14 +48,14 @@ impl Settings {
             lock_timeout: Duration::from_secs(10),
             tls: None,
             ca_certificate: None,
-            migrations: Migrations::On,
+            migrations: MigrationMode::On,
         }
     }
 }
 
-impl From<config::Database> for Settings {
-    fn from(database: config::Database) -> Self {
-        let config::Database { url, limits } = database;
+impl From<config::DatabaseConfig> for Settings {
+    fn from(database: config::DatabaseConfig) -> Self {
+        let config::DatabaseConfig { url, limits } = database;
         Self {
             url,
             max_connections: limits.max_connections,
@@ -64,7 +64,7 @@ impl From<config::Database> for Settings {
             lock_timeout: limits.lock_timeout,
             tls: limits.tls,
             ca_certificate: limits.ca_certificate_file,
-            migrations: Migrations::default(),
+            migrations: MigrationMode::default(),
         }
     }
 }
@@ -123,14 +123,14 @@ fn session(settings: &Settings) -> String {
     )
 }
 
-impl From<Tls> for PgSslMode {
-    fn from(tls: Tls) -> Self {
+impl From<TlsMode> for PgSslMode {
+    fn from(tls: TlsMode) -> Self {
         match tls {
-            Tls::Disable => Self::Disable,
-            Tls::Prefer => Self::Prefer,
-            Tls::Require => Self::Require,
-            Tls::VerifyCa => Self::VerifyCa,
-            Tls::VerifyFull => Self::VerifyFull,
+            TlsMode::Disable => Self::Disable,
+            TlsMode::Prefer => Self::Prefer,
+            TlsMode::Require => Self::Require,
+            TlsMode::VerifyCa => Self::VerifyCa,
+            TlsMode::VerifyFull => Self::VerifyFull,
         }
     }
 }

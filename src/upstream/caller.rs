@@ -53,7 +53,7 @@ impl Upstream {
     /// An upstream at the end of `line`. Its gates are open, its budget is full.
     pub fn new(
         line: Line,
-        calls: &config::Calls,
+        calls: &config::CallsConfig,
         settings: &'static Settings,
         authorize: Box<dyn Authorize>,
     ) -> Self {

@@ -70,7 +70,7 @@ impl Wire {
     ///
     /// # Errors
     /// [`BuildError::Client`], or [`BuildError::Proxy`].
-    pub fn new(calls: &config::Calls) -> Result<Self, BuildError> {
+    pub fn new(calls: &config::CallsConfig) -> Result<Self, BuildError> {
         let client = client_builder(calls.authority.as_ref())?
             .connect_timeout(CONNECT.min(calls.timeout))
             .build()
@@ -118,7 +118,7 @@ impl Transport for Wire {
 /// # Errors
 /// When a variable names a proxy that is none, or `authority` holds no certificates.
 pub(crate) fn client_builder(
-    authority: Option<&config::Authority>,
+    authority: Option<&config::CertificateAuthority>,
 ) -> Result<ClientBuilder, BuildError> {
     let mut client = Client::builder()
         .user_agent(concat!(

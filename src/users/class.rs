@@ -71,7 +71,7 @@ impl Classes {
     /// # Errors
     /// The first pattern that is not a regular expression. The configuration's own checks report
     /// all of them, with their keys, before this is called.
-    pub fn new(users: &config::Users) -> Result<Self, regex::Error> {
+    pub fn new(users: &config::UsersConfig) -> Result<Self, regex::Error> {
         let compile_all = |patterns: &[String]| -> Result<Vec<Regex>, regex::Error> {
             patterns.iter().map(|pattern| compile(pattern)).collect()
         };
@@ -175,7 +175,7 @@ fn compile(pattern: &str) -> Result<Regex, regex::Error> {
 }
 
 /// The configured patterns that were written as if case counted, so that they may match more than was meant, or less.
-pub fn relying_on_case(users: &config::Users) -> impl Iterator<Item = &str> {
+pub fn relying_on_case(users: &config::UsersConfig) -> impl Iterator<Item = &str> {
     let by_identity = users
         .identity_patterns
         .iter()

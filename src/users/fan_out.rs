@@ -130,7 +130,7 @@ impl<P: UserMessages> FanOut<P> {
             last_sweep: Mutex::new(None),
             on_its_way: Mutex::new(on_its_way),
             interrupted: Mutex::new(None),
-            max_age: config::Sweep::default().max_age,
+            max_age: config::SweepConfig::default().max_age,
             reports: Reports::default(),
         }
     }

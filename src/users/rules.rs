@@ -38,7 +38,10 @@ impl Rules {
     ///
     /// # Errors
     /// A pattern that is not a regular expression; see [`Classes::new`].
-    pub fn new(users: &config::Users, guard: &config::Guard) -> Result<Self, regex::Error> {
+    pub fn new(
+        users: &config::UsersConfig,
+        guard: &config::GuardConfig,
+    ) -> Result<Self, regex::Error> {
         for pattern in relying_on_case(users) {
             tracing::warn!(
                 event = "pattern_relies_on_case",
@@ -61,7 +64,7 @@ impl Rules {
     }
 }
 
-fn limits(guard: &config::Guard) -> Limits {
+fn limits(guard: &config::GuardConfig) -> Limits {
     Limits {
         max_block_percent: guard.max_block_percent,
         max_unblock_percent: guard.max_unblock_percent,

@@ -275,7 +275,7 @@ impl Bench {
 }
 
 async fn connect(host: &str) -> Connection {
-    let config = config::PubSub {
+    let config = config::PubSubConfig {
         project: "p".to_owned(),
         emulator_host: Some(host.to_owned()),
         endpoint: None,

@@ -37,7 +37,7 @@ impl Desk {
             .await
             .unwrap();
         let broker = world.broker.take().unwrap();
-        let config = config::PubSub {
+        let config = config::PubSubConfig {
             project: PROJECT.to_owned(),
             emulator_host: Some(broker.host()),
             endpoint: None,

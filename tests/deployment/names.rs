@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use lookup_gitlab_sync::{
-    config::{self, Config, Loaded},
+    config::{self, Config, LoadedConfig},
     messaging::{Stage, Topic},
 };
 use regex::Regex;
@@ -157,7 +157,8 @@ fn each_way_to_lookup_makes_a_configuration_that_loads() {
             environment,
             ..config::Sources::default()
         };
-        let loaded: Loaded = Config::load(&given).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+        let loaded: LoadedConfig =
+            Config::load(&given).unwrap_or_else(|mistakes| panic!("{mistakes}"));
         assert_eq!(loaded.config.pubsub.prefix, "dev-");
         assert_eq!(loaded.config.guard.floor, 11);
         assert_eq!(loaded.config.gitlab.calls.requests_per_minute, Some(600));

@@ -51,7 +51,7 @@ impl Handler for Seen {
 impl Served {
     async fn on(emulator: &Emulator, settings: ConsumerSettings) -> Self {
         let unique = RunId::new();
-        let connection = Connection::open(&config::PubSub {
+        let connection = Connection::open(&config::PubSubConfig {
             project: format!("p-{unique}"),
             emulator_host: Some(emulator.host().to_owned()),
             endpoint: None,

@@ -49,7 +49,7 @@ impl Service {
         let folder = tempfile::tempdir().unwrap();
         succeed(&variables, &folder, &["topology", "apply"]).await;
         succeed(&variables, &folder, &["topology", "check"]).await;
-        let connection = Connection::open(&config::PubSub {
+        let connection = Connection::open(&config::PubSubConfig {
             project,
             emulator_host: Some(host.to_owned()),
             endpoint: None,

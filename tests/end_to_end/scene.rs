@@ -386,7 +386,7 @@ pub fn unique() -> String {
 }
 
 async fn connect(world: &World) -> Connection {
-    let config = config::PubSub {
+    let config = config::PubSubConfig {
         project: PROJECT.to_owned(),
         emulator_host: world
             .broker

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use futures::future::BoxFuture;
 use lookup_gitlab_sync::{
-    config::Guard,
+    config::GuardConfig,
     messaging::{Delivery, Disposition, Handler},
     simulate::gitlab::State,
     upstream::{Answer, Transport, TransportError},
@@ -64,7 +64,7 @@ async fn a_marker_that_takes_long_to_store_is_followed_by_another_look_and_not_b
         takes: Duration::from_secs(seconds),
         world: Arc::clone(&world),
     };
-    let rules = Arc::new(rules_with(&Guard::default()));
+    let rules = Arc::new(rules_with(&GuardConfig::default()));
     let worker = worker_over(Arc::new(way), &world, &rules, 50);
     let delivery = Delivery {
         message_id: "m1".to_owned(),

@@ -4,7 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use lookup_gitlab_sync::{
     config::{
-        Calls, FanOutMessages, GitLab, Guard, Lookup, LookupCredentials, Mode, Secret, Users,
+        CallsConfig, FanOutMessages, GitLabConfig, GuardConfig, LookupConfig, LookupCredentials,
+        Mode, Secret, UsersConfig,
     },
     directory::{self, SharedLooks},
     gitlab,
@@ -136,8 +137,8 @@ async fn consume(queue: Queue, handler: impl Handler, places: usize, stopping: C
     while at_work.join_next().await.is_some() {}
 }
 
-pub fn calls() -> Calls {
-    Calls {
+pub fn calls() -> CallsConfig {
+    CallsConfig {
         timeout: Duration::from_secs(10),
         concurrency: 8,
         requests_per_minute: None,
@@ -147,8 +148,8 @@ pub fn calls() -> Calls {
     }
 }
 
-fn gitlab_config() -> GitLab {
-    GitLab {
+fn gitlab_config() -> GitLabConfig {
+    GitLabConfig {
         url: Url::parse("http://gitlab.example").unwrap(),
         token: Secret::from(ADMINISTRATORS_TOKEN),
         read_token: None,
@@ -156,8 +157,8 @@ fn gitlab_config() -> GitLab {
     }
 }
 
-fn lookup_config() -> Lookup {
-    Lookup {
+fn lookup_config() -> LookupConfig {
+    LookupConfig {
         url: Url::parse("http://lookup.example/lookup/v1").unwrap(),
         credentials: LookupCredentials::Gateway {
             token_url: Url::parse("http://lookup.example/oauth2/v1/token").unwrap(),
@@ -172,16 +173,16 @@ fn lookup_config() -> Lookup {
 
 /// The defaults, with a guard that lets everything pass: what it refuses is tried elsewhere.
 fn rules() -> Rules {
-    rules_with(&Guard {
+    rules_with(&GuardConfig {
         max_block_percent: 100.0,
         max_unblock_percent: 100.0,
         floor: 1_000_000,
         max_blocks: u32::MAX,
         min_known_percent: 0.0,
-        ..Guard::default()
+        ..GuardConfig::default()
     })
 }
 
-pub fn rules_with(guard: &Guard) -> Rules {
-    Rules::new(&Users::default(), guard).unwrap()
+pub fn rules_with(guard: &GuardConfig) -> Rules {
+    Rules::new(&UsersConfig::default(), guard).unwrap()
 }

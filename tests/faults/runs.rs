@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 use lookup_gitlab_sync::{
-    config::Guard,
+    config::GuardConfig,
     messaging::{DeadLetterReason, Delivery, Disposition, Handler},
     users::{fan_out::FanOut, worker::UserWorker},
 };
@@ -21,7 +21,7 @@ const MEMBERS: u64 = 20;
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 
 /// Half of the members are to be blocked, which a guard of 5 % and no floor refuses.
-const STRICT: Guard = Guard {
+const STRICT: GuardConfig = GuardConfig {
     max_block_percent: 5.0,
     max_unblock_percent: 100.0,
     floor: 0,
@@ -29,7 +29,7 @@ const STRICT: Guard = Guard {
     plan_lapses: Duration::from_hours(2),
     min_known_percent: 0.0,
 };
-const LENIENT: Guard = Guard {
+const LENIENT: GuardConfig = GuardConfig {
     max_block_percent: 100.0,
     ..STRICT
 };
@@ -42,7 +42,7 @@ struct Stage {
 }
 
 impl Stage {
-    fn guarded_by(guard: &Guard) -> Self {
+    fn guarded_by(guard: &GuardConfig) -> Self {
         let world = Arc::new(World::of_members(MEMBERS));
         let users = Queue::new("user", &world);
         let rules = Arc::new(rules_with(guard));

@@ -6,7 +6,7 @@ use std::{fmt, future, sync::Arc, time::Duration};
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 use lookup_gitlab_sync::{
-    config::Guard,
+    config::GuardConfig,
     messaging::{Delivery, Disposition, Handler},
     simulate::gitlab::State,
     upstream::{Answer, Transport, TransportError},
@@ -55,7 +55,7 @@ async fn the_second_delivery_of_what_was_done_says_that_it_was_applied_and_write
     #[case] state: State,
 ) {
     let world = Arc::new(World::of_one(ID, case));
-    let worker = worker(&world, &Arc::new(rules_with(&Guard::default())), 50);
+    let worker = worker(&world, &Arc::new(rules_with(&GuardConfig::default())), 50);
     let plan = |at: Timestamp| json!({"gitlab_user_id": ID, "cause": "tick", "planned": planned, "planned_at": at});
     let first = plan(Timestamp::now());
     for _ in 0..3 {
@@ -96,7 +96,7 @@ impl Transport for Mute {
 #[tokio::test(start_paused = true)]
 async fn a_block_after_which_the_process_died_is_undone_when_the_person_comes_back() {
     let world = Arc::new(World::of_one(ID, CANCELLED));
-    let rules = Arc::new(rules_with(&Guard::default()));
+    let rules = Arc::new(rules_with(&GuardConfig::default()));
     let resync = json!({ "gitlab_user_id": ID });
     let dying = worker_over(Arc::new(Mute(Way::to_gitlab(&world))), &world, &rules, 50);
     let blocked = async {

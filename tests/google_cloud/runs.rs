@@ -32,7 +32,7 @@ impl Cloud {
             .await
             .unwrap();
         let host = world.broker.as_ref().unwrap().host();
-        let local = config::PubSub {
+        let local = config::PubSubConfig {
             project: PROJECT.to_owned(),
             emulator_host: Some(host.clone()),
             endpoint: None,

@@ -71,7 +71,7 @@ async fn a_server_that_is_not_there_is_unreachable_at_once() {
         let probe = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         probe.local_addr().unwrap().port()
     };
-    let error = Connection::open(&config::PubSub {
+    let error = Connection::open(&config::PubSubConfig {
         project: "test-project".to_owned(),
         emulator_host: Some(format!("127.0.0.1:{port}")),
         endpoint: None,

@@ -30,7 +30,7 @@ impl PubSub {
     }
 
     /// The configuration that leads here.
-    pub fn config(&self) -> config::PubSub {
+    pub fn config(&self) -> config::PubSubConfig {
         config_of(&self.host)
     }
 
@@ -48,8 +48,8 @@ impl PubSub {
 }
 
 /// The configuration that leads to `host`.
-pub fn config_of(host: &str) -> config::PubSub {
-    config::PubSub {
+pub fn config_of(host: &str) -> config::PubSubConfig {
+    config::PubSubConfig {
         project: "test-project".to_owned(),
         emulator_host: Some(host.to_owned()),
         endpoint: None,

@@ -6,7 +6,7 @@ use std::{
 };
 
 use lookup_gitlab_sync::{
-    config::Calls,
+    config::CallsConfig,
     messaging::{Delivery, Disposition, Handler},
     namespaces::{
         call::Provisioner,
@@ -143,9 +143,9 @@ fn worker(
     timeout: Duration,
     settle: Duration,
 ) -> NamespaceWorker {
-    let calls = Calls {
+    let calls = CallsConfig {
         timeout,
-        ..Calls::default()
+        ..CallsConfig::default()
     };
     let base = receiver.address.parse().unwrap();
     let provisioner = Provisioner::new(&base, &calls, keys.clone()).unwrap();

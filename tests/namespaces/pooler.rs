@@ -48,7 +48,7 @@ async fn behind_pgbouncer_in_transaction_mode_nothing_starts_and_the_remedy_is_t
     let url = pooler.url(&database.url);
     let ledger = Ledger::open(&settings(&url)).await.unwrap_err();
     let mut own = settings(&url);
-    own.migrations = database::Migrations::Off;
+    own.migrations = database::MigrationMode::Off;
     let provisioning = provisioning::database::open(&own).await.unwrap_err();
     for told in [ledger.to_string(), provisioning.to_string()] {
         assert!(told.contains("pool_mode = session"), "{told}");

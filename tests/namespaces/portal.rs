@@ -34,7 +34,7 @@ async fn counter(keys: &[&KeyFiles], prepared: bool) -> (Counter, Keys) {
     let database = Database::create().await;
     let ledger = Ledger::open(&settings(&database.url)).await.unwrap();
     let broker = Broker::start(Settings::default()).await.unwrap();
-    let pubsub = config::PubSub {
+    let pubsub = config::PubSubConfig {
         project: "test-project".to_owned(),
         emulator_host: Some(broker.host()),
         endpoint: None,

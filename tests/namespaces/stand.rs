@@ -416,7 +416,7 @@ pub const PROJECT: &str = "test-project";
 const SUBSCRIPTION: &str = "projects/test-project/subscriptions/namespace-sync-worker";
 
 async fn prepare(host: &str) {
-    let pubsub = config::PubSub {
+    let pubsub = config::PubSubConfig {
         project: PROJECT.to_owned(),
         emulator_host: Some(host.to_owned()),
         endpoint: None,

@@ -99,8 +99,8 @@ pub fn blocked_by_us() -> Account {
 }
 
 /// The defaults of the configuration.
-pub fn users() -> config::Users {
-    config::Users {
+pub fn users() -> config::UsersConfig {
+    config::UsersConfig {
         former_ids: Vec::new(),
         exempt_usernames: Vec::new(),
         exempt_username_patterns: Vec::new(),
@@ -112,6 +112,6 @@ pub fn users() -> config::Users {
     }
 }
 
-pub fn class_of(users: &config::Users, account: &Account) -> Class {
+pub fn class_of(users: &config::UsersConfig, account: &Account) -> Class {
     Classes::new(users).unwrap().classify(account, OWN)
 }

@@ -22,13 +22,13 @@ fn with_identity(username: &str, provider: &str, extern_uid: &str) -> Account {
     }
 }
 
-fn by_saml() -> config::Users {
+fn by_saml() -> config::UsersConfig {
     let pattern = IdentityPattern {
         provider: "saml".to_owned(),
         extern_uid: r"(?i)^(?<crsid>[a-z0-9]+)@example\.ac\.uk$".to_owned(),
         template: Some("{crsid}@example.ac.uk".to_owned()),
     };
-    config::Users {
+    config::UsersConfig {
         identity_patterns: vec![pattern],
         ..users()
     }
@@ -93,7 +93,7 @@ fn an_account_with_the_attribute_is_exempt() {
 
 #[test]
 fn listed_usernames_are_exempt_in_any_case() {
-    let configured = config::Users {
+    let configured = config::UsersConfig {
         exempt_usernames: vec!["Spqr1".to_owned()],
         exempt_username_patterns: vec!["^ab".to_owned()],
         ..users()
@@ -116,7 +116,7 @@ fn an_administrator_is_a_member_like_others_unless_exempted() {
         class_of(&users(), &administrator),
         Class::Member(crsid("spqr1"))
     );
-    let configured = config::Users {
+    let configured = config::UsersConfig {
         exempt_administrators: true,
         ..users()
     };
@@ -223,7 +223,7 @@ fn a_provider_is_compared_with_case_as_gitlab_does() {
 #[case("^External-(?<x>y)", false)]
 #[case(r"^robot-\S+", false)]
 fn a_pattern_that_was_written_for_one_case_is_known(#[case] pattern: &str, #[case] relies: bool) {
-    let users = config::Users {
+    let users = config::UsersConfig {
         external_patterns: vec![pattern.to_owned()],
         ..users()
     };

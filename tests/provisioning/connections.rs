@@ -10,7 +10,7 @@ use lookup_gitlab_sync::{
     config::{AnyConfig, Sources},
     namespaces::{
         ledger::Ledger,
-        provisioning::database::{Migrations, OpenError, Settings, Tls, open},
+        provisioning::database::{MigrationMode, OpenError, Settings, TlsMode, open},
     },
 };
 use serde_json::json;
@@ -21,7 +21,7 @@ use crate::{
     world::{World, document},
 };
 
-fn settings(database: &Database, migrations: Migrations) -> Settings {
+fn settings(database: &Database, migrations: MigrationMode) -> Settings {
     let mut settings = Settings::new(database.url.clone().into());
     settings.migrations = migrations;
     settings
@@ -40,7 +40,7 @@ async fn tables(pool: &PgPool) -> Vec<String> {
 async fn migrations_make_the_tables_once_and_keep_a_list_of_their_own() {
     let database = Database::create().await;
     for _ in 0..2 {
-        open(&settings(&database, Migrations::On)).await.unwrap();
+        open(&settings(&database, MigrationMode::On)).await.unwrap();
     }
     let tables = tables(&database.pool().await).await;
     assert!(tables.contains(&"gitlab_subscriptions".to_owned()));
@@ -49,7 +49,7 @@ async fn migrations_make_the_tables_once_and_keep_a_list_of_their_own() {
         !tables.contains(&"_sqlx_migrations".to_owned()),
         "the ledger's list may be there"
     );
-    open(&settings(&database, Migrations::Verify))
+    open(&settings(&database, MigrationMode::Verify))
         .await
         .unwrap();
 }
@@ -57,7 +57,7 @@ async fn migrations_make_the_tables_once_and_keep_a_list_of_their_own() {
 #[tokio::test]
 async fn the_plans_have_gitlabs_numbers() {
     let database = Database::create().await;
-    let pool = open(&settings(&database, Migrations::On)).await.unwrap();
+    let pool = open(&settings(&database, MigrationMode::On)).await.unwrap();
     let plans: Vec<(i16, String)> =
         sqlx::query_as("SELECT plan_name_uid, name FROM plans ORDER BY 1")
             .fetch_all(&pool)
@@ -84,7 +84,9 @@ async fn the_plans_have_gitlabs_numbers() {
 #[tokio::test]
 async fn with_migrations_off_nothing_is_created() {
     let database = Database::create().await;
-    open(&settings(&database, Migrations::Off)).await.unwrap();
+    open(&settings(&database, MigrationMode::Off))
+        .await
+        .unwrap();
     assert!(tables(&database.pool().await).await.is_empty());
 }
 
@@ -96,7 +98,7 @@ async fn a_gitlab_database_gets_no_tables_of_ours() {
         .execute(&pool)
         .await
         .unwrap();
-    let refused = open(&settings(&database, Migrations::On))
+    let refused = open(&settings(&database, MigrationMode::On))
         .await
         .unwrap_err();
     assert!(matches!(refused, OpenError::GitLabs), "{refused}");
@@ -106,12 +108,12 @@ async fn a_gitlab_database_gets_no_tables_of_ours() {
 #[tokio::test]
 async fn verifying_names_each_missing_column() {
     let database = Database::create().await;
-    let pool = open(&settings(&database, Migrations::On)).await.unwrap();
+    let pool = open(&settings(&database, MigrationMode::On)).await.unwrap();
     sqlx::raw_sql("ALTER TABLE plans DROP COLUMN plan_name_uid; DROP TABLE namespace_limits")
         .execute(&pool)
         .await
         .unwrap();
-    let refused = open(&settings(&database, Migrations::Verify))
+    let refused = open(&settings(&database, MigrationMode::Verify))
         .await
         .unwrap_err();
     assert_eq!(
@@ -153,7 +155,7 @@ async fn the_same_statements_stand_on_narrower_columns_and_other_peoples_tables(
         )
         .await;
     let gitlab = world
-        .twin_with(|settings| settings.database.migrations = Migrations::Verify)
+        .twin_with(|settings| settings.database.migrations = MigrationMode::Verify)
         .await;
     for n in 1..=3 {
         gitlab.apply(id, document(n)).await;
@@ -207,18 +209,18 @@ async fn encrypted(settings: &Settings) -> Result<bool, OpenError> {
 async fn connections_are_encrypted_as_the_settings_say() {
     let (server, authority) = server_with_tls();
     let database = Database::create_on(&server.url()).await;
-    let mut settings = settings(&database, Migrations::On);
+    let mut settings = settings(&database, MigrationMode::On);
     settings.acquire_timeout = std::time::Duration::from_secs(10);
     for (tls, expected) in [
         (None, true),
-        (Some(Tls::Disable), false),
-        (Some(Tls::Prefer), true),
-        (Some(Tls::Require), true),
+        (Some(TlsMode::Disable), false),
+        (Some(TlsMode::Prefer), true),
+        (Some(TlsMode::Require), true),
     ] {
         settings.tls = tls;
         assert_eq!(encrypted(&settings).await.unwrap(), expected, "{tls:?}");
     }
-    for tls in [Tls::VerifyCa, Tls::VerifyFull] {
+    for tls in [TlsMode::VerifyCa, TlsMode::VerifyFull] {
         settings.tls = Some(tls);
         settings.ca_certificate = None;
         assert!(
@@ -234,13 +236,13 @@ async fn connections_are_encrypted_as_the_settings_say() {
 async fn a_server_without_tls_is_refused_where_tls_is_required() {
     let server = Server::start(|_| Vec::new());
     let database = Database::create_on(&server.url()).await;
-    let mut settings = settings(&database, Migrations::On);
-    settings.tls = Some(Tls::Require);
+    let mut settings = settings(&database, MigrationMode::On);
+    settings.tls = Some(TlsMode::Require);
     assert!(matches!(
         encrypted(&settings).await,
         Err(OpenError::Unreachable(_))
     ));
-    settings.tls = Some(Tls::Prefer);
+    settings.tls = Some(TlsMode::Prefer);
     assert!(!encrypted(&settings).await.unwrap());
 }
 

@@ -11,7 +11,7 @@ mod rows;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{Timestamp, civil::Date};
-use lookup_gitlab_sync::namespaces::provisioning::database::Migrations;
+use lookup_gitlab_sync::namespaces::provisioning::database::MigrationMode;
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -29,7 +29,7 @@ async fn gitlab() -> World {
         .await
         .unwrap();
     World::on(database, |settings| {
-        settings.database.migrations = Migrations::Off;
+        settings.database.migrations = MigrationMode::Off;
     })
     .await
 }

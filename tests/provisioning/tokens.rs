@@ -10,7 +10,7 @@ use base64::{
     Engine,
     engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
 };
-use lookup_gitlab_sync::namespaces::provisioning::{Settings, Timing, database::Migrations};
+use lookup_gitlab_sync::namespaces::provisioning::{Settings, Timing, database::MigrationMode};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
@@ -23,7 +23,7 @@ use crate::{
 /// A database that cannot be reached: a query would be a 503, never a 401.
 fn without_database(settings: &mut Settings) {
     settings.database.url = "postgres://nobody@127.0.0.1:1/nothing".into();
-    settings.database.migrations = Migrations::Off;
+    settings.database.migrations = MigrationMode::Off;
     settings.database.acquire_timeout = Duration::from_millis(100);
 }
 

@@ -7,7 +7,7 @@ use futures::future::BoxFuture;
 use google_cloud_googleapis::pubsub::v1::{DeleteSubscriptionRequest, Subscription, Topic};
 use jiff::Timestamp;
 use lookup_gitlab_sync::{
-    config::{self, Calls, Config, LookupCredentials, Mode, Secret, Sources},
+    config::{self, CallsConfig, Config, LookupCredentials, Mode, Secret, Sources},
     directory::{Crsid, Directory as _, Lookup, Standing},
     gitlab,
     messaging::{
@@ -65,15 +65,15 @@ fn answer(input: &[u8], link: bool) -> Answer {
     }
 }
 
-fn calls() -> Calls {
-    Calls {
+fn calls() -> CallsConfig {
+    CallsConfig {
         read_attempts: 1,
-        ..Calls::default()
+        ..CallsConfig::default()
     }
 }
 
 fn gitlab(answer: Answer) -> gitlab::Client {
-    let config = config::GitLab {
+    let config = config::GitLabConfig {
         url: "https://gitlab.example.ac.uk".parse().unwrap(),
         token: Secret::from("token"),
         read_token: None,
@@ -87,7 +87,7 @@ fn gitlab(answer: Answer) -> gitlab::Client {
 }
 
 fn lookup(answer: Answer, token: Answer) -> Lookup {
-    let config = config::Lookup {
+    let config = config::LookupConfig {
         url: "https://lookup.example.ac.uk/v1".parse().unwrap(),
         credentials: LookupCredentials::Gateway {
             token_url: "https://lookup.example.ac.uk/token".parse().unwrap(),
@@ -300,7 +300,7 @@ pub fn broker_filter() -> impl FnMut(&[u8]) -> String {
     let runtime = runtime();
     let (broker, connection) = runtime.block_on(async {
         let broker = Broker::start(Settings { port: 0 }).await.unwrap();
-        let config = config::PubSub {
+        let config = config::PubSubConfig {
             endpoint: None,
             project: "p".to_owned(),
             emulator_host: Some(broker.host()),

@@ -56,7 +56,7 @@ impl Stage {
         let world = World::of(accounts, people, Settings::default())
             .await
             .unwrap();
-        let config = config::PubSub {
+        let config = config::PubSubConfig {
             endpoint: None,
             project: PROJECT.to_owned(),
             emulator_host: world.broker.as_ref().map(Broker::host),

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use lookup_gitlab_sync::{
-    config::Calls,
+    config::CallsConfig,
     gitlab::Change,
     upstream::{Blame, ErrorKind},
 };
@@ -75,7 +75,7 @@ async fn an_exhausted_rate_limit_pauses_before_it_becomes_429() {
 #[tokio::test(start_paused = true)]
 async fn the_configured_rate_holds_over_many_callers() {
     let memory = Memory::new(|_, _| Scripted::Answers(200, CURRENT_USER));
-    let client = memory.gitlab(Calls {
+    let client = memory.gitlab(CallsConfig {
         requests_per_minute: Some(60),
         ..calls()
     });
@@ -96,7 +96,7 @@ async fn the_configured_rate_holds_over_many_callers() {
 #[tokio::test(start_paused = true)]
 async fn no_more_calls_than_allowed_are_in_flight() {
     let memory = Memory::new(|_, _| Scripted::Answers(200, CURRENT_USER));
-    let client = memory.gitlab(Calls {
+    let client = memory.gitlab(CallsConfig {
         concurrency: 4,
         ..calls()
     });
@@ -120,7 +120,7 @@ async fn reserved_calls_go_without_a_pause_between_them() {
         "POST" => Scripted::Answers(201, "true"),
         _ => Scripted::Answers(200, CURRENT_USER),
     });
-    let client = memory.gitlab(Calls {
+    let client = memory.gitlab(CallsConfig {
         requests_per_minute: Some(60),
         ..calls()
     });
@@ -172,7 +172,7 @@ async fn a_reserved_write_that_cannot_go_at_once_is_not_sent() {
 async fn attempts_of_a_read_are_spread_out_with_jitter() {
     let memory = Memory::new(|_, _| Scripted::Refuses);
     memory
-        .gitlab(Calls {
+        .gitlab(CallsConfig {
             read_attempts: 4,
             ..calls()
         })
@@ -193,7 +193,7 @@ async fn attempts_of_a_read_are_spread_out_with_jitter() {
 #[tokio::test(start_paused = true)]
 async fn a_hanging_upstream_costs_each_attempt_its_deadline_and_no_more() {
     let memory = Memory::new(|_, _| Scripted::Hangs);
-    let client = memory.gitlab(Calls {
+    let client = memory.gitlab(CallsConfig {
         timeout: Duration::from_secs(3),
         read_attempts: 2,
         ..calls()
@@ -207,7 +207,7 @@ async fn a_hanging_upstream_costs_each_attempt_its_deadline_and_no_more() {
 #[tokio::test(start_paused = true)]
 async fn a_closed_gate_fails_calls_at_once_and_the_probe_gets_one_attempt() {
     let memory = Memory::new(|_, _| Scripted::Refuses);
-    let client = memory.gitlab(Calls {
+    let client = memory.gitlab(CallsConfig {
         read_attempts: 2,
         ..calls()
     });
@@ -263,7 +263,7 @@ async fn a_probe_that_is_cancelled_on_its_way_frees_the_place() {
 #[tokio::test(start_paused = true)]
 async fn calls_that_queued_while_the_gate_was_open_are_not_sent_once_it_has_closed() {
     let memory = Memory::new(|_, _| Scripted::Answers(401, "{}"));
-    let client = memory.gitlab(Calls {
+    let client = memory.gitlab(CallsConfig {
         concurrency: 1,
         ..calls()
     });

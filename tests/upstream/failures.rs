@@ -3,7 +3,7 @@
 use std::{error::Error, time::Duration};
 
 use lookup_gitlab_sync::{
-    config::{GitLab, Mode},
+    config::{GitLabConfig, Mode},
     gitlab::Client,
     upstream::{Blame, CallError, ErrorKind},
 };
@@ -207,7 +207,7 @@ async fn an_answer_as_large_as_allowed_is_read_and_one_byte_more_is_not() {
 #[test]
 fn an_address_or_token_that_http_cannot_carry_is_refused_when_the_client_is_made() {
     let url = Url::parse("https://gitlab.example.ac.uk").unwrap();
-    let broken = GitLab {
+    let broken = GitLabConfig {
         token: "a\nb".into(),
         ..gitlab_config(&url)
     };

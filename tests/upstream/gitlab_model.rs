@@ -11,7 +11,7 @@ use std::{
 use base64::{Engine, prelude::BASE64_URL_SAFE};
 use futures::future::BoxFuture;
 use lookup_gitlab_sync::{
-    config::{Calls, GitLab, Mode},
+    config::{CallsConfig, GitLabConfig, Mode},
     gitlab,
     upstream::{Answer, Transport, TransportError},
 };
@@ -110,8 +110,8 @@ impl Model {
     }
 
     pub fn client(&self) -> gitlab::Client {
-        let config = GitLab {
-            calls: Calls {
+        let config = GitLabConfig {
+            calls: CallsConfig {
                 max_response_bytes: 16 << 20,
                 ..calls()
             },

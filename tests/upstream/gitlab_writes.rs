@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use lookup_gitlab_sync::{
-    config::{GitLab, Mode},
+    config::{GitLabConfig, Mode},
     gitlab::{Change, Client},
     upstream::{Blame, CallError, ErrorKind},
 };
@@ -345,7 +345,7 @@ async fn a_custom_attribute_of_an_account_that_is_gone_is_false_and_a_failed_one
 #[tokio::test]
 async fn a_reserved_client_counts_its_own_calls_and_nothing_of_it_waits_for_others() {
     let server = Server::always(Reply::json(201, "true")).await;
-    let mut config: GitLab = gitlab_config(&server.url);
+    let mut config: GitLabConfig = gitlab_config(&server.url);
     config.calls.concurrency = 2;
     let client = Client::new(&config, Mode::Apply).unwrap();
     let (one, other) = (client.reserve(3).await, client.reserve(3).await);

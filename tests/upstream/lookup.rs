@@ -55,7 +55,8 @@ async fn standing(reply: Reply, id: &str) -> Option<Standing> {
 #[tokio::test]
 async fn people_are_asked_for_directly_with_basic_credentials() {
     let server = Server::always(people(&[person("abcd1", false), person("EFG234", true)])).await;
-    let lookup = directory::open(&config::Directory::Lookup(lookup_config(&server.url))).unwrap();
+    let lookup =
+        directory::open(&config::DirectoryConfig::Lookup(lookup_config(&server.url))).unwrap();
     let found = lookup
         .standings(&crsids(&["efg234", "ABCD1", "nosuch9", "abcd1"]))
         .await

@@ -8,7 +8,7 @@ use std::{
 
 use futures::future::BoxFuture;
 use lookup_gitlab_sync::{
-    config::{Calls, GitLab, Lookup, LookupCredentials, Mode, Secret},
+    config::{CallsConfig, GitLabConfig, LookupConfig, LookupCredentials, Mode, Secret},
     gitlab,
     upstream::{Answer, Transport, TransportError},
 };
@@ -16,8 +16,8 @@ use reqwest::{Request, StatusCode, header::HeaderMap};
 use tokio::time::Instant;
 use url::Url;
 
-pub fn calls() -> Calls {
-    Calls {
+pub fn calls() -> CallsConfig {
+    CallsConfig {
         timeout: Duration::from_secs(10),
         concurrency: 8,
         requests_per_minute: None,
@@ -27,8 +27,8 @@ pub fn calls() -> Calls {
     }
 }
 
-pub fn gitlab_config(url: &Url) -> GitLab {
-    GitLab {
+pub fn gitlab_config(url: &Url) -> GitLabConfig {
+    GitLabConfig {
         url: url.clone(),
         token: Secret::from("glpat-secret-token"),
         read_token: None,
@@ -40,8 +40,8 @@ pub fn gitlab(url: &Url) -> gitlab::Client {
     gitlab::Client::new(&gitlab_config(url), Mode::Apply).unwrap()
 }
 
-pub fn lookup_config(url: &Url) -> Lookup {
-    Lookup {
+pub fn lookup_config(url: &Url) -> LookupConfig {
+    LookupConfig {
         url: url.join("/lookup/v1").unwrap(),
         credentials: LookupCredentials::Basic {
             username: "a-group".to_owned(),
@@ -52,14 +52,14 @@ pub fn lookup_config(url: &Url) -> Lookup {
     }
 }
 
-pub fn gateway_config(url: &Url) -> Lookup {
+pub fn gateway_config(url: &Url) -> LookupConfig {
     let credentials = LookupCredentials::Gateway {
         token_url: url.join("/oauth2/v1/token").unwrap(),
         client_id: "a-client".to_owned(),
         client_secret: Secret::from("secret-secret"),
         scope: None,
     };
-    Lookup {
+    LookupConfig {
         credentials,
         ..lookup_config(url)
     }
@@ -109,9 +109,9 @@ impl Memory {
         }
     }
 
-    pub fn gitlab(&self, calls: Calls) -> gitlab::Client {
+    pub fn gitlab(&self, calls: CallsConfig) -> gitlab::Client {
         let url = Url::parse("https://gitlab.example.ac.uk").unwrap();
-        let config = GitLab {
+        let config = GitLabConfig {
             calls,
             ..gitlab_config(&url)
         };

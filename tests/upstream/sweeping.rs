@@ -47,7 +47,11 @@ impl Directory for Everybody {
 }
 
 fn begin(directory: &Arc<Everybody>) -> Sweeping {
-    let rules = Rules::new(&config::Users::default(), &config::Guard::default()).unwrap();
+    let rules = Rules::new(
+        &config::UsersConfig::default(),
+        &config::GuardConfig::default(),
+    )
+    .unwrap();
     let directory: Arc<dyn Directory> = Arc::clone(directory) as Arc<dyn Directory>;
     Sweeping::new(directory, Arc::new(rules))
 }

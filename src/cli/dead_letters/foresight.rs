@@ -8,7 +8,7 @@ use tokio::sync::OnceCell;
 use super::ledger_view::LedgerView;
 use crate::{
     cli::{Failure, context::Context, namespace_wiring::ledger_for_reading, wiring::Sides},
-    config::{Config, Namespaces},
+    config::{Config, NamespacesConfig},
     messaging::{Stage, dead_letters::Letter},
     namespaces::{
         ledger::{Ledger, LedgerError},
@@ -41,7 +41,7 @@ pub(super) struct Foreseen {
 
 impl<'a> Foresight<'a> {
     /// Nothing is asked yet, and nothing but Pub/Sub need be configured for what is not asked.
-    pub(super) fn new(context: &'a Context, namespaces: &Namespaces) -> Self {
+    pub(super) fn new(context: &'a Context, namespaces: &NamespacesConfig) -> Self {
         Self {
             context,
             ledger: ledger_for_reading(namespaces),

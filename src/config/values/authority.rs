@@ -3,25 +3,25 @@
 use std::path::Path;
 
 use super::{ParseError, RawValue, Text, ValueType};
-use crate::config::{authority::Authority, source::read_bounded};
+use crate::config::{authority::CertificateAuthority, source::read_bounded};
 
 /// The name of a file with certificates of authorities, which is read and tried at once: what is wrong with it shows now
 /// and not at the first call.
 pub(in crate::config) struct AuthorityFile;
 
 impl ValueType for AuthorityFile {
-    type Value = Authority;
+    type Value = CertificateAuthority;
 
     fn allowed(&self) -> String {
         "the name of a file with the certificates of authorities, PEM".to_owned()
     }
 
-    fn read(&self, given: &RawValue<'_>) -> Result<Authority, Vec<ParseError>> {
+    fn read(&self, given: &RawValue<'_>) -> Result<CertificateAuthority, Vec<ParseError>> {
         let path = Text::ANY.read(given)?;
         let pem = read_bounded(Path::new(&path))
             .map_err(|problem| ParseError::because(format!("names a file that {problem}")))?;
         if are_certificates(&pem) {
-            Ok(Authority::new(&path, &pem))
+            Ok(CertificateAuthority::new(&path, &pem))
         } else {
             Err(ParseError::because(
                 "names a file that holds no certificates, or a broken one",
@@ -29,7 +29,7 @@ impl ValueType for AuthorityFile {
         }
     }
 
-    fn show(&self, value: &Authority) -> serde_json::Value {
+    fn show(&self, value: &CertificateAuthority) -> serde_json::Value {
         value.file().into()
     }
 }

@@ -54,7 +54,7 @@ impl Lookup {
     ///
     /// # Errors
     /// An address or credentials that HTTP cannot carry.
-    pub fn new(config: &config::Lookup) -> Result<Self, BuildError> {
+    pub fn new(config: &config::LookupConfig) -> Result<Self, BuildError> {
         Self::over(Arc::new(Wire::new(&config.calls)?), config)
     }
 
@@ -64,7 +64,7 @@ impl Lookup {
     /// An address or credentials that HTTP cannot carry.
     pub fn over(
         transport: Arc<dyn Transport>,
-        config: &config::Lookup,
+        config: &config::LookupConfig,
     ) -> Result<Self, BuildError> {
         if config.url.cannot_be_a_base() {
             return Err(BuildError::Address("LOOKUP_URL"));

@@ -54,7 +54,7 @@ impl Connection {
     ///
     /// # Errors
     /// No project, no credentials, or nothing answers at the endpoint.
-    pub async fn open(config: &config::PubSub) -> Result<Self, PubSubError> {
+    pub async fn open(config: &config::PubSubConfig) -> Result<Self, PubSubError> {
         Self::open_with(config, Patience::default()).await
     }
 
@@ -63,7 +63,7 @@ impl Connection {
     /// # Errors
     /// Those of [`Self::open`].
     pub async fn open_with(
-        config: &config::PubSub,
+        config: &config::PubSubConfig,
         patience: Patience,
     ) -> Result<Self, PubSubError> {
         if config.project.trim().is_empty() {
@@ -157,7 +157,7 @@ impl Connection {
     }
 }
 
-async fn target(config: &config::PubSub) -> Result<Target, PubSubError> {
+async fn target(config: &config::PubSubConfig) -> Result<Target, PubSubError> {
     Ok(match &config.emulator_host {
         Some(host) => Target {
             endpoint: emulator_endpoint(host)?,
@@ -212,7 +212,7 @@ fn emulator_endpoint(host: &str) -> Result<String, PubSubError> {
 }
 
 /// Google Cloud's address, or the one configured in its place.
-fn google_endpoint(config: &config::PubSub) -> String {
+fn google_endpoint(config: &config::PubSubConfig) -> String {
     match &config.endpoint {
         Some(url) => url.as_str().trim_end_matches('/').to_owned(),
         None => GOOGLE_CLOUD.to_owned(),
@@ -245,7 +245,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_connection_without_a_project_says_what_to_set() {
-        let config = config::PubSub {
+        let config = config::PubSubConfig {
             project: " ".to_owned(),
             emulator_host: None,
             endpoint: None,

@@ -5,7 +5,7 @@ use sqlx::{
     migrate::{MigrateError, Migrator},
 };
 
-pub use crate::namespaces::database::{Migrations, Settings, Tls};
+pub use crate::namespaces::database::{MigrationMode, Settings, TlsMode};
 use crate::namespaces::{
     database,
     pooler::{NoSessions, refuse_shared_sessions},
@@ -52,9 +52,9 @@ pub async fn open(settings: &Settings) -> Result<PgPool, OpenError> {
         Err(shared @ NoSessions::Shared) => return Err(shared.into()),
     }
     match settings.migrations {
-        Migrations::On => migrate(&pool).await?,
-        Migrations::Off => {}
-        Migrations::Verify => verify(&pool).await?,
+        MigrationMode::On => migrate(&pool).await?,
+        MigrationMode::Off => {}
+        MigrationMode::Verify => verify(&pool).await?,
     }
     Ok(pool)
 }

@@ -27,7 +27,7 @@ use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use url::Url;
 
-use crate::{config::Authority, upstream::BuildError};
+use crate::{config::CertificateAuthority, upstream::BuildError};
 
 pub use portal_keys::Timing;
 
@@ -43,7 +43,7 @@ pub struct Settings {
     /// The portal's address, which is the issuer of its tokens too.
     pub portal_url: Url,
     /// Authorities that may have signed its certificate, beside the system's own.
-    pub authority: Option<Authority>,
+    pub authority: Option<CertificateAuthority>,
     /// How its keys are kept.
     pub keys: Timing,
     /// What a document may say: the plans and add-ons that this GitLab knows.

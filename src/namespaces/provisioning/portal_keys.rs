@@ -17,7 +17,7 @@ use tokio::{sync::Mutex, time::Instant};
 use url::Url;
 
 use crate::{
-    config::Authority,
+    config::CertificateAuthority,
     upstream::{self, BuildError},
 };
 
@@ -132,7 +132,7 @@ impl PortalKeys {
     /// When TLS cannot be set up, or a variable names a proxy that is none.
     pub fn new(
         portal: Url,
-        authority: Option<&Authority>,
+        authority: Option<&CertificateAuthority>,
         timing: Timing,
     ) -> Result<Self, BuildError> {
         let client = upstream::client_builder(authority)?

@@ -4,18 +4,18 @@ use figment2::value::{Dict, Value};
 
 use super::{
     error::ConfigError,
-    origin::Origin,
+    origin::ValueOrigin,
     source::OWN_PREFIX,
     suggest::{nearest, suggestion},
     values::describe,
 };
 
 /// Every key the code asks for.
-pub(super) struct Schema {
+pub(super) struct KnownKeys {
     keys: Vec<String>,
 }
 
-impl Schema {
+impl KnownKeys {
     pub(super) fn new(keys: impl IntoIterator<Item = String>) -> Self {
         Self {
             keys: keys.into_iter().collect(),
@@ -23,7 +23,7 @@ impl Schema {
     }
 
     /// Takes out of a file's values whatever no key stands for, and tells each.
-    pub(super) fn prune(&self, values: &mut Dict, origin: &Origin) -> Vec<ConfigError> {
+    pub(super) fn prune(&self, values: &mut Dict, origin: &ValueOrigin) -> Vec<ConfigError> {
         let mut mistakes = Vec::new();
         self.prune_section("", values, origin, &mut mistakes);
         mistakes
@@ -33,7 +33,7 @@ impl Schema {
         &self,
         section: &str,
         values: &mut Dict,
-        origin: &Origin,
+        origin: &ValueOrigin,
         mistakes: &mut Vec<ConfigError>,
     ) {
         values.retain(|name, value| {
