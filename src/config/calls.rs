@@ -6,7 +6,7 @@ use super::{
     authority::CertificateAuthority,
     pubsub::ACK_DEADLINE,
     reader::ConfigReader,
-    values::{Span, Whole},
+    values::{DurationRange, Integer},
 };
 
 /// How one API is called: the same knobs for each upstream.
@@ -54,20 +54,24 @@ impl CallsConfig {
     /// [`Self::read`] with other defaults.
     pub(super) fn read_over(reader: &mut ConfigReader<'_>, section: &str, default: &Self) -> Self {
         let key = |name: &str| format!("{section}.{name}");
-        let time = Span(Duration::from_millis(100)..=Duration::from_mins(2));
+        let time = DurationRange(Duration::from_millis(100)..=Duration::from_mins(2));
         let calls = Self {
             timeout: reader.value_or(&key("timeout"), &time, default.timeout),
-            concurrency: reader.value_or(&key("concurrency"), &Whole(1..=256), default.concurrency),
+            concurrency: reader.value_or(
+                &key("concurrency"),
+                &Integer(1..=256),
+                default.concurrency,
+            ),
             requests_per_minute: reader
-                .optional(&key("requests_per_minute"), &Whole(1..=1_000_000)),
+                .optional(&key("requests_per_minute"), &Integer(1..=1_000_000)),
             read_attempts: reader.value_or(
                 &key("read_attempts"),
-                &Whole(1..=10),
+                &Integer(1..=10),
                 default.read_attempts,
             ),
             max_response_bytes: reader.value_or(
                 &key("max_response_bytes"),
-                &Whole(1 << 10..=1 << 30),
+                &Integer(1 << 10..=1 << 30),
                 default.max_response_bytes,
             ),
             authority: default.authority.clone(),

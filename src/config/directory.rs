@@ -8,7 +8,9 @@ use super::{
     calls::CallsConfig,
     reader::ConfigReader,
     secret::Secret,
-    values::{Address, AuthorityFile, Choice, SECRET, Text, ValueType, Whole},
+    values::{
+        CertificateAuthorityFile, HttpUrl, Integer, SECRET, TextValue, ValueType, WordChoice,
+    },
 };
 
 /// Which directory decides.
@@ -63,21 +65,21 @@ enum DirectoryKind {
     File,
 }
 
-const KINDS: Choice<DirectoryKind> = Choice(&[
+const KINDS: WordChoice<DirectoryKind> = WordChoice(&[
     ("lookup", DirectoryKind::Lookup),
     ("file", DirectoryKind::File),
 ]);
 
-const USERNAME: Text = Text {
+const USERNAME: TextValue = TextValue {
     allowed: "text that is not empty, without a colon and control characters",
-    accepts: |text| (Text::ANY.accepts)(text) && !text.contains(':'),
+    accepts: |text| (TextValue::ANY.accepts)(text) && !text.contains(':'),
 };
 
 impl DirectoryConfig {
     pub(super) fn read(reader: &mut ConfigReader<'_>) -> Option<Self> {
         let kind = reader.value_or("directory.kind", &KINDS, DirectoryKind::Lookup);
         // Both kinds are read, whichever is chosen: a mistake in the other is a mistake too.
-        let path = reader.optional("directory.path", &Text::ANY);
+        let path = reader.optional("directory.path", &TextValue::ANY);
         let given = PartialLookup::read(reader);
         match kind {
             DirectoryKind::Lookup => given.complete(reader).map(Self::Lookup),
@@ -121,18 +123,18 @@ const BASIC: [&str; 3] = [
 
 impl PartialLookup {
     fn read(reader: &mut ConfigReader<'_>) -> Self {
-        let address = Address { without: None };
+        let address = HttpUrl { without: None };
         Self {
             url: reader.optional("directory.url", &address),
             token_url: reader.optional("directory.token_url", &address),
             client_id: reader.optional("directory.client_id", &USERNAME),
             client_secret: reader.secret("directory.client_secret"),
-            scope: reader.optional("directory.scope", &Text::ANY),
+            scope: reader.optional("directory.scope", &TextValue::ANY),
             username: reader.optional("directory.username", &USERNAME),
             password: reader.secret("directory.password"),
-            batch_size: reader.value_or("directory.batch_size", &Whole(1..=500), 200),
+            batch_size: reader.value_or("directory.batch_size", &Integer(1..=500), 200),
             calls: CallsConfig {
-                authority: reader.optional("directory.ca_file", &AuthorityFile),
+                authority: reader.optional("directory.ca_file", &CertificateAuthorityFile),
                 ..CallsConfig::read(reader, "directory.calls")
             },
         }
@@ -142,7 +144,7 @@ impl PartialLookup {
         if !reader.is_given("directory.url") {
             reader.missing(
                 "directory.url",
-                &ValueType::allowed(&Address { without: None }),
+                &ValueType::allowed(&HttpUrl { without: None }),
             );
         }
         let given =

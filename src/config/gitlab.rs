@@ -8,7 +8,7 @@ use super::{
     calls::CallsConfig,
     reader::ConfigReader,
     secret::Secret,
-    values::{Address, AuthorityFile, SECRET},
+    values::{CertificateAuthorityFile, HttpUrl, SECRET},
 };
 
 /// GitLab: where it is and who we are there.
@@ -46,7 +46,7 @@ impl GitLabConfig {
     pub(super) fn read(reader: &mut ConfigReader<'_>) -> Option<Self> {
         let url = reader.required(
             "gitlab.url",
-            &Address {
+            &HttpUrl {
                 without: Some("/api/v4"),
             },
         );
@@ -61,7 +61,7 @@ impl GitLabConfig {
         if !keys.iter().any(|key| reader.is_given(key)) {
             reader.missing("gitlab.token", SECRET);
         }
-        let authority = reader.optional("gitlab.ca_file", &AuthorityFile);
+        let authority = reader.optional("gitlab.ca_file", &CertificateAuthorityFile);
         let calls = CallsConfig::read_over(reader, "gitlab.calls", &calls(authority));
         Some(Self {
             url: url?,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     reader::ConfigReader,
-    values::{Percent, Span, Truth, Whole},
+    values::{Bool, DurationRange, Integer, Percent},
 };
 
 /// How much a run may change.
@@ -59,13 +59,17 @@ impl GuardConfig {
                 &Percent,
                 default.max_unblock_percent,
             ),
-            floor: reader.value_or("guard.floor", &Whole(0..=u32::MAX), default.floor),
+            floor: reader.value_or("guard.floor", &Integer(0..=u32::MAX), default.floor),
             max_blocks: reader.value_or(
                 "guard.max_blocks",
-                &Whole(0..=u32::MAX),
+                &Integer(0..=u32::MAX),
                 default.max_blocks,
             ),
-            plan_lapses: reader.value_or("guard.plan_lapses", &Span(LAPSES), default.plan_lapses),
+            plan_lapses: reader.value_or(
+                "guard.plan_lapses",
+                &DurationRange(LAPSES),
+                default.plan_lapses,
+            ),
             min_known_percent: reader.value_or(
                 "guard.min_known_percent",
                 &Percent,
@@ -77,7 +81,7 @@ impl GuardConfig {
             let problem = format!("is more than guard.max_blocks; allowed: at most {most}");
             reader.reject("guard.floor", problem);
         }
-        if !reader.value_or("guard.allow_everything", &Truth, false) {
+        if !reader.value_or("guard.allow_everything", &Bool, false) {
             guard.object_to_being_off(reader);
         }
         guard

@@ -7,7 +7,7 @@ use super::{
     origin::ValueOrigin,
     source::OWN_PREFIX,
     suggest::{nearest, suggestion},
-    values::describe,
+    values::kind_of,
 };
 
 /// Every key the code asks for.
@@ -48,7 +48,7 @@ impl KnownKeys {
                     return true;
                 }
                 other if self.is_section(&inside) => {
-                    format!("is {}; allowed: a section [{path}]", describe(other))
+                    format!("is {}; allowed: a section [{path}]", kind_of(other))
                 }
                 _ => format!("is an unknown key{}", self.meant(&path)),
             };

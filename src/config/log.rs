@@ -2,7 +2,7 @@
 
 use super::{
     reader::ConfigReader,
-    values::{Choice, Filter},
+    values::{LogFilter, WordChoice},
 };
 
 /// Logging.
@@ -26,7 +26,7 @@ pub enum LogFormat {
     Json,
 }
 
-const FORMATS: Choice<LogFormat> = Choice(&[
+const FORMATS: WordChoice<LogFormat> = WordChoice(&[
     ("auto", LogFormat::Auto),
     ("text", LogFormat::Text),
     ("json", LogFormat::Json),
@@ -45,7 +45,7 @@ impl LogConfig {
     pub(super) fn read(reader: &mut ConfigReader<'_>) -> Self {
         let default = Self::default();
         Self {
-            level: reader.value_or("log.level", &Filter, default.level),
+            level: reader.value_or("log.level", &LogFilter, default.level),
             format: reader.value_or("log.format", &FORMATS, default.format),
         }
     }

@@ -54,7 +54,7 @@ pub use self::{
 
 use self::{
     known_keys::KnownKeys, reader::ConfigReader, requirement::SectionResult, source::MergedSources,
-    values::Choice,
+    values::WordChoice,
 };
 
 /// Whether this process may change GitLab.
@@ -67,7 +67,7 @@ pub enum Mode {
     Apply,
 }
 
-const MODES: Choice<Mode> = Choice(&[("dry-run", Mode::DryRun), ("apply", Mode::Apply)]);
+const MODES: WordChoice<Mode> = WordChoice(&[("dry-run", Mode::DryRun), ("apply", Mode::Apply)]);
 
 /// Everything that can be configured.
 ///
@@ -136,7 +136,9 @@ where
         let mut missing = Vec::new();
         let config = Self::read(&mut reader, &mut missing);
         let ConfigReader {
-            settings, wrong, ..
+            settings,
+            errors: wrong,
+            ..
         } = reader;
         let missing = missing.into_iter().filter(|_| sources.file_is_read);
         let mistakes: Vec<_> = sources

@@ -11,7 +11,10 @@ use super::{
     error::{ConfigError, ConfigErrors},
     reader::{ConfigReader, missing_key},
     secret::Secret,
-    values::{Address, AuthorityFile, Choice, SECRET, Span, Text, Texts, Whole},
+    values::{
+        CertificateAuthorityFile, DurationRange, HttpUrl, Integer, SECRET, StringList, TextValue,
+        WordChoice,
+    },
 };
 
 /// The namespace pipeline. Each stage asks for what it needs; nothing here is needed where no such stage runs.
@@ -97,7 +100,7 @@ pub enum MigrationMode {
     Verify,
 }
 
-const TLS: Choice<TlsMode> = Choice(&[
+const TLS: WordChoice<TlsMode> = WordChoice(&[
     ("disable", TlsMode::Disable),
     ("prefer", TlsMode::Prefer),
     ("require", TlsMode::Require),
@@ -105,7 +108,7 @@ const TLS: Choice<TlsMode> = Choice(&[
     ("verify-full", TlsMode::VerifyFull),
 ]);
 
-const MIGRATIONS: Choice<MigrationMode> = Choice(&[
+const MIGRATIONS: WordChoice<MigrationMode> = WordChoice(&[
     ("on", MigrationMode::On),
     ("off", MigrationMode::Off),
     ("verify", MigrationMode::Verify),
@@ -148,22 +151,22 @@ const CALLS: CallsConfig = CallsConfig {
 
 impl NamespacesConfig {
     pub(super) fn read(reader: &mut ConfigReader<'_>) -> Self {
-        let api = Address {
+        let api = HttpUrl {
             without: Some("/api/v4"),
         };
-        let time = Span(Duration::from_secs(1)..=Duration::from_mins(15));
+        let time = DurationRange(Duration::from_secs(1)..=Duration::from_mins(15));
         let gitlab = reader.peek("gitlab.url", &api);
-        let own_authority = reader.optional("namespaces.ca_file", &AuthorityFile);
+        let own_authority = reader.optional("namespaces.ca_file", &CertificateAuthorityFile);
         // What provisions is a GitLab, or one's own service beside it.
-        let gitlabs = reader.peek("gitlab.ca_file", &AuthorityFile);
+        let gitlabs = reader.peek("gitlab.ca_file", &CertificateAuthorityFile);
         Self {
-            portal_url: reader.optional("namespaces.portal_url", &Address { without: None }),
+            portal_url: reader.optional("namespaces.portal_url", &HttpUrl { without: None }),
             portal_token: reader.secret("namespaces.portal_token"),
             signing_key_file: reader
-                .optional("namespaces.signing_key_file", &Text::ANY)
+                .optional("namespaces.signing_key_file", &TextValue::ANY)
                 .map(PathBuf::from),
             published_key_files: reader
-                .value_or("namespaces.published_key_files", &Texts, Vec::new())
+                .value_or("namespaces.published_key_files", &StringList, Vec::new())
                 .into_iter()
                 .map(PathBuf::from)
                 .collect(),
@@ -172,7 +175,7 @@ impl NamespacesConfig {
                 .or(gitlab),
             plan_codes: names(reader, "namespaces.plan_codes", &PLAN_CODES),
             add_ons: names(reader, "namespaces.add_ons", &ADD_ONS),
-            concurrency: reader.value_or("namespaces.concurrency", &Whole(1..=1_000), 8),
+            concurrency: reader.value_or("namespaces.concurrency", &Integer(1..=1_000), 8),
             settle: reader.value_or("namespaces.settle", &time, Duration::from_mins(2)),
             ledger_database_url: address(reader, LEDGER),
             provisioning_database_url: address(reader, PROVISIONING),
@@ -298,12 +301,12 @@ impl NamespacesConfig {
 
 impl DatabaseLimits {
     fn read(reader: &mut ConfigReader<'_>) -> Self {
-        let time = Span(Duration::from_millis(100)..=Duration::from_mins(10));
+        let time = DurationRange(Duration::from_millis(100)..=Duration::from_mins(10));
         let seconds = Duration::from_secs;
         Self {
             max_connections: reader.value_or(
                 "namespaces.database.max_connections",
-                &Whole(2..=1_000),
+                &Integer(2..=1_000),
                 10,
             ),
             acquire_timeout: reader.value_or(
@@ -319,7 +322,7 @@ impl DatabaseLimits {
             lock_timeout: reader.value_or("namespaces.database.lock_timeout", &time, seconds(10)),
             tls: reader.optional("namespaces.database.tls", &TLS),
             ca_certificate_file: reader
-                .optional("namespaces.database.ca_certificate_file", &Text::ANY)
+                .optional("namespaces.database.ca_certificate_file", &TextValue::ANY)
                 .map(PathBuf::from),
         }
     }
@@ -327,7 +330,7 @@ impl DatabaseLimits {
 
 fn names(reader: &mut ConfigReader<'_>, key: &str, default: &[&str]) -> Vec<String> {
     let default = default.iter().map(|name| (*name).to_owned()).collect();
-    reader.value_or(key, &Texts, default)
+    reader.value_or(key, &StringList, default)
 }
 
 /// An address that holds a password, which no mistake may show.

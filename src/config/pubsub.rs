@@ -6,7 +6,7 @@ use url::Url;
 
 use super::{
     reader::ConfigReader,
-    values::{Address, HostPort, Text},
+    values::{HostPort, HttpUrl, TextValue},
 };
 
 /// How long Pub/Sub waits for the first sign of life of a consumer; every subscription is made with it.
@@ -26,7 +26,7 @@ pub struct PubSubConfig {
     pub prefix: String,
 }
 
-const PROJECT: Text = Text {
+const PROJECT: TextValue = TextValue {
     allowed: "a project id: at most 63 lower-case letters, digits and - . :",
     accepts: |text| {
         let plain =
@@ -36,7 +36,7 @@ const PROJECT: Text = Text {
 };
 
 /// What a topic's name may begin with, see <https://docs.cloud.google.com/pubsub/docs/create-topic#resource_names>.
-const PREFIX: Text = Text {
+const PREFIX: TextValue = TextValue {
     allowed: "nothing, or at most 100 of letters, digits and - _ . ~ + that begin with a letter and not with goog",
     accepts: |text| {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~+".contains(&byte);
@@ -52,7 +52,7 @@ impl PubSubConfig {
     pub(super) fn read(reader: &mut ConfigReader<'_>) -> Option<Self> {
         let project = reader.required("pubsub.project", &PROJECT);
         let emulator_host = reader.optional("pubsub.emulator_host", &HostPort);
-        let endpoint = reader.optional("pubsub.endpoint", &Address { without: None });
+        let endpoint = reader.optional("pubsub.endpoint", &HttpUrl { without: None });
         if reader.is_given("pubsub.endpoint") && reader.is_given("pubsub.emulator_host") {
             reader.reject(
                 "pubsub.endpoint",

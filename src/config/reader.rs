@@ -12,7 +12,7 @@ use super::{
     origin::ValueOrigin,
     secret::{Secret, SecretFileError},
     source::{MergedSources, USUAL_VARIABLES},
-    values::{self, SECRET, Text, ValueType},
+    values::{self, SECRET, TextValue, ValueType},
 };
 
 /// Reads keys from the sources.
@@ -21,7 +21,7 @@ pub(super) struct ConfigReader<'s> {
     /// Each key asked for so far.
     pub settings: Vec<EffectiveSetting>,
     /// Values that are not allowed.
-    pub wrong: Vec<ConfigError>,
+    pub errors: Vec<ConfigError>,
     /// Keys that are required and not there, since this was last taken.
     pub missing: Vec<ConfigError>,
 }
@@ -38,7 +38,7 @@ impl<'s> ConfigReader<'s> {
         Self {
             sources,
             settings: Vec::new(),
-            wrong: Vec::new(),
+            errors: Vec::new(),
             missing: Vec::new(),
         }
     }
@@ -81,8 +81,8 @@ impl<'s> ConfigReader<'s> {
                 format!("is given beside {key}; allowed: one of them"),
             );
         }
-        let direct = self.read_unless(by_file > by_value, key, &values::Secret);
-        let path = self.read_unless(by_value > by_file, &file_key, &Text::ANY);
+        let direct = self.read_unless(by_file > by_value, key, &values::SecretText);
+        let path = self.read_unless(by_value > by_file, &file_key, &TextValue::ANY);
         match path {
             Some(path) if by_file > by_value => self.secret_of_file(key, &file_key, &path),
             _ => direct.map(Secret::from),
@@ -91,10 +91,10 @@ impl<'s> ConfigReader<'s> {
 
     /// Reads a key whose mistakes do not matter where a stronger source has made it idle.
     fn read_unless<F: ValueType>(&mut self, idle: bool, key: &str, form: &F) -> Option<F::Value> {
-        let before = self.wrong.len();
+        let before = self.errors.len();
         let value = self.optional(key, form);
         if idle {
-            self.wrong.truncate(before);
+            self.errors.truncate(before);
         }
         value
     }
@@ -120,7 +120,7 @@ impl<'s> ConfigReader<'s> {
             .sources
             .find(key)
             .map_or(ValueOrigin::Default, |(_, origin)| origin);
-        self.wrong.push(ConfigError::at(key, origin, problem));
+        self.errors.push(ConfigError::at(key, origin, problem));
     }
 
     /// Whether a source gives `key`.
@@ -161,7 +161,7 @@ impl<'s> ConfigReader<'s> {
             }
             Err(wrongs) => {
                 self.remember(key, None, origin.clone());
-                self.wrong.extend(wrongs.into_iter().map(|wrong| {
+                self.errors.extend(wrongs.into_iter().map(|wrong| {
                     let allowed = wrong.allowed.unwrap_or_else(|| form.allowed());
                     let problem = format!("{}; allowed: {allowed}", wrong.reason);
                     ConfigError::at(format!("{key}{}", wrong.at), origin.clone(), problem)
@@ -175,7 +175,7 @@ impl<'s> ConfigReader<'s> {
         let origin = ValueOrigin::File(path.to_owned());
         match Secret::of_file(Path::new(path)) {
             Ok(secret) => {
-                let shown = Some(values::Secret.show(&SecretString::default()));
+                let shown = Some(values::SecretText.show(&SecretString::default()));
                 for setting in self
                     .settings
                     .iter_mut()
@@ -190,7 +190,7 @@ impl<'s> ConfigReader<'s> {
                 None
             }
             Err(SecretFileError::NoSecret(reasons)) => {
-                self.wrong.extend(reasons.into_iter().map(|reason| {
+                self.errors.extend(reasons.into_iter().map(|reason| {
                     ConfigError::at(key, origin.clone(), format!("{reason}; allowed: {SECRET}"))
                 }));
                 None

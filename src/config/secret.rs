@@ -29,7 +29,7 @@ impl Secret {
             value: &text,
             from_text: true,
         };
-        let value = values::Secret.read(&given).map_err(|wrongs| {
+        let value = values::SecretText.read(&given).map_err(|wrongs| {
             SecretFileError::NoSecret(wrongs.into_iter().map(|wrong| wrong.reason).collect())
         })?;
         Ok(Self {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     reader::ConfigReader,
-    values::{Choice, Span, Whole},
+    values::{DurationRange, Integer, WordChoice},
 };
 
 /// The fan-out stage.
@@ -24,7 +24,7 @@ pub enum FanOutMessages {
     Changes,
 }
 
-const MESSAGES: Choice<FanOutMessages> = Choice(&[
+const MESSAGES: WordChoice<FanOutMessages> = WordChoice(&[
     ("all", FanOutMessages::All),
     ("changes", FanOutMessages::Changes),
 ]);
@@ -54,7 +54,7 @@ impl Default for SweepConfig {
 
 impl SweepConfig {
     pub(super) fn read(reader: &mut ConfigReader<'_>) -> Self {
-        let bounds = Span(Duration::from_mins(1)..=Duration::from_hours(24));
+        let bounds = DurationRange(Duration::from_mins(1)..=Duration::from_hours(24));
         Self {
             max_age: reader.value_or("sweep.max_age", &bounds, Self::default().max_age),
         }
@@ -85,12 +85,12 @@ impl WorkerConfig {
         Self {
             max_outstanding: reader.value_or(
                 "worker.max_outstanding",
-                &Whole(1..=10_000),
+                &Integer(1..=10_000),
                 default.max_outstanding,
             ),
             resyncs_per_hour: reader.value_or(
                 "worker.resyncs_per_hour",
-                &Whole(0..=100_000),
+                &Integer(0..=100_000),
                 default.resyncs_per_hour,
             ),
         }
@@ -125,11 +125,11 @@ impl ServeConfig {
     pub(super) fn read(reader: &mut ConfigReader<'_>) -> Self {
         let default = Self::default();
         Self {
-            port: reader.value_or("serve.port", &Whole(0..=u16::MAX), default.port),
-            health_port: reader.optional("serve.health_port", &Whole(0..=u16::MAX)),
+            port: reader.value_or("serve.port", &Integer(0..=u16::MAX), default.port),
+            health_port: reader.optional("serve.health_port", &Integer(0..=u16::MAX)),
             grace: reader.value_or(
                 "serve.grace",
-                &Span(Duration::ZERO..=MAX_GRACE),
+                &DurationRange(Duration::ZERO..=MAX_GRACE),
                 default.grace,
             ),
         }

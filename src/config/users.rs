@@ -2,7 +2,7 @@
 
 use super::{
     reader::ConfigReader,
-    values::{Identities, Ids, Patterns, Texts, Truth, Whole},
+    values::{AccountIdList, Bool, IdentityPatternList, Integer, PatternList, StringList},
 };
 
 /// Who is who. Patterns are regular expressions, compared without case, as GitLab compares usernames and identities.
@@ -56,36 +56,40 @@ impl UsersConfig {
     pub(super) fn read(reader: &mut ConfigReader<'_>) -> Self {
         let d = Self::default();
         Self {
-            former_ids: reader.value_or("users.former_ids", &Ids, d.former_ids),
-            exempt_usernames: reader.value_or("users.exempt_usernames", &Texts, d.exempt_usernames),
+            former_ids: reader.value_or("users.former_ids", &AccountIdList, d.former_ids),
+            exempt_usernames: reader.value_or(
+                "users.exempt_usernames",
+                &StringList,
+                d.exempt_usernames,
+            ),
             exempt_username_patterns: reader.value_or(
                 "users.exempt_username_patterns",
-                &Patterns::PLAIN,
+                &PatternList::PLAIN,
                 d.exempt_username_patterns,
             ),
             exempt_administrators: reader.value_or(
                 "users.exempt_administrators",
-                &Truth,
+                &Bool,
                 d.exempt_administrators,
             ),
             identity_patterns: reader.value_or(
                 "users.identity_patterns",
-                &Identities,
+                &IdentityPatternList,
                 d.identity_patterns,
             ),
             external_patterns: reader.value_or(
                 "users.external_patterns",
-                &Patterns::PLAIN,
+                &PatternList::PLAIN,
                 d.external_patterns,
             ),
             username_patterns: reader.value_or(
                 "users.username_patterns",
-                &Patterns::NAME_CRSID,
+                &PatternList::NAME_CRSID,
                 d.username_patterns,
             ),
             inactive_months: reader.value_or(
                 "users.inactive_months",
-                &Whole(1..=1200),
+                &Integer(1..=1200),
                 d.inactive_months,
             ),
         }

@@ -2,14 +2,14 @@
 
 use std::path::Path;
 
-use super::{ParseError, RawValue, Text, ValueType};
+use super::{ParseError, RawValue, TextValue, ValueType};
 use crate::config::{authority::CertificateAuthority, source::read_bounded};
 
 /// The name of a file with certificates of authorities, which is read and tried at once: what is wrong with it shows now
 /// and not at the first call.
-pub(in crate::config) struct AuthorityFile;
+pub(in crate::config) struct CertificateAuthorityFile;
 
-impl ValueType for AuthorityFile {
+impl ValueType for CertificateAuthorityFile {
     type Value = CertificateAuthority;
 
     fn allowed(&self) -> String {
@@ -17,7 +17,7 @@ impl ValueType for AuthorityFile {
     }
 
     fn read(&self, given: &RawValue<'_>) -> Result<CertificateAuthority, Vec<ParseError>> {
-        let path = Text::ANY.read(given)?;
+        let path = TextValue::ANY.read(given)?;
         let pem = read_bounded(Path::new(&path))
             .map_err(|problem| ParseError::because(format!("names a file that {problem}")))?;
         if are_certificates(&pem) {

@@ -3,9 +3,9 @@
 use super::{ParseError, RawValue, ValueType};
 
 /// One of a few words, each with what it means.
-pub(in crate::config) struct Choice<T: 'static>(pub &'static [(&'static str, T)]);
+pub(in crate::config) struct WordChoice<T: 'static>(pub &'static [(&'static str, T)]);
 
-impl<T: Copy + PartialEq> ValueType for Choice<T> {
+impl<T: Copy + PartialEq> ValueType for WordChoice<T> {
     type Value = T;
 
     fn allowed(&self) -> String {
@@ -36,9 +36,9 @@ impl<T: Copy + PartialEq> ValueType for Choice<T> {
 }
 
 /// Yes or no.
-pub(in crate::config) struct Truth;
+pub(in crate::config) struct Bool;
 
-impl ValueType for Truth {
+impl ValueType for Bool {
     type Value = bool;
 
     fn allowed(&self) -> String {

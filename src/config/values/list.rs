@@ -2,13 +2,13 @@
 
 use figment2::value::{Dict, Value};
 
-use super::{ParseError, RawValue, Text, ValueType, describe, pattern::Pattern};
+use super::{ParseError, RawValue, TextValue, ValueType, kind_of, pattern::PatternRule};
 use crate::config::users::IdentityPattern;
 
 /// A list of texts.
-pub(in crate::config) struct Texts;
+pub(in crate::config) struct StringList;
 
-impl ValueType for Texts {
+impl ValueType for StringList {
     type Value = Vec<String>;
 
     fn allowed(&self) -> String {
@@ -25,21 +25,21 @@ impl ValueType for Texts {
 }
 
 fn empty_or_control(text: &str) -> Option<String> {
-    let accepted = (Text::ANY.accepts)(text);
+    let accepted = (TextValue::ANY.accepts)(text);
     (!accepted).then(|| "is empty, or holds control characters".to_owned())
 }
 
 /// A list of patterns.
-pub(in crate::config) struct Patterns(pub Pattern);
+pub(in crate::config) struct PatternList(pub PatternRule);
 
-impl Patterns {
+impl PatternList {
     /// Patterns without a group.
-    pub(in crate::config) const PLAIN: Self = Self(Pattern::Plain);
+    pub(in crate::config) const PLAIN: Self = Self(PatternRule::Plain);
     /// Patterns that name a CRSid.
-    pub(in crate::config) const NAME_CRSID: Self = Self(Pattern::NamesCrsid);
+    pub(in crate::config) const NAME_CRSID: Self = Self(PatternRule::NamesCrsid);
 }
 
-impl ValueType for Patterns {
+impl ValueType for PatternList {
     type Value = Vec<String>;
 
     fn allowed(&self) -> String {
@@ -68,7 +68,7 @@ fn each(
                 None => Ok(text),
                 Some(reason) => Err(reason),
             },
-            other => Err(format!("is {}, not text", describe(&other))),
+            other => Err(format!("is {}, not text", kind_of(&other))),
         };
         match found {
             Ok(text) => texts.push(text),
@@ -83,9 +83,9 @@ fn each(
 }
 
 /// A list of GitLab's account ids.
-pub(in crate::config) struct Ids;
+pub(in crate::config) struct AccountIdList;
 
-impl ValueType for Ids {
+impl ValueType for AccountIdList {
     type Value = Vec<u64>;
 
     fn allowed(&self) -> String {
@@ -101,7 +101,7 @@ impl ValueType for Ids {
                 Some(id) => ids.push(id),
                 None => wrongs.push(ParseError::inside(
                     format!("[{index}]"),
-                    format!("is {}, not an account id", describe(&item)),
+                    format!("is {}, not an account id", kind_of(&item)),
                 )),
             }
         }
@@ -118,9 +118,9 @@ impl ValueType for Ids {
 }
 
 /// A list of identity patterns: tables of `provider`, `extern_uid` and perhaps `template`.
-pub(in crate::config) struct Identities;
+pub(in crate::config) struct IdentityPatternList;
 
-impl ValueType for Identities {
+impl ValueType for IdentityPatternList {
     type Value = Vec<IdentityPattern>;
 
     fn allowed(&self) -> String {
@@ -136,7 +136,7 @@ impl ValueType for Identities {
                 Value::Dict(_, fields) => identities.extend(identity(&at, fields, &mut wrongs)),
                 other => wrongs.push(ParseError::inside(
                     at,
-                    format!("is {}, not a table", describe(&other)),
+                    format!("is {}, not a table", kind_of(&other)),
                 )),
             }
         }
@@ -171,7 +171,7 @@ fn identity(at: &str, mut fields: Dict, wrongs: &mut Vec<ParseError>) -> Option<
                     None => return Some(text),
                     Some(reason) => reason,
                 },
-                Some(other) => format!("is {}, not text", describe(&other)),
+                Some(other) => format!("is {}, not text", kind_of(&other)),
             };
             let allowed = Some(allowed.to_owned());
             wrongs.push(ParseError {
@@ -181,8 +181,8 @@ fn identity(at: &str, mut fields: Dict, wrongs: &mut Vec<ParseError>) -> Option<
             });
             None
         };
-    let provider = field("provider", true, Text::ANY.allowed, &empty_or_control);
-    let rule = Pattern::NamesCrsid;
+    let provider = field("provider", true, TextValue::ANY.allowed, &empty_or_control);
+    let rule = PatternRule::NamesCrsid;
     let extern_uid = field("extern_uid", true, rule.allowed(), &|text| {
         rule.objection(text)
     });

@@ -15,13 +15,13 @@ use figment2::{
 };
 
 pub(super) use self::{
-    authority::AuthorityFile,
-    choice::{Choice, Truth},
-    list::{Identities, Ids, Patterns, Texts},
-    number::{Percent, Whole},
-    text::{Filter, SECRET, Secret, Text},
-    time::Span,
-    url::{Address, HostPort},
+    authority::CertificateAuthorityFile,
+    choice::{Bool, WordChoice},
+    list::{AccountIdList, IdentityPatternList, PatternList, StringList},
+    number::{Integer, Percent},
+    text::{LogFilter, SECRET, SecretText, TextValue},
+    time::DurationRange,
+    url::{HostPort, HttpUrl},
 };
 
 /// One form of values.
@@ -125,12 +125,12 @@ impl RawValue<'_> {
     }
 
     fn is_not(&self, wanted: &str) -> Vec<ParseError> {
-        ParseError::because(format!("is {}, not {wanted}", describe(self.value)))
+        ParseError::because(format!("is {}, not {wanted}", kind_of(self.value)))
     }
 }
 
 /// What kind of value it is. Numbers are said, texts are not: see [`Wrong`].
-pub(super) fn describe(value: &Value) -> String {
+pub(super) fn kind_of(value: &Value) -> String {
     match value {
         Value::String(_, text) if text.is_empty() => "empty".to_owned(),
         Value::String(..) | Value::Char(..) => "text".to_owned(),

@@ -5,9 +5,9 @@ use std::{fmt, ops::RangeInclusive};
 use super::{ParseError, RawValue, ValueType};
 
 /// A whole number within bounds.
-pub(in crate::config) struct Whole<N>(pub RangeInclusive<N>);
+pub(in crate::config) struct Integer<N>(pub RangeInclusive<N>);
 
-impl<N> ValueType for Whole<N>
+impl<N> ValueType for Integer<N>
 where
     N: TryFrom<i128> + TryInto<u64> + PartialOrd + fmt::Display + Copy,
 {

@@ -5,7 +5,7 @@ use regex_syntax::hir::Look;
 
 /// What a pattern has to have beside being a regular expression.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::config) enum Pattern {
+pub(in crate::config) enum PatternRule {
     /// Nothing more.
     Plain,
     /// A group `crsid`, and both ends of the text: a pattern that finds a CRSid somewhere inside
@@ -13,7 +13,7 @@ pub(in crate::config) enum Pattern {
     NamesCrsid,
 }
 
-impl Pattern {
+impl PatternRule {
     /// What is allowed, to be read after "allowed:".
     pub(in crate::config) fn allowed(self) -> &'static str {
         match self {
@@ -61,33 +61,41 @@ fn kind(error: &regex_syntax::Error) -> String {
 mod tests {
     use rstest::rstest;
 
-    use super::Pattern;
+    use super::PatternRule;
 
     #[rstest]
-    #[case(Pattern::Plain, "^external-", None)]
-    #[case(Pattern::Plain, "robot", None)]
-    #[case(Pattern::Plain, "", Some("matches even"))]
-    #[case(Pattern::Plain, ".*", Some("matches even"))]
+    #[case(PatternRule::Plain, "^external-", None)]
+    #[case(PatternRule::Plain, "robot", None)]
+    #[case(PatternRule::Plain, "", Some("matches even"))]
+    #[case(PatternRule::Plain, ".*", Some("matches even"))]
     #[case(
-        Pattern::Plain,
+        PatternRule::Plain,
         "(",
         Some("is not a regular expression (unclosed group)")
     )]
-    #[case(Pattern::Plain, "((a{1000}){1000}){1000}", Some("is too large"))]
-    #[case(Pattern::NamesCrsid, "(?i)^(?<crsid>[a-z][a-z0-9]{1,7})$", None)]
-    #[case(Pattern::NamesCrsid, r"^(?P<crsid>[a-z0-9]+)@example\.ac\.uk$", None)]
-    #[case(Pattern::NamesCrsid, "^([a-z]+)$", Some("no group named crsid"))]
-    #[case(Pattern::NamesCrsid, "^(?<id>[a-z]+)$", Some("no group named crsid"))]
-    #[case(Pattern::NamesCrsid, "(?<crsid>[a-z]+)", Some("may match a part"))]
-    #[case(Pattern::NamesCrsid, "^(?<crsid>[a-z]+)", Some("may match a part"))]
-    #[case(Pattern::NamesCrsid, "^a|(?<crsid>b)$", Some("may match a part"))]
+    #[case(PatternRule::Plain, "((a{1000}){1000}){1000}", Some("is too large"))]
+    #[case(PatternRule::NamesCrsid, "(?i)^(?<crsid>[a-z][a-z0-9]{1,7})$", None)]
     #[case(
-        Pattern::NamesCrsid,
+        PatternRule::NamesCrsid,
+        r"^(?P<crsid>[a-z0-9]+)@example\.ac\.uk$",
+        None
+    )]
+    #[case(PatternRule::NamesCrsid, "^([a-z]+)$", Some("no group named crsid"))]
+    #[case(
+        PatternRule::NamesCrsid,
+        "^(?<id>[a-z]+)$",
+        Some("no group named crsid")
+    )]
+    #[case(PatternRule::NamesCrsid, "(?<crsid>[a-z]+)", Some("may match a part"))]
+    #[case(PatternRule::NamesCrsid, "^(?<crsid>[a-z]+)", Some("may match a part"))]
+    #[case(PatternRule::NamesCrsid, "^a|(?<crsid>b)$", Some("may match a part"))]
+    #[case(
+        PatternRule::NamesCrsid,
         "(?m)^(?<crsid>[a-z]+)$",
         Some("may match a part")
     )]
     fn a_pattern_compiles_and_means_whole_names(
-        #[case] rule: Pattern,
+        #[case] rule: PatternRule,
         #[case] pattern: &str,
         #[case] objection: Option<&str>,
     ) {

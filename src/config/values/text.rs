@@ -6,14 +6,14 @@ use super::{ParseError, RawValue, ValueType};
 use crate::telemetry::logs;
 
 /// A text that a rule accepts.
-pub(in crate::config) struct Text {
+pub(in crate::config) struct TextValue {
     /// What is allowed, to be read after "allowed:".
     pub allowed: &'static str,
     /// Whether a text is.
     pub accepts: fn(&str) -> bool,
 }
 
-impl Text {
+impl TextValue {
     /// Any text that is not empty and has no control characters.
     pub(in crate::config) const ANY: Self = Self {
         allowed: "text that is not empty, without control characters",
@@ -21,7 +21,7 @@ impl Text {
     };
 }
 
-impl ValueType for Text {
+impl ValueType for TextValue {
     type Value = String;
 
     fn allowed(&self) -> String {
@@ -43,13 +43,13 @@ impl ValueType for Text {
 }
 
 /// A secret: what an HTTP header can carry.
-pub(in crate::config) struct Secret;
+pub(in crate::config) struct SecretText;
 
 /// What a secret may be.
 pub(in crate::config) const SECRET: &str =
     "printable ASCII characters without spaces at either end, at most 4096";
 
-impl ValueType for Secret {
+impl ValueType for SecretText {
     type Value = SecretString;
 
     fn allowed(&self) -> String {
@@ -80,9 +80,9 @@ impl ValueType for Secret {
 }
 
 /// A log level or filter.
-pub(in crate::config) struct Filter;
+pub(in crate::config) struct LogFilter;
 
-impl ValueType for Filter {
+impl ValueType for LogFilter {
     type Value = String;
 
     fn allowed(&self) -> String {

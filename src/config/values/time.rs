@@ -5,12 +5,12 @@ use std::{ops::RangeInclusive, time::Duration};
 use super::{ParseError, RawValue, ValueType};
 
 /// A span of time within bounds.
-pub(in crate::config) struct Span(pub RangeInclusive<Duration>);
+pub(in crate::config) struct DurationRange(pub RangeInclusive<Duration>);
 
 /// Each unit and how many milliseconds it has, the longest first.
 const UNITS: [(&str, u64); 4] = [("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
 
-impl ValueType for Span {
+impl ValueType for DurationRange {
     type Value = Duration;
 
     fn allowed(&self) -> String {

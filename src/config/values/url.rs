@@ -5,12 +5,12 @@ use url::{Host, Url};
 use super::{ParseError, RawValue, ValueType};
 
 /// The address of an HTTP API: `https`, or `http` to this machine alone.
-pub(in crate::config) struct Address {
+pub(in crate::config) struct HttpUrl {
     /// An ending that the client adds itself, and a person is likely to give.
     pub without: Option<&'static str>,
 }
 
-impl ValueType for Address {
+impl ValueType for HttpUrl {
     type Value = Url;
 
     fn allowed(&self) -> String {
@@ -36,7 +36,7 @@ impl ValueType for Address {
     }
 }
 
-impl Address {
+impl HttpUrl {
     fn objection(&self, url: &Url) -> Option<String> {
         if !url.username().is_empty() || url.password().is_some() {
             return Some("holds a user or a password".to_owned());
@@ -100,7 +100,7 @@ mod tests {
     use figment2::value::Value;
     use rstest::rstest;
 
-    use super::{Address, HostPort, RawValue, ValueType};
+    use super::{HostPort, HttpUrl, RawValue, ValueType};
 
     fn accepts<F: ValueType>(form: &F, text: &str) -> bool {
         let given = RawValue {
@@ -136,7 +136,7 @@ mod tests {
     fn an_address_is_https_or_of_this_machine(#[case] text: &str, #[case] accepted: bool) {
         assert_eq!(
             accepts(
-                &Address {
+                &HttpUrl {
                     without: Some("/api/v4")
                 },
                 text
