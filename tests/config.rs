@@ -8,9 +8,6 @@
     reason = "in a test a panic is how a claim fails"
 )]
 
-#[path = "support/clock.rs"]
-mod clock;
-
 use std::{
     fs,
     path::Path,
@@ -696,7 +693,7 @@ fn program(start: &Start, variables: &[(&str, &str)], arguments: &[&str]) -> Out
         .args(arguments)
         .current_dir(start.directory.path())
         .env_clear()
-        .envs(clock::variables())
+        .envs(testkit::clock::variables())
         .envs(variables.iter().copied())
         .output()
         .unwrap()

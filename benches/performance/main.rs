@@ -31,8 +31,6 @@ mod goals;
 mod limit;
 mod memory;
 mod process;
-#[path = "../../tests/support/python.rs"]
-mod python;
 mod servers;
 mod service;
 mod standing;

@@ -18,15 +18,9 @@ mod load;
 mod pgbench;
 mod script;
 
-#[path = "../../tests/support/clock.rs"]
-mod clock;
-#[path = "../../tests/support/port.rs"]
-mod port;
 #[allow(dead_code, reason = "the tests use the rest")]
 #[path = "../../tests/provisioning/portal.rs"]
 mod portal;
-#[path = "../../tests/support/postgres.rs"]
-mod postgres;
 #[path = "../../tests/provisioning/service.rs"]
 mod service;
 
@@ -37,7 +31,7 @@ use sqlx::PgPool;
 use load::Load;
 use pgbench::PgBench;
 use portal::Portal;
-use postgres::Server;
+use testkit::postgres::Server;
 
 /// How often each is measured.
 const REPETITIONS: usize = 5;

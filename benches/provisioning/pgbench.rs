@@ -5,10 +5,9 @@ use std::{
     process::Stdio,
 };
 
+use testkit::postgres::program;
 use tokio::process::Command;
 use url::Url;
-
-use crate::postgres::program;
 
 /// A script against a database.
 pub struct PgBench {

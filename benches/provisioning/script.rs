@@ -1,8 +1,9 @@
 //! The statements of a request, as the database's log has them, and the script that runs the same.
 
 use std::fmt::Write;
+use testkit::postgres::Server;
 
-use crate::{NAMESPACES, load::Load, postgres::Server};
+use crate::{NAMESPACES, load::Load};
 
 /// The namespace and the number of the request that is captured; nothing else in it says either.
 const ID: i64 = 7_000_500;

@@ -74,7 +74,7 @@ impl Desk {
             .arg("dead-letters")
             .args(arguments)
             .env_clear()
-            .envs(crate::clock::variables())
+            .envs(testkit::clock::variables())
             .envs(self.world.environment())
             .env("GOOGLE_CLOUD_PROJECT", PROJECT)
             .env("PUBSUB_EMULATOR_HOST", host)

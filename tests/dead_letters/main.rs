@@ -9,16 +9,9 @@
 )]
 
 mod bench;
-#[path = "../support/clock.rs"]
-mod clock;
 mod commands;
 mod discarding;
 mod listing;
 mod on_emulator;
-#[path = "../support/port.rs"]
-mod port;
 mod replaying;
 mod surviving;
-
-#[path = "../support/emulator.rs"]
-mod emulator;

@@ -3,13 +3,14 @@ use lookup_gitlab_sync::messaging::{
     dead_letter::Why,
     dead_letters::{ReplayOptions, Selection, discard, list},
 };
+use testkit::google_emulator::GoogleEmulator;
 use tokio_util::sync::CancellationToken;
 
-use crate::{bench::Bench, emulator::Emulator, replaying::run};
+use crate::{bench::Bench, replaying::run};
 
 #[tokio::test]
 async fn on_googles_emulator_letters_are_listed_replayed_and_discarded_alike() {
-    let Some(emulator) = Emulator::start().await else {
+    let Some(emulator) = GoogleEmulator::start().await else {
         return;
     };
     let bench = Bench::at(emulator.host()).await;

@@ -36,7 +36,7 @@ fn run(script: &str, folder: &Path, bin: &Path) -> Verdict {
         .args(["--kill-after=10", "240", "bash", "-c", &script])
         .current_dir(folder)
         .env_clear()
-        .envs(crate::clock::variables())
+        .envs(testkit::clock::variables())
         .env("PATH", path)
         .env("HOME", folder)
         // The document serves on the usual port, which may be taken here.

@@ -9,8 +9,6 @@
 )]
 
 mod broken;
-#[path = "../support/clock.rs"]
-mod clock;
 mod documents;
 mod image;
 mod logs;

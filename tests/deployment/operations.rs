@@ -103,7 +103,7 @@ async fn every_command_of_the_operations_document_does_its_work() {
         let ended = tokio::process::Command::new("bash")
             .args(["-euo", "pipefail", "-c", &typed])
             .env_clear()
-            .envs(crate::clock::variables())
+            .envs(testkit::clock::variables())
             .envs(scene.world.environment())
             .env("PATH", &path)
             .current_dir(folder.path())

@@ -14,12 +14,6 @@
     reason = "a panic in a test is a failure with a place, and a line on standard error how it reports"
 )]
 
-#[path = "../support/clock.rs"]
-mod clock;
-#[path = "../support/emulator.rs"]
-mod emulator;
-#[path = "../support/port.rs"]
-mod port;
 mod served;
 mod service;
 
@@ -32,12 +26,12 @@ use lookup_gitlab_sync::{
     },
 };
 
-use emulator::Emulator;
 use service::Service;
+use testkit::google_emulator::GoogleEmulator;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_whole_service_reaches_its_end_state_on_googles_emulator() {
-    let Some(emulator) = Emulator::start().await else {
+    let Some(emulator) = GoogleEmulator::start().await else {
         return;
     };
     let today = jiff::Timestamp::now()
@@ -71,7 +65,7 @@ async fn the_whole_service_reaches_its_end_state_on_googles_emulator() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_resync_is_done_and_poison_is_dead_lettered_listed_and_discarded_on_googles_emulator() {
-    let Some(emulator) = Emulator::start().await else {
+    let Some(emulator) = GoogleEmulator::start().await else {
         return;
     };
     let accounts = vec![Account::new(42, "spqr1"), Account::new(43, "spqr2")];

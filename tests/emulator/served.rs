@@ -18,10 +18,9 @@ use lookup_gitlab_sync::{
         RunId, Stage, StageMessages, Topic, Topology,
     },
 };
+use testkit::google_emulator::GoogleEmulator;
 use tokio::{task::JoinHandle, time::sleep};
 use tokio_util::sync::CancellationToken;
-
-use crate::emulator::Emulator;
 
 const PATIENCE: Duration = Duration::from_mins(2);
 
@@ -49,7 +48,7 @@ impl Handler for Seen {
 }
 
 impl Served {
-    async fn on(emulator: &Emulator, settings: ConsumerSettings) -> Self {
+    async fn on(emulator: &GoogleEmulator, settings: ConsumerSettings) -> Self {
         let unique = RunId::new();
         let connection = Connection::open(&config::PubSubConfig {
             project: format!("p-{unique}"),
@@ -146,7 +145,7 @@ fn watching() -> ConsumerSettings {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_subscription_made_again_is_read_and_one_that_is_gone_or_pushed_is_told() {
-    let Some(emulator) = Emulator::start().await else {
+    let Some(emulator) = GoogleEmulator::start().await else {
         return;
     };
     let served = Served::on(&emulator, watching()).await;

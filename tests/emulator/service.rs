@@ -126,7 +126,7 @@ fn command(variables: &[(&'static str, String)], folder: &TempDir, arguments: &[
     command
         .args(arguments)
         .env_clear()
-        .envs(crate::clock::variables())
+        .envs(testkit::clock::variables())
         .envs(variables.iter().map(|(name, value)| (name, value)))
         .current_dir(folder.path())
         .stdin(Stdio::null())

@@ -11,8 +11,6 @@
 )]
 
 mod bad_input;
-#[path = "../support/clock.rs"]
-mod clock;
 mod commands;
 mod dry_run;
 mod held;

@@ -126,7 +126,7 @@ impl Scene {
         command
             .args(arguments)
             .env_clear()
-            .envs(crate::clock::variables())
+            .envs(testkit::clock::variables())
             .envs(self.world.environment())
             .env("PORT", "0")
             .envs(variables.iter().copied())

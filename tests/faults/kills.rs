@@ -15,12 +15,11 @@ use lookup_gitlab_sync::{
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rstest::rstest;
-
+use testkit::proxy::Proxy;
 use tokio::time::{Instant, sleep};
 
 use super::{
     ledger::{Ledger, Owner},
-    proxy::Proxy,
     scene::{PATIENCE, Scene},
     world::member,
 };

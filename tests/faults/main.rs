@@ -15,8 +15,6 @@
 
 mod anything;
 mod campaign;
-#[path = "../support/clock.rs"]
-mod clock;
 mod kills;
 mod ledger;
 mod old_looks;
@@ -26,7 +24,6 @@ mod oracle;
 mod outage;
 mod poison;
 mod process;
-mod proxy;
 mod queue;
 mod replays;
 #[path = "../first_day/running.rs"]

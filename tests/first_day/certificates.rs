@@ -4,11 +4,11 @@ use lookup_gitlab_sync::simulate::{gitlab::Account, lookup::Person};
 use rstest::rstest;
 use serde_json::Value;
 use tempfile::TempDir;
+use testkit::tls::{Authority, Certificate};
 
 use crate::{
     running::Running,
     scene::{Scene, until},
-    tls::{Authority, Certificate},
 };
 
 const GITLABS: &str = "LOOKUP_GITLAB_SYNC__GITLAB__CA_FILE";

@@ -82,7 +82,7 @@ async fn type_in(scene: &Scene, line: &str, folder: &Path) -> std::process::Outp
     Command::new("sh")
         .args(["-c", line])
         .env_clear()
-        .envs(crate::clock::variables())
+        .envs(testkit::clock::variables())
         .envs(scene.world.environment())
         .env("PATH", path)
         .current_dir(folder)

@@ -10,21 +10,15 @@
 )]
 
 mod certificates;
-#[path = "../support/clock.rs"]
-mod clock;
 mod completions;
 mod encodings;
 mod examples;
 mod mistakes;
 mod observability;
 mod outputs;
-#[path = "../support/printed.rs"]
-mod printed;
 mod printing;
 mod running;
 #[expect(dead_code, reason = "the whole-service tests use more of it")]
 #[path = "../end_to_end/scene.rs"]
 mod scene;
 mod secrets;
-#[path = "../support/tls.rs"]
-mod tls;

@@ -10,11 +10,9 @@ use lookup_gitlab_sync::{
     simulate::{gitlab::Account, lookup::Person},
 };
 use serde_json::Value;
+use testkit::output_form::is_of_form;
 
-use crate::{
-    printed::is_of_form,
-    scene::{Scene, until},
-};
+use crate::scene::{Scene, until};
 
 /// How each command is called. `ID` is a dead letter's id, `FILE` a new file.
 const CALLS: [(&str, &[&str]); 17] = [

@@ -43,7 +43,7 @@ impl Running {
             .args(arguments)
             .args(["--log-format", format])
             .env_clear()
-            .envs(crate::clock::variables())
+            .envs(testkit::clock::variables())
             .envs(scene.world.environment())
             .env("PORT", "0")
             .envs(variables.iter().copied())

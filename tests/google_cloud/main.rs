@@ -11,8 +11,6 @@
 )]
 
 mod authority;
-#[path = "../support/clock.rs"]
-mod clock;
 mod google;
 mod mistakes;
 mod runs;

@@ -25,7 +25,7 @@ pub fn command(google: &Google, arguments: &[&str], variables: Variables<'_>) ->
     command
         .args(arguments)
         .env_clear()
-        .envs(crate::clock::variables())
+        .envs(testkit::clock::variables())
         .env("GOOGLE_CLOUD_PROJECT", PROJECT)
         .env("LOOKUP_GITLAB_SYNC__PUBSUB__ENDPOINT", google.endpoint())
         .env("GOOGLE_APPLICATION_CREDENTIALS", google.key_file())

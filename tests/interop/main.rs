@@ -11,11 +11,6 @@
     reason = "a panic is how a test fails, and a line on standard error how it reports"
 )]
 
-#[path = "../support/clock.rs"]
-mod clock;
-#[path = "../support/python.rs"]
-mod python;
-
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -41,7 +36,7 @@ fn population() -> Population {
 }
 
 fn python_with_clients() -> Option<PathBuf> {
-    let programs = python::environment("interop", "the published Python clients")?;
+    let programs = testkit::python::environment("tests/interop", "the published Python clients")?;
     Some(programs.join("python"))
 }
 
@@ -129,7 +124,7 @@ fn service(world: &World, arguments: &[&str]) -> Command {
     command
         .args(arguments)
         .env_clear()
-        .envs(clock::variables())
+        .envs(testkit::clock::variables())
         .envs(world.environment())
         .env("PORT", "0")
         .current_dir(std::env::temp_dir())

@@ -5,10 +5,10 @@ use std::time::Duration;
 use lookup_gitlab_sync::messaging::Handler;
 use rstest::rstest;
 use serde_json::{Value, json};
+use testkit::logs::CapturedLogs;
 
 use crate::{
     desk::{Desk, delivery, until, word},
-    logs::Errors,
     receiver::Turn,
 };
 
@@ -87,7 +87,7 @@ async fn a_broken_rule_is_logged_as_an_error_with_the_namespace_and_the_rule() {
     let desk = Desk::new().await;
     desk.receiver.then([Turn::Json(422, partly())]);
     desk.record(1).await;
-    let errors = Errors::collect();
+    let errors = CapturedLogs::errors();
     assert_eq!(word(&desk.deliver().await), "done: partially_failed");
     let told = errors.text();
     for words in [
@@ -116,7 +116,7 @@ async fn completed_means_that_every_part_that_was_sent_was_applied(
     let answer = json!({ "status": "success", "message": null, "payload": payload });
     desk.receiver.then([Turn::Json(200, answer)]);
     desk.record(1).await;
-    let errors = Errors::collect();
+    let errors = CapturedLogs::errors();
     assert_eq!(word(&desk.deliver().await), "done: partially_failed");
     let told = errors.text();
     assert!(
@@ -145,7 +145,7 @@ async fn a_500_of_an_api_that_cannot_verify_tokens_holds_the_message_and_spends_
     desk.receiver.then(std::iter::repeat_n(broken, 20));
     desk.receiver.verifies_tokens(false);
     desk.record(1).await;
-    let errors = Errors::collect();
+    let errors = CapturedLogs::errors();
     for _ in 0..12 {
         assert_eq!(
             word(&desk.worker.handle(delivery(10)).await),

@@ -5,12 +5,14 @@ use std::{sync::Arc, time::Duration};
 
 use lookup_gitlab_sync::messaging::{Disposition, Handler};
 use rstest::rstest;
+use testkit::{
+    postgres::{Database, Server},
+    row_gate::RowGate,
+};
 use tokio::sync::Notify;
 
 use crate::{
     desk::{Desk, delivery, word},
-    gate::Gate,
-    postgres::{Database, Server},
     receiver::Turn,
 };
 
@@ -46,7 +48,7 @@ async fn a_connection_cut_while_an_attempt_is_written_leaves_none_open_after_the
     let desk = Desk::with(Duration::from_mins(1), Duration::ZERO).await;
     desk.record(1).await;
     let condition = format!("NEW.state = '{state}'");
-    let gate = Gate::close(&desk.url(), &desk.pool, ATTEMPTS, &condition).await;
+    let gate = RowGate::close(&desk.url(), &desk.pool, ATTEMPTS, &condition).await;
     let cut = async {
         gate.reached().await;
         gate.cut_those_waiting().await;
@@ -78,7 +80,7 @@ async fn a_connection_cut_where_nothing_is_sent_sends_nothing_twice(#[case] stat
     }
     let calls = desk.receiver.calls().len();
     let condition = format!("NEW.state = '{state}'");
-    let gate = Gate::close(&desk.url(), &desk.pool, ATTEMPTS, &condition).await;
+    let gate = RowGate::close(&desk.url(), &desk.pool, ATTEMPTS, &condition).await;
     let cut = async {
         gate.reached().await;
         gate.cut_those_waiting().await;
@@ -107,7 +109,7 @@ async fn a_connection_cut_while_it_waits_for_the_namespaces_lock_is_held_and_the
         let waits =
             "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
             AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))";
-        crate::gate::wait_for(&desk.pool, waits).await;
+        testkit::row_gate::wait_for(&desk.pool, waits).await;
         sqlx::query(
             "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
              AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",

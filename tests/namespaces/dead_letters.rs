@@ -3,10 +3,10 @@
 use std::process::Output;
 
 use serde_json::{Value, json};
+use testkit::postgres::Database;
 
 use crate::{
     desk::{bought, until},
-    postgres::Database,
     stand::{Stand, trial_without_dates},
 };
 

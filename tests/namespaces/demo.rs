@@ -18,7 +18,7 @@ fn demo(arguments: &[&str], folder: &Path) -> Command {
         .args(["demo", "--namespaces"])
         .args(arguments)
         .env_clear()
-        .envs(crate::clock::variables())
+        .envs(testkit::clock::variables())
         .env("PATH", std::env::var_os("PATH").unwrap())
         .env("TMPDIR", folder)
         .env("DATABASE_URL", "postgres://nobody:secret@127.0.0.1:1/none")

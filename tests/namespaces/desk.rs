@@ -20,8 +20,9 @@ use lookup_gitlab_sync::{
 };
 use serde_json::{Value, json};
 use sqlx::PgPool;
+use testkit::postgres::Database;
 
-use crate::{key_files::KeyFiles, postgres::Database, receiver::Receiver};
+use crate::{key_files::KeyFiles, receiver::Receiver};
 
 pub const NAMESPACE: i64 = 42;
 

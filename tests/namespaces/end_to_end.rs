@@ -2,12 +2,11 @@
 //! `PostgreSQL`.
 
 use serde_json::{Value, json};
+use testkit::{google_emulator::GoogleEmulator, postgres::Database};
 use tokio::net::TcpListener;
 
 use crate::{
     desk::bought,
-    emulator::Emulator,
-    postgres::Database,
     receiver::Turn,
     stand::{Stage, Stand, trial_without_dates},
 };
@@ -20,7 +19,7 @@ async fn the_whole_sequence_on_the_broker() {
 
 #[tokio::test]
 async fn the_whole_sequence_on_googles_emulator() {
-    let Some(emulator) = Emulator::start().await else {
+    let Some(emulator) = GoogleEmulator::start().await else {
         return;
     };
     let database = Database::create().await;

@@ -3,8 +3,9 @@
 use clap::CommandFactory;
 use lookup_gitlab_sync::cli::Cli;
 use regex::Regex;
+use testkit::postgres::Database;
 
-use crate::{desk::bought, postgres::Database, stand::Stand};
+use crate::{desk::bought, stand::Stand};
 
 #[tokio::test]
 async fn every_example_of_the_namespace_commands_works_as_it_stands() {

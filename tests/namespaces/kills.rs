@@ -2,10 +2,10 @@
 //! right.
 
 use rstest::rstest;
+use testkit::postgres::Database;
 
 use crate::{
     desk::bought,
-    postgres::Database,
     stand::{Stage, Stand},
 };
 

@@ -3,11 +3,9 @@
 use futures::future::join_all;
 use lookup_gitlab_sync::namespaces::{document::Document, ledger::Ledger};
 use sqlx::Row;
+use testkit::postgres::Database;
 
-use crate::{
-    desk::{Desk, NAMESPACE, document, settings},
-    postgres::Database,
-};
+use crate::desk::{Desk, NAMESPACE, document, settings};
 
 #[tokio::test]
 async fn a_sync_is_new_only_if_it_differs_from_the_newest() {

@@ -10,23 +10,6 @@
     reason = "a test that meets the unexpected has failed"
 )]
 
-#[path = "../support/clock.rs"]
-mod clock;
-#[path = "../support/emulator.rs"]
-mod emulator;
-#[path = "../support/gate.rs"]
-mod gate;
-#[path = "../support/logs.rs"]
-mod logs;
-#[path = "../support/pgbouncer.rs"]
-mod pgbouncer;
-#[path = "../support/port.rs"]
-mod port;
-#[path = "../support/postgres.rs"]
-mod postgres;
-#[path = "../support/printed.rs"]
-mod printed;
-
 mod answers;
 mod complete;
 mod cuts;

@@ -1,6 +1,7 @@
 //! `--output` of the commands that need the ledger; the others are in `tests/first_day/outputs.rs`.
+use testkit::{output_form::is_of_form, postgres::Database};
 
-use crate::{desk::bought, postgres::Database, printed::is_of_form, stand::Stand};
+use crate::{desk::bought, stand::Stand};
 
 #[tokio::test]
 async fn every_namespace_command_prints_the_form_that_is_asked_for_and_nothing_else() {

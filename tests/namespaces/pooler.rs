@@ -4,13 +4,13 @@ use std::process::Stdio;
 
 use lookup_gitlab_sync::namespaces::{database, ledger::Ledger, provisioning};
 use sqlx::Row;
-use tokio::process::Command;
-
-use crate::{
-    desk::{document, settings},
+use testkit::{
     pgbouncer::PgBouncer,
     postgres::{Database, Server},
 };
+use tokio::process::Command;
+
+use crate::desk::{document, settings};
 
 /// Start-up parameters do not pass it; what is set on a session does.
 #[tokio::test]
@@ -56,7 +56,7 @@ async fn behind_pgbouncer_in_transaction_mode_nothing_starts_and_the_remedy_is_t
     let history = Command::new(env!("CARGO_BIN_EXE_lookup-gitlab-sync"))
         .args(["namespaces", "history", "42"])
         .env_clear()
-        .envs(crate::clock::variables())
+        .envs(testkit::clock::variables())
         .env("DATABASE_URL", &url)
         .current_dir(std::env::temp_dir())
         .stdin(Stdio::null())

@@ -11,6 +11,7 @@ use lookup_gitlab_sync::{
 };
 use reqwest::StatusCode;
 use serde_json::{Value, json};
+use testkit::postgres::Database;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -18,7 +19,6 @@ use url::Url;
 use crate::{
     desk::{bought, settings},
     key_files::KeyFiles,
-    postgres::Database,
 };
 
 struct Counter {

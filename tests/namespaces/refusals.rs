@@ -2,10 +2,10 @@
 
 use rstest::rstest;
 use serde_json::{Value, json};
+use testkit::postgres::Database;
 
 use crate::{
     desk::{Desk, NAMESPACE, bought, word},
-    postgres::Database,
     stand::Stand,
 };
 

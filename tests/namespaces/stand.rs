@@ -13,12 +13,12 @@ use lookup_gitlab_sync::{
 };
 use serde_json::{Value, json};
 use sqlx::PgPool;
+use testkit::port::free_port;
 use tokio::process::{Child, Command};
 
 use crate::{
     desk::{bought, until},
     key_files::KeyFiles,
-    port::free_port,
     receiver::Receiver,
 };
 
@@ -241,7 +241,7 @@ impl Stand {
         command
             .args(arguments)
             .env_clear()
-            .envs(crate::clock::variables())
+            .envs(testkit::clock::variables())
             .env("GOOGLE_CLOUD_PROJECT", PROJECT)
             .env("PUBSUB_EMULATOR_HOST", &self.pubsub)
             .env("DATABASE_URL", &self.database)

@@ -1,10 +1,10 @@
 //! Processes are killed and the database restarted in the middle: no half-written step, no attempt left open, the right end.
 
 use std::sync::Arc;
+use testkit::postgres::{Database, Server};
 
 use crate::{
     desk::{bought, until},
-    postgres::{Database, Server},
     receiver::Turn,
     stand::{Stage, Stand},
 };

@@ -3,6 +3,7 @@
 use std::{process::Stdio, time::Duration};
 
 use serde_json::Value;
+use testkit::postgres::Server;
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
     net::TcpStream,
@@ -12,7 +13,6 @@ use tokio::{
 
 use crate::{
     desk::until,
-    postgres::Server,
     stand::{Stage, Stand},
 };
 

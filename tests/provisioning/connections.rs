@@ -15,11 +15,9 @@ use lookup_gitlab_sync::{
 };
 use serde_json::json;
 use sqlx::PgPool;
+use testkit::postgres::{Database, Server};
 
-use crate::{
-    postgres::{Database, Server},
-    world::{World, document},
-};
+use crate::world::{World, document};
 
 fn settings(database: &Database, migrations: MigrationMode) -> Settings {
     let mut settings = Settings::new(database.url.clone().into());

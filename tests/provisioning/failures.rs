@@ -5,11 +5,9 @@ use std::time::Duration;
 use reqwest::StatusCode;
 use rstest::rstest;
 use serde_json::{Value, json};
+use testkit::postgres::{Database, Server};
 
-use crate::{
-    postgres::{Database, Server},
-    world::{World, document},
-};
+use crate::world::{World, document};
 
 fn unavailable() -> (StatusCode, Value) {
     (
@@ -217,7 +215,7 @@ async fn a_constraint_added_later_refuses_its_own_namespace_alone_and_no_value_i
     world
         .execute("ALTER TABLE namespace_limits ADD CONSTRAINT small CHECK (additional_purchased_storage_size < 4242)")
         .await;
-    let logs = crate::logs::Errors::collect();
+    let logs = testkit::logs::CapturedLogs::errors();
     let storage = json!({ "storage": { "additional_purchased_storage_size": 424_242 } });
     let (status, answer) = world.post(id, storage).await;
     assert_eq!(

@@ -33,12 +33,12 @@ struct Process {
 impl Process {
     /// Serves; with a `place` until it comes there.
     async fn start(world: &World, place: Option<&str>) -> Self {
-        let port = crate::port::free_port();
+        let port = testkit::port::free_port();
         let mut command = Command::new(env!("CARGO_BIN_EXE_lookup-gitlab-sync"));
         command
             .args(["serve", "provisioning-api", "--log-level=error"])
             .env_clear()
-            .envs(crate::clock::variables())
+            .envs(testkit::clock::variables())
             .env("PROVISIONING_DATABASE_URL", world.database_url())
             .env("PORTAL_URL", &world.portal.address)
             .env("PORT", port.to_string())

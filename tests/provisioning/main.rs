@@ -10,19 +10,6 @@
     reason = "a test that meets the unexpected has failed"
 )]
 
-#[path = "../support/clock.rs"]
-mod clock;
-#[path = "../support/gate.rs"]
-mod gate;
-#[path = "../support/logs.rs"]
-mod logs;
-#[path = "../support/port.rs"]
-mod port;
-#[path = "../support/postgres.rs"]
-mod postgres;
-#[path = "../support/python.rs"]
-mod python;
-
 mod add_ons;
 mod base_product;
 mod checks;

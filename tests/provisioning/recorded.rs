@@ -13,11 +13,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{Timestamp, civil::Date};
 use lookup_gitlab_sync::namespaces::provisioning::database::MigrationMode;
 use serde_json::{Map, Value, json};
+use testkit::postgres::Database;
 
-use crate::{
-    postgres::Database,
-    world::{HEADER, World},
-};
+use crate::world::{HEADER, World};
 use case::{Again, Case, Departure, Departures};
 
 /// A service on GitLab's tables.

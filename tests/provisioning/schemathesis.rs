@@ -7,12 +7,11 @@ use std::{
 };
 
 use serde_json::json;
+use testkit::postgres::Database;
 use tokio::{process::Command, time::timeout};
 
 use crate::{
     portal::{Portal, now},
-    postgres::Database,
-    python,
     service::serve,
     world::HEADER,
 };
@@ -22,7 +21,9 @@ const PATIENCE: Duration = Duration::from_mins(10);
 
 #[tokio::test]
 async fn schemathesis_finds_no_answer_that_is_not_documented() {
-    let Some(programs) = python::environment("provisioning/schemathesis", "schemathesis") else {
+    let Some(programs) =
+        testkit::python::environment("tests/provisioning/schemathesis", "schemathesis")
+    else {
         return;
     };
     let (database, portal) = (Database::create().await, Portal::start().await);

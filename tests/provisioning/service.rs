@@ -13,7 +13,7 @@ pub async fn serve(database: &str, portal: &str) -> (Child, String) {
     let mut service = Command::new(env!("CARGO_BIN_EXE_lookup-gitlab-sync"))
         .args(["serve", "provisioning-api", "--log-format=json"])
         .env_clear()
-        .envs(crate::clock::variables())
+        .envs(testkit::clock::variables())
         .env("PORT", "0")
         .env("DATABASE_URL", database)
         .env("PORTAL_URL", portal)

@@ -13,9 +13,9 @@ use base64::{
 use lookup_gitlab_sync::namespaces::provisioning::{Settings, Timing, database::MigrationMode};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
+use testkit::logs::CapturedLogs;
 
 use crate::{
-    logs::Errors,
     portal::{Key, Portal, now, unsigned},
     world::{HEADER, World},
 };
@@ -284,7 +284,7 @@ async fn keys_of_other_kinds_and_uses_are_passed_over() {
 /// As other servers were seen to publish them: each is told once by its name, and keeps none of the others from working.
 #[tokio::test]
 async fn a_key_that_cannot_be_used_is_told_once_with_its_kid() {
-    let warnings = Errors::collect_from(tracing::Level::WARN);
+    let warnings = CapturedLogs::from_level(tracing::Level::WARN);
     let world = World::with(|settings| {
         without_database(settings);
         settings.keys.refetch_pause = Duration::ZERO;
@@ -449,7 +449,7 @@ async fn a_portal_that_cannot_be_asked_refuses_every_token_until_it_can() {
     })
     .await;
     world.portal.serve(|served| served.down = true);
-    let errors = Errors::collect();
+    let errors = CapturedLogs::errors();
     assert!(!passes(&world, &world.portal.token()).await);
     let told = errors.text();
     assert!(told.contains("portal_keys_unavailable"), "{told}");

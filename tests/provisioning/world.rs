@@ -6,14 +6,14 @@ use lookup_gitlab_sync::namespaces::provisioning::{self, Settings, State, databa
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use sqlx::PgPool;
+use testkit::{
+    postgres::Database,
+    row_gate::{RowGate, wait_for},
+};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::{
-    gate::{Gate, wait_for},
-    portal::Portal,
-    postgres::Database,
-};
+use crate::portal::Portal;
 
 pub const HEADER: &str = "X-Customers-Dot-Internal-Token";
 
@@ -220,9 +220,9 @@ impl World {
 }
 
 impl World {
-    /// Holds whatever comes to `place`, as [`Gate::close`] says.
-    pub async fn gate(&self, place: &str, condition: &str) -> Gate {
-        Gate::close(&self.database.url, &self.pool, place, condition).await
+    /// Holds whatever comes to `place`, as [`RowGate::close`] says.
+    pub async fn gate(&self, place: &str, condition: &str) -> RowGate {
+        RowGate::close(&self.database.url, &self.pool, place, condition).await
     }
 
     /// Waits until `query` answers true.

@@ -14,11 +14,6 @@
     reason = "a panic is how a test fails, and a line on standard error how it reports"
 )]
 
-#[path = "../support/emulator.rs"]
-mod emulator;
-#[path = "../support/port.rs"]
-mod port;
-
 mod admin;
 mod broker_only;
 mod delivery;
@@ -36,8 +31,8 @@ use futures::future::BoxFuture;
 use futures::{StreamExt, stream};
 use lookup_gitlab_sync::simulate::pubsub::{Broker, Settings};
 
-use emulator::Emulator;
 use server::{Kind, Server};
+use testkit::google_emulator::GoogleEmulator;
 
 /// A case that waits for ever fails by name instead. One of them waits for a minute.
 const CASE_DEADLINE: Duration = Duration::from_secs(100);
@@ -123,7 +118,7 @@ async fn on_a_broker(case: Case) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_emulator_agrees_with_the_broker() {
-    let Some(emulator) = Emulator::start().await else {
+    let Some(emulator) = GoogleEmulator::start().await else {
         return;
     };
     let host = emulator.host();

@@ -10,8 +10,6 @@
     reason = "a panic in a test is a failure with a place"
 )]
 
-#[path = "../support/clock.rs"]
-mod clock;
 mod configuration;
 mod fuzz;
 mod hostile;

@@ -118,7 +118,7 @@ impl Stage {
         command
             .args(arguments)
             .env_clear()
-            .envs(crate::clock::variables())
+            .envs(testkit::clock::variables())
             .envs(self.world.environment())
             .env("LOG_LEVEL", "trace")
             .envs(variables.iter().copied())

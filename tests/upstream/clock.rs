@@ -127,7 +127,7 @@ async fn a_plan_by_a_wrong_clock_is_refused_and_says_so() {
     let output = tokio::process::Command::new(env!("CARGO_BIN_EXE_lookup-gitlab-sync"))
         .arg("plan")
         .env_clear()
-        .envs(crate::real_clock::variables())
+        .envs(testkit::clock::variables())
         .env("GITLAB_URL", server.url.as_str())
         .env("GITLAB_TOKEN", "glpat-x")
         .env("LOOKUP_GITLAB_SYNC__DIRECTORY__KIND", "file")

@@ -21,8 +21,6 @@ mod lookup;
 mod lookup_halving;
 mod lookup_token;
 mod memory;
-#[path = "../support/clock.rs"]
-mod real_clock;
 mod refusals;
 mod server;
 mod shared_looks;

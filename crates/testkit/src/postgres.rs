@@ -1,5 +1,4 @@
-//! A throw-away `PostgreSQL`, and a fresh database for each test. Taken in with
-//! `#[path = "../support/postgres.rs"] mod postgres;`.
+//! A throw-away `PostgreSQL`, and a fresh database for each test.
 //!
 //! One server serves all tests of one run of one checkout, whichever processes they are in: the first test makes it, every
 //! process that uses it leaves its number in `users/`, and a watchdog stops and removes it when none of them has been alive
@@ -8,23 +7,13 @@
 //!
 //! [`Server::start`] makes a server for one test alone: to be restarted, cut off, or spoken to with TLS.
 
-#![allow(dead_code, reason = "each test target uses a part of it")]
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test that cannot start has failed"
-)]
-
-#[path = "postgres_process.rs"]
 mod process;
+mod shared;
 
 use std::{
-    fs::{self, File},
-    hash::{DefaultHasher, Hash, Hasher},
-    os::unix::{fs::MetadataExt, process::CommandExt},
+    fs,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::Child,
     sync::atomic::{AtomicU32, Ordering},
     thread,
 };
@@ -32,10 +21,11 @@ use std::{
 use sqlx::{Connection, PgConnection, PgPool};
 use url::Url;
 
-use crate::port::free_port;
-use process::{Account, accepts, give, installed, launch, make, signal, wait_for};
+use crate::{port::free_port, wait::block_until};
+use process::{Account, accepts, detached, give, installed, launch, make, signal};
 
 /// A database that goes when this goes.
+#[derive(Debug)]
 pub struct Database {
     /// Its address.
     pub url: String,
@@ -48,7 +38,7 @@ impl Database {
     pub async fn create() -> Self {
         let admin = match std::env::var("DATABASE_URL") {
             Ok(url) => Url::parse(&url).expect("DATABASE_URL is an address"),
-            Err(_) => tokio::task::spawn_blocking(shared).await.unwrap(),
+            Err(_) => tokio::task::spawn_blocking(shared::url).await.unwrap(),
         };
         Self::create_on(&admin).await
     }
@@ -105,6 +95,7 @@ async fn execute(url: &Url, statement: String) {
 }
 
 /// A server of one test's own, which goes when this goes.
+#[derive(Debug)]
 pub struct Server {
     /// Where it lives; also the folder of its socket.
     pub folder: PathBuf,
@@ -151,7 +142,7 @@ impl Server {
         self.process = Some(launch(&self.folder, self.account, &options));
         let folder = self.folder.clone();
         let port = self.port;
-        wait_for("the server to accept connections", || {
+        block_until("the server to accept connections", || {
             accepts(&folder, port)
         });
     }
@@ -186,119 +177,6 @@ pub fn program(name: &str) -> PathBuf {
     installed(name)
 }
 
-const SHARED_PORT: u16 = 5432;
-
-/// Address of the run's server, which is started if need be and stays at least as long as this process.
-fn shared() -> Url {
-    let own = fs::metadata("/proc/self").map_or(0, |me| me.uid());
-    let folder = std::env::temp_dir().join(format!("lgs-postgres-{own}-{:016x}", run()));
-    let lock = File::create(folder.with_extension("lock")).unwrap();
-    let mut enrolled = false;
-    wait_for("the shared server", || {
-        lock.lock().unwrap();
-        enrolled = enrol(&folder) || restart_shared(&folder);
-        lock.unlock().unwrap();
-        enrolled
-    });
-    let mut url = Url::parse("postgres:///postgres").unwrap();
-    url.query_pairs_mut()
-        .append_pair("host", folder.to_str().unwrap())
-        .append_pair("port", &SHARED_PORT.to_string())
-        .append_pair("user", "postgres");
-    url
-}
-
-/// What tells this run of this checkout from any other: nextest numbers its runs; without it the runner is the parent.
-fn run() -> u64 {
-    let run = std::env::var("NEXTEST_RUN_ID")
-        .unwrap_or_else(|_| std::os::unix::process::parent_id().to_string());
-    let mut hasher = DefaultHasher::new();
-    (env!("CARGO_MANIFEST_DIR"), run).hash(&mut hasher);
-    hasher.finish()
-}
-
-/// Joins the users of a running server. While the watchdog closes it, `users` is away.
-fn enrol(folder: &Path) -> bool {
-    let note = folder.join("users").join(std::process::id().to_string());
-    File::create(note).is_ok() && accepts(folder, SHARED_PORT)
-}
-
-/// Clears away what is left of a server and starts a new one; `false` while the watchdog is still closing one.
-#[expect(
-    clippy::zombie_processes,
-    reason = "the server outlives this process; the watchdog stops it"
-)]
-fn restart_shared(folder: &Path) -> bool {
-    if folder.join("closing").exists() && watchdog_lives(folder) {
-        return false;
-    }
-    if let Ok(pid) = fs::read_to_string(folder.join("data/postmaster.pid")) {
-        let pid = pid.lines().next().and_then(|line| line.parse().ok());
-        if accepts(folder, SHARED_PORT)
-            && let Some(pid) = pid
-        {
-            signal("QUIT", pid);
-        }
-    }
-    let _ = fs::remove_dir_all(folder);
-    let account = make(folder);
-    launch(
-        folder,
-        account,
-        &[
-            "listen_addresses=".to_owned(),
-            format!("port={SHARED_PORT}"),
-        ],
-    );
-    wait_for("the server to accept connections", || {
-        accepts(folder, SHARED_PORT)
-    });
-    fs::create_dir(folder.join("users")).unwrap();
-    let enrolled = enrol(folder);
-    watch(folder);
-    enrolled
-}
-
-fn watchdog_lives(folder: &Path) -> bool {
-    let pid = fs::read_to_string(folder.join("watchdog")).unwrap_or_default();
-    !pid.is_empty() && Path::new("/proc").join(pid).exists()
-}
-
-/// Stops the server when none of its users has been alive for 20 seconds. It first moves `users` out of the way, so that
-/// nobody joins unseen, and moves it back if somebody just had.
-const WATCHDOG: &str = r#"
-cd "$1" || exit
-anybody() {
-    for note in "$1"/*; do
-        [ -e "$note" ] || continue
-        if kill -0 "${note##*/}" 2>/dev/null; then return 0; else rm -f "$note"; fi
-    done
-    return 1
-}
-idle=0
-while sleep 2; do
-    [ -d users ] || exit
-    if anybody users; then idle=0; else idle=$((idle + 1)); fi
-    [ $idle -lt 10 ] && continue
-    mv users closing
-    if anybody closing; then mv closing users; idle=0; continue; fi
-    server=$(head -n 1 data/postmaster.pid)
-    kill -INT "$server"
-    while kill -0 "$server" 2>/dev/null; do sleep 0.2; done
-    cd / && rm -rf "$1"
-    exit
-done
-"#;
-
-#[expect(
-    clippy::zombie_processes,
-    reason = "the watchdog outlives this process"
-)]
-fn watch(folder: &Path) {
-    let watchdog = detached(WATCHDOG, folder);
-    fs::write(folder.join("watchdog"), watchdog.id().to_string()).unwrap();
-}
-
 /// Stops a test's own server when the test was killed and could not.
 const GUARD: &str = r#"
 cd "$1" || exit
@@ -310,18 +188,4 @@ cd / && rm -rf "$1"
 #[expect(clippy::zombie_processes, reason = "the guard outlives this process")]
 fn guard(folder: &Path) {
     detached(GUARD, folder);
-}
-
-/// A shell script that is given the folder and this process's number.
-fn detached(script: &str, folder: &Path) -> Child {
-    Command::new("sh")
-        .args(["-c", script, "watchdog"])
-        .arg(folder)
-        .arg(std::process::id().to_string())
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .process_group(0)
-        .spawn()
-        .unwrap()
 }

@@ -1,5 +1,4 @@
-//! The clock that a test was started under, for the processes that it starts. Taken in with
-//! `#[path = "../support/clock.rs"] mod clock;`.
+//! The clock that a test was started under, for the processes that it starts.
 //!
 //! `tests/run --clock WHEN` runs the tests under a later clock by means of Debian's `faketime`, which works by variables. A
 //! child whose environment is cleared would be back in the present: `.env_clear().envs(clock::variables())`.

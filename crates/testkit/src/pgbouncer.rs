@@ -1,11 +1,4 @@
-//! A throw-away `PgBouncer` before a `PostgreSQL`. Taken in with `#[path = "../support/pgbouncer.rs"] mod pgbouncer;`.
-
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::print_stderr,
-    reason = "a test that cannot start has failed, and says on standard error what it leaves out"
-)]
+//! A throw-away `PgBouncer` before a `PostgreSQL`.
 
 use std::{
     fs::{self, Permissions},
@@ -13,15 +6,15 @@ use std::{
     os::unix::fs::{MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    time::{Duration, Instant},
 };
 
 use tempfile::TempDir;
 use url::Url;
 
-use crate::port::free_port;
+use crate::{port::free_port, wait::block_until};
 
 /// One that goes when this goes.
+#[derive(Debug)]
 pub struct PgBouncer {
     process: Child,
     port: u16,
@@ -53,11 +46,9 @@ impl PgBouncer {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let deadline = Instant::now() + Duration::from_mins(1);
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(Instant::now() < deadline, "pgbouncer does not listen");
-            std::thread::sleep(Duration::from_millis(50));
-        }
+        block_until("pgbouncer listens", || {
+            TcpStream::connect(("127.0.0.1", port)).is_ok()
+        });
         Some(Self {
             process,
             port,

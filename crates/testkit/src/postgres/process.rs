@@ -10,15 +10,10 @@ use std::{
     },
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    thread,
-    time::{Duration, Instant},
 };
 
-/// Longer than any start or stop of a server on a busy machine.
-const PATIENCE: Duration = Duration::from_mins(1);
-
 /// The unprivileged user that the server runs as when the tests run as root, which the server refuses.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub struct Account {
     user: u32,
     group: u32,
@@ -161,10 +156,16 @@ pub fn signal(name: &str, pid: u32) {
     }
 }
 
-pub fn wait_for(what: &str, mut there: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !there() {
-        assert!(Instant::now() < deadline, "waited too long for {what}");
-        thread::sleep(Duration::from_millis(20));
-    }
+/// A shell script that is given the folder and this process's number.
+pub fn detached(script: &str, folder: &Path) -> Child {
+    Command::new("sh")
+        .args(["-c", script, "watchdog"])
+        .arg(folder)
+        .arg(std::process::id().to_string())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .process_group(0)
+        .spawn()
+        .unwrap()
 }

@@ -14,13 +14,14 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 /// Forwards to one address; it ends when it is dropped.
+#[derive(Debug)]
 pub struct Proxy {
     host: String,
     state: Arc<Mutex<State>>,
     accepting: tokio::task::JoinHandle<()>,
 }
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct State {
     /// Cancelled, it ends the connections there are; those to come have another.
     connections: CancellationToken,
@@ -28,6 +29,7 @@ struct State {
 }
 
 impl Proxy {
+    /// On a port of its own, to that address.
     pub async fn to(broker: String) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let host = listener.local_addr().unwrap().to_string();

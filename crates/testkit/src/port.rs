@@ -1,5 +1,4 @@
-//! Ports for servers whose address has to be known before they start, or that come back on the same one. Taken in with
-//! `#[path = "../support/port.rs"] mod port;`.
+//! Ports for servers whose address has to be known before they start, or that come back on the same one.
 //!
 //! A port that the system hands out and gets back may be an outgoing connection's a moment later. These lie below the range
 //! that it hands out from, and a locked file keeps each for one process as long as that lives.

@@ -1,24 +1,25 @@
 //! Google's Pub/Sub emulator, where it is installed.
 
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::{
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+};
 
-use google_cloud_googleapis::pubsub::v1::ListTopicsRequest;
-use google_cloud_googleapis::pubsub::v1::publisher_client::PublisherClient;
+use google_cloud_googleapis::pubsub::v1::{ListTopicsRequest, publisher_client::PublisherClient};
 
-const START_DEADLINE: Duration = Duration::from_mins(1);
+use crate::{port::free_port, wait::until};
+
 const SDK_PLACES: [&str; 5] = ["/usr/lib", "/usr/local", "/usr/share", "/opt", "/snap"];
 const JAR_FOLDER: &str = "google-cloud-sdk/platform/pubsub-emulator/lib";
 
 /// A running emulator; dropping it ends it, also when a test panics.
 #[derive(Debug)]
-pub struct Emulator {
+pub struct GoogleEmulator {
     process: Child,
     host: String,
 }
 
-impl Emulator {
+impl GoogleEmulator {
     /// Starts the emulator on a free port. `None` where it is not installed; a line says so.
     ///
     /// # Panics
@@ -45,7 +46,7 @@ impl Emulator {
 
     /// `None` if the process ended, as it does when somebody else took the port meanwhile.
     async fn launch(jar: &Path) -> Option<Self> {
-        let port = crate::port::free_port();
+        let port = free_port();
         let process = Command::new("java")
             .args(["-Xmx1g", "-jar"])
             .arg(jar)
@@ -59,22 +60,13 @@ impl Emulator {
             process,
             host: format!("127.0.0.1:{port}"),
         };
-        let deadline = Instant::now() + START_DEADLINE;
-        while Instant::now() < deadline {
-            if emulator
-                .process
-                .try_wait()
-                .expect("its state can be read")
-                .is_some()
-            {
-                return None;
-            }
-            if emulator.answers().await {
-                return Some(emulator);
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-        None
+        let mut ended = false;
+        until("the emulator answers", async || {
+            ended = emulator.process.try_wait().unwrap().is_some();
+            ended || emulator.answers().await
+        })
+        .await;
+        (!ended).then_some(emulator)
     }
 
     async fn answers(&self) -> bool {
@@ -90,7 +82,7 @@ impl Emulator {
     }
 }
 
-impl Drop for Emulator {
+impl Drop for GoogleEmulator {
     fn drop(&mut self) {
         // It may have ended by itself, which is as good.
         let _ = self.process.kill();

@@ -1,26 +1,21 @@
 //! A gate in the tables: whoever writes a certain row waits there, in the middle of its transaction, until the test lets it
-//! through or cuts its connection. Taken in with `#[path = "../support/gate.rs"] mod gate;`.
-
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test that meets the unexpected has failed"
-)]
-
-use std::time::Duration;
+//! through or cuts its connection.
 
 use sqlx::{Connection, PgConnection, PgPool};
 use tokio::sync::Mutex;
 
+use crate::wait::until;
+
 const GATE: i64 = 4711;
 
 /// A closed gate.
-pub struct Gate {
+#[derive(Debug)]
+pub struct RowGate {
     keeper: Mutex<PgConnection>,
     pool: PgPool,
 }
 
-impl Gate {
+impl RowGate {
     /// Holds whatever comes to `place` (a trigger's event and table) with a row for which `condition` is true, after it was
     /// written and before its transaction goes on.
     pub async fn close(url: &str, pool: &PgPool, place: &str, condition: &str) -> Self {
@@ -67,16 +62,9 @@ impl Gate {
 
 /// Waits until `query` answers true.
 pub async fn wait_for(pool: &PgPool, query: &'static str) {
-    let there = async {
-        while !sqlx::query_scalar::<_, bool>(query)
-            .fetch_one(pool)
-            .await
-            .unwrap()
-        {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_mins(1), there)
-        .await
-        .expect(query);
+    until(query, async || {
+        let answer = sqlx::query_scalar(query).fetch_one(pool).await;
+        answer.unwrap()
+    })
+    .await;
 }

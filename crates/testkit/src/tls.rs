@@ -50,7 +50,8 @@ impl Authority {
         file.to_str().unwrap().to_owned()
     }
 
-    fn certify(&self, certificate: Certificate) -> ServerConfig {
+    /// The settings of a server with such a certificate.
+    pub fn certify(&self, certificate: Certificate) -> ServerConfig {
         let host = match certificate {
             Certificate::Good | Certificate::Expired => "localhost",
             Certificate::Elsewhere => "elsewhere.example.ac.uk",

@@ -1,17 +1,13 @@
-//! Python with published packages in it, in a virtual environment outside the clone. Taken in with
-//! `#[path = "../support/python.rs"] mod python;`.
+//! Python with published packages in it, in a virtual environment outside the clone.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::print_stderr,
-    reason = "a test that cannot start has failed, and says on standard error what it leaves out"
-)]
+use std::{
+    fs::{self, File},
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
 
-use std::fs::{self, File};
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use crate::project;
 
 /// What the pinned versions need, and what Debian leaves out of Python.
 const PROBE: &str = "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))";
@@ -19,7 +15,7 @@ const PROBE: &str = "import sys, venv, ensurepip; sys.exit(sys.version_info < (3
 /// What pip says when the index cannot be reached, rather than that it has no such version.
 const UNREACHABLE: &str = "after connection broken by";
 
-/// The programs of an environment that has what `requirements.txt` and `constraints.txt` in `folder` below `tests/` name.
+/// The programs of an environment that has what `requirements.txt` and `constraints.txt` in `folder` of the project name.
 /// `None`, and a line that `left_out` is not run, where there is no Python 3.10 with `venv` or no package index.
 ///
 /// # Panics
@@ -36,9 +32,7 @@ pub fn environment(folder: &str, left_out: &str) -> Option<PathBuf> {
         );
         return None;
     }
-    let pins = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests")
-        .join(folder);
+    let pins = project::path(folder);
     let environment = place(&pins);
     fs::create_dir_all(environment.parent().unwrap()).unwrap();
     let lock = File::create(environment.with_extension("lock")).unwrap();
