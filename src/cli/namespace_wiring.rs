@@ -7,7 +7,7 @@ use crate::{
     namespaces::{
         call::Provisioner,
         database,
-        document::rules::Rules,
+        document::rules::DocumentRules,
         keys::Keys,
         ledger::{Ledger, LedgerError},
         portal::Portal,
@@ -25,8 +25,8 @@ pub async fn ledger(namespaces: &NamespacesConfig) -> Result<Ledger, Failure> {
 }
 
 /// What a document may say.
-fn rules(namespaces: &NamespacesConfig) -> Rules {
-    Rules::new(&namespaces.plan_codes, &namespaces.add_ons)
+fn rules(namespaces: &NamespacesConfig) -> DocumentRules {
+    DocumentRules::new(&namespaces.plan_codes, &namespaces.add_ons)
 }
 
 /// The ledger as configured, for looking; `None` where it is not configured.
@@ -69,8 +69,8 @@ pub async fn provisioning(namespaces: &NamespacesConfig) -> Result<State, Failur
 
 fn provisioning_settings(
     namespaces: &NamespacesConfig,
-) -> Result<(database::Settings, url::Url), ConfigErrors> {
-    let mut settings = database::Settings::from(namespaces.provisioning()?);
+) -> Result<(database::DatabaseSettings, url::Url), ConfigErrors> {
+    let mut settings = database::DatabaseSettings::from(namespaces.provisioning()?);
     settings.migrations = namespaces.migrations;
     Ok((settings, namespaces.issuer()?.clone()))
 }

@@ -7,7 +7,7 @@ use super::document::Provision;
 /// Whether something was applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Status {
+pub enum PartStatus {
     /// Applied, or nothing to do.
     Success,
     /// A rule was broken; see the message.
@@ -16,41 +16,41 @@ pub enum Status {
 
 /// What became of the document.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Answer {
+pub struct ProvisionResponse {
     /// `error` when any part failed.
-    pub status: Status,
+    pub status: PartStatus,
     /// The failed parts' messages in the order of the steps; null when all went well.
     pub message: Option<String>,
     /// Part by part.
-    pub payload: Payload,
+    pub payload: PartResults,
 }
 
 /// Part by part; `None` for a part that was not sent.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Payload {
+pub struct PartResults {
     /// The subscription.
-    pub base_product: Option<PartAnswer>,
+    pub base_product: Option<PartResult>,
     /// Storage.
-    pub storage: Option<PartAnswer>,
+    pub storage: Option<PartResult>,
     /// Compute minutes.
-    pub compute_minutes: Option<PartAnswer>,
+    pub compute_minutes: Option<PartResult>,
     /// Add-ons.
-    pub add_on_purchases: Option<PartAnswer>,
+    pub add_on_purchases: Option<PartResult>,
 }
 
 /// What became of one part.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PartAnswer {
+pub struct PartResult {
     /// Whether it was applied.
-    pub status: Status,
+    pub status: PartStatus,
     /// Why not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
 }
 
-impl Payload {
+impl PartResults {
     /// The parts by their names, in the order of the steps.
-    pub fn named(&self) -> [(&'static str, Option<&PartAnswer>); 4] {
+    pub fn named(&self) -> [(&'static str, Option<&PartResult>); 4] {
         let Self {
             base_product,
             storage,
@@ -82,29 +82,29 @@ impl Payload {
                 )),
                 None => None,
                 Some(answer) => match (answer.status, &answer.message) {
-                    (Status::Success, _) => None,
-                    (Status::Error, Some(message)) => Some(message.clone()),
-                    (Status::Error, None) => Some(format!("{name} was refused")),
+                    (PartStatus::Success, _) => None,
+                    (PartStatus::Error, Some(message)) => Some(message.clone()),
+                    (PartStatus::Error, None) => Some(format!("{name} was refused")),
                 },
             })
             .collect()
     }
 }
 
-impl PartAnswer {
+impl PartResult {
     /// An applied part, or one refused for `message`.
     pub fn new(message: Option<String>) -> Self {
         let status = match message {
-            None => Status::Success,
-            Some(_) => Status::Error,
+            None => PartStatus::Success,
+            Some(_) => PartStatus::Error,
         };
         Self { status, message }
     }
 }
 
-impl From<Payload> for Answer {
+impl From<PartResults> for ProvisionResponse {
     /// Gathers the parts' failures.
-    fn from(payload: Payload) -> Self {
+    fn from(payload: PartResults) -> Self {
         let parts = [
             &payload.base_product,
             &payload.storage,
@@ -117,7 +117,7 @@ impl From<Payload> for Answer {
             .collect();
         let message = (!messages.is_empty()).then(|| messages.join(", "));
         Self {
-            status: PartAnswer::new(message.clone()).status,
+            status: PartResult::new(message.clone()).status,
             message,
             payload,
         }

@@ -13,7 +13,7 @@ const DRAINED_BYTES: usize = 32 * MAX_BYTES;
 
 /// Why there is no body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NoBody {
+pub enum BodyError {
     /// It did not come in time, or broke off.
     Timeout,
     /// It is larger than a document may be.
@@ -24,19 +24,19 @@ pub enum NoBody {
 ///
 /// # Errors
 /// [`NoBody`].
-pub async fn read(body: Body, deadline: Duration) -> Result<Vec<u8>, NoBody> {
+pub async fn read(body: Body, deadline: Duration) -> Result<Vec<u8>, BodyError> {
     tokio::time::timeout(deadline, collect(body))
         .await
-        .unwrap_or(Err(NoBody::Timeout))
+        .unwrap_or(Err(BodyError::Timeout))
 }
 
-async fn collect(body: Body) -> Result<Vec<u8>, NoBody> {
+async fn collect(body: Body) -> Result<Vec<u8>, BodyError> {
     let mut stream = body.into_data_stream();
     let mut collected = Vec::new();
     let mut length = 0;
     while let Some(chunk) = stream.next().await {
         // A client that broke off does not see this answer.
-        let chunk: Bytes = chunk.map_err(|_| NoBody::Timeout)?;
+        let chunk: Bytes = chunk.map_err(|_| BodyError::Timeout)?;
         length += chunk.len();
         if length > DRAINED_BYTES {
             break;
@@ -46,7 +46,7 @@ async fn collect(body: Body) -> Result<Vec<u8>, NoBody> {
         }
     }
     if length > MAX_BYTES {
-        return Err(NoBody::TooLarge);
+        return Err(BodyError::TooLarge);
     }
     Ok(collected)
 }

@@ -19,7 +19,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::{
-    answer::{self, Payload},
+    answer::{self, PartResults},
     document::Document,
     keys::{Keys, LIFETIME},
     provisioning::token::HEADER,
@@ -50,9 +50,9 @@ pub struct Provisioner {
 #[derive(Clone, Debug)]
 pub enum Verdict {
     /// Every part was applied.
-    Applied(Option<Payload>),
+    Applied(Option<PartResults>),
     /// A rule was broken by some of it, the rest was applied.
-    Partly(Option<Payload>, Option<String>),
+    Partly(Option<PartResults>, Option<String>),
     /// It can never be applied, or there is no such namespace.
     Refused(String),
     /// The other side's database refuses it, and would refuse it again: this sync's own fault, whoever has to mend it.
@@ -228,12 +228,14 @@ fn judge(answer: &Answer) -> Result<Verdict, Fault> {
     match answer.status.as_u16() {
         200 if answer.body.trim_ascii().is_empty() => Ok(Verdict::Applied(None)),
         200 => answer
-            .json::<answer::Answer>()
+            .json::<answer::ProvisionResponse>()
             .map(|answer| Verdict::Applied(Some(answer.payload))),
-        422 if answer.is_json() => Ok(answer.body_as_json::<answer::Answer>().map_or_else(
-            |_| Verdict::Partly(None, Said::of(answer)),
-            |answer| Verdict::Partly(Some(answer.payload), answer.message),
-        )),
+        422 if answer.is_json() => Ok(answer
+            .body_as_json::<answer::ProvisionResponse>()
+            .map_or_else(
+                |_| Verdict::Partly(None, Said::of(answer)),
+                |answer| Verdict::Partly(Some(answer.payload), answer.message),
+            )),
         400 if answer.is_json() => Ok(Verdict::Refused(
             Said::of(answer).unwrap_or_else(|| "400 without a reason".to_owned()),
         )),

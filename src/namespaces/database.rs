@@ -18,7 +18,7 @@ const TRUSTED_IDLE: Duration = Duration::from_secs(1);
 /// Which database, and how it is used. Connections must be to the server itself or to a pooler in session mode: the lock
 /// of a namespace lives as long as a session.
 #[derive(Clone, Debug)]
-pub struct Settings {
+pub struct DatabaseSettings {
     /// `postgres://user:password@host:port/name?sslmode=…`
     pub url: SecretString,
     /// Connections at once, at most. 10.
@@ -37,7 +37,7 @@ pub struct Settings {
     pub migrations: MigrationMode,
 }
 
-impl Settings {
+impl DatabaseSettings {
     /// The defaults for `url`.
     pub fn new(url: SecretString) -> Self {
         Self {
@@ -53,7 +53,7 @@ impl Settings {
     }
 }
 
-impl From<config::DatabaseConfig> for Settings {
+impl From<config::DatabaseConfig> for DatabaseSettings {
     fn from(database: config::DatabaseConfig) -> Self {
         let config::DatabaseConfig { url, limits } = database;
         Self {
@@ -73,7 +73,7 @@ impl From<config::DatabaseConfig> for Settings {
 ///
 /// # Errors
 /// For settings that make no sense.
-pub fn pool(settings: &Settings, purpose: &str) -> Result<PgPool, sqlx::Error> {
+pub fn pool(settings: &DatabaseSettings, purpose: &str) -> Result<PgPool, sqlx::Error> {
     let mut options = PgConnectOptions::from_str(settings.url.expose_secret())?
         .application_name(&format!("lookup-gitlab-sync {purpose}"))
         // Else a start-up parameter that PgBouncer refuses unless it is told to ignore it.
@@ -113,7 +113,7 @@ pub fn pool(settings: &Settings, purpose: &str) -> Result<PgPool, sqlx::Error> {
 
 /// What every session is told once it stands. As parameters of the start-up packet a pooler refuses them, or drops them
 /// without a word.
-fn session(settings: &Settings) -> String {
+fn session(settings: &DatabaseSettings) -> String {
     let statement = settings.statement_timeout.as_millis();
     let lock = settings.lock_timeout.as_millis();
     // Some of GitLab's columns are timestamps without a zone, meant as UTC.

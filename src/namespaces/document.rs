@@ -18,15 +18,15 @@ use jiff::civil::Date;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-pub use field::Field;
-use read::Object;
+pub use field::DocumentField;
+use read::JsonObject;
 
 /// The largest document read, in bytes.
 pub const MAX_BYTES: usize = 1024 * 1024;
 
 /// A document that cannot be read. Its text is GitLab's, and names the path; [`Invalid::explained`] says more.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Invalid {
+pub enum InvalidDocument {
     /// It is no JSON.
     #[error("Invalid JSON format")]
     NotJson,
@@ -38,7 +38,7 @@ pub enum Invalid {
     TooLarge,
     /// The value at this path has the wrong type, form or size.
     #[error("{} is invalid", .0.path)]
-    At(Misfit),
+    At(InvalidValue),
     /// The key at this path is given twice, and readers differ in which of the two they take.
     #[error("{0} is invalid")]
     Twice(String),
@@ -49,7 +49,7 @@ pub enum Invalid {
 
 /// A value that does not fit its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Misfit {
+pub struct InvalidValue {
     /// Where, such as `provision[base_product][seats]`.
     pub path: String,
     /// What stands there, cut off where it is long.
@@ -58,11 +58,11 @@ pub struct Misfit {
     pub allowed: &'static str,
 }
 
-impl Invalid {
+impl InvalidDocument {
     /// The mistake with the value that was found and what is allowed, for who wrote the document.
     pub fn explained(&self) -> String {
         match self {
-            Self::At(Misfit {
+            Self::At(InvalidValue {
                 path,
                 found,
                 allowed,
@@ -105,31 +105,31 @@ pub struct Provision {
 pub struct BaseProduct {
     /// Whether it renews itself.
     #[serde(skip_serializing_if = "Field::is_absent")]
-    pub auto_renew: Field<bool>,
+    pub auto_renew: DocumentField<bool>,
     /// Last day; null for a subscription without end.
     #[serde(skip_serializing_if = "Field::is_absent")]
-    pub end_date: Field<Date>,
+    pub end_date: DocumentField<Date>,
     /// The most seats used at once in this term.
     #[serde(skip_serializing_if = "Field::is_absent")]
-    pub max_seats_used: Field<i32>,
+    pub max_seats_used: DocumentField<i32>,
     /// Name of the plan, such as `ultimate`; null means `free`.
     #[serde(skip_serializing_if = "Field::is_absent")]
-    pub plan_code: Field<String>,
+    pub plan_code: DocumentField<String>,
     /// Seats bought.
     #[serde(skip_serializing_if = "Field::is_absent")]
-    pub seats: Field<i32>,
+    pub seats: DocumentField<i32>,
     /// First day.
     #[serde(skip_serializing_if = "Field::is_absent")]
-    pub start_date: Field<Date>,
+    pub start_date: DocumentField<Date>,
     /// Whether this is a trial.
     #[serde(skip_serializing_if = "Field::is_absent")]
-    pub trial: Field<bool>,
+    pub trial: DocumentField<bool>,
     /// Last day of the trial.
     #[serde(skip_serializing_if = "Field::is_absent")]
-    pub trial_ends_on: Field<Date>,
+    pub trial_ends_on: DocumentField<Date>,
     /// First day of the trial.
     #[serde(skip_serializing_if = "Field::is_absent")]
-    pub trial_starts_on: Field<Date>,
+    pub trial_starts_on: DocumentField<Date>,
 }
 
 /// Storage beyond the plan's own.
@@ -137,10 +137,10 @@ pub struct BaseProduct {
 pub struct Storage {
     /// Last day of it.
     #[serde(skip_serializing_if = "Field::is_absent")]
-    pub additional_purchased_storage_ends_on: Field<Date>,
+    pub additional_purchased_storage_ends_on: DocumentField<Date>,
     /// MiB.
     #[serde(skip_serializing_if = "Field::is_absent")]
-    pub additional_purchased_storage_size: Field<i64>,
+    pub additional_purchased_storage_size: DocumentField<i64>,
 }
 
 /// Minutes of shared runners.
@@ -148,10 +148,10 @@ pub struct Storage {
 pub struct ComputeMinutes {
     /// Bought once, on top of the monthly ones.
     #[serde(skip_serializing_if = "Field::is_absent")]
-    pub extra_shared_runners_minutes_limit: Field<i32>,
+    pub extra_shared_runners_minutes_limit: DocumentField<i32>,
     /// A month's.
     #[serde(skip_serializing_if = "Field::is_absent")]
-    pub shared_runners_minutes_limit: Field<i32>,
+    pub shared_runners_minutes_limit: DocumentField<i32>,
 }
 
 /// One purchase of an add-on. GitLab keeps the dates and the name of a row where they are null or absent.
@@ -159,28 +159,28 @@ pub struct ComputeMinutes {
 pub struct AddOnPurchase {
     /// Last day.
     #[serde(skip_serializing_if = "Field::is_absent")]
-    pub expires_on: Field<Date>,
+    pub expires_on: DocumentField<Date>,
     /// Whether it begins with this purchase; GitLab reads it for `duo_core`.
     #[serde(skip_serializing_if = "Field::is_absent")]
-    pub new_subscription: Field<bool>,
+    pub new_subscription: DocumentField<bool>,
     /// The portal's name of the purchase.
     #[serde(skip_serializing_if = "Field::is_absent")]
-    pub purchase_xid: Field<String>,
+    pub purchase_xid: DocumentField<String>,
     /// Seats or units; null or 0 ends the add-on on its last day.
     #[serde(skip_serializing_if = "Field::is_absent")]
-    pub quantity: Field<i32>,
+    pub quantity: DocumentField<i32>,
     /// First day.
     #[serde(skip_serializing_if = "Field::is_absent")]
-    pub started_on: Field<Date>,
+    pub started_on: DocumentField<Date>,
     /// Whether this is a trial; absent and null mean that it is not.
     #[serde(skip_serializing_if = "Field::is_absent")]
-    pub trial: Field<bool>,
+    pub trial: DocumentField<bool>,
 }
 
 impl AddOnPurchase {
     /// Whether something is bought, rather than ended or changed in its dates.
     pub fn buys(&self) -> bool {
-        matches!(self.quantity, Field::Value(1..))
+        matches!(self.quantity, DocumentField::Value(1..))
     }
 }
 
@@ -190,12 +190,12 @@ impl Document {
     ///
     /// # Errors
     /// [`Invalid`], naming the first path that is wrong.
-    pub fn parse(body: &[u8]) -> Result<Self, Invalid> {
+    pub fn parse(body: &[u8]) -> Result<Self, InvalidDocument> {
         if body.len() > MAX_BYTES {
-            return Err(Invalid::TooLarge);
+            return Err(InvalidDocument::TooLarge);
         }
-        let root = Object::root(body)?;
-        let provision = root.object("provision")?.ok_or(Invalid::Missing)?;
+        let root = JsonObject::root(body)?;
+        let provision = root.object("provision")?.ok_or(InvalidDocument::Missing)?;
         Ok(Self {
             provision: Provision::read(&provision)?,
         })

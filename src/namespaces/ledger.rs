@@ -13,13 +13,13 @@ use sqlx::{
 
 use super::{
     attempt::AttemptState,
-    database::{self, Settings},
+    database::{self, DatabaseSettings},
     document::{
-        Document, Invalid,
-        rules::{Rules, Violation, joined},
+        Document, InvalidDocument,
+        rules::{DocumentRules, RuleViolation, joined},
     },
-    pooler::{NoSessions, refuse_shared_sessions},
-    session::{Lock, LockedSession},
+    pooler::{SessionCheckError, refuse_shared_sessions},
+    session::{LockedSession, NamespaceLock},
 };
 
 use self::syncs::{completed, insert, lock_recording, request};
@@ -42,7 +42,7 @@ pub enum LedgerError {
     Settings(#[source] sqlx::Error),
     /// The connections are no sessions.
     #[error(transparent)]
-    Sessions(#[from] NoSessions),
+    Sessions(#[from] SessionCheckError),
     /// Our tables could not be brought up to date.
     #[error("the ledger database cannot be reached, or its tables cannot be created or updated")]
     Migration(#[source] MigrateError),
@@ -56,21 +56,21 @@ pub enum LedgerError {
         sync: i64,
         /// What is wrong.
         #[source]
-        why: Invalid,
+        why: InvalidDocument,
     },
     /// GitLab would not carry it out.
     #[error("{}", joined(.0))]
-    Refused(Vec<Violation>),
+    Refused(Vec<RuleViolation>),
     /// GitLab would not carry out what was recorded before and this document leaves as it is.
     #[error("{}. This is on record already and the document leaves it as it is: record a right value with it", joined(.0))]
-    RefusedBefore(Vec<Violation>),
+    RefusedBefore(Vec<RuleViolation>),
 }
 
 /// The ledger. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Ledger {
     pub(super) pool: PgPool,
-    rules: Arc<Rules>,
+    rules: Arc<DocumentRules>,
 }
 
 /// What recording came to.
@@ -113,12 +113,12 @@ impl Ledger {
     ///
     /// # Errors
     /// [`LedgerError`].
-    pub async fn open(settings: &Settings) -> Result<Self, LedgerError> {
+    pub async fn open(settings: &DatabaseSettings) -> Result<Self, LedgerError> {
         let pool = database::pool(settings, "ledger").map_err(LedgerError::Settings)?;
         match refuse_shared_sessions(&pool).await {
             // The migrations say it in their own words.
-            Ok(()) | Err(NoSessions::Unknown(_)) => {}
-            Err(shared @ NoSessions::Shared) => return Err(shared.into()),
+            Ok(()) | Err(SessionCheckError::Unknown(_)) => {}
+            Err(shared @ SessionCheckError::Shared) => return Err(shared.into()),
         }
         MIGRATIONS
             .run(&pool)
@@ -138,13 +138,13 @@ impl Ledger {
 
     /// The same with the plans and add-ons of another GitLab than 18.9.
     #[must_use]
-    pub fn with_rules(mut self, rules: Rules) -> Self {
+    pub fn with_rules(mut self, rules: DocumentRules) -> Self {
         self.rules = Arc::new(rules);
         self
     }
 
     /// What may be recorded and sent.
-    pub fn rules(&self) -> &Rules {
+    pub fn rules(&self) -> &DocumentRules {
         &self.rules
     }
 
@@ -176,7 +176,7 @@ impl Ledger {
     ///
     /// # Errors
     /// For settings that cannot be used.
-    pub fn for_reading(settings: &Settings) -> Result<Self, LedgerError> {
+    pub fn for_reading(settings: &DatabaseSettings) -> Result<Self, LedgerError> {
         let pool = database::pool(settings, "ledger, reading").map_err(LedgerError::Settings)?;
         Ok(Self::of(pool))
     }
@@ -255,7 +255,7 @@ impl Ledger {
         Ok(Some(recorded))
     }
 
-    fn check(&self, document: &Document) -> Result<(), Vec<Violation>> {
+    fn check(&self, document: &Document) -> Result<(), Vec<RuleViolation>> {
         let broken = self.rules.check(document);
         if broken.is_empty() {
             Ok(())
@@ -266,7 +266,7 @@ impl Ledger {
 
     /// Takes the right to send for `namespace_id`, which nobody else has until the session is closed or cut.
     pub(super) async fn sending(&self, namespace_id: i64) -> Result<LockedSession, sqlx::Error> {
-        LockedSession::open(&self.pool, Lock::Sending(namespace_id)).await
+        LockedSession::open(&self.pool, NamespaceLock::Sending(namespace_id)).await
     }
 }
 

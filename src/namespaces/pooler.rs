@@ -11,7 +11,7 @@ const ROUNDS: usize = 3;
 
 /// Why a pool cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum NoSessions {
+pub enum SessionCheckError {
     /// Transactions of one connection go to several sessions.
     #[error(
         "the database connections go through a pooler in transaction mode, behind which a session's locks lock nothing: \
@@ -30,10 +30,10 @@ pub enum NoSessions {
 ///
 /// # Errors
 /// [`NoSessions`].
-pub async fn refuse_shared_sessions(pool: &PgPool) -> Result<(), NoSessions> {
+pub async fn refuse_shared_sessions(pool: &PgPool) -> Result<(), SessionCheckError> {
     let shared = are_shared(pool).await;
-    if shared.map_err(NoSessions::Unknown)? {
-        Err(NoSessions::Shared)
+    if shared.map_err(SessionCheckError::Unknown)? {
+        Err(SessionCheckError::Shared)
     } else {
         Ok(())
     }

@@ -17,8 +17,8 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::{
-    body::{self, NoBody},
-    document::{Document, Invalid, rules::Violation},
+    body::{self, BodyError},
+    document::{Document, InvalidDocument, rules::RuleViolation},
     keys::{CACHE, Keys},
     ledger::LedgerError,
     record::{RecordError, Recorder, Requested},
@@ -98,10 +98,10 @@ impl Portal {
 enum Refusal {
     Token,
     Namespace,
-    Document(Invalid),
+    Document(InvalidDocument),
     Timeout,
     /// What GitLab would not carry out, and that in one text.
-    Rules(Vec<Violation>, String),
+    Rules(Vec<RuleViolation>, String),
     Record(RecordError),
 }
 
@@ -136,8 +136,8 @@ async fn record(
     let body = body::read(body, BODY_DEADLINE)
         .await
         .map_err(|why| match why {
-            NoBody::Timeout => Refusal::Timeout,
-            NoBody::TooLarge => Refusal::Document(Invalid::TooLarge),
+            BodyError::Timeout => Refusal::Timeout,
+            BodyError::TooLarge => Refusal::Document(InvalidDocument::TooLarge),
         })?;
     let document = Document::parse(&body).map_err(Refusal::Document)?;
     let run = RunId::new();

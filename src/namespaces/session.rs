@@ -4,7 +4,7 @@ use sqlx::{PgConnection, PgPool, Postgres, pool::PoolConnection};
 
 /// What is locked. Each of these has keys of its own, also where all of them are in one database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lock {
+pub enum NamespaceLock {
     /// The rows that provisioning writes for a namespace.
     Provisioning(i64),
     /// The newest sync of a namespace: compared and then followed by another.
@@ -13,7 +13,7 @@ pub enum Lock {
     Sending(i64),
 }
 
-impl Lock {
+impl NamespaceLock {
     /// The key: an id mixed with a constant, so that it is not taken for somebody else's lock on the same number.
     pub const fn key(self) -> i64 {
         match self {
@@ -38,7 +38,7 @@ impl LockedSession {
     ///
     /// # Errors
     /// No connection, or no lock in time.
-    pub async fn open(pool: &PgPool, lock: Lock) -> Result<Self, sqlx::Error> {
+    pub async fn open(pool: &PgPool, lock: NamespaceLock) -> Result<Self, sqlx::Error> {
         let key = lock.key();
         let connection = pool.acquire().await?;
         // From here on a drop must not give the connection back: the lock may have been granted unseen.

@@ -10,7 +10,7 @@ use lookup_gitlab_sync::{
     messaging::{Delivery, Disposition, Handler},
     namespaces::{
         call::Provisioner,
-        database::Settings,
+        database::DatabaseSettings,
         document::Document,
         history::Sync,
         keys::Keys,
@@ -129,8 +129,8 @@ impl Desk {
     }
 }
 
-pub fn settings(url: &str) -> Settings {
-    let mut settings = Settings::new(url.to_owned().into());
+pub fn settings(url: &str) -> DatabaseSettings {
+    let mut settings = DatabaseSettings::new(url.to_owned().into());
     // A busy machine is no outage.
     settings.acquire_timeout = Duration::from_secs(30);
     settings.lock_timeout = Duration::from_secs(30);

@@ -1,6 +1,6 @@
 //! The step `add_on_purchases`, rule by rule, with the rows before and after.
 
-use lookup_gitlab_sync::{config::PLAN_CODES, namespaces::document::rules::Rules};
+use lookup_gitlab_sync::{config::PLAN_CODES, namespaces::document::rules::DocumentRules};
 use serde_json::{Value, json};
 
 use crate::world::World;
@@ -50,7 +50,8 @@ struct Case {
 impl Case {
     /// For a newer GitLab, which carries out every add-on there is.
     async fn new() -> Self {
-        let world = World::with(|settings| settings.rules = Rules::new(PLAN_CODES, EVERY)).await;
+        let world =
+            World::with(|settings| settings.rules = DocumentRules::new(PLAN_CODES, EVERY)).await;
         let id = world.group("acme").await;
         Self { world, id }
     }

@@ -10,7 +10,7 @@ use lookup_gitlab_sync::{
     config::{AnyConfig, Sources},
     namespaces::{
         ledger::Ledger,
-        provisioning::database::{MigrationMode, OpenError, Settings, TlsMode, open},
+        provisioning::database::{DatabaseSettings, MigrationMode, OpenError, TlsMode, open},
     },
 };
 use serde_json::json;
@@ -19,8 +19,8 @@ use testkit::postgres::{Database, Server};
 
 use crate::world::{World, document};
 
-fn settings(database: &Database, migrations: MigrationMode) -> Settings {
-    let mut settings = Settings::new(database.url.clone().into());
+fn settings(database: &Database, migrations: MigrationMode) -> DatabaseSettings {
+    let mut settings = DatabaseSettings::new(database.url.clone().into());
     settings.migrations = migrations;
     settings
 }
@@ -123,7 +123,8 @@ async fn verifying_names_each_missing_column() {
 
 #[tokio::test]
 async fn a_database_that_cannot_be_reached_is_an_error_that_keeps_the_password() {
-    let mut settings = Settings::new("postgres://somebody:geheim@127.0.0.1:1/nothing".into());
+    let mut settings =
+        DatabaseSettings::new("postgres://somebody:geheim@127.0.0.1:1/nothing".into());
     settings.acquire_timeout = std::time::Duration::from_millis(500);
     let refused = open(&settings).await.unwrap_err();
     let text = format!("{refused:?} {refused}");
@@ -197,7 +198,7 @@ fn server_with_tls() -> (Server, PathBuf) {
     (server, authority)
 }
 
-async fn encrypted(settings: &Settings) -> Result<bool, OpenError> {
+async fn encrypted(settings: &DatabaseSettings) -> Result<bool, OpenError> {
     let pool = open(settings).await?;
     let ssl = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()";
     Ok(sqlx::query_scalar(ssl).fetch_one(&pool).await.unwrap())

@@ -4,8 +4,10 @@ use std::{collections::BTreeSet, time::Duration};
 
 use jiff::civil::date;
 use lookup_gitlab_sync::namespaces::{
-    answer::{Answer, PartAnswer, Payload},
-    document::{AddOnPurchase, BaseProduct, ComputeMinutes, Document, Field, Provision, Storage},
+    answer::{PartResult, PartResults, ProvisionResponse},
+    document::{
+        AddOnPurchase, BaseProduct, ComputeMinutes, Document, DocumentField, Provision, Storage,
+    },
     provisioning::{api, token},
 };
 use reqwest::StatusCode;
@@ -50,34 +52,34 @@ fn whole() -> Document {
                 [(
                     "duo_core".to_owned(),
                     vec![AddOnPurchase {
-                        expires_on: Field::Value(day),
-                        new_subscription: Field::Value(false),
-                        purchase_xid: Field::Value(String::new()),
-                        quantity: Field::Value(1),
-                        started_on: Field::Value(day),
-                        trial: Field::Value(false),
+                        expires_on: DocumentField::Value(day),
+                        new_subscription: DocumentField::Value(false),
+                        purchase_xid: DocumentField::Value(String::new()),
+                        quantity: DocumentField::Value(1),
+                        started_on: DocumentField::Value(day),
+                        trial: DocumentField::Value(false),
                     }],
                 )]
                 .into(),
             ),
             base_product: Some(BaseProduct {
-                auto_renew: Field::Null,
-                end_date: Field::Null,
-                max_seats_used: Field::Null,
-                plan_code: Field::Null,
-                seats: Field::Null,
-                start_date: Field::Value(day),
-                trial: Field::Null,
-                trial_ends_on: Field::Null,
-                trial_starts_on: Field::Null,
+                auto_renew: DocumentField::Null,
+                end_date: DocumentField::Null,
+                max_seats_used: DocumentField::Null,
+                plan_code: DocumentField::Null,
+                seats: DocumentField::Null,
+                start_date: DocumentField::Value(day),
+                trial: DocumentField::Null,
+                trial_ends_on: DocumentField::Null,
+                trial_starts_on: DocumentField::Null,
             }),
             compute_minutes: Some(ComputeMinutes {
-                extra_shared_runners_minutes_limit: Field::Null,
-                shared_runners_minutes_limit: Field::Null,
+                extra_shared_runners_minutes_limit: DocumentField::Null,
+                shared_runners_minutes_limit: DocumentField::Null,
             }),
             storage: Some(Storage {
-                additional_purchased_storage_ends_on: Field::Null,
-                additional_purchased_storage_size: Field::Null,
+                additional_purchased_storage_ends_on: DocumentField::Null,
+                additional_purchased_storage_size: DocumentField::Null,
             }),
         },
     }
@@ -107,8 +109,8 @@ fn the_document_has_exactly_the_documented_fields() {
 #[test]
 fn the_answer_has_exactly_the_documented_fields() {
     let schemas = openapi()["components"]["schemas"].clone();
-    let part = || Some(PartAnswer::new(Some(String::new())));
-    let answer = serde_json::to_value(Answer::from(Payload {
+    let part = || Some(PartResult::new(Some(String::new())));
+    let answer = serde_json::to_value(ProvisionResponse::from(PartResults {
         base_product: part(),
         storage: part(),
         compute_minutes: part(),

@@ -72,7 +72,7 @@ impl World {
         change: impl FnOnce(&mut Settings),
     ) -> Self {
         let mut settings = Settings::new(
-            database::Settings::new(database.url.clone().into()),
+            database::DatabaseSettings::new(database.url.clone().into()),
             portal.address.parse().unwrap(),
         );
         // A busy machine is no outage.

@@ -2,7 +2,7 @@ use serde::{Serialize, Serializer};
 
 /// A field of the document: what is absent stays as it is, null clears, a value sets.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Field<T> {
+pub enum DocumentField<T> {
     /// Not sent: unchanged.
     #[default]
     Absent,
@@ -12,7 +12,7 @@ pub enum Field<T> {
     Value(T),
 }
 
-impl<T> Field<T> {
+impl<T> DocumentField<T> {
     /// Whether it was not sent at all.
     pub fn is_absent(&self) -> bool {
         matches!(self, Self::Absent)
@@ -41,7 +41,7 @@ impl<T> Field<T> {
     }
 }
 
-impl<T: Clone> Field<T> {
+impl<T: Clone> DocumentField<T> {
     /// What both say, one after the other: what is absent here is as it was.
     #[must_use]
     pub fn after(&self, older: &Self) -> Self {
@@ -62,7 +62,7 @@ impl<T: Clone> Field<T> {
     }
 }
 
-impl<T: Copy> Field<T> {
+impl<T: Copy> DocumentField<T> {
     /// The value itself, where null and absent are the same.
     pub fn value(&self) -> Option<T> {
         match self {
@@ -72,7 +72,7 @@ impl<T: Copy> Field<T> {
     }
 }
 
-impl<T: Serialize> Serialize for Field<T> {
+impl<T: Serialize> Serialize for DocumentField<T> {
     /// Absent fields are to be skipped with `skip_serializing_if`; inside a list there is no such thing.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {

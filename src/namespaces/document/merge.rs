@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use jiff::civil::Date;
 
 use super::{
-    AddOnPurchase, BaseProduct, ComputeMinutes, Document, Field, Provision, Storage,
-    rules::{Violation, purchase_path},
+    AddOnPurchase, BaseProduct, ComputeMinutes, Document, DocumentField, Provision, Storage,
+    rules::{RuleViolation, purchase_path},
 };
 
 type AddOns = BTreeMap<String, Vec<AddOnPurchase>>;
@@ -25,7 +25,7 @@ impl Document {
     /// # Errors
     /// Where a purchase is to be ended that `older` has beyond `today`, and no last day is given: GitLab ends an add-on by
     /// its last day alone, and would let it go on.
-    pub fn after(&self, older: &Self, today: Date) -> Result<Self, Vec<Violation>> {
+    pub fn after(&self, older: &Self, today: Date) -> Result<Self, Vec<RuleViolation>> {
         let endless = endless(
             self.provision.add_on_purchases.as_ref(),
             &older.provision,
@@ -142,7 +142,7 @@ impl AddOnPurchase {
     /// that is absent. An add-on that is ended on a day to come is held until then. One that has ended is not brought
     /// back by being ended later: GitLab does that, and only if it has seen the first end.
     fn after(&self, older: &Self, today: Date, gives_way: bool) -> Self {
-        let buys = matches!(self.quantity, Field::Value(1..));
+        let buys = matches!(self.quantity, DocumentField::Value(1..));
         let expires_on = match (self.expires_on.value(), older.expires_on.value()) {
             (Some(later), Some(ended)) if !buys && !older.buys() && ended < later => {
                 older.expires_on.clone()
@@ -151,13 +151,15 @@ impl AddOnPurchase {
         };
         let goes_on = expires_on.value().is_none_or(|last| last >= today);
         let quantity = match self.quantity {
-            Field::Value(1..) => self.quantity.clone(),
-            Field::Absent | Field::Null | Field::Value(_) if gives_way || !older.buys() => {
+            DocumentField::Value(1..) => self.quantity.clone(),
+            DocumentField::Absent | DocumentField::Null | DocumentField::Value(_)
+                if gives_way || !older.buys() =>
+            {
                 self.quantity.clone()
             }
-            Field::Absent => older.quantity.clone(),
-            Field::Null | Field::Value(_) if goes_on => older.quantity.clone(),
-            Field::Null | Field::Value(_) => self.quantity.clone(),
+            DocumentField::Absent => older.quantity.clone(),
+            DocumentField::Null | DocumentField::Value(_) if goes_on => older.quantity.clone(),
+            DocumentField::Null | DocumentField::Value(_) => self.quantity.clone(),
         };
         Self {
             expires_on,
@@ -221,7 +223,7 @@ fn give_way(all: &mut AddOns, name: &str) {
         .get_mut(name)
         .and_then(|purchases| purchases.first_mut());
     if let Some(own) = own.filter(|own| own.buys()) {
-        own.quantity = Field::Null;
+        own.quantity = DocumentField::Null;
     }
 }
 
@@ -254,7 +256,7 @@ fn take_turns(all: &mut AddOns, newer: &AddOns, older: &AddOns, name: &str) {
 }
 
 /// The purchases that would go on although they are to end.
-fn endless(newer: Option<&AddOns>, older: &Provision, today: Date) -> Vec<Violation> {
+fn endless(newer: Option<&AddOns>, older: &Provision, today: Date) -> Vec<RuleViolation> {
     let (Some(newer), Some(older)) = (newer, &older.add_on_purchases) else {
         return Vec::new();
     };
@@ -262,13 +264,16 @@ fn endless(newer: Option<&AddOns>, older: &Provision, today: Date) -> Vec<Violat
         let (Some(sent), Some(before)) = (first(newer, name), first(older, name)) else {
             return false;
         };
-        let ends = matches!(sent.quantity, Field::Null | Field::Value(..=0));
+        let ends = matches!(
+            sent.quantity,
+            DocumentField::Null | DocumentField::Value(..=0)
+        );
         let bought = before.buys() && before.expires_on.value().is_none_or(|last| last >= today);
         ends && bought && sent.expires_on.value().is_none() && !buys_other_duo(newer, name)
     };
     let names = newer.keys().filter(|name| goes_on(name));
     names
-        .map(|name| Violation {
+        .map(|name| RuleViolation {
             field: purchase_path(name, 0, "expires_on"),
             value: "missing".to_owned(),
             allowed: "a date: GitLab ends an add-on by its last day, and this one is recorded beyond today"

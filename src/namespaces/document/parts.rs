@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    AddOnPurchase, BaseProduct, ComputeMinutes, Document, Invalid, Provision, Storage, read::Object,
+    AddOnPurchase, BaseProduct, ComputeMinutes, Document, InvalidDocument, Provision, Storage,
+    read::JsonObject,
 };
 
 /// Add-on names in a document, and purchases in the list of one name, at most.
@@ -13,7 +14,7 @@ const MAX_ADD_ONS: usize = 64;
 const MAX_NAME: usize = 255;
 
 impl Provision {
-    pub(super) fn read(object: &Object) -> Result<Self, Invalid> {
+    pub(super) fn read(object: &JsonObject) -> Result<Self, InvalidDocument> {
         Ok(Self {
             add_on_purchases: part(object, "add_on_purchases", read_add_ons)?,
             base_product: part(object, "base_product", BaseProduct::read)?,
@@ -29,7 +30,7 @@ impl Document {
     ///
     /// # Errors
     /// [`Invalid::Lacks`], with every key that is absent. GitLab takes an empty purchase for none.
-    pub fn has_required_keys(&self) -> Result<(), Invalid> {
+    pub fn has_required_keys(&self) -> Result<(), InvalidDocument> {
         let mut absent = Vec::new();
         for (name, purchases) in self.provision.add_on_purchases.iter().flatten() {
             for (index, purchase) in purchases.iter().enumerate() {
@@ -48,17 +49,17 @@ impl Document {
         if absent.is_empty() {
             Ok(())
         } else {
-            Err(Invalid::Lacks(absent))
+            Err(InvalidDocument::Lacks(absent))
         }
     }
 }
 
 /// A part with nothing in it that we know is no part.
 fn part<T: Default + PartialEq>(
-    object: &Object,
+    object: &JsonObject,
     name: &str,
-    read: impl Fn(&Object) -> Result<T, Invalid>,
-) -> Result<Option<T>, Invalid> {
+    read: impl Fn(&JsonObject) -> Result<T, InvalidDocument>,
+) -> Result<Option<T>, InvalidDocument> {
     match object.nullable_object(name)? {
         Some(inner) => Ok(Some(read(&inner)?).filter(|part| *part != T::default())),
         None => Ok(None),
@@ -66,7 +67,7 @@ fn part<T: Default + PartialEq>(
 }
 
 impl BaseProduct {
-    fn read(object: &Object) -> Result<Self, Invalid> {
+    fn read(object: &JsonObject) -> Result<Self, InvalidDocument> {
         Ok(Self {
             auto_renew: object.boolean("auto_renew")?,
             end_date: object.date("end_date")?,
@@ -82,7 +83,7 @@ impl BaseProduct {
 }
 
 impl Storage {
-    fn read(object: &Object) -> Result<Self, Invalid> {
+    fn read(object: &JsonObject) -> Result<Self, InvalidDocument> {
         Ok(Self {
             additional_purchased_storage_ends_on: object
                 .date("additional_purchased_storage_ends_on")?,
@@ -93,7 +94,7 @@ impl Storage {
 }
 
 impl ComputeMinutes {
-    fn read(object: &Object) -> Result<Self, Invalid> {
+    fn read(object: &JsonObject) -> Result<Self, InvalidDocument> {
         Ok(Self {
             extra_shared_runners_minutes_limit: object
                 .integer("extra_shared_runners_minutes_limit")?,
@@ -103,7 +104,7 @@ impl ComputeMinutes {
 }
 
 impl AddOnPurchase {
-    fn read(object: &Object) -> Result<Self, Invalid> {
+    fn read(object: &JsonObject) -> Result<Self, InvalidDocument> {
         Ok(Self {
             expires_on: object.date("expires_on")?,
             new_subscription: object.boolean("new_subscription")?,
@@ -117,7 +118,9 @@ impl AddOnPurchase {
 }
 
 /// A list that is null is an empty one: nothing sent under that name.
-fn read_add_ons(object: &Object) -> Result<BTreeMap<String, Vec<AddOnPurchase>>, Invalid> {
+fn read_add_ons(
+    object: &JsonObject,
+) -> Result<BTreeMap<String, Vec<AddOnPurchase>>, InvalidDocument> {
     if object.len() > MAX_ADD_ONS {
         return Err(object.misfit(format!("{} names", object.len()), "64 names"));
     }

@@ -12,7 +12,7 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-use super::{Field, Invalid, Misfit};
+use super::{DocumentField, InvalidDocument, InvalidValue};
 
 /// Of a value that does not fit, this many characters are told.
 const TOLD: usize = 80;
@@ -26,32 +26,32 @@ const DATE: &str = "a date, \"YYYY-MM-DD\", or null";
 const TEXT: &str = "text without NUL, of at most 255 characters where it is a name, or null";
 
 /// An object of the document and the path to it.
-pub(super) struct Object<'a> {
+pub(super) struct JsonObject<'a> {
     path: String,
     entries: BTreeMap<String, &'a RawValue>,
 }
 
-impl<'a> Object<'a> {
+impl<'a> JsonObject<'a> {
     /// The outermost level. JSON of another shape than an object lacks a `provision`.
-    pub(super) fn root(body: &'a [u8]) -> Result<Self, Invalid> {
-        let text = std::str::from_utf8(body).map_err(|_| Invalid::NotJson)?;
+    pub(super) fn root(body: &'a [u8]) -> Result<Self, InvalidDocument> {
+        let text = std::str::from_utf8(body).map_err(|_| InvalidDocument::NotJson)?;
         if text.trim().is_empty() {
-            return Err(Invalid::Missing);
+            return Err(InvalidDocument::Missing);
         }
-        let whole: &RawValue = serde_json::from_str(text).map_err(|_| Invalid::NotJson)?;
+        let whole: &RawValue = serde_json::from_str(text).map_err(|_| InvalidDocument::NotJson)?;
         if !whole.get().starts_with('{') {
-            return Err(Invalid::Missing);
+            return Err(InvalidDocument::Missing);
         }
         Self::new(String::new(), whole)
     }
 
-    fn new(path: String, raw: &'a RawValue) -> Result<Self, Invalid> {
-        let Ok(Level { entries, twice }) = serde_json::from_str(raw.get()) else {
+    fn new(path: String, raw: &'a RawValue) -> Result<Self, InvalidDocument> {
+        let Ok(ObjectLevel { entries, twice }) = serde_json::from_str(raw.get()) else {
             return Err(misfit(path, raw.get(), OBJECT));
         };
         let object = Self { path, entries };
         match twice {
-            Some(name) => Err(Invalid::Twice(object.path_of(&name))),
+            Some(name) => Err(InvalidDocument::Twice(object.path_of(&name))),
             None => Ok(object),
         }
     }
@@ -65,8 +65,12 @@ impl<'a> Object<'a> {
     }
 
     /// The mistake of this object as a whole.
-    pub(super) fn misfit(&self, found: impl Into<String>, allowed: &'static str) -> Invalid {
-        Invalid::At(Misfit {
+    pub(super) fn misfit(
+        &self,
+        found: impl Into<String>,
+        allowed: &'static str,
+    ) -> InvalidDocument {
+        InvalidDocument::At(InvalidValue {
             path: self.path.clone(),
             found: found.into(),
             allowed,
@@ -74,17 +78,20 @@ impl<'a> Object<'a> {
     }
 
     /// `None` when absent; null is a mistake.
-    pub(super) fn object(&self, name: &str) -> Result<Option<Object<'a>>, Invalid> {
+    pub(super) fn object(&self, name: &str) -> Result<Option<JsonObject<'a>>, InvalidDocument> {
         self.entries
             .get(name)
-            .map(|raw| Object::new(self.path_of(name), raw))
+            .map(|raw| JsonObject::new(self.path_of(name), raw))
             .transpose()
     }
 
     /// `None` when absent or null.
-    pub(super) fn nullable_object(&self, name: &str) -> Result<Option<Object<'a>>, Invalid> {
+    pub(super) fn nullable_object(
+        &self,
+        name: &str,
+    ) -> Result<Option<JsonObject<'a>>, InvalidDocument> {
         self.present(name)
-            .map(|raw| Object::new(self.path_of(name), raw))
+            .map(|raw| JsonObject::new(self.path_of(name), raw))
             .transpose()
     }
 
@@ -93,7 +100,7 @@ impl<'a> Object<'a> {
         &self,
         name: &str,
         most: usize,
-    ) -> Result<Vec<Object<'a>>, Invalid> {
+    ) -> Result<Vec<JsonObject<'a>>, InvalidDocument> {
         let Some(raw) = self.present(name) else {
             return Ok(Vec::new());
         };
@@ -108,38 +115,42 @@ impl<'a> Object<'a> {
             .map(|(index, element)| {
                 let path = format!("{path}[{index}]");
                 match element.get() {
-                    "null" => Ok(Object {
+                    "null" => Ok(JsonObject {
                         path,
                         entries: BTreeMap::new(),
                     }),
-                    _ => Object::new(path, element),
+                    _ => JsonObject::new(path, element),
                 }
             })
             .collect()
     }
 
-    pub(super) fn boolean(&self, name: &str) -> Result<Field<bool>, Invalid> {
+    pub(super) fn boolean(&self, name: &str) -> Result<DocumentField<bool>, InvalidDocument> {
         self.field(name, BOOLEAN, |text| text.parse().ok())
     }
 
     /// However it is written, see [`whole`]; it fits an `integer` column.
-    pub(super) fn integer(&self, name: &str) -> Result<Field<i32>, Invalid> {
+    pub(super) fn integer(&self, name: &str) -> Result<DocumentField<i32>, InvalidDocument> {
         self.field(name, INTEGER, whole)
     }
 
     /// The same for a `bigint` column.
-    pub(super) fn big_integer(&self, name: &str) -> Result<Field<i64>, Invalid> {
+    pub(super) fn big_integer(&self, name: &str) -> Result<DocumentField<i64>, InvalidDocument> {
         self.field(name, BIG_INTEGER, whole)
     }
 
-    pub(super) fn date(&self, name: &str) -> Result<Field<Date>, Invalid> {
+    pub(super) fn date(&self, name: &str) -> Result<DocumentField<Date>, InvalidDocument> {
         self.field(name, DATE, |text| {
             date(&serde_json::from_str::<String>(text).ok()?)
         })
     }
 
     /// A text of at most `most` characters. The database has no NUL in a text.
-    pub(super) fn text(&self, name: &str, most: Option<usize>) -> Result<Field<String>, Invalid> {
+    pub(super) fn text(
+        &self,
+        name: &str,
+        most: Option<usize>,
+    ) -> Result<DocumentField<String>, InvalidDocument> {
         self.field(name, TEXT, |text| {
             let text = serde_json::from_str::<String>(text).ok()?;
             let fits = most.is_none_or(|most| text.chars().count() <= most);
@@ -152,12 +163,12 @@ impl<'a> Object<'a> {
         name: &str,
         allowed: &'static str,
         read: impl Fn(&str) -> Option<T>,
-    ) -> Result<Field<T>, Invalid> {
+    ) -> Result<DocumentField<T>, InvalidDocument> {
         match self.entries.get(name).map(|raw| raw.get()) {
-            None => Ok(Field::Absent),
-            Some("null") => Ok(Field::Null),
+            None => Ok(DocumentField::Absent),
+            Some("null") => Ok(DocumentField::Null),
             Some(text) => match read(text) {
-                Some(value) => Ok(Field::Value(value)),
+                Some(value) => Ok(DocumentField::Value(value)),
                 None => Err(misfit(self.path_of(name), text, allowed)),
             },
         }
@@ -179,8 +190,8 @@ impl<'a> Object<'a> {
     }
 }
 
-fn misfit(path: String, text: &str, allowed: &'static str) -> Invalid {
-    Invalid::At(Misfit {
+fn misfit(path: String, text: &str, allowed: &'static str) -> InvalidDocument {
+    InvalidDocument::At(InvalidValue {
         path,
         found: told(text),
         allowed,
@@ -204,28 +215,28 @@ pub(super) fn told(text: &str) -> String {
 }
 
 /// One level, and a key that stands in it twice.
-struct Level<'a> {
+struct ObjectLevel<'a> {
     entries: BTreeMap<String, &'a RawValue>,
     twice: Option<String>,
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Level<'a> {
+impl<'de: 'a, 'a> Deserialize<'de> for ObjectLevel<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(Entries)
+        deserializer.deserialize_map(LevelVisitor)
     }
 }
 
-struct Entries;
+struct LevelVisitor;
 
-impl<'de> Visitor<'de> for Entries {
-    type Value = Level<'de>;
+impl<'de> Visitor<'de> for LevelVisitor {
+    type Value = ObjectLevel<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(OBJECT)
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Level<'de>, A::Error> {
-        let mut level = Level {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<ObjectLevel<'de>, A::Error> {
+        let mut level = ObjectLevel {
             entries: BTreeMap::new(),
             twice: None,
         };

@@ -9,7 +9,9 @@ use std::{collections::BTreeSet, fmt};
 
 use serde::Serialize;
 
-use super::{AddOnPurchase, BaseProduct, ComputeMinutes, Document, Field, Storage, read::told};
+use super::{
+    AddOnPurchase, BaseProduct, ComputeMinutes, Document, DocumentField, Storage, read::told,
+};
 use crate::config::{ADD_ONS, PLAN_CODES};
 
 /// The longest `purchase_xid`, in characters.
@@ -20,7 +22,7 @@ const NOT_NULL: &str = "a date, \"YYYY-MM-DD\"; GitLab keeps its own where the f
 
 /// A value that GitLab would not carry out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Violation {
+pub struct RuleViolation {
     /// Where, such as `provision[base_product][seats]`.
     pub field: String,
     /// What stands there.
@@ -29,7 +31,7 @@ pub struct Violation {
     pub allowed: String,
 }
 
-impl fmt::Display for Violation {
+impl fmt::Display for RuleViolation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             field,
@@ -41,25 +43,25 @@ impl fmt::Display for Violation {
 }
 
 /// Every violation on one line.
-pub fn joined(violations: &[Violation]) -> String {
+pub fn joined(violations: &[RuleViolation]) -> String {
     let texts: Vec<String> = violations.iter().map(ToString::to_string).collect();
     texts.join(". ")
 }
 
 /// The names that GitLab knows, and with them the rules.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rules {
+pub struct DocumentRules {
     plan_codes: BTreeSet<String>,
     add_ons: BTreeSet<String>,
 }
 
-impl Default for Rules {
+impl Default for DocumentRules {
     fn default() -> Self {
         Self::new(PLAN_CODES, ADD_ONS)
     }
 }
 
-impl Rules {
+impl DocumentRules {
     /// For a GitLab that has these plans, and whose endpoint carries out these add-ons.
     pub fn new(
         plan_codes: impl IntoIterator<Item = impl Into<String>>,
@@ -82,9 +84,9 @@ impl Rules {
     }
 
     /// Every value of `document` that breaks a rule, in the order of the parts.
-    pub fn check(&self, document: &Document) -> Vec<Violation> {
+    pub fn check(&self, document: &Document) -> Vec<RuleViolation> {
         let parts = &document.provision;
-        let mut found = Found::default();
+        let mut found = RuleViolations::default();
         if let Some(base) = &parts.base_product {
             self.base_product(base, &mut found);
         }
@@ -100,28 +102,28 @@ impl Rules {
         found.0
     }
 
-    fn base_product(&self, part: &BaseProduct, found: &mut Found) {
+    fn base_product(&self, part: &BaseProduct, found: &mut RuleViolations) {
         let path = |field: &str| format!("provision[base_product][{field}]");
-        if let Field::Value(code) = &part.plan_code
+        if let DocumentField::Value(code) = &part.plan_code
             && !self.knows_plan(code)
         {
             let allowed = format!("{} or null, which is free", list(&self.plan_codes));
             found.add(path("plan_code"), quoted(code), allowed);
         }
-        if part.seats == Field::Null {
+        if part.seats == DocumentField::Null {
             found.add(path("seats"), "null", FROM_ZERO);
         }
-        if part.start_date == Field::Null {
+        if part.start_date == DocumentField::Null {
             found.add(path("start_date"), "null", NOT_NULL);
         }
         found.negative(path("seats"), part.seats.value());
         found.negative(path("max_seats_used"), part.max_seats_used.value());
-        if part.trial == Field::Value(true) {
+        if part.trial == DocumentField::Value(true) {
             check_trial(part, found);
         }
     }
 
-    fn add_on(&self, name: &str, purchases: &[AddOnPurchase], found: &mut Found) {
+    fn add_on(&self, name: &str, purchases: &[AddOnPurchase], found: &mut RuleViolations) {
         if !purchases.is_empty() && !self.knows_add_on(name) {
             let allowed = format!(
                 "{}; a newer GitLab's are added to namespaces.add_ons",
@@ -142,11 +144,11 @@ pub(super) fn purchase_path(name: &str, index: usize, field: &str) -> String {
 }
 
 #[derive(Default)]
-struct Found(Vec<Violation>);
+struct RuleViolations(Vec<RuleViolation>);
 
-impl Found {
+impl RuleViolations {
     fn add(&mut self, field: String, value: impl Into<String>, allowed: impl Into<String>) {
-        self.0.push(Violation {
+        self.0.push(RuleViolation {
             field,
             value: value.into(),
             allowed: allowed.into(),
@@ -161,15 +163,15 @@ impl Found {
 }
 
 /// Dates that are absent may stand in GitLab's row.
-fn check_trial(part: &BaseProduct, found: &mut Found) {
+fn check_trial(part: &BaseProduct, found: &mut RuleViolations) {
     let path = |field: &str| format!("provision[base_product][{field}]");
     let (starts, ends) = (&part.trial_starts_on, &part.trial_ends_on);
     for (field, date) in [("trial_starts_on", starts), ("trial_ends_on", ends)] {
-        if *date == Field::Null {
+        if *date == DocumentField::Null {
             found.add(path(field), "null", "a date, \"YYYY-MM-DD\", for a trial");
         }
     }
-    if let (Field::Value(starts), Field::Value(ends)) = (starts, ends)
+    if let (DocumentField::Value(starts), DocumentField::Value(ends)) = (starts, ends)
         && ends <= starts
     {
         let allowed = format!("a date after trial_starts_on, {starts}");
@@ -177,16 +179,16 @@ fn check_trial(part: &BaseProduct, found: &mut Found) {
     }
 }
 
-fn check_storage(part: &Storage, found: &mut Found) {
+fn check_storage(part: &Storage, found: &mut RuleViolations) {
     let path = || "provision[storage][additional_purchased_storage_size]".to_owned();
     let size = &part.additional_purchased_storage_size;
-    if *size == Field::Null {
+    if *size == DocumentField::Null {
         found.add(path(), "null", FROM_ZERO);
     }
     found.negative(path(), size.value());
 }
 
-fn check_minutes(part: &ComputeMinutes, found: &mut Found) {
+fn check_minutes(part: &ComputeMinutes, found: &mut RuleViolations) {
     let fields = [
         (
             "shared_runners_minutes_limit",
@@ -205,7 +207,7 @@ fn check_minutes(part: &ComputeMinutes, found: &mut Found) {
     }
 }
 
-fn check_purchase(name: &str, index: usize, purchase: &AddOnPurchase, found: &mut Found) {
+fn check_purchase(name: &str, index: usize, purchase: &AddOnPurchase, found: &mut RuleViolations) {
     let path = |field: &str| purchase_path(name, index, field);
     found.negative(path("quantity"), purchase.quantity.value());
     match purchase.purchase_xid.as_value() {
@@ -219,7 +221,7 @@ fn check_purchase(name: &str, index: usize, purchase: &AddOnPurchase, found: &mu
         }
         Some(_) | None => {}
     }
-    if let (Field::Value(started), Field::Value(expires)) =
+    if let (DocumentField::Value(started), DocumentField::Value(expires)) =
         (&purchase.started_on, &purchase.expires_on)
         && expires < started
     {

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{AddOnPurchase, Document, Field};
+use super::{AddOnPurchase, Document, DocumentField};
 
 impl Document {
     /// The JSON that is sent. In a purchase GitLab refuses absent dates and quantity 0, and reads an absent `trial` as
@@ -29,7 +29,9 @@ fn purchase(purchase: &AddOnPurchase) -> Value {
         "started_on": purchase.started_on,
         "trial": purchase.trial.value().unwrap_or(false),
     });
-    if let (Some(keys), Field::Value(new)) = (sent.as_object_mut(), &purchase.new_subscription) {
+    if let (Some(keys), DocumentField::Value(new)) =
+        (sent.as_object_mut(), &purchase.new_subscription)
+    {
         keys.insert("new_subscription".to_owned(), json!(new));
     }
     sent

@@ -25,12 +25,12 @@ fn absent_null_and_value_are_three_things() {
             .unwrap()
             .additional_purchased_storage_ends_on
     };
-    assert_eq!(storage(""), Field::Absent);
+    assert_eq!(storage(""), DocumentField::Absent);
     assert_eq!(
         storage(r#""additional_purchased_storage_ends_on":null,"#),
-        Field::Null
+        DocumentField::Null
     );
-    let day = Field::Value(jiff::civil::date(2027, 1, 1));
+    let day = DocumentField::Value(jiff::civil::date(2027, 1, 1));
     assert_eq!(
         storage(r#""additional_purchased_storage_ends_on":"2027-01-01","#),
         day
@@ -104,7 +104,7 @@ fn dates_have_one_form() {
     }
 }
 
-fn told(read: &Result<Document, Invalid>) -> Option<String> {
+fn told(read: &Result<Document, InvalidDocument>) -> Option<String> {
     read.as_ref().err().map(ToString::to_string)
 }
 
@@ -168,7 +168,7 @@ fn a_key_that_is_given_twice_is_a_mistake_at_every_level_that_is_read() {
         ),
     ] {
         let mistake = Document::parse(text.as_bytes()).unwrap_err();
-        assert_eq!(mistake, Invalid::Twice(path.to_owned()), "{text}");
+        assert_eq!(mistake, InvalidDocument::Twice(path.to_owned()), "{text}");
         assert_eq!(
             mistake.explained(),
             format!("{path} is given twice; allowed: each key once")
@@ -290,11 +290,11 @@ fn every_field_stands_in_its_sorted_place() {
 
 fn field<T: Clone + std::fmt::Debug>(
     value: impl Strategy<Value = T>,
-) -> impl Strategy<Value = Field<T>> {
+) -> impl Strategy<Value = DocumentField<T>> {
     option::of(option::of(value)).prop_map(|field| match field {
-        None => Field::Absent,
-        Some(None) => Field::Null,
-        Some(Some(value)) => Field::Value(value),
+        None => DocumentField::Absent,
+        Some(None) => DocumentField::Null,
+        Some(Some(value)) => DocumentField::Value(value),
     })
 }
 
@@ -355,7 +355,7 @@ proptest! {
     #[test]
     fn any_bytes_are_a_document_or_a_mistake_with_a_path(body in collection::vec(any::<u8>(), 0..200)) {
         if let Err(mistake) = Document::parse(&body) {
-            prop_assert!(mistake == Invalid::NotJson || mistake.to_string().starts_with("provision"));
+            prop_assert!(mistake == InvalidDocument::NotJson || mistake.to_string().starts_with("provision"));
         }
     }
 

@@ -4,7 +4,7 @@ use jiff::civil::Date;
 use sqlx::{PgConnection, Row};
 
 use super::{LedgerError, Newest, Recorded};
-use crate::namespaces::{attempt::AttemptState, document::Document, session::Lock};
+use crate::namespaces::{attempt::AttemptState, document::Document, session::NamespaceLock};
 
 /// Who asked for a sync that was put together of older ones.
 const OURSELVES: &str = "lookup-gitlab-sync";
@@ -22,7 +22,7 @@ pub(super) async fn lock_recording(
     namespace: i64,
 ) -> Result<(), sqlx::Error> {
     sqlx::query("SELECT pg_advisory_xact_lock($1)")
-        .bind(Lock::Recording(namespace).key())
+        .bind(NamespaceLock::Recording(namespace).key())
         .execute(connection)
         .await
         .map(drop)

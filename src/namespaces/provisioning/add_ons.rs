@@ -13,7 +13,7 @@ use super::{
     purchases::{self, Purchase, Stored},
     service::Scene,
 };
-use crate::namespaces::document::{AddOnPurchase, rules::Rules};
+use crate::namespaces::document::{AddOnPurchase, rules::DocumentRules};
 
 /// The longest `purchase_xid`, in characters.
 const MAX_XID: usize = 255;
@@ -94,7 +94,7 @@ async fn rows(
 }
 
 /// The first purchase of each list that has one, and what is wrong with the others.
-fn requests<'a>(rules: &Rules, part: &'a Part) -> (Vec<Request<'a>>, Vec<String>) {
+fn requests<'a>(rules: &DocumentRules, part: &'a Part) -> (Vec<Request<'a>>, Vec<String>) {
     let mut requests = Vec::new();
     let mut problems = Vec::new();
     for (name, purchases) in part {

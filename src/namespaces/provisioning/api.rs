@@ -19,9 +19,9 @@ use super::{
     token::{self, Refused},
 };
 use crate::namespaces::{
-    answer::{Answer, Status},
-    body::{self, NoBody},
-    document::{Document, Invalid},
+    answer::{PartStatus, ProvisionResponse},
+    body::{self, BodyError},
+    document::{Document, InvalidDocument},
 };
 
 /// The one route.
@@ -33,7 +33,7 @@ enum Refusal {
     Token(Refused),
     NoSuchNamespace,
     NotRoot,
-    Document(Invalid),
+    Document(InvalidDocument),
     BodyTimeout,
     Service(Unfinished),
     /// The call's task panicked.
@@ -58,7 +58,7 @@ async fn provision(
     id: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
     body: Body,
-) -> Result<Answer, Refusal> {
+) -> Result<ProvisionResponse, Refusal> {
     authenticate(&state, &headers)
         .await
         .map_err(Refusal::Token)?;
@@ -100,7 +100,11 @@ async fn find(
 }
 
 /// In a task of its own: a caller that hangs up does not stop a call between two steps.
-async fn run(state: &State, namespace: Namespace, document: Document) -> Result<Answer, Refusal> {
+async fn run(
+    state: &State,
+    namespace: Namespace,
+    document: Document,
+) -> Result<ProvisionResponse, Refusal> {
     let service = Arc::clone(&state.service);
     let call = state
         .calls
@@ -111,20 +115,20 @@ async fn run(state: &State, namespace: Namespace, document: Document) -> Result<
     }
 }
 
-impl From<NoBody> for Refusal {
-    fn from(why: NoBody) -> Self {
+impl From<BodyError> for Refusal {
+    fn from(why: BodyError) -> Self {
         match why {
-            NoBody::Timeout => Self::BodyTimeout,
-            NoBody::TooLarge => Self::Document(Invalid::TooLarge),
+            BodyError::Timeout => Self::BodyTimeout,
+            BodyError::TooLarge => Self::Document(InvalidDocument::TooLarge),
         }
     }
 }
 
-impl IntoResponse for Answer {
+impl IntoResponse for ProvisionResponse {
     fn into_response(self) -> Response {
         let status = match self.status {
-            Status::Success => StatusCode::OK,
-            Status::Error => StatusCode::UNPROCESSABLE_ENTITY,
+            PartStatus::Success => StatusCode::OK,
+            PartStatus::Error => StatusCode::UNPROCESSABLE_ENTITY,
         };
         (status, Json(self)).into_response()
     }

@@ -14,7 +14,7 @@ use super::{
     tables::Tables,
 };
 use crate::namespaces::{
-    document::{BaseProduct, Field},
+    document::{BaseProduct, DocumentField},
     sql_time::SqlDate,
 };
 
@@ -87,9 +87,9 @@ async fn change(
 
 fn plan_code(part: &BaseProduct) -> Option<&str> {
     match &part.plan_code {
-        Field::Absent => None,
-        Field::Null => Some("free"),
-        Field::Value(code) => Some(code),
+        DocumentField::Absent => None,
+        DocumentField::Null => Some("free"),
+        DocumentField::Value(code) => Some(code),
     }
 }
 

@@ -3,7 +3,7 @@
 use sqlx::{AssertSqlSafe, PgConnection};
 
 use super::tables::Tables;
-use crate::namespaces::document::{ComputeMinutes, Field};
+use crate::namespaces::document::{ComputeMinutes, DocumentField};
 
 /// Writes what was sent, if it differs. Minutes bought on top also forget that the namespace was warned about running
 /// out, so that it is warned again. The answer is the rules broken.
@@ -45,7 +45,7 @@ fn broken_rules(part: &ComputeMinutes) -> Vec<String> {
         ),
     ]
     .into_iter()
-    .filter(|(_, field)| matches!(field, Field::Value(..0)))
+    .filter(|(_, field)| matches!(field, DocumentField::Value(..0)))
     .map(|(name, _)| format!("{name} minutes limit must be greater than or equal to 0"))
     .collect()
 }

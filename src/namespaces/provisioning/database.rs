@@ -5,10 +5,10 @@ use sqlx::{
     migrate::{MigrateError, Migrator},
 };
 
-pub use crate::namespaces::database::{MigrationMode, Settings, TlsMode};
+pub use crate::namespaces::database::{DatabaseSettings, MigrationMode, TlsMode};
 use crate::namespaces::{
     database,
-    pooler::{NoSessions, refuse_shared_sessions},
+    pooler::{SessionCheckError, refuse_shared_sessions},
 };
 
 static MIGRATIONS: Migrator = Migrator {
@@ -25,7 +25,7 @@ pub enum OpenError {
     Settings(#[source] sqlx::Error),
     /// The connections are no sessions.
     #[error(transparent)]
-    Sessions(#[from] NoSessions),
+    Sessions(#[from] SessionCheckError),
     /// No connection.
     #[error("the provisioning database cannot be reached")]
     Unreachable(#[source] sqlx::Error),
@@ -44,12 +44,12 @@ pub enum OpenError {
 ///
 /// # Errors
 /// [`OpenError`]; with [`Migrations::Off`] only for settings that make no sense.
-pub async fn open(settings: &Settings) -> Result<PgPool, OpenError> {
+pub async fn open(settings: &DatabaseSettings) -> Result<PgPool, OpenError> {
     let pool = database::pool(settings, "provisioning").map_err(OpenError::Settings)?;
     match refuse_shared_sessions(&pool).await {
         // A database that does not answer is met again below, where it has to be there at the start.
-        Ok(()) | Err(NoSessions::Unknown(_)) => {}
-        Err(shared @ NoSessions::Shared) => return Err(shared.into()),
+        Ok(()) | Err(SessionCheckError::Unknown(_)) => {}
+        Err(shared @ SessionCheckError::Shared) => return Err(shared.into()),
     }
     match settings.migrations {
         MigrationMode::On => migrate(&pool).await?,

@@ -31,7 +31,7 @@ use crate::{config::CertificateAuthority, upstream::BuildError};
 
 pub use portal_keys::Timing;
 
-use crate::namespaces::document::rules::Rules;
+use crate::namespaces::document::rules::DocumentRules;
 use portal_keys::PortalKeys;
 use service::Service;
 
@@ -39,7 +39,7 @@ use service::Service;
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// The database.
-    pub database: database::Settings,
+    pub database: database::DatabaseSettings,
     /// The portal's address, which is the issuer of its tokens too.
     pub portal_url: Url,
     /// Authorities that may have signed its certificate, beside the system's own.
@@ -47,7 +47,7 @@ pub struct Settings {
     /// How its keys are kept.
     pub keys: Timing,
     /// What a document may say: the plans and add-ons that this GitLab knows.
-    pub rules: Rules,
+    pub rules: DocumentRules,
     /// One call, at most, its wait for its turn included; then it answers 503. 60 s.
     pub call_deadline: Duration,
     /// The body of a request has to arrive in this time; then it is answered 408. 20 s.
@@ -56,13 +56,13 @@ pub struct Settings {
 
 impl Settings {
     /// The defaults for a database and a portal.
-    pub fn new(database: database::Settings, portal_url: Url) -> Self {
+    pub fn new(database: database::DatabaseSettings, portal_url: Url) -> Self {
         Self {
             database,
             portal_url,
             authority: None,
             keys: Timing::default(),
-            rules: Rules::default(),
+            rules: DocumentRules::default(),
             call_deadline: Duration::from_mins(1),
             body_deadline: Duration::from_secs(20),
         }

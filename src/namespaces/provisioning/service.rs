@@ -15,12 +15,12 @@ use super::{
 use crate::{
     failpoint,
     namespaces::{
-        answer::{Answer, PartAnswer, Payload},
+        answer::{PartResult, PartResults, ProvisionResponse},
         document::{
             BaseProduct, ComputeMinutes, Document, Provision, Storage,
-            rules::{self, Rules},
+            rules::{self, DocumentRules},
         },
-        session::{Lock, LockedSession},
+        session::{LockedSession, NamespaceLock},
         turns::Turns,
     },
 };
@@ -63,7 +63,7 @@ impl Unfinished {
 pub(super) struct Scene<'a> {
     pub(super) tables: &'a Tables,
     pub(super) namespace: &'a Namespace,
-    pub(super) rules: &'a Rules,
+    pub(super) rules: &'a DocumentRules,
 }
 
 /// Provisions namespaces.
@@ -72,7 +72,7 @@ pub struct Service {
     pool: PgPool,
     turns: Turns,
     deadline: Duration,
-    rules: Rules,
+    rules: DocumentRules,
     tables: KnownTables,
 }
 
@@ -86,7 +86,7 @@ enum Step<'a> {
 
 impl Service {
     /// `deadline` bounds a call, its wait for its turn included; `rules` are those that every document keeps.
-    pub fn new(pool: PgPool, deadline: Duration, rules: Rules) -> Self {
+    pub fn new(pool: PgPool, deadline: Duration, rules: DocumentRules) -> Self {
         Self {
             pool,
             turns: Turns::default(),
@@ -108,7 +108,7 @@ impl Service {
         &self,
         namespace: &Namespace,
         document: &Document,
-    ) -> Result<Answer, Unfinished> {
+    ) -> Result<ProvisionResponse, Unfinished> {
         let answer = tokio::time::timeout(self.deadline, self.in_turn(namespace, document))
             .await
             .unwrap_or(Err(Unfinished::Deadline));
@@ -122,12 +122,13 @@ impl Service {
         &self,
         namespace: &Namespace,
         document: &Document,
-    ) -> Result<Answer, Unfinished> {
+    ) -> Result<ProvisionResponse, Unfinished> {
         let failed = |source| Unfinished::of("lock", source);
         let _turn = self.turns.take(namespace.id).await;
-        let mut session = LockedSession::open(&self.pool, Lock::Provisioning(namespace.id))
-            .await
-            .map_err(failed)?;
+        let mut session =
+            LockedSession::open(&self.pool, NamespaceLock::Provisioning(namespace.id))
+                .await
+                .map_err(failed)?;
         failpoint::pass("after_provisioning_lock");
         let connection = session.connection().map_err(failed)?;
         let tables = self.tables.get(connection).await;
@@ -139,7 +140,7 @@ impl Service {
         let payload = run_all(connection, &scene, document).await?;
         session.close().await;
         failpoint::pass("before_answer");
-        Ok(Answer::from(payload))
+        Ok(ProvisionResponse::from(payload))
     }
 }
 
@@ -147,14 +148,14 @@ async fn run_all(
     connection: &mut PgConnection,
     scene: &Scene<'_>,
     document: &Document,
-) -> Result<Payload, Unfinished> {
+) -> Result<PartResults, Unfinished> {
     let parts = &document.provision;
     let add_ons = parts.add_on_purchases.as_ref();
     let mut run = async |part: Option<Step<'_>>| match part {
         Some(step) => step.run(connection, scene).await.map(Some),
         None => Ok(None),
     };
-    Ok(Payload {
+    Ok(PartResults {
         base_product: run(parts.base_product.as_ref().map(Step::BaseProduct)).await?,
         storage: run(parts.storage.as_ref().map(Step::Storage)).await?,
         compute_minutes: run(parts.compute_minutes.as_ref().map(Step::ComputeMinutes)).await?,
@@ -171,7 +172,7 @@ impl Step<'_> {
         self,
         connection: &mut PgConnection,
         scene: &Scene<'_>,
-    ) -> Result<PartAnswer, Unfinished> {
+    ) -> Result<PartResult, Unfinished> {
         let failed = |source| Unfinished::of(self.name(), source);
         let mut transaction = connection.begin().await.map_err(failed)?;
         let broken = self.apply(&mut transaction, scene).await.map_err(failed)?;
@@ -182,13 +183,13 @@ impl Step<'_> {
         };
         if !unrecordable.is_empty() {
             transaction.rollback().await.map_err(failed)?;
-            return Ok(PartAnswer::new(Some(rules::joined(&unrecordable))));
+            return Ok(PartResult::new(Some(rules::joined(&unrecordable))));
         }
         failpoint::pass("before_step_commit");
         transaction.commit().await.map_err(failed)?;
         failpoint::pass("after_step_commit");
         let message = (!broken.is_empty()).then(|| broken.join(self.separator()));
-        Ok(PartAnswer::new(message))
+        Ok(PartResult::new(message))
     }
 
     async fn apply(

@@ -3,7 +3,7 @@
 use sqlx::PgConnection;
 
 use crate::namespaces::{
-    document::{Field, Storage},
+    document::{DocumentField, Storage},
     sql_time::SqlDate,
 };
 
@@ -18,9 +18,9 @@ pub async fn apply(
 ) -> Result<Vec<String>, sqlx::Error> {
     let size = &part.additional_purchased_storage_size;
     let broken = match size {
-        Field::Null => Some("can't be blank"),
-        Field::Value(..0) => Some("must be greater than or equal to 0"),
-        Field::Value(_) | Field::Absent => None,
+        DocumentField::Null => Some("can't be blank"),
+        DocumentField::Value(..0) => Some("must be greater than or equal to 0"),
+        DocumentField::Value(_) | DocumentField::Absent => None,
     };
     if let Some(rule) = broken {
         return Ok(vec![format!(

@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 
 use super::seats::Seats;
-use crate::namespaces::document::{BaseProduct, Field};
+use crate::namespaces::document::{BaseProduct, DocumentField};
 
 /// The paid customer's trial of Ultimate: a guest among the plans, which keeps the seat count of the plan it interrupts.
 pub(super) const TRIAL_OF_PAID: &str = "ultimate_trial_paid_customer";
@@ -90,16 +90,16 @@ impl Subscription {
     /// the document.
     pub(super) fn broken_rules(&self, part: &BaseProduct) -> Vec<String> {
         let blank = |column: &str, is: bool| is.then(|| format!("{column} can't be blank"));
-        let negative = |column: &str, field: &Field<i32>| {
-            matches!(field, Field::Value(..0))
+        let negative = |column: &str, field: &DocumentField<i32>| {
+            matches!(field, DocumentField::Value(..0))
                 .then(|| format!("{column} must be greater than or equal to 0"))
         };
         let trial = self.trial == Some(true);
         [
-            blank("seats", part.seats == Field::Null),
+            blank("seats", part.seats == DocumentField::Null),
             negative("seats", &part.seats),
             negative("max seats used", &part.max_seats_used),
-            blank("start date", part.start_date == Field::Null),
+            blank("start date", part.start_date == DocumentField::Null),
             blank("trial starts on", trial && self.trial_starts_on.is_none()),
             blank("trial ends on", trial && self.trial_ends_on.is_none()),
             self.trial_out_of_order().filter(|_| trial),

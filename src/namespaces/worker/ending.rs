@@ -6,7 +6,7 @@ use super::{Job, NamespaceWorker};
 use crate::{
     messaging::{DeadLetter, DeadLetterReason, Disposition, LAST_ATTEMPT, detail},
     namespaces::{
-        answer::{Payload, Status},
+        answer::{PartResults, PartStatus},
         attempt::AttemptState,
         call::{Called, Verdict},
         ledger::{Ended, Newest},
@@ -24,7 +24,7 @@ impl NamespaceWorker {
     ) -> (Ended, Disposition) {
         let stray = called.is_stray();
         let Called { status, result } = called;
-        let ended = |state, parts: Option<&Payload>, detail: Option<String>| Ended {
+        let ended = |state, parts: Option<&PartResults>, detail: Option<String>| Ended {
             state,
             http_status: status,
             parts: parts.and_then(|parts| serde_json::to_value(parts).ok()),
@@ -145,13 +145,13 @@ pub(super) fn count(state: AttemptState, attempts: u64) {
     }
 }
 
-fn count_parts(parts: Option<&Payload>) {
+fn count_parts(parts: Option<&PartResults>) {
     let Some(parts) = parts else { return };
     for (part, answer) in parts.named() {
         if let Some(answer) = answer {
             let status = match answer.status {
-                Status::Success => "success",
-                Status::Error => "error",
+                PartStatus::Success => "success",
+                PartStatus::Error => "error",
             };
             counter!("sync_namespace_parts_total", "part" => part, "status" => status).increment(1);
         }

@@ -103,13 +103,13 @@ fn a_purchase_is_not_ended_without_a_day() {
 
 /// Rows as GitLab keeps them: recorded of its endpoint, less what it makes by itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Rows {
+struct GitLabRows {
     columns: BTreeMap<String, Value>,
-    add_ons: BTreeMap<String, Row>,
+    add_ons: BTreeMap<String, GitLabRow>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Row {
+struct GitLabRow {
     name: String,
     quantity: i64,
     started_on: Value,
@@ -120,7 +120,7 @@ struct Row {
     ended: bool,
 }
 
-impl Rows {
+impl GitLabRows {
     fn apply(&mut self, document: &Document) {
         let sent: Value = serde_json::from_str(&document.sent_json()).unwrap();
         for part in ["base_product", "storage", "compute_minutes"] {
@@ -164,7 +164,7 @@ impl Rows {
         };
         match (self.add_ons.get_mut(slot), wanted) {
             (None, Some(quantity)) => {
-                let row = Row {
+                let row = GitLabRow {
                     name: name.to_owned(),
                     quantity,
                     started_on: sent["started_on"].clone(),
@@ -195,7 +195,7 @@ impl Rows {
     }
 }
 
-impl Row {
+impl GitLabRow {
     fn is_in_force(&self) -> bool {
         let today = TODAY.to_string();
         self.expires_on.as_str().is_some_and(|last| last >= &*today)
@@ -279,7 +279,7 @@ proptest! {
     fn sending_the_newest_now_and_then_is_sending_each_in_its_order(
         steps in collection::vec((step(), any::<bool>()), 1..9),
     ) {
-        let (mut each, mut newest_alone) = (Rows::default(), Rows::default());
+        let (mut each, mut newest_alone) = (GitLabRows::default(), GitLabRows::default());
         let mut record = Document::default();
         for (provision, worker_is_up) in &steps {
             let document = document(provision);

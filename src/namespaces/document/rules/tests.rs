@@ -11,7 +11,7 @@ use super::*;
 fn check(provision: &Value) -> Vec<String> {
     let text = json!({ "provision": provision }).to_string();
     let document = Document::parse(text.as_bytes()).unwrap();
-    let violations = Rules::default().check(&document);
+    let violations = DocumentRules::default().check(&document);
     violations.iter().map(ToString::to_string).collect()
 }
 
@@ -108,7 +108,7 @@ fn every_mistake_is_told_at_once_and_in_the_order_of_the_parts() {
 
 #[test]
 fn newer_names_are_added_by_configuration() {
-    let rules = Rules::new(["ultimate_plus"], ["secrets_manager"]);
+    let rules = DocumentRules::new(["ultimate_plus"], ["secrets_manager"]);
     let text = r#"{"provision":{"base_product":{"plan_code":"ultimate_plus"},"add_on_purchases":{"secrets_manager":[{}]}}}"#;
     assert!(
         rules

@@ -3,7 +3,7 @@ use proptest::{option, prelude::*};
 use rstest::rstest;
 
 use super::{super::subscription::Plan, *};
-use crate::namespaces::document::{BaseProduct, Field};
+use crate::namespaces::document::{BaseProduct, DocumentField};
 
 const TODAY: Date = date(2026, 6, 15);
 const ULTIMATE: &str = "ultimate";
@@ -180,11 +180,11 @@ prop_compose! {
 
 fn field<T: Clone + std::fmt::Debug>(
     value: impl Strategy<Value = Option<T>>,
-) -> impl Strategy<Value = Field<T>> {
+) -> impl Strategy<Value = DocumentField<T>> {
     option::of(value).prop_map(|field| match field {
-        None => Field::Absent,
-        Some(None) => Field::Null,
-        Some(Some(value)) => Field::Value(value),
+        None => DocumentField::Absent,
+        Some(None) => DocumentField::Null,
+        Some(Some(value)) => DocumentField::Value(value),
     })
 }
 
