@@ -1,9 +1,9 @@
 //! An attempt to send a sync, told on one line.
 
-use crate::namespaces::history::Attempt;
+use crate::namespaces::history::SyncAttempt;
 
 /// Such as `7: retrying (503): it is down`. Its detail is text from elsewhere; who prints it makes it safe.
-pub(super) fn told(attempt: &Attempt) -> String {
+pub(super) fn told(attempt: &SyncAttempt) -> String {
     let status = attempt.http_status.map(|status| format!(" ({status})"));
     let detail = attempt.detail.as_ref().map(|detail| format!(": {detail}"));
     format!(
@@ -16,7 +16,7 @@ pub(super) fn told(attempt: &Attempt) -> String {
 }
 
 /// Its state, and whether its worker must be gone.
-pub(super) fn state(attempt: &Attempt) -> String {
+pub(super) fn state(attempt: &SyncAttempt) -> String {
     if attempt.overdue {
         format!("{} (overdue)", attempt.state)
     } else {
@@ -29,8 +29,8 @@ mod tests {
     use super::*;
     use crate::namespaces::attempt::AttemptState;
 
-    fn attempt() -> Attempt {
-        Attempt {
+    fn attempt() -> SyncAttempt {
+        SyncAttempt {
             id: 7,
             state: AttemptState::Started,
             overdue: false,
@@ -45,12 +45,12 @@ mod tests {
     #[test]
     fn it_says_what_is_known_and_no_more() {
         assert_eq!(told(&attempt()), "7: started");
-        let overdue = Attempt {
+        let overdue = SyncAttempt {
             overdue: true,
             ..attempt()
         };
         assert_eq!(told(&overdue), "7: started (overdue)");
-        let refused = Attempt {
+        let refused = SyncAttempt {
             state: AttemptState::Retrying,
             http_status: Some(503),
             detail: Some("it is down".to_owned()),

@@ -5,14 +5,14 @@ use crate::{
     config::{ConfigErrors, NamespacesConfig},
     messaging::{Connection, Topic},
     namespaces::{
-        call::Provisioner,
+        call::ProvisioningClient,
         database,
         document::rules::DocumentRules,
-        keys::Keys,
+        keys::SigningKeys,
         ledger::{Ledger, LedgerError},
         portal::Portal,
         provisioning::{self, State},
-        record::Recorder,
+        record::SyncRecorder,
     },
 };
 
@@ -36,24 +36,28 @@ pub fn ledger_for_reading(namespaces: &NamespacesConfig) -> Option<Result<Ledger
 }
 
 /// The API that provisions, called with the portal's tokens.
-pub fn provisioner(namespaces: &NamespacesConfig) -> Result<Provisioner, Failure> {
+pub fn provisioner(namespaces: &NamespacesConfig) -> Result<ProvisioningClient, Failure> {
     let url = namespaces
         .provisioning_url()
         .map_err(Failure::configuration)?;
-    Ok(Provisioner::new(url, &namespaces.calls, keys(namespaces)?)?)
+    Ok(ProvisioningClient::new(
+        url,
+        &namespaces.calls,
+        keys(namespaces)?,
+    )?)
 }
 
 /// What records and publishes.
 pub async fn recorder(
     namespaces: &NamespacesConfig,
     connection: &Connection,
-) -> Result<Recorder, Failure> {
+) -> Result<SyncRecorder, Failure> {
     let publisher = connection.publisher(Topic::NamespaceSync).await?;
-    Ok(Recorder::new(ledger(namespaces).await?, publisher))
+    Ok(SyncRecorder::new(ledger(namespaces).await?, publisher))
 }
 
 /// The stage `portal`.
-pub fn portal(namespaces: &NamespacesConfig, recorder: Recorder) -> Result<Portal, Failure> {
+pub fn portal(namespaces: &NamespacesConfig, recorder: SyncRecorder) -> Result<Portal, Failure> {
     let token = namespaces.portal_token().map_err(Failure::configuration)?;
     Ok(Portal::new(recorder, keys(namespaces)?, token)?)
 }
@@ -75,12 +79,12 @@ fn provisioning_settings(
     Ok((settings, namespaces.issuer()?.clone()))
 }
 
-fn keys(namespaces: &NamespacesConfig) -> Result<Keys, Failure> {
+fn keys(namespaces: &NamespacesConfig) -> Result<SigningKeys, Failure> {
     let issuer = namespaces.issuer().map_err(Failure::configuration)?;
     let signing = namespaces
         .signing_key_file()
         .map_err(Failure::configuration)?;
-    Ok(Keys::load(
+    Ok(SigningKeys::load(
         issuer,
         signing,
         &namespaces.published_key_files,

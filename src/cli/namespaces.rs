@@ -22,9 +22,9 @@ use crate::{
     namespaces::{
         attempt::AttemptState,
         document::{Document, MAX_BYTES},
-        history::{Attempt, Sync},
+        history::{SyncAttempt, SyncHistory},
         ledger::LedgerError,
-        record::{RecordError, Requested},
+        record::{RecordError, RequestedSync},
     },
 };
 
@@ -153,7 +153,7 @@ fn explained(error: RecordError) -> Failure {
     }
 }
 
-fn said(id: i64, recorded: bool, requested: &Requested) -> String {
+fn said(id: i64, recorded: bool, requested: &RequestedSync) -> String {
     let sync = requested.recorded.sync_id;
     let what = match (recorded, requested.recorded.changed) {
         (true, true) => "recorded",
@@ -167,7 +167,7 @@ fn said(id: i64, recorded: bool, requested: &Requested) -> String {
 }
 
 /// Whether the newest sync arrived whole.
-fn verdict(syncs: &[Sync]) -> Result<(), Failure> {
+fn verdict(syncs: &[SyncHistory]) -> Result<(), Failure> {
     let last = syncs.first().and_then(|sync| sync.attempts.last());
     match last.map(|attempt| attempt.state) {
         Some(AttemptState::Completed | AttemptState::Skipped) => Ok(()),
@@ -193,7 +193,7 @@ async fn history(context: &Context, id: i64, limit: u32, output: Output) -> Resu
 }
 
 /// A table has a line for each attempt; JSON a line for each sync with all that belongs to it.
-fn show(syncs: &[Sync], output: Output) -> std::io::Result<()> {
+fn show(syncs: &[SyncHistory], output: Output) -> std::io::Result<()> {
     match output {
         Output::Json => output::print(output, &syncs.iter().map(Whole).collect::<Vec<_>>()),
         Output::Table | Output::Csv => {
@@ -203,7 +203,7 @@ fn show(syncs: &[Sync], output: Output) -> std::io::Result<()> {
 }
 
 #[derive(Serialize)]
-struct Whole<'a>(&'a Sync);
+struct Whole<'a>(&'a SyncHistory);
 
 impl Row for Whole<'_> {
     const COLUMNS: &'static [&'static str] = &["sync"];
@@ -226,7 +226,7 @@ impl Row for Line {
     }
 }
 
-fn lines(sync: &Sync) -> Vec<Line> {
+fn lines(sync: &SyncHistory) -> Vec<Line> {
     let head = || {
         vec![
             sync.id.to_string(),
@@ -239,7 +239,7 @@ fn lines(sync: &Sync) -> Vec<Line> {
         cells.extend(["-", "not sent yet", "-", "-", "-"].map(str::to_owned));
         return vec![Line(cells)];
     }
-    let line = |attempt: &Attempt| {
+    let line = |attempt: &SyncAttempt| {
         let mut cells = head();
         cells.extend([
             attempt.id.to_string(),

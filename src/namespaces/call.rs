@@ -21,7 +21,7 @@ use url::Url;
 use super::{
     answer::{self, PartResults},
     document::Document,
-    keys::{Keys, LIFETIME},
+    keys::{LIFETIME, SigningKeys},
     provisioning::token::HEADER,
 };
 use crate::{
@@ -41,14 +41,14 @@ static SETTINGS: Settings = Settings {
 
 /// The API that provisions: GitLab's own, or ours. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Provisioner {
+pub struct ProvisioningClient {
     upstream: Upstream,
     base: Url,
 }
 
 /// What the API made of a document.
 #[derive(Clone, Debug)]
-pub enum Verdict {
+pub enum ProvisionOutcome {
     /// Every part was applied.
     Applied(Option<PartResults>),
     /// A rule was broken by some of it, the rest was applied.
@@ -61,19 +61,19 @@ pub enum Verdict {
 
 /// A call, and the status of its last answer.
 #[derive(Debug)]
-pub struct Called {
+pub struct ProvisionCall {
     /// `None` where there was none.
     pub status: Option<u16>,
     /// What came of it.
-    pub result: Result<Verdict, CallError>,
+    pub result: Result<ProvisionOutcome, CallError>,
 }
 
-impl Provisioner {
+impl ProvisioningClient {
     /// The API at `base`, called with the tokens of `keys`.
     ///
     /// # Errors
     /// When the client cannot be set up, or nothing can be put under the address.
-    pub fn new(base: &Url, calls: &CallsConfig, keys: Keys) -> Result<Self, BuildError> {
+    pub fn new(base: &Url, calls: &CallsConfig, keys: SigningKeys) -> Result<Self, BuildError> {
         if base.cannot_be_a_base() {
             return Err(BuildError::Address("namespaces.provisioning_url"));
         }
@@ -93,7 +93,7 @@ impl Provisioner {
     }
 
     /// Sends `document` for `namespace_id`, once.
-    pub async fn provision(&self, namespace_id: i64, document: &Document) -> Called {
+    pub async fn provision(&self, namespace_id: i64, document: &Document) -> ProvisionCall {
         let call = self
             .call("provision", namespace_id, document)
             .about(Subject::namespace(namespace_id));
@@ -106,7 +106,7 @@ impl Provisioner {
             })
             .await;
         let status = status.into_inner();
-        Called {
+        ProvisionCall {
             status: (status > 0).then_some(status),
             result,
         }
@@ -136,7 +136,7 @@ impl Provisioner {
     pub async fn verifies_tokens(&self) -> Result<(), CallError> {
         let call = self.call("probe_token", NO_NAMESPACE, &Document::default());
         let judge = |answer: &Answer| match answer.status.as_u16() {
-            404 if Said::of(answer).is_some_and(|said| said.contains("Namespace")) => Ok(()),
+            404 if ErrorBody::of(answer).is_some_and(|said| said.contains("Namespace")) => Ok(()),
             500 => Err(answer.fault().advising(UNVERIFIED)),
             _ => Err(answer.fault()),
         };
@@ -184,9 +184,9 @@ impl Provisioner {
     }
 }
 
-impl Called {
+impl ProvisionCall {
     /// Whether the call may still be running at the other end: it left, and nobody there has said how it ended.
-    pub fn is_stray(&self) -> bool {
+    pub fn is_in_doubt(&self) -> bool {
         let Err(error) = &self.result else {
             return false;
         };
@@ -208,14 +208,14 @@ const UNVERIFIED: &str = "can it fetch PORTAL_URL/.well-known/openid-configurati
                           to every call while it cannot; else it is down: ask those who run it";
 
 #[derive(Deserialize)]
-struct Said {
+struct ErrorBody {
     message: Option<String>,
     error: Option<String>,
     /// Our API's: what its database said is no passing trouble.
     sqlstate_class: Option<String>,
 }
 
-impl Said {
+impl ErrorBody {
     /// What the body says in one text, if anything.
     fn of(answer: &Answer) -> Option<String> {
         let said: Self = answer.body_as_json().ok()?;
@@ -224,33 +224,33 @@ impl Said {
 }
 
 /// A 404 of another text is a wrong address, a proxy's or a GitLab's that has no such endpoint: not the message's fault.
-fn judge(answer: &Answer) -> Result<Verdict, Fault> {
+fn judge(answer: &Answer) -> Result<ProvisionOutcome, Fault> {
     match answer.status.as_u16() {
-        200 if answer.body.trim_ascii().is_empty() => Ok(Verdict::Applied(None)),
+        200 if answer.body.trim_ascii().is_empty() => Ok(ProvisionOutcome::Applied(None)),
         200 => answer
             .json::<answer::ProvisionResponse>()
-            .map(|answer| Verdict::Applied(Some(answer.payload))),
+            .map(|answer| ProvisionOutcome::Applied(Some(answer.payload))),
         422 if answer.is_json() => Ok(answer
             .body_as_json::<answer::ProvisionResponse>()
             .map_or_else(
-                |_| Verdict::Partly(None, Said::of(answer)),
-                |answer| Verdict::Partly(Some(answer.payload), answer.message),
+                |_| ProvisionOutcome::Partly(None, ErrorBody::of(answer)),
+                |answer| ProvisionOutcome::Partly(Some(answer.payload), answer.message),
             )),
-        400 if answer.is_json() => Ok(Verdict::Refused(
-            Said::of(answer).unwrap_or_else(|| "400 without a reason".to_owned()),
+        400 if answer.is_json() => Ok(ProvisionOutcome::Refused(
+            ErrorBody::of(answer).unwrap_or_else(|| "400 without a reason".to_owned()),
         )),
-        500 => match answer.body_as_json::<Said>() {
-            Ok(Said {
+        500 => match answer.body_as_json::<ErrorBody>() {
+            Ok(ErrorBody {
                 message,
                 sqlstate_class: Some(class),
                 ..
-            }) => Ok(Verdict::Broken(message.unwrap_or_else(|| {
+            }) => Ok(ProvisionOutcome::Broken(message.unwrap_or_else(|| {
                 format!("500: the database refuses it, SQLSTATE class {class}")
             }))),
             Ok(_) | Err(_) => Err(answer.fault()),
         },
-        404 => match Said::of(answer).filter(|said| said.contains("Namespace")) {
-            Some(said) => Ok(Verdict::Refused(said)),
+        404 => match ErrorBody::of(answer).filter(|said| said.contains("Namespace")) {
+            Some(said) => Ok(ProvisionOutcome::Refused(said)),
             None => Err(answer.fault().of(Whose::Everybody)),
         },
         _ => Err(answer.fault().of(Whose::Everybody)),
@@ -259,7 +259,7 @@ fn judge(answer: &Answer) -> Result<Verdict, Fault> {
 
 /// A token, used until half of its life is over.
 struct PortalToken {
-    keys: Keys,
+    keys: SigningKeys,
     current: Mutex<Option<(HeaderValue, Timestamp)>>,
 }
 

@@ -14,7 +14,7 @@ use super::{
 
 /// One recorded sync, with everything that was asked and tried for it.
 #[derive(Clone, Debug, Serialize)]
-pub struct Sync {
+pub struct SyncHistory {
     /// The ledger's number.
     pub id: i64,
     /// GitLab's namespace id.
@@ -24,14 +24,14 @@ pub struct Sync {
     /// The hash of its content.
     pub attrs_sha256: String,
     /// Each request for it, the oldest first.
-    pub requests: Vec<Request>,
+    pub requests: Vec<SyncRequest>,
     /// Each attempt to send it, the oldest first.
-    pub attempts: Vec<Attempt>,
+    pub attempts: Vec<SyncAttempt>,
 }
 
 /// One request.
 #[derive(Clone, Debug, Serialize)]
-pub struct Request {
+pub struct SyncRequest {
     /// When.
     pub requested_at: Timestamp,
     /// By whom, if that was said.
@@ -44,7 +44,7 @@ pub struct Request {
 
 /// One attempt.
 #[derive(Clone, Debug, Serialize)]
-pub struct Attempt {
+pub struct SyncAttempt {
     /// The ledger's number.
     pub id: i64,
     /// What became of it.
@@ -65,9 +65,9 @@ pub struct Attempt {
 
 /// The newest sync of a namespace, and what a message would make of it now.
 #[derive(Clone, Debug, Serialize)]
-pub struct Outlook {
+pub struct SyncPreview {
     /// The sync.
-    pub newest: Sync,
+    pub newest: SyncHistory,
     /// Whether it would be sent: it has not arrived, or somebody has asked for it since.
     pub due: bool,
 }
@@ -77,16 +77,16 @@ impl Ledger {
     ///
     /// # Errors
     /// When the database fails, or what it holds is no document.
-    pub async fn outlook(
+    pub async fn preview(
         &self,
         namespace_id: i64,
         overdue: Duration,
-    ) -> Result<Option<Outlook>, LedgerError> {
+    ) -> Result<Option<SyncPreview>, LedgerError> {
         let mut connection = self.pool.acquire().await?;
         let newest = ledger::newest(&mut connection, namespace_id).await?;
         drop(connection);
         let sync = self.history(namespace_id, 1, overdue).await?.pop();
-        Ok(newest.zip(sync).map(|(newest, sync)| Outlook {
+        Ok(newest.zip(sync).map(|(newest, sync)| SyncPreview {
             // One that was recorded in between is due.
             due: !newest.settled || newest.sync_id != sync.id,
             newest: sync,
@@ -103,7 +103,7 @@ impl Ledger {
         namespace_id: i64,
         limit: u32,
         overdue: Duration,
-    ) -> Result<Vec<Sync>, LedgerError> {
+    ) -> Result<Vec<SyncHistory>, LedgerError> {
         let rows = sqlx::query(
             "SELECT id, created_at, attrs_sha256 FROM namespace_syncs WHERE namespace_id = $1 ORDER BY id DESC LIMIT $2",
         )
@@ -114,7 +114,7 @@ impl Ledger {
         let mut syncs = Vec::with_capacity(rows.len());
         for row in rows {
             let id = row.try_get("id")?;
-            syncs.push(Sync {
+            syncs.push(SyncHistory {
                 id,
                 namespace_id,
                 recorded_at: time(&row, "created_at")?,
@@ -126,7 +126,7 @@ impl Ledger {
         Ok(syncs)
     }
 
-    async fn requests(&self, sync_id: i64) -> Result<Vec<Request>, sqlx::Error> {
+    async fn requests(&self, sync_id: i64) -> Result<Vec<SyncRequest>, sqlx::Error> {
         let rows = sqlx::query(
             "SELECT requested_at, requested_by, changed, resync FROM namespace_sync_requests
              WHERE namespace_sync_id = $1 ORDER BY id",
@@ -135,7 +135,7 @@ impl Ledger {
         .fetch_all(&self.pool)
         .await?;
         let request = |row: &PgRow| {
-            Ok(Request {
+            Ok(SyncRequest {
                 requested_at: time(row, "requested_at")?,
                 requested_by: row.try_get("requested_by")?,
                 changed: row.try_get("changed")?,
@@ -145,7 +145,11 @@ impl Ledger {
         rows.iter().map(request).collect()
     }
 
-    async fn attempts(&self, sync_id: i64, overdue: Duration) -> Result<Vec<Attempt>, sqlx::Error> {
+    async fn attempts(
+        &self,
+        sync_id: i64,
+        overdue: Duration,
+    ) -> Result<Vec<SyncAttempt>, sqlx::Error> {
         let rows = sqlx::query(
             "SELECT id, state, http_status, parts, detail, started_at, finished_at, clock_timestamp() AS now
              FROM namespace_sync_attempts WHERE namespace_sync_id = $1 ORDER BY id",
@@ -158,12 +162,12 @@ impl Ledger {
     }
 }
 
-fn attempt(row: &PgRow, overdue: SignedDuration) -> Result<Attempt, sqlx::Error> {
+fn attempt(row: &PgRow, overdue: SignedDuration) -> Result<SyncAttempt, sqlx::Error> {
     let word: String = row.try_get("state")?;
     let state = AttemptState::parse(&word)
         .ok_or_else(|| sqlx::Error::Decode(format!("{word} is no state").into()))?;
     let (started_at, now) = (time(row, "started_at")?, time(row, "now")?);
-    Ok(Attempt {
+    Ok(SyncAttempt {
         id: row.try_get("id")?,
         state,
         overdue: state == AttemptState::Started && now.duration_since(started_at) > overdue,

@@ -24,7 +24,7 @@ pub const CACHE: Duration = Duration::from_mins(15);
 
 /// Keys that cannot be used. No text holds anything of a key.
 #[derive(Debug, thiserror::Error)]
-pub enum KeyError {
+pub enum SigningKeyError {
     /// No such file, or not to be read.
     #[error("the key file {0} cannot be read")]
     File(String, #[source] std::io::Error),
@@ -41,14 +41,14 @@ pub enum KeyError {
 
 /// What signs, and what is published. Cheap to clone.
 #[derive(Clone)]
-pub struct Keys {
+pub struct SigningKeys {
     issuer: Arc<str>,
     signing: Arc<(Header, EncodingKey)>,
     published: Arc<JwkSet>,
 }
 
 #[derive(Serialize)]
-struct Claims<'a> {
+struct SignedClaims<'a> {
     iss: &'a str,
     aud: &'static str,
     sub: &'static str,
@@ -57,7 +57,7 @@ struct Claims<'a> {
     jti: String,
 }
 
-impl Keys {
+impl SigningKeys {
     /// The keys of the portal at `portal`: the private key in `signing` signs, and it and those in `others` are published.
     ///
     /// # Errors
@@ -66,7 +66,7 @@ impl Keys {
         portal: &Url,
         signing: &Path,
         others: &[impl AsRef<Path>],
-    ) -> Result<Self, KeyError> {
+    ) -> Result<Self, SigningKeyError> {
         let others = others
             .iter()
             .map(|path| public(path.as_ref(), &read(path.as_ref())?))
@@ -74,7 +74,12 @@ impl Keys {
         Self::of(portal, signing, &read(signing)?, others)
     }
 
-    fn of(portal: &Url, path: &Path, pem: &[u8], others: Vec<Jwk>) -> Result<Self, KeyError> {
+    fn of(
+        portal: &Url,
+        path: &Path,
+        pem: &[u8],
+        others: Vec<Jwk>,
+    ) -> Result<Self, SigningKeyError> {
         let key = EncodingKey::from_rsa_pem(pem).map_err(|_| form(path, "private"))?;
         let own = named(Jwk::from_encoding_key(&key, Algorithm::RS256))?;
         let mut header = Header::new(Algorithm::RS256);
@@ -110,9 +115,9 @@ impl Keys {
     ///
     /// # Errors
     /// When the key cannot sign.
-    pub fn token(&self, now: Timestamp) -> Result<String, KeyError> {
+    pub fn token(&self, now: Timestamp) -> Result<String, SigningKeyError> {
         let now = now.as_second();
-        let claims = Claims {
+        let claims = SignedClaims {
             iss: &self.issuer,
             aud: AUDIENCE,
             sub: SUBJECT,
@@ -121,11 +126,11 @@ impl Keys {
             jti: Uuid::new_v4().to_string(),
         };
         let (header, key) = &*self.signing;
-        encode(header, &claims, key).map_err(KeyError::Unusable)
+        encode(header, &claims, key).map_err(SigningKeyError::Unusable)
     }
 }
 
-impl std::fmt::Debug for Keys {
+impl std::fmt::Debug for SigningKeys {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Keys")
             .field("issuer", &self.issuer)
@@ -133,21 +138,21 @@ impl std::fmt::Debug for Keys {
     }
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, KeyError> {
+fn read(path: &Path) -> Result<Vec<u8>, SigningKeyError> {
     let name = || path.display().to_string();
-    let pem = std::fs::read(path).map_err(|error| KeyError::File(name(), error))?;
+    let pem = std::fs::read(path).map_err(|error| SigningKeyError::File(name(), error))?;
     match objection(&pem) {
-        Some(objection) => Err(KeyError::Encoding(name(), objection)),
+        Some(objection) => Err(SigningKeyError::Encoding(name(), objection)),
         None => Ok(pem),
     }
 }
 
-fn form(path: &Path, kind: &'static str) -> KeyError {
-    KeyError::Form(path.display().to_string(), kind)
+fn form(path: &Path, kind: &'static str) -> SigningKeyError {
+    SigningKeyError::Form(path.display().to_string(), kind)
 }
 
 /// Of a private key too: the next one to sign is often at hand only as that.
-fn public(path: &Path, pem: &[u8]) -> Result<Jwk, KeyError> {
+fn public(path: &Path, pem: &[u8]) -> Result<Jwk, SigningKeyError> {
     match EncodingKey::from_rsa_pem(pem) {
         Ok(key) if is_private(pem) => named(Jwk::from_encoding_key(&key, Algorithm::RS256)),
         Ok(_) | Err(_) => {
@@ -164,11 +169,11 @@ fn is_private(pem: &[u8]) -> bool {
 }
 
 /// Its name is its thumbprint (RFC 7638): the same key has the same name everywhere, and no two have the same.
-fn named(key: Result<Jwk, jsonwebtoken::errors::Error>) -> Result<Jwk, KeyError> {
-    let mut key = key.map_err(KeyError::Unusable)?;
+fn named(key: Result<Jwk, jsonwebtoken::errors::Error>) -> Result<Jwk, SigningKeyError> {
+    let mut key = key.map_err(SigningKeyError::Unusable)?;
     let name = key
         .thumbprint(ThumbprintHash::SHA256)
-        .map_err(KeyError::Unusable)?;
+        .map_err(SigningKeyError::Unusable)?;
     key.common.key_id = Some(name);
     key.common.public_key_use = Some(PublicKeyUse::Signature);
     Ok(key)

@@ -24,7 +24,7 @@ use super::{
 
 use self::syncs::{completed, insert, lock_recording, request};
 pub(super) use self::{
-    attempts::{abandon, close, fail, skip, start, youngest_stray},
+    attempts::{abandon, close, fail, skip, start, youngest_in_doubt},
     syncs::newest,
 };
 
@@ -75,7 +75,7 @@ pub struct Ledger {
 
 /// What recording came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Recorded {
+pub struct RecordedSync {
     /// The newest sync of the namespace now.
     pub sync_id: i64,
     /// Whether it is a new one: the content differs from what was the newest.
@@ -86,7 +86,7 @@ pub struct Recorded {
 
 /// The newest sync of a namespace, and what stands against or for sending it.
 #[derive(Clone, Debug)]
-pub(super) struct Newest {
+pub(super) struct NewestSync {
     pub(super) sync_id: i64,
     pub(super) document: Document,
     /// The newest request for it.
@@ -99,13 +99,13 @@ pub(super) struct Newest {
 
 /// How an attempt ended.
 #[derive(Clone, Debug)]
-pub(super) struct Ended {
+pub(super) struct FinishedAttempt {
     pub(super) state: AttemptState,
     pub(super) http_status: Option<u16>,
     pub(super) parts: Option<serde_json::Value>,
     pub(super) detail: Option<String>,
     /// Whether its call may still be running at the other end.
-    pub(super) stray: bool,
+    pub(super) in_doubt: bool,
 }
 
 impl Ledger {
@@ -205,7 +205,7 @@ impl Ledger {
         namespace_id: i64,
         document: &Document,
         requested_by: Option<&str>,
-    ) -> Result<Option<Recorded>, LedgerError> {
+    ) -> Result<Option<RecordedSync>, LedgerError> {
         self.check(document).map_err(LedgerError::Refused)?;
         if document.is_empty() {
             return Ok(None);
@@ -219,7 +219,7 @@ impl Ledger {
         let whole = document.after(older, today).map_err(LedgerError::Refused)?;
         self.check(&whole).map_err(LedgerError::RefusedBefore)?;
         let recorded = match newest {
-            Some(newest) if newest.document == whole => Recorded {
+            Some(newest) if newest.document == whole => RecordedSync {
                 sync_id: newest.sync_id,
                 changed: false,
                 sha256: newest.sha256,
@@ -239,13 +239,13 @@ impl Ledger {
         &self,
         namespace_id: i64,
         requested_by: Option<&str>,
-    ) -> Result<Option<Recorded>, LedgerError> {
+    ) -> Result<Option<RecordedSync>, LedgerError> {
         let mut transaction = self.pool.begin().await?;
         lock_recording(&mut transaction, namespace_id).await?;
         let Some(newest) = completed(&mut transaction, namespace_id, today()).await? else {
             return Ok(None);
         };
-        let recorded = Recorded {
+        let recorded = RecordedSync {
             sync_id: newest.sync_id,
             changed: false,
             sha256: newest.sha256,
@@ -274,7 +274,7 @@ impl Ledger {
 pub(super) async fn newest_complete(
     connection: &mut PgConnection,
     namespace_id: i64,
-) -> Result<Option<Newest>, LedgerError> {
+) -> Result<Option<NewestSync>, LedgerError> {
     match newest(connection, namespace_id).await? {
         Some(part) if !part.complete => {
             let mut transaction = connection.begin().await?;

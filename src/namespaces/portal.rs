@@ -19,9 +19,9 @@ use sha2::{Digest, Sha256};
 use super::{
     body::{self, BodyError},
     document::{Document, InvalidDocument, rules::RuleViolation},
-    keys::{CACHE, Keys},
+    keys::{CACHE, SigningKeys},
     ledger::LedgerError,
-    record::{RecordError, Recorder, Requested},
+    record::{RecordError, RequestedSync, SyncRecorder},
 };
 use crate::{
     config::Secret,
@@ -45,8 +45,8 @@ const BODY_DEADLINE: Duration = Duration::from_secs(20);
 /// The portal. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Portal {
-    recorder: Recorder,
-    keys: Keys,
+    recorder: SyncRecorder,
+    keys: SigningKeys,
     token: Arc<Credential>,
 }
 
@@ -55,7 +55,11 @@ impl Portal {
     ///
     /// # Errors
     /// A token that no header can carry.
-    pub fn new(recorder: Recorder, keys: Keys, token: &Secret) -> Result<Self, BuildError> {
+    pub fn new(
+        recorder: SyncRecorder,
+        keys: SigningKeys,
+        token: &Secret,
+    ) -> Result<Self, BuildError> {
         let token = Credential::new("PORTAL_TOKEN", token, str::to_owned)
             .ok_or(BuildError::Credentials("PORTAL_TOKEN"))?;
         Ok(Self {
@@ -95,7 +99,7 @@ impl Portal {
 
 /// Every answer but the good one.
 #[derive(Debug)]
-enum Refusal {
+enum PortalRefusal {
     Token,
     Namespace,
     Document(InvalidDocument),
@@ -105,7 +109,7 @@ enum Refusal {
     Record(RecordError),
 }
 
-impl From<RecordError> for Refusal {
+impl From<RecordError> for PortalRefusal {
     fn from(error: RecordError) -> Self {
         let said = error.to_string();
         match error {
@@ -124,28 +128,28 @@ async fn record(
     id: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
     body: Body,
-) -> Result<Response, Refusal> {
+) -> Result<Response, PortalRefusal> {
     if !portal.knows(&headers).await {
-        return Err(Refusal::Token);
+        return Err(PortalRefusal::Token);
     }
     let namespace_id = id
         .ok()
         .and_then(|Path(id)| id.parse().ok())
         .filter(|id: &i64| *id > 0)
-        .ok_or(Refusal::Namespace)?;
+        .ok_or(PortalRefusal::Namespace)?;
     let body = body::read(body, BODY_DEADLINE)
         .await
         .map_err(|why| match why {
-            BodyError::Timeout => Refusal::Timeout,
-            BodyError::TooLarge => Refusal::Document(InvalidDocument::TooLarge),
+            BodyError::Timeout => PortalRefusal::Timeout,
+            BodyError::TooLarge => PortalRefusal::Document(InvalidDocument::TooLarge),
         })?;
-    let document = Document::parse(&body).map_err(Refusal::Document)?;
+    let document = Document::parse(&body).map_err(PortalRefusal::Document)?;
     let run = RunId::new();
     let requested = portal
         .recorder
         .record(namespace_id, &document, requested_by(&headers), &run)
         .await
-        .map_err(Refusal::from)?;
+        .map_err(PortalRefusal::from)?;
     Ok(match requested {
         Some(requested) => accepted(namespace_id, &requested, &run),
         None => nothing_said(namespace_id),
@@ -162,7 +166,7 @@ fn nothing_said(namespace_id: i64) -> Response {
     (StatusCode::OK, Json(body)).into_response()
 }
 
-fn accepted(namespace_id: i64, requested: &Requested, run: &RunId) -> Response {
+fn accepted(namespace_id: i64, requested: &RequestedSync, run: &RunId) -> Response {
     let status = if requested.recorded.changed {
         StatusCode::CREATED
     } else {
@@ -209,7 +213,7 @@ fn kept(body: &serde_json::Value) -> Response {
     (headers, Json(body)).into_response()
 }
 
-impl IntoResponse for Refusal {
+impl IntoResponse for PortalRefusal {
     fn into_response(self) -> Response {
         let (status, body) = match self {
             Self::Token => {

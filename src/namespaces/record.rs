@@ -2,7 +2,7 @@
 
 use super::{
     document::Document,
-    ledger::{Ledger, LedgerError, Recorded},
+    ledger::{Ledger, LedgerError, RecordedSync},
 };
 use crate::{
     failpoint,
@@ -11,16 +11,16 @@ use crate::{
 
 /// Records and publishes. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Recorder {
+pub struct SyncRecorder {
     ledger: Ledger,
     publisher: Publisher,
 }
 
 /// A request that is on record and on its way.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Requested {
+pub struct RequestedSync {
     /// The sync.
-    pub recorded: Recorded,
+    pub recorded: RecordedSync,
     /// The message for the worker.
     pub message_id: String,
 }
@@ -39,7 +39,7 @@ pub enum RecordError {
     NothingRecorded(i64),
 }
 
-impl Recorder {
+impl SyncRecorder {
     /// Records in `ledger` and publishes with `publisher`, one of `namespace-sync`.
     pub fn new(ledger: Ledger, publisher: Publisher) -> Self {
         Self { ledger, publisher }
@@ -61,7 +61,7 @@ impl Recorder {
         document: &Document,
         requested_by: Option<&str>,
         run: &RunId,
-    ) -> Result<Option<Requested>, RecordError> {
+    ) -> Result<Option<RequestedSync>, RecordError> {
         let recorded = self
             .ledger
             .record(namespace_id, document, requested_by)
@@ -78,7 +78,7 @@ impl Recorder {
             changed = recorded.changed,
             run = run.as_str(),
         );
-        Ok(Some(Requested {
+        Ok(Some(RequestedSync {
             recorded,
             message_id,
         }))
@@ -93,14 +93,14 @@ impl Recorder {
         namespace_id: i64,
         requested_by: Option<&str>,
         run: &RunId,
-    ) -> Result<Requested, RecordError> {
+    ) -> Result<RequestedSync, RecordError> {
         let recorded = self
             .ledger
             .ask_again(namespace_id, requested_by)
             .await?
             .ok_or(RecordError::NothingRecorded(namespace_id))?;
         let message_id = self.publish(namespace_id, requested_by, run).await?;
-        Ok(Requested {
+        Ok(RequestedSync {
             recorded,
             message_id,
         })

@@ -3,7 +3,7 @@
 //! It promises that what a namespace has at the end is its newest recorded sync, however often, late or out of order the
 //! messages come, and that it is safe to be killed anywhere and called again.
 
-mod ending;
+mod outcome;
 
 use std::{
     sync::Arc,
@@ -12,14 +12,14 @@ use std::{
 
 use jiff::Timestamp;
 
-use self::ending::count;
+use self::outcome::count;
 use super::{
     attempt::AttemptState,
-    call::Provisioner,
+    call::ProvisioningClient,
     chain,
     database::is_lock_timeout,
     document::rules::joined,
-    ledger::{self, Ledger, LedgerError, Newest},
+    ledger::{self, Ledger, LedgerError, NewestSync},
     session::LockedSession,
     turns::Turns,
 };
@@ -39,21 +39,21 @@ const ROUNDS: usize = 5;
 #[derive(Debug)]
 pub struct NamespaceWorker {
     ledger: Ledger,
-    provisioner: Provisioner,
+    provisioner: ProvisioningClient,
     settle: Duration,
     turns: Turns,
     gate: Arc<Gate>,
 }
 
 /// One message at work.
-struct Job<'a> {
+struct SyncJob<'a> {
     delivery: &'a Delivery,
     namespace_id: i64,
     begun: Instant,
 }
 
 /// How far one look at the ledger led.
-enum Step {
+enum SendStep {
     Ended(Disposition),
     /// A newer sync was recorded while this one was sent.
     Newer,
@@ -62,13 +62,13 @@ enum Step {
 }
 
 /// Why there is no step.
-enum Broken {
+enum SendError {
     Ledger(LedgerError),
     /// The attempt is not closed, so that what became of it is not on record.
     Unclosed(sqlx::Error),
 }
 
-impl<E: Into<LedgerError>> From<E> for Broken {
+impl<E: Into<LedgerError>> From<E> for SendError {
     fn from(error: E) -> Self {
         Self::Ledger(error.into())
     }
@@ -77,7 +77,7 @@ impl<E: Into<LedgerError>> From<E> for Broken {
 impl NamespaceWorker {
     /// A worker that reads `ledger` and posts to `provisioner`. A call that was cut off on our side may go on at the other
     /// for `settle`.
-    pub fn new(ledger: Ledger, provisioner: Provisioner, settle: Duration) -> Self {
+    pub fn new(ledger: Ledger, provisioner: ProvisioningClient, settle: Duration) -> Self {
         Self {
             ledger,
             provisioner,
@@ -98,7 +98,7 @@ impl NamespaceWorker {
             Ok(request) => request,
             Err(error) => return error.into(),
         };
-        let job = Job {
+        let job = SyncJob {
             delivery,
             namespace_id: request.namespace_id,
             begun: Instant::now(),
@@ -107,9 +107,9 @@ impl NamespaceWorker {
         let mut rounds = 0;
         while rounds < ROUNDS {
             match self.step(&job).await {
-                Ok(Step::Ended(disposition)) => return disposition,
-                Ok(Step::Newer) => rounds += 1,
-                Ok(Step::Wait(pause)) => tokio::time::sleep(pause).await,
+                Ok(SendStep::Ended(disposition)) => return disposition,
+                Ok(SendStep::Newer) => rounds += 1,
+                Ok(SendStep::Wait(pause)) => tokio::time::sleep(pause).await,
                 Err(broken) => return self.broken(broken, &job),
             }
         }
@@ -117,9 +117,9 @@ impl NamespaceWorker {
     }
 
     /// Takes the namespace's lock, and sends the newest sync if it has to be sent.
-    async fn step(&self, job: &Job<'_>) -> Result<Step, Broken> {
+    async fn step(&self, job: &SyncJob<'_>) -> Result<SendStep, SendError> {
         let Ok(ticket) = self.gate.enter() else {
-            return Ok(Step::Ended(Disposition::Hold(
+            return Ok(SendStep::Ended(Disposition::Hold(
                 Arc::clone(&self.gate).into(),
             )));
         };
@@ -140,21 +140,21 @@ impl NamespaceWorker {
             }
             Err(LedgerError::Database(error)) if is_lock_timeout(&error) => {
                 ticket.succeeded();
-                return Ok(Step::Ended(Disposition::Retry(
+                return Ok(SendStep::Ended(Disposition::Retry(
                     "another worker sends for this namespace".to_owned(),
                 )));
             }
             Err(error) => {
                 let why = format!("the ledger database does not work: {}", chain(&error));
                 ticket.failed(&Fault::new(ErrorKind::Unreachable, why.clone()), &why);
-                return Err(Broken::Ledger(error));
+                return Err(SendError::Ledger(error));
             }
         };
         if let Some(newest) = newest {
             self.send(job, session, &newest).await
         } else {
             session.close().await;
-            Ok(Step::Ended(Disposition::DeadLetter(unrecorded(
+            Ok(SendStep::Ended(Disposition::DeadLetter(unrecorded(
                 job.namespace_id,
             ))))
         }
@@ -162,10 +162,10 @@ impl NamespaceWorker {
 
     async fn send(
         &self,
-        job: &Job<'_>,
+        job: &SyncJob<'_>,
         mut session: LockedSession,
-        newest: &Newest,
-    ) -> Result<Step, Broken> {
+        newest: &NewestSync,
+    ) -> Result<SendStep, SendError> {
         let connection = session.connection()?;
         if newest.settled {
             ledger::skip(connection, newest).await?;
@@ -173,7 +173,7 @@ impl NamespaceWorker {
             session.close().await;
             count(AttemptState::Skipped, 1);
             let outcome = job.outcome(newest.sync_id, AttemptState::Skipped, None, 0);
-            return Ok(Step::Ended(Disposition::Done(outcome)));
+            return Ok(SendStep::Ended(Disposition::Done(outcome)));
         }
         let broken = self.ledger.rules().check(&newest.document);
         if !broken.is_empty() {
@@ -182,16 +182,16 @@ impl NamespaceWorker {
             session.close().await;
             count(AttemptState::Failed, 1);
             let record = job.outcome(newest.sync_id, AttemptState::Failed, Some(why.clone()), 0);
-            return Ok(Step::Ended(Disposition::DeadLetter(DeadLetter {
+            return Ok(SendStep::Ended(Disposition::DeadLetter(DeadLetter {
                 reason: DeadLetterReason::Refused,
                 detail: why,
                 record: Some(record),
             })));
         }
-        let stray = ledger::youngest_stray(connection, job.namespace_id, newest.sync_id).await?;
+        let stray = ledger::youngest_in_doubt(connection, job.namespace_id, newest.sync_id).await?;
         if let Some(rest) = stray.and_then(|age| self.settle.checked_sub(age)) {
             session.close().await;
-            return Ok(Step::Wait(rest));
+            return Ok(SendStep::Wait(rest));
         }
         failpoint::pass("before_attempt");
         let attempt = ledger::start(connection, newest).await?;
@@ -204,22 +204,22 @@ impl NamespaceWorker {
         let (ended, disposition) = self.end(job, newest, called).await;
         let newest_now = ledger::close(connection, job.namespace_id, attempt, &ended)
             .await
-            .map_err(Broken::Unclosed)?;
+            .map_err(SendError::Unclosed)?;
         failpoint::pass("after_attempt_closed");
         session.close().await;
         failpoint::pass("after_sending_unlock");
         count(ended.state, 1);
         let held = matches!(disposition, Disposition::Hold(_));
         if newest_now == Some(newest.sync_id) || held {
-            Ok(Step::Ended(disposition))
+            Ok(SendStep::Ended(disposition))
         } else {
-            Ok(Step::Newer)
+            Ok(SendStep::Newer)
         }
     }
 
-    fn broken(&self, broken: Broken, job: &Job<'_>) -> Disposition {
+    fn broken(&self, broken: SendError, job: &SyncJob<'_>) -> Disposition {
         match broken {
-            Broken::Ledger(
+            SendError::Ledger(
                 error @ (LedgerError::Document { .. }
                 | LedgerError::Refused(_)
                 | LedgerError::RefusedBefore(_)),
@@ -228,7 +228,7 @@ impl NamespaceWorker {
                 detail: detail(&chain(&error)),
                 record: None,
             }),
-            Broken::Ledger(
+            SendError::Ledger(
                 error @ (LedgerError::Database(_)
                 | LedgerError::Settings(_)
                 | LedgerError::Sessions(_)
@@ -242,7 +242,7 @@ impl NamespaceWorker {
                 );
                 Disposition::Hold(Arc::clone(&self.gate).into())
             }
-            Broken::Unclosed(error) => Disposition::Retry(detail(&format!(
+            SendError::Unclosed(error) => Disposition::Retry(detail(&format!(
                 "the attempt could not be closed in the ledger: {}",
                 chain(&error)
             ))),
@@ -286,7 +286,7 @@ impl Handler for NamespaceWorker {
     }
 }
 
-impl Job<'_> {
+impl SyncJob<'_> {
     fn outcome(
         &self,
         sync_id: i64,

@@ -9,12 +9,12 @@ use lookup_gitlab_sync::{
     config::CallsConfig,
     messaging::{Delivery, Disposition, Handler},
     namespaces::{
-        call::Provisioner,
+        call::ProvisioningClient,
         database::DatabaseSettings,
         document::Document,
-        history::Sync,
-        keys::Keys,
-        ledger::{Ledger, Recorded},
+        history::SyncHistory,
+        keys::SigningKeys,
+        ledger::{Ledger, RecordedSync},
         worker::NamespaceWorker,
     },
 };
@@ -31,7 +31,7 @@ pub struct Desk {
     pub receiver: Receiver,
     pub worker: Arc<NamespaceWorker>,
     pub pool: PgPool,
-    keys: Keys,
+    keys: SigningKeys,
     database: Database,
 }
 
@@ -50,7 +50,7 @@ impl Desk {
         let receiver = Receiver::start().await;
         let files = KeyFiles::new();
         let portal = "https://portal.example.ac.uk".parse().unwrap();
-        let keys = Keys::load(&portal, &files.private(), &[] as &[&str]).unwrap();
+        let keys = SigningKeys::load(&portal, &files.private(), &[] as &[&str]).unwrap();
         let worker = worker(&ledger, &receiver, &keys, timeout, settle);
         Self {
             pool: database.pool().await,
@@ -78,7 +78,7 @@ impl Desk {
         self.database.url.clone()
     }
 
-    pub async fn record(&self, seats: i64) -> Recorded {
+    pub async fn record(&self, seats: i64) -> RecordedSync {
         self.ledger
             .record(NAMESPACE, &document(seats), Some("tests"))
             .await
@@ -87,7 +87,7 @@ impl Desk {
     }
 
     /// What recording this for the namespace comes to; `None` for nothing.
-    pub async fn try_to_record(&self, document: &Value) -> Result<Option<Recorded>, String> {
+    pub async fn try_to_record(&self, document: &Value) -> Result<Option<RecordedSync>, String> {
         let document = Document::parse(document.to_string().as_bytes())
             .map_err(|invalid| invalid.explained())?;
         let recorded = self
@@ -111,7 +111,7 @@ impl Desk {
     }
 
     /// Every sync, the newest first.
-    pub async fn history(&self) -> Vec<Sync> {
+    pub async fn history(&self) -> Vec<SyncHistory> {
         self.ledger
             .history(NAMESPACE, 100, Duration::from_mins(1))
             .await
@@ -140,7 +140,7 @@ pub fn settings(url: &str) -> DatabaseSettings {
 fn worker(
     ledger: &Ledger,
     receiver: &Receiver,
-    keys: &Keys,
+    keys: &SigningKeys,
     timeout: Duration,
     settle: Duration,
 ) -> NamespaceWorker {
@@ -149,7 +149,7 @@ fn worker(
         ..CallsConfig::default()
     };
     let base = receiver.address.parse().unwrap();
-    let provisioner = Provisioner::new(&base, &calls, keys.clone()).unwrap();
+    let provisioner = ProvisioningClient::new(&base, &calls, keys.clone()).unwrap();
     NamespaceWorker::new(ledger.clone(), provisioner, settle)
 }
 

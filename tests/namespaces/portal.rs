@@ -6,7 +6,9 @@ use jiff::Timestamp;
 use lookup_gitlab_sync::{
     config,
     messaging::{Connection, Topic, Topology},
-    namespaces::{keys::Keys, ledger::Ledger, portal::Portal, provisioning, record::Recorder},
+    namespaces::{
+        keys::SigningKeys, ledger::Ledger, portal::Portal, provisioning, record::SyncRecorder,
+    },
     simulate::pubsub::{Broker, Settings},
 };
 use reqwest::StatusCode;
@@ -30,7 +32,7 @@ struct Counter {
 }
 
 /// A portal with these keys, the first of which signs; its topic is there only if `prepared`.
-async fn counter(keys: &[&KeyFiles], prepared: bool) -> (Counter, Keys) {
+async fn counter(keys: &[&KeyFiles], prepared: bool) -> (Counter, SigningKeys) {
     let database = Database::create().await;
     let ledger = Ledger::open(&settings(&database.url)).await.unwrap();
     let broker = Broker::start(Settings::default()).await.unwrap();
@@ -47,9 +49,9 @@ async fn counter(keys: &[&KeyFiles], prepared: bool) -> (Counter, Keys) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     let others: Vec<_> = keys[1..].iter().map(|key| key.public()).collect();
-    let keys = Keys::load(&address.parse().unwrap(), &keys[0].private(), &others).unwrap();
+    let keys = SigningKeys::load(&address.parse().unwrap(), &keys[0].private(), &others).unwrap();
     let publisher = connection.publisher(Topic::NamespaceSync).await.unwrap();
-    let recorder = Recorder::new(ledger.clone(), publisher);
+    let recorder = SyncRecorder::new(ledger.clone(), publisher);
     let portal = Portal::new(recorder, keys.clone(), &"open-sesame".into()).unwrap();
     tokio::spawn(async move { axum::serve(listener, portal.router()).await });
     let counter = Counter {
@@ -241,7 +243,7 @@ async fn tokens_of_the_signing_key_and_of_a_published_one_are_good_and_of_no_oth
     let (new, old, strange) = (KeyFiles::new(), KeyFiles::new(), KeyFiles::new());
     let (counter, keys) = counter(&[&new, &old], true).await;
     let portal = counter.address.parse().unwrap();
-    let of = |key: &KeyFiles| Keys::load(&portal, &key.private(), &[] as &[&str]).unwrap();
+    let of = |key: &KeyFiles| SigningKeys::load(&portal, &key.private(), &[] as &[&str]).unwrap();
     let now = Timestamp::now();
     // 404: the token is good, and there is no such namespace.
     assert_eq!(said_to(&counter, &keys.token(now).unwrap()).await, 404);
@@ -262,7 +264,7 @@ async fn tokens_of_the_signing_key_and_of_a_published_one_are_good_and_of_no_oth
 fn a_token_of_a_clock_that_is_a_little_ahead_is_good_at_once() {
     let key = KeyFiles::new();
     let portal = "https://portal.example.ac.uk".parse().unwrap();
-    let keys = Keys::load(&portal, &key.private(), &[] as &[&str]).unwrap();
+    let keys = SigningKeys::load(&portal, &key.private(), &[] as &[&str]).unwrap();
     let now = Timestamp::now();
     let token = keys.token(now).unwrap();
     let claims: serde_json::Map<String, Value> = jsonwebtoken::dangerous::insecure_decode(&token)

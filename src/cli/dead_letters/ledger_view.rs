@@ -8,7 +8,7 @@ use crate::{
     cli::attempt::told,
     namespaces::{
         chain,
-        history::{Attempt, Outlook},
+        history::{SyncAttempt, SyncPreview},
         ledger::{Ledger, LedgerError},
     },
 };
@@ -27,7 +27,7 @@ pub(super) enum LedgerView {
     /// It has no sync of this namespace.
     Unrecorded,
     /// The newest sync.
-    Recorded(Box<Outlook>),
+    Recorded(Box<SyncPreview>),
 }
 
 impl LedgerView {
@@ -42,7 +42,7 @@ impl LedgerView {
             Some(Err(error)) => return Self::unreadable(error),
             Some(Ok(ledger)) => ledger,
         };
-        match ledger.outlook(namespace_id, settle).await {
+        match ledger.preview(namespace_id, settle).await {
             Ok(Some(outlook)) => Self::Recorded(Box::new(outlook)),
             Ok(None) => Self::Unrecorded,
             Err(error) => Self::unreadable(&error),
@@ -82,7 +82,7 @@ impl LedgerView {
     }
 }
 
-fn attempt(attempt: &Attempt) -> Vec<(String, String)> {
+fn attempt(attempt: &SyncAttempt) -> Vec<(String, String)> {
     let mut fields = vec![
         ("last attempt".to_owned(), told(attempt)),
         ("started".to_owned(), format!("{:.0}", attempt.started_at)),

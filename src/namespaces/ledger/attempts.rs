@@ -2,11 +2,11 @@
 
 use sqlx::{Connection, PgConnection};
 
-use super::{Ended, Newest, syncs::newest_id};
+use super::{FinishedAttempt, NewestSync, syncs::newest_id};
 
 /// How long ago the youngest attempt started that carried something else than `sync_id` and whose call may still be
 /// running at the other end.
-pub(in crate::namespaces) async fn youngest_stray(
+pub(in crate::namespaces) async fn youngest_in_doubt(
     connection: &mut PgConnection,
     namespace_id: i64,
     sync_id: i64,
@@ -41,7 +41,7 @@ pub(in crate::namespaces) async fn abandon(
 /// Opens an attempt, and gives its number.
 pub(in crate::namespaces) async fn start(
     connection: &mut PgConnection,
-    newest: &Newest,
+    newest: &NewestSync,
 ) -> Result<i64, sqlx::Error> {
     sqlx::query_scalar(
         "INSERT INTO namespace_sync_attempts (namespace_sync_id, state, request_id) VALUES ($1, 'started', $2) RETURNING id",
@@ -55,7 +55,7 @@ pub(in crate::namespaces) async fn start(
 /// Says that nothing had to be sent.
 pub(in crate::namespaces) async fn skip(
     connection: &mut PgConnection,
-    newest: &Newest,
+    newest: &NewestSync,
 ) -> Result<(), sqlx::Error> {
     sqlx::query(
         "INSERT INTO namespace_sync_attempts (namespace_sync_id, state, request_id, finished_at)
@@ -71,7 +71,7 @@ pub(in crate::namespaces) async fn skip(
 /// Says that what is recorded may not be sent.
 pub(in crate::namespaces) async fn fail(
     connection: &mut PgConnection,
-    newest: &Newest,
+    newest: &NewestSync,
     why: &str,
 ) -> Result<(), sqlx::Error> {
     sqlx::query(
@@ -91,7 +91,7 @@ pub(in crate::namespaces) async fn close(
     connection: &mut PgConnection,
     namespace_id: i64,
     attempt_id: i64,
-    ended: &Ended,
+    ended: &FinishedAttempt,
 ) -> Result<Option<i64>, sqlx::Error> {
     let mut transaction = connection.begin().await?;
     sqlx::query(
@@ -104,7 +104,7 @@ pub(in crate::namespaces) async fn close(
     .bind(ended.http_status.and_then(|status| i16::try_from(status).ok()))
     .bind(&ended.parts)
     .bind(&ended.detail)
-    .bind(ended.stray)
+    .bind(ended.in_doubt)
     .execute(&mut *transaction)
     .await?;
     let newest = newest_id(&mut transaction, namespace_id).await?;

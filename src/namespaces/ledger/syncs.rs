@@ -3,14 +3,14 @@
 use jiff::civil::Date;
 use sqlx::{PgConnection, Row};
 
-use super::{LedgerError, Newest, Recorded};
+use super::{LedgerError, NewestSync, RecordedSync};
 use crate::namespaces::{attempt::AttemptState, document::Document, session::NamespaceLock};
 
 /// Who asked for a sync that was put together of older ones.
 const OURSELVES: &str = "lookup-gitlab-sync";
 
 /// The newest sync, with all that is recorded for its namespace.
-pub(super) struct Whole {
+pub(super) struct CompleteSync {
     pub(super) sync_id: i64,
     pub(super) sha256: String,
     pub(super) document: Document,
@@ -34,7 +34,7 @@ pub(super) async fn completed(
     connection: &mut PgConnection,
     namespace_id: i64,
     today: Date,
-) -> Result<Option<Whole>, LedgerError> {
+) -> Result<Option<CompleteSync>, LedgerError> {
     let newest: Option<(i64, String, String, bool)> = sqlx::query_as(
         "SELECT id, attrs_sha256, attrs::text, complete FROM namespace_syncs
          WHERE namespace_id = $1 ORDER BY id DESC LIMIT 1",
@@ -45,7 +45,7 @@ pub(super) async fn completed(
     let Some((sync_id, sha256, attrs, complete)) = newest else {
         return Ok(None);
     };
-    let whole = Whole {
+    let whole = CompleteSync {
         sync_id,
         sha256,
         document: read(sync_id, &attrs)?,
@@ -69,7 +69,7 @@ pub(super) async fn completed(
         namespace_sync_id = recorded.sync_id,
         "syncs that were recorded in parts are one now"
     );
-    Ok(Some(Whole {
+    Ok(Some(CompleteSync {
         sync_id: recorded.sync_id,
         sha256: recorded.sha256,
         document,
@@ -116,7 +116,7 @@ pub(super) async fn insert(
     connection: &mut PgConnection,
     namespace_id: i64,
     document: &Document,
-) -> Result<Recorded, sqlx::Error> {
+) -> Result<RecordedSync, sqlx::Error> {
     let sha256 = document.sha256();
     let sync_id = sqlx::query_scalar(
         "INSERT INTO namespace_syncs (namespace_id, attrs_sha256, attrs, complete) VALUES ($1, $2, $3::jsonb, true)
@@ -127,7 +127,7 @@ pub(super) async fn insert(
     .bind(document.canonical_json())
     .fetch_one(connection)
     .await?;
-    Ok(Recorded {
+    Ok(RecordedSync {
         sync_id,
         changed: true,
         sha256,
@@ -137,7 +137,7 @@ pub(super) async fn insert(
 /// Records who asked.
 pub(super) async fn request(
     connection: &mut PgConnection,
-    recorded: &Recorded,
+    recorded: &RecordedSync,
     requested_by: Option<&str>,
     resync: bool,
 ) -> Result<(), sqlx::Error> {
@@ -160,7 +160,7 @@ pub(super) async fn request(
 pub(in crate::namespaces) async fn newest(
     connection: &mut PgConnection,
     namespace_id: i64,
-) -> Result<Option<Newest>, LedgerError> {
+) -> Result<Option<NewestSync>, LedgerError> {
     let row = sqlx::query(
         "SELECT sync.id, sync.attrs::text AS attrs, sync.complete, last.state, last.request_id AS answered,
              (SELECT COALESCE(max(id), 0) FROM namespace_sync_requests WHERE namespace_sync_id = sync.id) AS asked,
@@ -194,7 +194,7 @@ pub(in crate::namespaces) async fn newest(
         | None => false,
     };
     let document = read(sync_id, &attrs)?;
-    Ok(Some(Newest {
+    Ok(Some(NewestSync {
         sync_id,
         document,
         request_id: asked,

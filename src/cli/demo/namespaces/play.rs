@@ -14,7 +14,7 @@ use super::{
 use crate::{
     cli::{Failure, attempt::told, output},
     messaging::dead_letters::{Seen, Selection, list},
-    namespaces::{attempt::AttemptState, history::Attempt},
+    namespaces::{attempt::AttemptState, history::SyncAttempt},
 };
 
 /// How long anything is waited for.
@@ -108,7 +108,7 @@ impl<'a> Play<'a> {
         &self,
         act: &Act,
         states: &[AttemptState],
-    ) -> Result<Vec<Attempt>, Failure> {
+    ) -> Result<Vec<SyncAttempt>, Failure> {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let history = self
@@ -154,7 +154,7 @@ impl<'a> Play<'a> {
     }
 
     /// Those that were not told before, each with its parts where not all of them were applied.
-    pub fn tell(&self, attempts: &[Attempt]) -> io::Result<()> {
+    pub fn tell(&self, attempts: &[SyncAttempt]) -> io::Result<()> {
         for attempt in attempts
             .iter()
             .filter(|attempt| attempt.id > self.told.get())
@@ -178,7 +178,7 @@ impl<'a> Play<'a> {
 }
 
 /// Such as `storage: success`, in the order of the steps.
-fn parts(attempt: &Attempt) -> String {
+fn parts(attempt: &SyncAttempt) -> String {
     let status = |part: &str| {
         let parts = attempt.parts.as_ref()?;
         let status = parts.get(part)?.get("status")?.as_str()?;

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::tables::Bought;
 use crate::{
     cli::{Failure, output::Row},
-    namespaces::history::Attempt,
+    namespaces::history::SyncAttempt,
 };
 
 /// What the demo saw.
@@ -26,7 +26,7 @@ pub struct Act {
     /// What the portal answered.
     pub portal: Recorded,
     /// Every attempt to send the sync, the oldest first.
-    pub attempts: Vec<Attempt>,
+    pub attempts: Vec<SyncAttempt>,
     /// What was given up, if anything was.
     pub dead_letter: Option<DeadLetter>,
     /// What GitLab's tables say at the end of it.

@@ -2,14 +2,14 @@
 
 use metrics::counter;
 
-use super::{Job, NamespaceWorker};
+use super::{NamespaceWorker, SyncJob};
 use crate::{
     messaging::{DeadLetter, DeadLetterReason, Disposition, LAST_ATTEMPT, detail},
     namespaces::{
         answer::{PartResults, PartStatus},
         attempt::AttemptState,
-        call::{Called, Verdict},
-        ledger::{Ended, Newest},
+        call::{ProvisionCall, ProvisionOutcome},
+        ledger::{FinishedAttempt, NewestSync},
     },
     upstream::{CallError, ErrorKind},
 };
@@ -18,22 +18,22 @@ impl NamespaceWorker {
     /// What `called` means for the attempt and for the message.
     pub(super) async fn end(
         &self,
-        job: &Job<'_>,
-        newest: &Newest,
-        called: Called,
-    ) -> (Ended, Disposition) {
-        let stray = called.is_stray();
-        let Called { status, result } = called;
-        let ended = |state, parts: Option<&PartResults>, detail: Option<String>| Ended {
+        job: &SyncJob<'_>,
+        newest: &NewestSync,
+        called: ProvisionCall,
+    ) -> (FinishedAttempt, Disposition) {
+        let stray = called.is_in_doubt();
+        let ProvisionCall { status, result } = called;
+        let ended = |state, parts: Option<&PartResults>, detail: Option<String>| FinishedAttempt {
             state,
             http_status: status,
             parts: parts.and_then(|parts| serde_json::to_value(parts).ok()),
             detail,
-            stray,
+            in_doubt: stray,
         };
         let outcome = |state, why| job.outcome(newest.sync_id, state, why, 1);
         match result {
-            Ok(Verdict::Applied(parts)) => {
+            Ok(ProvisionOutcome::Applied(parts)) => {
                 count_parts(parts.as_ref());
                 let sent = &newest.document.provision;
                 let undelivered = parts.as_ref().map(|parts| parts.undelivered(sent));
@@ -54,7 +54,7 @@ impl NamespaceWorker {
                     )
                 }
             }
-            Ok(Verdict::Partly(parts, message)) => {
+            Ok(ProvisionOutcome::Partly(parts, message)) => {
                 count_parts(parts.as_ref());
                 let state = AttemptState::PartiallyFailed;
                 let why = message.as_deref().map(detail);
@@ -64,7 +64,7 @@ impl NamespaceWorker {
                     Disposition::Done(outcome(state, why)),
                 )
             }
-            Ok(Verdict::Broken(message)) => {
+            Ok(ProvisionOutcome::Broken(message)) => {
                 let why = detail(&message);
                 (
                     ended(
@@ -75,7 +75,7 @@ impl NamespaceWorker {
                     Disposition::Retry(why),
                 )
             }
-            Ok(Verdict::Refused(message)) => {
+            Ok(ProvisionOutcome::Refused(message)) => {
                 let state = AttemptState::Failed;
                 let why = detail(&message);
                 let letter = DeadLetter {
@@ -115,7 +115,7 @@ impl NamespaceWorker {
     }
 }
 
-impl Job<'_> {
+impl SyncJob<'_> {
     /// `state`, or failed where this is the last delivery.
     fn unless_last(&self, state: AttemptState) -> AttemptState {
         let attempt = self.delivery.delivery_attempt;
@@ -128,7 +128,7 @@ impl Job<'_> {
 }
 
 /// Nothing but this line tells a person that something is to be done.
-fn partly(job: &Job<'_>, newest: &Newest, why: Option<&str>) {
+fn partly(job: &SyncJob<'_>, newest: &NewestSync, why: Option<&str>) {
     tracing::error!(
         event = "namespace_partially_failed",
         namespace_id = job.namespace_id,
