@@ -11,7 +11,7 @@ use crate::{
         keys::SigningKeys,
         ledger::{Ledger, LedgerError},
         portal::Portal,
-        provisioning::{self, State},
+        provisioning::{self, ProvisioningState},
         record::SyncRecorder,
     },
 };
@@ -63,12 +63,12 @@ pub fn portal(namespaces: &NamespacesConfig, recorder: SyncRecorder) -> Result<P
 }
 
 /// The stage `provisioning-api`.
-pub async fn provisioning(namespaces: &NamespacesConfig) -> Result<State, Failure> {
+pub async fn provisioning(namespaces: &NamespacesConfig) -> Result<ProvisioningState, Failure> {
     let (database, url) = provisioning_settings(namespaces).map_err(Failure::configuration)?;
-    let mut settings = provisioning::Settings::new(database, url);
+    let mut settings = provisioning::ProvisioningSettings::new(database, url);
     settings.authority.clone_from(&namespaces.calls.authority);
     settings.rules = rules(namespaces);
-    Ok(State::open(settings).await?)
+    Ok(ProvisioningState::open(settings).await?)
 }
 
 fn provisioning_settings(

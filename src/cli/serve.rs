@@ -89,7 +89,7 @@ struct Process {
     stages: Stages,
     routes: Router,
     portal: Option<Ledger>,
-    provisioning: Option<provisioning::State>,
+    provisioning: Option<provisioning::ProvisioningState>,
 }
 
 impl Args {

@@ -6,7 +6,7 @@ use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use super::{Failure, signals::Signals, stages::Stages};
-use crate::{namespaces::provisioning::State, telemetry::http::Server};
+use crate::{namespaces::provisioning::ProvisioningState, telemetry::http::Server};
 
 /// What serves.
 pub(super) struct Serving {
@@ -15,7 +15,7 @@ pub(super) struct Serving {
     /// The HTTP server.
     pub answering: Answering,
     /// The provisioning API, if it is among what is answered.
-    pub provisioning: Option<State>,
+    pub provisioning: Option<ProvisioningState>,
     /// How long all of it may take to stop.
     pub grace: Duration,
 }
@@ -73,7 +73,7 @@ impl Serving {
     }
 }
 
-async fn close(stages: Stages, provisioning: Option<State>, grace: Duration) {
+async fn close(stages: Stages, provisioning: Option<ProvisioningState>, grace: Duration) {
     stages.stop(grace).await;
     if let Some(state) = provisioning {
         let closed = tokio::time::timeout(grace, state.close()).await;

@@ -215,11 +215,13 @@ async fn where_the_message_is_not_published_the_answer_is_503_and_repeating_mend
 
 /// What the provisioning API at its own port, which asks `portal` for its keys, says to a token.
 async fn said_to(counter: &Counter, token: &str) -> StatusCode {
-    let settings = provisioning::Settings::new(
+    let settings = provisioning::ProvisioningSettings::new(
         settings(&counter.database.url),
         counter.address.parse::<Url>().unwrap(),
     );
-    let state = provisioning::State::open(settings).await.unwrap();
+    let state = provisioning::ProvisioningState::open(settings)
+        .await
+        .unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let stop = CancellationToken::new();

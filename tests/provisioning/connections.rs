@@ -10,7 +10,9 @@ use lookup_gitlab_sync::{
     config::{AnyConfig, Sources},
     namespaces::{
         ledger::Ledger,
-        provisioning::database::{DatabaseSettings, MigrationMode, OpenError, TlsMode, open},
+        provisioning::database::{
+            DatabaseOpenError, DatabaseSettings, MigrationMode, TlsMode, open,
+        },
     },
 };
 use serde_json::json;
@@ -99,7 +101,7 @@ async fn a_gitlab_database_gets_no_tables_of_ours() {
     let refused = open(&settings(&database, MigrationMode::On))
         .await
         .unwrap_err();
-    assert!(matches!(refused, OpenError::GitLabs), "{refused}");
+    assert!(matches!(refused, DatabaseOpenError::GitLabs), "{refused}");
     assert_eq!(tables(&pool).await, ["schema_migrations"]);
 }
 
@@ -128,7 +130,10 @@ async fn a_database_that_cannot_be_reached_is_an_error_that_keeps_the_password()
     settings.acquire_timeout = std::time::Duration::from_millis(500);
     let refused = open(&settings).await.unwrap_err();
     let text = format!("{refused:?} {refused}");
-    assert!(matches!(refused, OpenError::Unreachable(_)), "{text}");
+    assert!(
+        matches!(refused, DatabaseOpenError::Unreachable(_)),
+        "{text}"
+    );
     assert!(!text.contains("geheim"), "{text}");
 }
 
@@ -198,7 +203,7 @@ fn server_with_tls() -> (Server, PathBuf) {
     (server, authority)
 }
 
-async fn encrypted(settings: &DatabaseSettings) -> Result<bool, OpenError> {
+async fn encrypted(settings: &DatabaseSettings) -> Result<bool, DatabaseOpenError> {
     let pool = open(settings).await?;
     let ssl = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()";
     Ok(sqlx::query_scalar(ssl).fetch_one(&pool).await.unwrap())
@@ -223,7 +228,10 @@ async fn connections_are_encrypted_as_the_settings_say() {
         settings.tls = Some(tls);
         settings.ca_certificate = None;
         assert!(
-            matches!(encrypted(&settings).await, Err(OpenError::Unreachable(_))),
+            matches!(
+                encrypted(&settings).await,
+                Err(DatabaseOpenError::Unreachable(_))
+            ),
             "{tls:?} without its authority"
         );
         settings.ca_certificate = Some(authority.clone());
@@ -239,7 +247,7 @@ async fn a_server_without_tls_is_refused_where_tls_is_required() {
     settings.tls = Some(TlsMode::Require);
     assert!(matches!(
         encrypted(&settings).await,
-        Err(OpenError::Unreachable(_))
+        Err(DatabaseOpenError::Unreachable(_))
     ));
     settings.tls = Some(TlsMode::Prefer);
     assert!(!encrypted(&settings).await.unwrap());

@@ -10,7 +10,9 @@ use base64::{
     Engine,
     engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
 };
-use lookup_gitlab_sync::namespaces::provisioning::{Settings, Timing, database::MigrationMode};
+use lookup_gitlab_sync::namespaces::provisioning::{
+    KeyTiming, ProvisioningSettings, database::MigrationMode,
+};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use testkit::logs::CapturedLogs;
@@ -21,7 +23,7 @@ use crate::{
 };
 
 /// A database that cannot be reached: a query would be a 503, never a 401.
-fn without_database(settings: &mut Settings) {
+fn without_database(settings: &mut ProvisioningSettings) {
     settings.database.url = "postgres://nobody@127.0.0.1:1/nothing".into();
     settings.database.migrations = MigrationMode::Off;
     settings.database.acquire_timeout = Duration::from_millis(100);
@@ -481,9 +483,9 @@ async fn a_failed_refetch_keeps_the_keys_there_are() {
 async fn a_key_that_the_portal_withdrew_is_refused_when_the_set_is_old() {
     let world = World::with(|settings| {
         without_database(settings);
-        settings.keys = Timing {
+        settings.keys = KeyTiming {
             key_set: Duration::ZERO,
-            ..Timing::default()
+            ..KeyTiming::default()
         };
     })
     .await;

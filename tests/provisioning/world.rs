@@ -2,7 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use lookup_gitlab_sync::namespaces::provisioning::{self, Settings, State, database};
+use lookup_gitlab_sync::namespaces::provisioning::{
+    self, ProvisioningSettings, ProvisioningState, database,
+};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use sqlx::PgPool;
@@ -48,11 +50,11 @@ impl World {
     }
 
     /// One whose settings differ from the defaults.
-    pub async fn with(change: impl FnOnce(&mut Settings)) -> Self {
+    pub async fn with(change: impl FnOnce(&mut ProvisioningSettings)) -> Self {
         Self::on(Database::create().await, change).await
     }
 
-    pub async fn on(database: Database, change: impl FnOnce(&mut Settings)) -> Self {
+    pub async fn on(database: Database, change: impl FnOnce(&mut ProvisioningSettings)) -> Self {
         Self::start(Arc::new(database), Arc::new(Portal::start().await), change).await
     }
 
@@ -62,23 +64,23 @@ impl World {
     }
 
     /// One whose settings differ.
-    pub async fn twin_with(&self, change: impl FnOnce(&mut Settings)) -> Self {
+    pub async fn twin_with(&self, change: impl FnOnce(&mut ProvisioningSettings)) -> Self {
         Self::start(Arc::clone(&self.database), Arc::clone(&self.portal), change).await
     }
 
     async fn start(
         database: Arc<Database>,
         portal: Arc<Portal>,
-        change: impl FnOnce(&mut Settings),
+        change: impl FnOnce(&mut ProvisioningSettings),
     ) -> Self {
-        let mut settings = Settings::new(
+        let mut settings = ProvisioningSettings::new(
             database::DatabaseSettings::new(database.url.clone().into()),
             portal.address.parse().unwrap(),
         );
         // A busy machine is no outage.
         settings.database.acquire_timeout = Duration::from_secs(30);
         change(&mut settings);
-        let state = State::open(settings).await.unwrap();
+        let state = ProvisioningState::open(settings).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
         let stop = CancellationToken::new();

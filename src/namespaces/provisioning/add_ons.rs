@@ -10,8 +10,8 @@ use sqlx::PgConnection;
 use super::{
     catalogue::AddOn,
     duo,
-    purchases::{self, Purchase, Stored},
-    service::Scene,
+    purchases::{self, PurchaseRow, PurchaseValues},
+    service::StepContext,
 };
 use crate::namespaces::document::{AddOnPurchase, rules::DocumentRules};
 
@@ -22,17 +22,17 @@ const XID_BLANK: &str = "Purchase xid can't be blank.";
 const XID_TOO_LONG: &str = "Purchase xid is too long (maximum is 255 characters).";
 
 /// What the portal sends: purchases by name.
-pub(super) type Part = BTreeMap<String, Vec<AddOnPurchase>>;
+pub(super) type AddOnPurchases = BTreeMap<String, Vec<AddOnPurchase>>;
 
 /// One thing to do: what was sent for an add-on.
-struct Request<'a> {
+struct AddOnRequest<'a> {
     name: &'a str,
     add_on: AddOn,
     sent: &'a AddOnPurchase,
 }
 
 /// Whether nothing is sent at all: GitLab looks at a name only where there is something under it.
-pub(super) fn is_nothing(part: &Part) -> bool {
+pub(super) fn is_nothing(part: &AddOnPurchases) -> bool {
     let mut lists = part.iter();
     lists.all(|(name, list)| list.is_empty() && AddOn::from_name(name).is_none())
 }
@@ -43,8 +43,8 @@ pub(super) fn is_nothing(part: &Part) -> bool {
 /// Only those of the database.
 pub(super) async fn apply(
     connection: &mut PgConnection,
-    scene: &Scene<'_>,
-    part: &Part,
+    scene: &StepContext<'_>,
+    part: &AddOnPurchases,
 ) -> Result<Vec<String>, sqlx::Error> {
     let (mut requests, mut problems) = requests(scene.rules, part);
     // What is bought in the order of the numbers: two namespaces that both need a new row of `subscription_add_ons` then
@@ -81,10 +81,10 @@ pub(super) async fn apply(
 
 async fn rows(
     connection: &mut PgConnection,
-    scene: &Scene<'_>,
+    scene: &StepContext<'_>,
     add_on: Option<AddOn>,
     xid: Option<&str>,
-) -> Result<Vec<Stored>, sqlx::Error> {
+) -> Result<Vec<PurchaseRow>, sqlx::Error> {
     match add_on {
         Some(add_on) => {
             purchases::of(connection, scene.tables, scene.namespace.id, add_on, xid).await
@@ -94,7 +94,10 @@ async fn rows(
 }
 
 /// The first purchase of each list that has one, and what is wrong with the others.
-fn requests<'a>(rules: &DocumentRules, part: &'a Part) -> (Vec<Request<'a>>, Vec<String>) {
+fn requests<'a>(
+    rules: &DocumentRules,
+    part: &'a AddOnPurchases,
+) -> (Vec<AddOnRequest<'a>>, Vec<String>) {
     let mut requests = Vec::new();
     let mut problems = Vec::new();
     for (name, purchases) in part {
@@ -111,7 +114,7 @@ fn requests<'a>(rules: &DocumentRules, part: &'a Part) -> (Vec<Request<'a>>, Vec
             problems.extend(broken);
         } else if *sent != AddOnPurchase::default() {
             // GitLab takes an empty purchase for none.
-            requests.push(Request { name, add_on, sent });
+            requests.push(AddOnRequest { name, add_on, sent });
         }
     }
     (requests, problems)
@@ -144,13 +147,13 @@ fn backward(name: &str) -> String {
     format!("'{name}' expires_on must not be before started_on")
 }
 
-impl Request<'_> {
+impl AddOnRequest<'_> {
     /// On the add-on's own row, else on one of its rival, else on a new one.
     async fn buy(
         &self,
         connection: &mut PgConnection,
-        scene: &Scene<'_>,
-    ) -> Result<Result<Purchase, Vec<String>>, sqlx::Error> {
+        scene: &StepContext<'_>,
+    ) -> Result<Result<PurchaseValues, Vec<String>>, sqlx::Error> {
         if scene.namespace.personal {
             return Ok(Err(vec!["Namespace is invalid.".to_owned()]));
         }
@@ -175,8 +178,8 @@ impl Request<'_> {
     async fn end(
         &self,
         connection: &mut PgConnection,
-        scene: &Scene<'_>,
-        bought: Option<&Purchase>,
+        scene: &StepContext<'_>,
+        bought: Option<&PurchaseValues>,
     ) -> Result<Vec<String>, sqlx::Error> {
         let own = rows(connection, scene, Some(self.add_on), self.xid()).await?;
         let Some((row, further)) = own.split_first() else {
@@ -200,9 +203,9 @@ impl Request<'_> {
     async fn change(
         &self,
         connection: &mut PgConnection,
-        scene: &Scene<'_>,
-        row: &Stored,
-    ) -> Result<Result<Purchase, Vec<String>>, sqlx::Error> {
+        scene: &StepContext<'_>,
+        row: &PurchaseRow,
+    ) -> Result<Result<PurchaseValues, Vec<String>>, sqlx::Error> {
         let changed = self.over(&row.1, self.sent.quantity.value());
         if let Ok(purchase) = &changed {
             purchases::update(connection, scene.tables, row, purchase).await?;
@@ -213,8 +216,8 @@ impl Request<'_> {
     async fn create(
         &self,
         connection: &mut PgConnection,
-        scene: &Scene<'_>,
-    ) -> Result<Result<Purchase, Vec<String>>, sqlx::Error> {
+        scene: &StepContext<'_>,
+    ) -> Result<Result<PurchaseValues, Vec<String>>, sqlx::Error> {
         let sent = self.sent;
         let xid = sent.purchase_xid.as_value();
         let (Some(started_on), Some(expires_on), Some(xid)) =
@@ -222,7 +225,7 @@ impl Request<'_> {
         else {
             return Ok(Err(self.blanks()));
         };
-        let purchase = Purchase {
+        let purchase = PurchaseValues {
             add_on: self.add_on,
             quantity: sent.quantity.value(),
             started_on,
@@ -235,13 +238,17 @@ impl Request<'_> {
     }
 
     /// The row with what was sent: dates and name are kept where they are null, `trial` is false where it is absent.
-    fn over(&self, row: &Purchase, quantity: Option<i32>) -> Result<Purchase, Vec<String>> {
+    fn over(
+        &self,
+        row: &PurchaseValues,
+        quantity: Option<i32>,
+    ) -> Result<PurchaseValues, Vec<String>> {
         let sent = self.sent;
         let xid = sent.purchase_xid.as_value();
         if xid.is_some_and(String::is_empty) {
             return Err(vec![XID_BLANK.to_owned()]);
         }
-        let after = Purchase {
+        let after = PurchaseValues {
             add_on: self.add_on,
             quantity,
             started_on: sent.started_on.value().unwrap_or(row.started_on),

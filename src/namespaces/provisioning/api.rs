@@ -13,10 +13,10 @@ use axum::{
 use serde_json::json;
 
 use super::{
-    State,
+    ProvisioningState,
     namespace::{self, Namespace},
-    service::Unfinished,
-    token::{self, Refused},
+    service::ProvisionError,
+    token::{self, TokenError},
 };
 use crate::namespaces::{
     answer::{PartStatus, ProvisionResponse},
@@ -29,19 +29,19 @@ pub const PATH: &str = "/api/v4/internal/gitlab_subscriptions/namespaces/{id}/pr
 
 /// Every answer but the service's own.
 #[derive(Debug)]
-enum Refusal {
-    Token(Refused),
+enum ProvisionRefusal {
+    Token(TokenError),
     NoSuchNamespace,
     NotRoot,
     Document(InvalidDocument),
     BodyTimeout,
-    Service(Unfinished),
+    Service(ProvisionError),
     /// The call's task panicked.
     Task,
 }
 
 /// The route, and JSON for whatever else is asked of this port.
-pub fn router(state: State) -> Router {
+pub fn router(state: ProvisioningState) -> Router {
     let error =
         |status: StatusCode, text: &str| (status, Json(json!({ "error": text }))).into_response();
     Router::new()
@@ -54,68 +54,70 @@ pub fn router(state: State) -> Router {
 }
 
 async fn provision(
-    Extract(state): Extract<State>,
+    Extract(state): Extract<ProvisioningState>,
     id: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
     body: Body,
-) -> Result<ProvisionResponse, Refusal> {
+) -> Result<ProvisionResponse, ProvisionRefusal> {
     authenticate(&state, &headers)
         .await
-        .map_err(Refusal::Token)?;
+        .map_err(ProvisionRefusal::Token)?;
     let namespace = find(&state, id).await?;
     let body = body::read(body, state.body_deadline)
         .await
-        .map_err(Refusal::from)?;
-    let document = Document::parse(&body).map_err(Refusal::Document)?;
-    document.has_required_keys().map_err(Refusal::Document)?;
+        .map_err(ProvisionRefusal::from)?;
+    let document = Document::parse(&body).map_err(ProvisionRefusal::Document)?;
+    document
+        .has_required_keys()
+        .map_err(ProvisionRefusal::Document)?;
     run(&state, namespace, document).await
 }
 
-async fn authenticate(state: &State, headers: &HeaderMap) -> Result<(), Refused> {
+async fn authenticate(state: &ProvisioningState, headers: &HeaderMap) -> Result<(), TokenError> {
     let mut tokens = headers.get_all(token::HEADER).iter();
     let (Some(token), None) = (tokens.next(), tokens.next()) else {
-        return Err(Refused::Missing);
+        return Err(TokenError::Missing);
     };
-    let token = token.to_str().map_err(|_| Refused::Malformed)?;
+    let token = token.to_str().map_err(|_| TokenError::Malformed)?;
     token::verify(token, &state.keys).await
 }
 
 /// An id that is no text names nothing.
 async fn find(
-    state: &State,
+    state: &ProvisioningState,
     id: Result<Path<String>, PathRejection>,
-) -> Result<Namespace, Refusal> {
+) -> Result<Namespace, ProvisionRefusal> {
     let Ok(Path(id)) = id else {
-        return Err(Refusal::NoSuchNamespace);
+        return Err(ProvisionRefusal::NoSuchNamespace);
     };
     let namespace = namespace::find(&state.pool, &id)
         .await
-        .map_err(|source| Refusal::Service(Unfinished::of("namespace", source)))?;
-    let namespace = namespace.ok_or(Refusal::NoSuchNamespace)?;
+        .map_err(|source| ProvisionRefusal::Service(ProvisionError::of("namespace", source)))?;
+    let namespace = namespace.ok_or(ProvisionRefusal::NoSuchNamespace)?;
     if namespace.root {
         Ok(namespace)
     } else {
-        Err(Refusal::NotRoot)
+        Err(ProvisionRefusal::NotRoot)
     }
 }
 
 /// In a task of its own: a caller that hangs up does not stop a call between two steps.
 async fn run(
-    state: &State,
+    state: &ProvisioningState,
     namespace: Namespace,
     document: Document,
-) -> Result<ProvisionResponse, Refusal> {
+) -> Result<ProvisionResponse, ProvisionRefusal> {
     let service = Arc::clone(&state.service);
     let call = state
         .calls
         .spawn(async move { service.provision(&namespace, &document).await });
     match call.await {
-        Ok(answer) => answer.map_err(Refusal::Service),
-        Err(_) => Err(Refusal::Task),
+        Ok(answer) => answer.map_err(ProvisionRefusal::Service),
+        Err(_) => Err(ProvisionRefusal::Task),
     }
 }
 
-impl From<BodyError> for Refusal {
+impl From<BodyError> for ProvisionRefusal {
     fn from(why: BodyError) -> Self {
         match why {
             BodyError::Timeout => Self::BodyTimeout,
@@ -134,7 +136,7 @@ impl IntoResponse for ProvisionResponse {
     }
 }
 
-impl IntoResponse for Refusal {
+impl IntoResponse for ProvisionRefusal {
     fn into_response(self) -> Response {
         self.log();
         let (status, body) = match self {
@@ -158,7 +160,7 @@ impl IntoResponse for Refusal {
                 StatusCode::REQUEST_TIMEOUT,
                 json!({ "message": "408 Request Timeout" }),
             ),
-            Self::Service(Unfinished::Refused { step, why }) => (
+            Self::Service(ProvisionError::Refused { step, why }) => (
                 StatusCode::INTERNAL_SERVER_ERROR,
                 json!({
                     "message": format!(
@@ -168,7 +170,8 @@ impl IntoResponse for Refusal {
                     "sqlstate_class": why.class,
                 }),
             ),
-            Self::Service(Unfinished::Unavailable { .. } | Unfinished::Deadline) | Self::Task => (
+            Self::Service(ProvisionError::Unavailable { .. } | ProvisionError::Deadline)
+            | Self::Task => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 json!({ "message": "503 Service Unavailable" }),
             ),
@@ -177,11 +180,11 @@ impl IntoResponse for Refusal {
     }
 }
 
-impl Refusal {
+impl ProvisionRefusal {
     /// What the answer does not say. A portal that cannot be asked and a database that fails are for a person to see to.
     fn log(&self) {
         match self {
-            Self::Token(Refused::Key(token::NoKey::Portal(why))) => {
+            Self::Token(TokenError::Key(token::KeyLookupError::Portal(why))) => {
                 tracing::error!(
                     event = "portal_keys_unavailable",
                     why,
@@ -191,7 +194,7 @@ impl Refusal {
             Self::Token(why) => {
                 tracing::warn!(event = "provisioning_token_refused", %why, "a call without a valid token");
             }
-            Self::Service(Unfinished::Refused { step, why }) => {
+            Self::Service(ProvisionError::Refused { step, why }) => {
                 let (class, place) = (&why.class, &why.place);
                 tracing::error!(
                     event = "provisioning_database_refused",

@@ -8,10 +8,10 @@ use sqlx::{
 };
 
 use super::{
-    seats::{self, Seats},
-    service::Scene,
-    subscription::{PREMIUM, Plan, Subscription, TRIAL_OF_PAID, Term},
-    tables::Tables,
+    seats::{self, SeatCounts},
+    service::StepContext,
+    subscription::{PREMIUM, PlanRow, SubscriptionRow, SubscriptionTerm, TRIAL_OF_PAID},
+    tables::TableColumns,
 };
 use crate::namespaces::{
     document::{BaseProduct, DocumentField},
@@ -28,7 +28,7 @@ const UPDATED: i16 = 1;
 /// Only those of the database.
 pub(super) async fn apply(
     connection: &mut PgConnection,
-    scene: &Scene<'_>,
+    scene: &StepContext<'_>,
     part: &BaseProduct,
     today: Date,
 ) -> Result<Vec<String>, sqlx::Error> {
@@ -45,7 +45,7 @@ pub(super) async fn apply(
     };
     let row = find(connection, scene.namespace.id).await?;
     let before = match &row {
-        None => Subscription::new(today),
+        None => SubscriptionRow::new(today),
         Some((_, row)) => row.clone(),
     };
     let after = before.with(part, plan);
@@ -64,10 +64,10 @@ pub(super) async fn apply(
 /// In GitLab's order: the old values go into the history first, so that it is copied from the row itself.
 async fn change(
     connection: &mut PgConnection,
-    tables: &Tables,
+    tables: &TableColumns,
     id: i64,
-    before: &Subscription,
-    after: Subscription,
+    before: &SubscriptionRow,
+    after: SubscriptionRow,
     today: Date,
 ) -> Result<(), sqlx::Error> {
     let comes_back = before.on(TRIAL_OF_PAID) && after.on(PREMIUM);
@@ -93,7 +93,10 @@ fn plan_code(part: &BaseProduct) -> Option<&str> {
     }
 }
 
-async fn find_plan(connection: &mut PgConnection, code: &str) -> Result<Option<Plan>, sqlx::Error> {
+async fn find_plan(
+    connection: &mut PgConnection,
+    code: &str,
+) -> Result<Option<PlanRow>, sqlx::Error> {
     sqlx::query_as(
         "SELECT id::bigint, name, plan_name_uid::smallint AS uid FROM plans WHERE name = $1",
     )
@@ -105,7 +108,7 @@ async fn find_plan(connection: &mut PgConnection, code: &str) -> Result<Option<P
 async fn find(
     connection: &mut PgConnection,
     namespace_id: i64,
-) -> Result<Option<(i64, Subscription)>, sqlx::Error> {
+) -> Result<Option<(i64, SubscriptionRow)>, sqlx::Error> {
     let row = sqlx::query(
         "SELECT s.id::bigint, p.id::bigint AS plan_id, p.name AS plan_name, p.plan_name_uid::smallint,
              s.hosted_plan_name_uid::smallint, s.start_date, s.end_date, s.trial_starts_on, s.trial_ends_on,
@@ -121,16 +124,16 @@ async fn find(
         .transpose()
 }
 
-fn read(row: &PgRow) -> Result<Subscription, sqlx::Error> {
+fn read(row: &PgRow) -> Result<SubscriptionRow, sqlx::Error> {
     let plan = match row.try_get("plan_id")? {
         None => None,
-        Some(id) => Some(Plan {
+        Some(id) => Some(PlanRow {
             id,
             name: row.try_get("plan_name")?,
             uid: row.try_get("plan_name_uid")?,
         }),
     };
-    Ok(Subscription {
+    Ok(SubscriptionRow {
         plan,
         hosted_plan_name_uid: row.try_get("hosted_plan_name_uid")?,
         start_date: date(row, "start_date")?,
@@ -157,7 +160,7 @@ async fn last_term_on(
     connection: &mut PgConnection,
     id: i64,
     plan: &str,
-) -> Result<Option<Term>, sqlx::Error> {
+) -> Result<Option<SubscriptionTerm>, sqlx::Error> {
     let row = sqlx::query(
         "SELECT h.start_date, h.end_date FROM gitlab_subscription_histories h JOIN plans p ON p.id = h.hosted_plan_id
          WHERE h.gitlab_subscription_id = $1 AND p.name = $2 ORDER BY h.id DESC LIMIT 1",
@@ -173,7 +176,7 @@ async fn last_term_on(
 async fn create(
     connection: &mut PgConnection,
     namespace_id: i64,
-    row: &Subscription,
+    row: &SubscriptionRow,
 ) -> Result<(), sqlx::Error> {
     let insert = sqlx::query(
         "INSERT INTO gitlab_subscriptions
@@ -190,8 +193,8 @@ async fn create(
 async fn update(
     connection: &mut PgConnection,
     id: i64,
-    row: &Subscription,
-    seats: Seats,
+    row: &SubscriptionRow,
+    seats: SeatCounts,
 ) -> Result<(), sqlx::Error> {
     let update = sqlx::query(
         "UPDATE gitlab_subscriptions SET
@@ -208,7 +211,7 @@ async fn update(
 /// Parameters `$2` to `$12` of both statements above.
 fn bind<'q>(
     query: Query<'q, Postgres, PgArguments>,
-    row: &Subscription,
+    row: &SubscriptionRow,
 ) -> Query<'q, Postgres, PgArguments> {
     query
         .bind(row.plan.as_ref().map(|plan| plan.id))

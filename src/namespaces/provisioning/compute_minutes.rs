@@ -2,7 +2,7 @@
 
 use sqlx::{AssertSqlSafe, PgConnection};
 
-use super::tables::Tables;
+use super::tables::TableColumns;
 use crate::namespaces::document::{ComputeMinutes, DocumentField};
 
 /// Writes what was sent, if it differs. Minutes bought on top also forget that the namespace was warned about running
@@ -16,7 +16,7 @@ use crate::namespaces::document::{ComputeMinutes, DocumentField};
 /// Only those of the database.
 pub(super) async fn apply(
     connection: &mut PgConnection,
-    tables: &Tables,
+    tables: &TableColumns,
     namespace_id: i64,
     part: &ComputeMinutes,
 ) -> Result<Vec<String>, sqlx::Error> {
@@ -109,7 +109,7 @@ async fn forget_warnings(
 
 /// A namespace without a monthly number of its own has the instance's. No minutes at all means that they are not limited
 /// (`Ci::Minutes::Quota`).
-fn recount(tables: &Tables) -> String {
+fn recount(tables: &TableColumns) -> String {
     let used = if tables.usages {
         "COALESCE((SELECT amount_used FROM ci_namespace_monthly_usages
              WHERE namespace_id = $1 AND date = date_trunc('month', now())::date), 0)"

@@ -19,7 +19,7 @@ static MIGRATIONS: Migrator = Migrator {
 
 /// A database that cannot be used. No text holds the address, which holds the password.
 #[derive(Debug, thiserror::Error)]
-pub enum OpenError {
+pub enum DatabaseOpenError {
     /// The address or the certificate.
     #[error("the provisioning database's settings cannot be used")]
     Settings(#[source] sqlx::Error),
@@ -44,8 +44,8 @@ pub enum OpenError {
 ///
 /// # Errors
 /// [`OpenError`]; with [`Migrations::Off`] only for settings that make no sense.
-pub async fn open(settings: &DatabaseSettings) -> Result<PgPool, OpenError> {
-    let pool = database::pool(settings, "provisioning").map_err(OpenError::Settings)?;
+pub async fn open(settings: &DatabaseSettings) -> Result<PgPool, DatabaseOpenError> {
+    let pool = database::pool(settings, "provisioning").map_err(DatabaseOpenError::Settings)?;
     match refuse_shared_sessions(&pool).await {
         // A database that does not answer is met again below, where it has to be there at the start.
         Ok(()) | Err(SessionCheckError::Unknown(_)) => {}
@@ -59,17 +59,20 @@ pub async fn open(settings: &DatabaseSettings) -> Result<PgPool, OpenError> {
     Ok(pool)
 }
 
-async fn migrate(pool: &PgPool) -> Result<(), OpenError> {
+async fn migrate(pool: &PgPool) -> Result<(), DatabaseOpenError> {
     // `schema_migrations` is the list of GitLab's own migrations; ours is named otherwise.
     let gitlabs =
         sqlx::query_scalar::<_, bool>("SELECT to_regclass('schema_migrations') IS NOT NULL")
             .fetch_one(pool)
             .await
-            .map_err(OpenError::Unreachable)?;
+            .map_err(DatabaseOpenError::Unreachable)?;
     if gitlabs {
-        return Err(OpenError::GitLabs);
+        return Err(DatabaseOpenError::GitLabs);
     }
-    MIGRATIONS.run(pool).await.map_err(OpenError::Migration)
+    MIGRATIONS
+        .run(pool)
+        .await
+        .map_err(DatabaseOpenError::Migration)
 }
 
 /// Every column that a statement of this module names, except the ones that are looked for when needed.
@@ -156,7 +159,7 @@ const COLUMNS: [(&str, &[&str]); 7] = [
     ),
 ];
 
-async fn verify(pool: &PgPool) -> Result<(), OpenError> {
+async fn verify(pool: &PgPool) -> Result<(), DatabaseOpenError> {
     let (tables, columns): (Vec<&str>, Vec<&str>) = COLUMNS
         .iter()
         .flat_map(|(table, columns)| columns.iter().map(move |column| (*table, *column)))
@@ -172,10 +175,10 @@ async fn verify(pool: &PgPool) -> Result<(), OpenError> {
     .bind(columns)
     .fetch_all(pool)
     .await
-    .map_err(OpenError::Unreachable)?;
+    .map_err(DatabaseOpenError::Unreachable)?;
     if missing.is_empty() {
         Ok(())
     } else {
-        Err(OpenError::Columns(missing))
+        Err(DatabaseOpenError::Columns(missing))
     }
 }

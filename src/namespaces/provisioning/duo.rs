@@ -2,11 +2,11 @@
 
 use sqlx::PgConnection;
 
-use super::purchases::Purchase;
+use super::purchases::PurchaseValues;
 
 /// What becomes of a row of the other kind when `bought` stands: it ends on the day before `bought` begins, if the two
 /// would be in force together. `None` where they are not: the day on which one ends and the other begins is no overlap.
-pub(super) fn gives_way(bought: &Purchase, rival: &Purchase) -> Option<Purchase> {
+pub(super) fn gives_way(bought: &PurchaseValues, rival: &PurchaseValues) -> Option<PurchaseValues> {
     let together = rival.started_on < bought.expires_on && bought.started_on < rival.expires_on;
     let day_before = bought.started_on.yesterday().ok().filter(|_| together)?;
     Some(rival.clone().until(day_before))
@@ -37,8 +37,8 @@ mod tests {
 
     use super::{super::catalogue::AddOn, *};
 
-    fn purchase(add_on: AddOn, (started_on, expires_on): (Date, Date)) -> Purchase {
-        Purchase {
+    fn purchase(add_on: AddOn, (started_on, expires_on): (Date, Date)) -> PurchaseValues {
+        PurchaseValues {
             add_on,
             quantity: Some(1),
             started_on,

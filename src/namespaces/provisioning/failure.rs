@@ -16,7 +16,7 @@ const INTERNAL: &str = "XX";
 
 /// An error that the same call meets again: the data break a constraint, or the statement does not fit the tables.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Lasting {
+pub struct PermanentError {
     /// The two characters of the SQLSTATE's class; `decode` where the server was content and its answer was not of the
     /// expected type.
     pub class: String,
@@ -24,7 +24,7 @@ pub struct Lasting {
     pub place: Option<String>,
 }
 
-impl Lasting {
+impl PermanentError {
     /// `None` for an error that passes: connection, pool, deadlock, serialization, locks, resources, shutdown. Every class
     /// that is not known to pass is taken to last: 22, 23 and 42 above all, and what a trigger raises.
     pub fn of(error: &sqlx::Error) -> Option<Self> {

@@ -29,15 +29,15 @@ use url::Url;
 
 use crate::{config::CertificateAuthority, upstream::BuildError};
 
-pub use portal_keys::Timing;
+pub use portal_keys::KeyTiming;
 
 use crate::namespaces::document::rules::DocumentRules;
 use portal_keys::PortalKeys;
-use service::Service;
+use service::ProvisioningService;
 
 /// What the service has to be told.
 #[derive(Clone, Debug)]
-pub struct Settings {
+pub struct ProvisioningSettings {
     /// The database.
     pub database: database::DatabaseSettings,
     /// The portal's address, which is the issuer of its tokens too.
@@ -45,7 +45,7 @@ pub struct Settings {
     /// Authorities that may have signed its certificate, beside the system's own.
     pub authority: Option<CertificateAuthority>,
     /// How its keys are kept.
-    pub keys: Timing,
+    pub keys: KeyTiming,
     /// What a document may say: the plans and add-ons that this GitLab knows.
     pub rules: DocumentRules,
     /// One call, at most, its wait for its turn included; then it answers 503. 60 s.
@@ -54,14 +54,14 @@ pub struct Settings {
     pub body_deadline: Duration,
 }
 
-impl Settings {
+impl ProvisioningSettings {
     /// The defaults for a database and a portal.
     pub fn new(database: database::DatabaseSettings, portal_url: Url) -> Self {
         Self {
             database,
             portal_url,
             authority: None,
-            keys: Timing::default(),
+            keys: KeyTiming::default(),
             rules: DocumentRules::default(),
             call_deadline: Duration::from_mins(1),
             body_deadline: Duration::from_secs(20),
@@ -71,10 +71,10 @@ impl Settings {
 
 /// A service that cannot start.
 #[derive(Debug, thiserror::Error)]
-pub enum OpenError {
+pub enum ProvisioningOpenError {
     /// The database.
     #[error(transparent)]
-    Database(#[from] database::OpenError),
+    Database(#[from] database::DatabaseOpenError),
     /// The client that asks the portal for its keys.
     #[error("the portal cannot be asked for its keys")]
     Client(#[source] BuildError),
@@ -82,27 +82,27 @@ pub enum OpenError {
 
 /// What all calls share. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct State {
+pub struct ProvisioningState {
     pool: PgPool,
     keys: Arc<PortalKeys>,
-    service: Arc<Service>,
+    service: Arc<ProvisioningService>,
     calls: TaskTracker,
     body_deadline: Duration,
 }
 
-impl State {
+impl ProvisioningState {
     /// Opens the database as [`database::open`] does; the portal is asked when the first token comes.
     ///
     /// # Errors
     /// [`OpenError`].
-    pub async fn open(settings: Settings) -> Result<Self, OpenError> {
+    pub async fn open(settings: ProvisioningSettings) -> Result<Self, ProvisioningOpenError> {
         let authority = settings.authority.as_ref();
         let keys = PortalKeys::new(settings.portal_url, authority, settings.keys)
-            .map_err(OpenError::Client)?;
+            .map_err(ProvisioningOpenError::Client)?;
         let pool = database::open(&settings.database).await?;
         Ok(Self {
             keys: Arc::new(keys),
-            service: Arc::new(Service::new(
+            service: Arc::new(ProvisioningService::new(
                 pool.clone(),
                 settings.call_deadline,
                 settings.rules,
@@ -133,7 +133,7 @@ impl State {
 }
 
 /// The endpoint.
-pub fn router(state: State) -> axum::Router {
+pub fn router(state: ProvisioningState) -> axum::Router {
     api::router(state)
 }
 
@@ -142,7 +142,7 @@ pub fn router(state: State) -> axum::Router {
 /// # Errors
 /// Those of the listener.
 pub async fn serve(
-    state: State,
+    state: ProvisioningState,
     listener: TcpListener,
     stop: CancellationToken,
     grace: Duration,

@@ -29,7 +29,7 @@ const LONGEST_KID: usize = 100;
 
 /// How long what was fetched is good, and how often it may be fetched.
 #[derive(Clone, Copy, Debug)]
-pub struct Timing {
+pub struct KeyTiming {
     /// The discovery document. A day.
     pub discovery: Duration,
     /// The key set. 15 minutes.
@@ -42,7 +42,7 @@ pub struct Timing {
     pub deadline: Duration,
 }
 
-impl Default for Timing {
+impl Default for KeyTiming {
     fn default() -> Self {
         Self {
             discovery: Duration::from_hours(24),
@@ -56,7 +56,7 @@ impl Default for Timing {
 
 /// Why there is no key for a token.
 #[derive(Clone, Debug, thiserror::Error)]
-pub enum NoKey {
+pub enum KeyLookupError {
     /// The portal has no key of this name, as far as was asked.
     #[error("unknown kid")]
     Unknown,
@@ -84,9 +84,9 @@ pub struct IssuerKey {
 pub struct PortalKeys {
     client: reqwest::Client,
     portal: Url,
-    timing: Timing,
+    timing: KeyTiming,
     set: RwLock<Option<Arc<KeySet>>>,
-    fetch: Mutex<Fetch>,
+    fetch: Mutex<FetchState>,
 }
 
 #[derive(Debug)]
@@ -100,15 +100,15 @@ struct KeySet {
 
 /// What only the one who fetches needs.
 #[derive(Debug, Default)]
-struct Fetch {
-    discovery: Option<(Discovery, Instant)>,
-    failed: Option<(NoKey, Instant)>,
+struct FetchState {
+    discovery: Option<(DiscoveryDocument, Instant)>,
+    failed: Option<(KeyLookupError, Instant)>,
     /// Keys of the last set that could not be used, and why.
     unusable: BTreeMap<String, &'static str>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
-struct Discovery {
+struct DiscoveryDocument {
     issuer: Arc<str>,
     #[serde(deserialize_with = "address")]
     jwks_uri: Url,
@@ -120,7 +120,7 @@ fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Url, D::Error> 
 }
 
 #[derive(Deserialize)]
-struct Keys {
+struct PublishedKeys {
     keys: Vec<Value>,
 }
 
@@ -133,7 +133,7 @@ impl PortalKeys {
     pub fn new(
         portal: Url,
         authority: Option<&CertificateAuthority>,
-        timing: Timing,
+        timing: KeyTiming,
     ) -> Result<Self, BuildError> {
         let client = upstream::client_builder(authority)?
             .timeout(timing.deadline)
@@ -152,7 +152,7 @@ impl PortalKeys {
     ///
     /// # Errors
     /// [`NoKey`].
-    pub async fn key(&self, kid: &str) -> Result<IssuerKey, NoKey> {
+    pub async fn key(&self, kid: &str) -> Result<IssuerKey, KeyLookupError> {
         match self.kept() {
             Some(set) if set.keys.contains_key(kid) || Instant::now() < set.refetch_from => {
                 set.key(kid)
@@ -166,7 +166,7 @@ impl PortalKeys {
         set.clone().filter(|set| Instant::now() < set.good_until)
     }
 
-    async fn fetched(&self, kid: &str) -> Result<IssuerKey, NoKey> {
+    async fn fetched(&self, kid: &str) -> Result<IssuerKey, KeyLookupError> {
         let mut fetch = self.fetch.lock().await;
         // Somebody else may have fetched, or failed to, while this one waited.
         let kept = self.kept();
@@ -179,7 +179,7 @@ impl PortalKeys {
             && Instant::now() < *until
         {
             return Err(if kept.is_some() {
-                NoKey::Unknown
+                KeyLookupError::Unknown
             } else {
                 failure.clone()
             });
@@ -199,7 +199,7 @@ impl PortalKeys {
     }
 
     /// On a failure the discovery document is forgotten too: the key set may have moved.
-    async fn fetch_set(&self, fetch: &mut Fetch) -> Result<KeySet, NoKey> {
+    async fn fetch_set(&self, fetch: &mut FetchState) -> Result<KeySet, KeyLookupError> {
         let discovery = match fetch.discovery.take() {
             Some((discovery, until)) if Instant::now() < until => (discovery, until),
             Some(_) | None => (
@@ -207,7 +207,7 @@ impl PortalKeys {
                 Instant::now() + self.timing.discovery,
             ),
         };
-        let keys: Keys = self.get(discovery.0.jwks_uri.clone()).await?;
+        let keys: PublishedKeys = self.get(discovery.0.jwks_uri.clone()).await?;
         let (keys, unusable) = sorted(keys.keys);
         tell_unusable(&unusable, &fetch.unusable);
         fetch.unusable = unusable;
@@ -223,48 +223,54 @@ impl PortalKeys {
     }
 
     /// The document must be the portal's own, and must not lead from TLS to plain text.
-    async fn discover(&self) -> Result<Discovery, NoKey> {
+    async fn discover(&self) -> Result<DiscoveryDocument, KeyLookupError> {
         let mut address = self.portal.clone();
         let path = format!(
             "{}/.well-known/openid-configuration",
             self.portal.path().trim_end_matches('/')
         );
         address.set_path(&path);
-        let discovery: Discovery = self.get(address).await?;
+        let discovery: DiscoveryDocument = self.get(address).await?;
         let bare = |text: &str| text.trim_end_matches('/').to_owned();
         if bare(&discovery.issuer) != bare(self.portal.as_str()) {
-            return Err(NoKey::Portal(
+            return Err(KeyLookupError::Portal(
                 "its discovery document names another issuer".to_owned(),
             ));
         }
         if self.portal.scheme() == "https" && discovery.jwks_uri.scheme() != "https" {
-            return Err(NoKey::Portal("its keys are not on https".to_owned()));
+            return Err(KeyLookupError::Portal(
+                "its keys are not on https".to_owned(),
+            ));
         }
         Ok(discovery)
     }
 
-    async fn get<T: DeserializeOwned>(&self, address: Url) -> Result<T, NoKey> {
-        let failed =
-            |error: reqwest::Error| NoKey::Portal(upstream::innermost(&error.without_url()));
+    async fn get<T: DeserializeOwned>(&self, address: Url) -> Result<T, KeyLookupError> {
+        let failed = |error: reqwest::Error| {
+            KeyLookupError::Portal(upstream::innermost(&error.without_url()))
+        };
         let mut response = self.client.get(address).send().await.map_err(failed)?;
         if !response.status().is_success() {
-            return Err(NoKey::Portal(format!("it answered {}", response.status())));
+            return Err(KeyLookupError::Portal(format!(
+                "it answered {}",
+                response.status()
+            )));
         }
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(failed)? {
             if body.len() + chunk.len() > MAX_BYTES {
-                return Err(NoKey::Portal("its answer is too large".to_owned()));
+                return Err(KeyLookupError::Portal("its answer is too large".to_owned()));
             }
             body.extend_from_slice(&chunk);
         }
         serde_json::from_slice(&body)
-            .map_err(|_| NoKey::Portal("its answer is not what it must be".to_owned()))
+            .map_err(|_| KeyLookupError::Portal("its answer is not what it must be".to_owned()))
     }
 }
 
 impl KeySet {
-    fn key(&self, kid: &str) -> Result<IssuerKey, NoKey> {
-        let key = self.keys.get(kid).ok_or(NoKey::Unknown)?;
+    fn key(&self, kid: &str) -> Result<IssuerKey, KeyLookupError> {
+        let key = self.keys.get(kid).ok_or(KeyLookupError::Unknown)?;
         Ok(IssuerKey {
             issuer: Arc::clone(&self.issuer),
             key: key.clone(),

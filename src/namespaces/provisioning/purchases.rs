@@ -3,12 +3,12 @@
 use jiff::civil::Date;
 use sqlx::{AssertSqlSafe, PgConnection, Postgres, QueryBuilder, Row, postgres::PgRow};
 
-use super::{catalogue::AddOn, namespace::Namespace, tables::Tables};
+use super::{catalogue::AddOn, namespace::Namespace, tables::TableColumns};
 use crate::namespaces::sql_time::SqlDate;
 
 /// What a namespace has of one add-on.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Purchase {
+pub(super) struct PurchaseValues {
     pub add_on: AddOn,
     pub quantity: Option<i32>,
     pub started_on: Date,
@@ -17,7 +17,7 @@ pub(super) struct Purchase {
     pub trial: bool,
 }
 
-impl Purchase {
+impl PurchaseValues {
     /// The same, not lasting beyond `day`.
     pub(super) fn until(self, day: Date) -> Self {
         let expires_on = self.expires_on.min(day);
@@ -30,17 +30,17 @@ impl Purchase {
 }
 
 /// A purchase and the id of its row.
-pub(super) type Stored = (i64, Purchase);
+pub(super) type PurchaseRow = (i64, PurchaseValues);
 
 /// The namespace's rows of `add_on`, locked. There is one, but for a GitLab from 19.4 on, which allows several: then the
 /// one named `xid` comes first, and then the one that lasts longest.
 pub(super) async fn of(
     connection: &mut PgConnection,
-    tables: &Tables,
+    tables: &TableColumns,
     namespace_id: i64,
     add_on: AddOn,
     xid: Option<&str>,
-) -> Result<Vec<Stored>, sqlx::Error> {
+) -> Result<Vec<PurchaseRow>, sqlx::Error> {
     let (join, uid) = uid(tables);
     let select = format!(
         "SELECT p.id::bigint, p.quantity, p.started_at, p.expires_on, p.purchase_xid, p.trial
@@ -59,7 +59,7 @@ pub(super) async fn of(
 
 /// How to come from a purchase `p` to the number of its add-on. From 19.4 on the row of the add-on may be missing, and the
 /// number that the purchase itself carries is the only one.
-fn uid(tables: &Tables) -> (&'static str, &'static str) {
+fn uid(tables: &TableColumns) -> (&'static str, &'static str) {
     const JOIN: &str = "LEFT JOIN subscription_add_ons a ON a.id = p.subscription_add_on_id";
     match (tables.add_on_uid, tables.add_ons) {
         (true, true) => (JOIN, "COALESCE(p.subscription_add_on_uid, a.name)"),
@@ -68,8 +68,8 @@ fn uid(tables: &Tables) -> (&'static str, &'static str) {
     }
 }
 
-fn read(row: &PgRow, add_on: AddOn) -> Result<Stored, sqlx::Error> {
-    let purchase = Purchase {
+fn read(row: &PgRow, add_on: AddOn) -> Result<PurchaseRow, sqlx::Error> {
+    let purchase = PurchaseValues {
         add_on,
         quantity: row.try_get("quantity")?,
         started_on: row.try_get::<SqlDate, _>("started_at")?.0,
@@ -83,9 +83,9 @@ fn read(row: &PgRow, add_on: AddOn) -> Result<Stored, sqlx::Error> {
 /// A new row.
 pub(super) async fn insert(
     connection: &mut PgConnection,
-    tables: &Tables,
+    tables: &TableColumns,
     namespace: &Namespace,
-    purchase: &Purchase,
+    purchase: &PurchaseValues,
 ) -> Result<(), sqlx::Error> {
     let add_on = add_on_columns(connection, tables, purchase.add_on).await?;
     let mut insert = QueryBuilder::<Postgres>::new(
@@ -119,9 +119,9 @@ pub(super) async fn insert(
 /// not written.
 pub(super) async fn update(
     connection: &mut PgConnection,
-    tables: &Tables,
-    (id, before): &Stored,
-    after: &Purchase,
+    tables: &TableColumns,
+    (id, before): &PurchaseRow,
+    after: &PurchaseValues,
 ) -> Result<(), sqlx::Error> {
     if before == after {
         return Ok(());
@@ -155,7 +155,7 @@ pub(super) async fn update(
 /// The columns that say which add-on a purchase is of, as far as this GitLab has them.
 async fn add_on_columns(
     connection: &mut PgConnection,
-    tables: &Tables,
+    tables: &TableColumns,
     add_on: AddOn,
 ) -> Result<Vec<(&'static str, i64)>, sqlx::Error> {
     let mut columns = Vec::with_capacity(2);

@@ -5,14 +5,14 @@
 
 use jiff::civil::Date;
 
-use super::subscription::{PREMIUM, Subscription, TRIAL_OF_PAID, Term};
+use super::subscription::{PREMIUM, SubscriptionRow, SubscriptionTerm, TRIAL_OF_PAID};
 
 /// Plans nobody pays for. A trial's plan is not among them.
 const UNPAID: [&str; 3] = ["default", "free", "early_adopter"];
 
 /// What becomes of the seats when a row changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Seats {
+pub(super) struct SeatCounts {
     /// `max_seats_used`.
     pub max_used: Option<i32>,
     /// `seats_owed`.
@@ -24,11 +24,11 @@ pub(super) struct Seats {
 /// What becomes of the seats when the row `before` becomes `after`, which differs from it. `last_premium` is the term of
 /// the newest history row on premium, and `today` the day of `max_seats_used_changed_at` if it is set now.
 pub(super) fn after_change(
-    before: &Subscription,
-    after: &Subscription,
-    last_premium: Option<Term>,
+    before: &SubscriptionRow,
+    after: &SubscriptionRow,
+    last_premium: Option<SubscriptionTerm>,
     today: Date,
-) -> Seats {
+) -> SeatCounts {
     let dated = before.max_seats_used != after.max_seats_used && !new_term(before, after);
     let changed_on = if dated {
         Some(today)
@@ -36,7 +36,7 @@ pub(super) fn after_change(
         before.max_seats_used_changed_on
     };
     if !restarts(before, after, last_premium, changed_on) {
-        return Seats {
+        return SeatCounts {
             max_used: after.max_seats_used,
             owed: after.seats_owed,
             dated,
@@ -46,7 +46,7 @@ pub(super) fn after_change(
         .seats_in_use
         .saturating_sub(after.seats.unwrap_or(0))
         .max(0);
-    Seats {
+    SeatCounts {
         max_used: Some(after.seats_in_use),
         owed: if is_paid(after) { beyond } else { 0 },
         dated: true,
@@ -56,9 +56,9 @@ pub(super) fn after_change(
 /// A paid customer's trial of Ultimate is an interruption: going there restarts nothing, nor coming back to the premium
 /// term that it interrupted. Every other change of plan there restarts, paid or not.
 fn restarts(
-    before: &Subscription,
-    after: &Subscription,
-    last_premium: Option<Term>,
+    before: &SubscriptionRow,
+    after: &SubscriptionRow,
+    last_premium: Option<SubscriptionTerm>,
     changed_on: Option<Date>,
 ) -> bool {
     if before.on(TRIAL_OF_PAID) || after.on(TRIAL_OF_PAID) {
@@ -73,7 +73,7 @@ fn restarts(
 }
 
 /// Both dates change, and the new term does not begin within the old one.
-fn new_term(before: &Subscription, after: &Subscription) -> bool {
+fn new_term(before: &SubscriptionRow, after: &SubscriptionRow) -> bool {
     let follows = match (before.end_date, after.start_date) {
         (None, _) => true,
         (Some(end), Some(start)) => end <= start,
@@ -82,7 +82,7 @@ fn new_term(before: &Subscription, after: &Subscription) -> bool {
     before.start_date != after.start_date && before.end_date != after.end_date && follows
 }
 
-fn is_paid(row: &Subscription) -> bool {
+fn is_paid(row: &SubscriptionRow) -> bool {
     let plan = row.plan.as_ref().map(|plan| plan.name.as_str());
     row.trial != Some(true)
         && row.seats.is_some_and(|seats| seats > 0)

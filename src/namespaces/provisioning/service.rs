@@ -7,10 +7,10 @@ use sqlx::{Connection, PgConnection, PgPool};
 
 use super::{
     add_ons, base_product, compute_minutes,
-    failure::Lasting,
+    failure::PermanentError,
     namespace::Namespace,
     storage,
-    tables::{KnownTables, Tables},
+    tables::{KnownTables, TableColumns},
 };
 use crate::{
     failpoint,
@@ -27,7 +27,7 @@ use crate::{
 
 /// The call could not be carried out to its end. Whole steps may have been applied; none is applied in part.
 #[derive(Debug, thiserror::Error)]
-pub enum Unfinished {
+pub enum ProvisionError {
     /// The database failed, or gave way to somebody else's transaction: to be sent again as it is.
     #[error("the database failed in the step {step}")]
     Unavailable {
@@ -43,16 +43,16 @@ pub enum Unfinished {
         /// Where.
         step: &'static str,
         /// Why.
-        why: Lasting,
+        why: PermanentError,
     },
     /// It took too long: to be sent again as it is.
     #[error("not done within the deadline of a call")]
     Deadline,
 }
 
-impl Unfinished {
+impl ProvisionError {
     pub(super) fn of(step: &'static str, source: sqlx::Error) -> Self {
-        match Lasting::of(&source) {
+        match PermanentError::of(&source) {
             Some(why) => Self::Refused { step, why },
             None => Self::Unavailable { step, source },
         }
@@ -60,15 +60,15 @@ impl Unfinished {
 }
 
 /// What every step of a call needs.
-pub(super) struct Scene<'a> {
-    pub(super) tables: &'a Tables,
+pub(super) struct StepContext<'a> {
+    pub(super) tables: &'a TableColumns,
     pub(super) namespace: &'a Namespace,
     pub(super) rules: &'a DocumentRules,
 }
 
 /// Provisions namespaces.
 #[derive(Debug)]
-pub struct Service {
+pub struct ProvisioningService {
     pool: PgPool,
     turns: Turns,
     deadline: Duration,
@@ -77,14 +77,14 @@ pub struct Service {
 }
 
 /// One step's work.
-enum Step<'a> {
+enum ProvisioningStep<'a> {
     BaseProduct(&'a BaseProduct),
     Storage(&'a Storage),
     ComputeMinutes(&'a ComputeMinutes),
-    AddOns(&'a add_ons::Part),
+    AddOns(&'a add_ons::AddOnPurchases),
 }
 
-impl Service {
+impl ProvisioningService {
     /// `deadline` bounds a call, its wait for its turn included; `rules` are those that every document keeps.
     pub fn new(pool: PgPool, deadline: Duration, rules: DocumentRules) -> Self {
         Self {
@@ -108,11 +108,11 @@ impl Service {
         &self,
         namespace: &Namespace,
         document: &Document,
-    ) -> Result<ProvisionResponse, Unfinished> {
+    ) -> Result<ProvisionResponse, ProvisionError> {
         let answer = tokio::time::timeout(self.deadline, self.in_turn(namespace, document))
             .await
-            .unwrap_or(Err(Unfinished::Deadline));
-        if matches!(answer, Err(Unfinished::Refused { .. })) {
+            .unwrap_or(Err(ProvisionError::Deadline));
+        if matches!(answer, Err(ProvisionError::Refused { .. })) {
             self.tables.forget();
         }
         answer
@@ -122,8 +122,8 @@ impl Service {
         &self,
         namespace: &Namespace,
         document: &Document,
-    ) -> Result<ProvisionResponse, Unfinished> {
-        let failed = |source| Unfinished::of("lock", source);
+    ) -> Result<ProvisionResponse, ProvisionError> {
+        let failed = |source| ProvisionError::of("lock", source);
         let _turn = self.turns.take(namespace.id).await;
         let mut session =
             LockedSession::open(&self.pool, NamespaceLock::Provisioning(namespace.id))
@@ -132,8 +132,8 @@ impl Service {
         failpoint::pass("after_provisioning_lock");
         let connection = session.connection().map_err(failed)?;
         let tables = self.tables.get(connection).await;
-        let scene = Scene {
-            tables: &*tables.map_err(|source| Unfinished::of("tables", source))?,
+        let scene = StepContext {
+            tables: &*tables.map_err(|source| ProvisionError::of("tables", source))?,
             namespace,
             rules: &self.rules,
         };
@@ -146,34 +146,42 @@ impl Service {
 
 async fn run_all(
     connection: &mut PgConnection,
-    scene: &Scene<'_>,
+    scene: &StepContext<'_>,
     document: &Document,
-) -> Result<PartResults, Unfinished> {
+) -> Result<PartResults, ProvisionError> {
     let parts = &document.provision;
     let add_ons = parts.add_on_purchases.as_ref();
-    let mut run = async |part: Option<Step<'_>>| match part {
+    let mut run = async |part: Option<ProvisioningStep<'_>>| match part {
         Some(step) => step.run(connection, scene).await.map(Some),
         None => Ok(None),
     };
     Ok(PartResults {
-        base_product: run(parts.base_product.as_ref().map(Step::BaseProduct)).await?,
-        storage: run(parts.storage.as_ref().map(Step::Storage)).await?,
-        compute_minutes: run(parts.compute_minutes.as_ref().map(Step::ComputeMinutes)).await?,
+        base_product: run(parts
+            .base_product
+            .as_ref()
+            .map(ProvisioningStep::BaseProduct))
+        .await?,
+        storage: run(parts.storage.as_ref().map(ProvisioningStep::Storage)).await?,
+        compute_minutes: run(parts
+            .compute_minutes
+            .as_ref()
+            .map(ProvisioningStep::ComputeMinutes))
+        .await?,
         add_on_purchases: run(add_ons
             .filter(|part| !add_ons::is_nothing(part))
-            .map(Step::AddOns))
+            .map(ProvisioningStep::AddOns))
         .await?,
     })
 }
 
-impl Step<'_> {
+impl ProvisioningStep<'_> {
     /// In a transaction of its own. A step with broken rules is committed too: it has written only what none forbids.
     async fn run(
         self,
         connection: &mut PgConnection,
-        scene: &Scene<'_>,
-    ) -> Result<PartResult, Unfinished> {
-        let failed = |source| Unfinished::of(self.name(), source);
+        scene: &StepContext<'_>,
+    ) -> Result<PartResult, ProvisionError> {
+        let failed = |source| ProvisionError::of(self.name(), source);
         let mut transaction = connection.begin().await.map_err(failed)?;
         let broken = self.apply(&mut transaction, scene).await.map_err(failed)?;
         let unrecordable = if broken.is_empty() {
@@ -195,7 +203,7 @@ impl Step<'_> {
     async fn apply(
         &self,
         connection: &mut PgConnection,
-        scene: &Scene<'_>,
+        scene: &StepContext<'_>,
     ) -> Result<Vec<String>, sqlx::Error> {
         let id = scene.namespace.id;
         match self {

@@ -2,7 +2,7 @@
 
 use jiff::civil::Date;
 
-use super::seats::Seats;
+use super::seats::SeatCounts;
 use crate::namespaces::document::{BaseProduct, DocumentField};
 
 /// The paid customer's trial of Ultimate: a guest among the plans, which keeps the seat count of the plan it interrupts.
@@ -13,7 +13,7 @@ pub(super) const PREMIUM: &str = "premium";
 
 /// A row of `plans`.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
-pub(super) struct Plan {
+pub(super) struct PlanRow {
     pub id: i64,
     pub name: String,
     /// GitLab's number for it, `plan_name_uid`.
@@ -22,8 +22,8 @@ pub(super) struct Plan {
 
 /// The columns of `gitlab_subscriptions` that a step reads or writes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Subscription {
-    pub plan: Option<Plan>,
+pub(super) struct SubscriptionRow {
+    pub plan: Option<PlanRow>,
     /// What the row itself says about its plan, which need not agree with `plans` in an old row.
     pub hosted_plan_name_uid: Option<i16>,
     pub start_date: Option<Date>,
@@ -41,9 +41,9 @@ pub(super) struct Subscription {
 }
 
 /// First and last day of a term.
-pub(super) type Term = (Option<Date>, Option<Date>);
+pub(super) type SubscriptionTerm = (Option<Date>, Option<Date>);
 
-impl Subscription {
+impl SubscriptionRow {
     /// A namespace's first one, before the document says anything.
     pub(super) fn new(today: Date) -> Self {
         Self {
@@ -64,7 +64,7 @@ impl Subscription {
     }
 
     /// This row with what the document says. `plan` is the sent plan, looked up.
-    pub(super) fn with(&self, part: &BaseProduct, plan: Option<Plan>) -> Self {
+    pub(super) fn with(&self, part: &BaseProduct, plan: Option<PlanRow>) -> Self {
         let part = part.clone();
         let plan = plan.or_else(|| self.plan.clone());
         Self {
@@ -124,7 +124,7 @@ impl Subscription {
     }
 
     /// This row with what becomes of its seats.
-    pub(super) fn with_seats(self, seats: Seats) -> Self {
+    pub(super) fn with_seats(self, seats: SeatCounts) -> Self {
         Self {
             max_seats_used: seats.max_used,
             seats_owed: seats.owed,

@@ -45,7 +45,7 @@ const LOOKED_AT: [&str; 8] = [
     reason = "each is a column that a GitLab has or has not"
 )]
 #[derive(Clone, Debug)]
-pub(super) struct Tables {
+pub(super) struct TableColumns {
     /// Copies the subscription `$1` into its history as change `$2`.
     pub history: String,
     /// Whether a purchase says itself which add-on it is of: from 18 on, required from 19.3 on.
@@ -64,7 +64,7 @@ pub(super) struct Tables {
 
 /// Read before the first call, and kept until a statement does not fit them any more.
 #[derive(Debug, Default)]
-pub(super) struct KnownTables(Mutex<Option<Arc<Tables>>>);
+pub(super) struct KnownTables(Mutex<Option<Arc<TableColumns>>>);
 
 impl KnownTables {
     /// # Errors
@@ -72,12 +72,12 @@ impl KnownTables {
     pub(super) async fn get(
         &self,
         connection: &mut PgConnection,
-    ) -> Result<Arc<Tables>, sqlx::Error> {
+    ) -> Result<Arc<TableColumns>, sqlx::Error> {
         let known = self.lock().clone();
         if let Some(tables) = known {
             return Ok(tables);
         }
-        let tables = Arc::new(Tables::read(connection).await?);
+        let tables = Arc::new(TableColumns::read(connection).await?);
         *self.lock() = Some(Arc::clone(&tables));
         Ok(tables)
     }
@@ -87,12 +87,12 @@ impl KnownTables {
         *self.lock() = None;
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Arc<Tables>>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Arc<TableColumns>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Tables {
+impl TableColumns {
     async fn read(connection: &mut PgConnection) -> Result<Self, sqlx::Error> {
         let rows = sqlx::query(
             "SELECT looked.at, quote_ident(attname) AS name

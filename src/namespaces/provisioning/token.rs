@@ -3,7 +3,7 @@
 use jsonwebtoken::{Algorithm, Validation, decode, decode_header, errors::ErrorKind};
 use serde::Deserialize;
 
-pub use super::portal_keys::NoKey;
+pub use super::portal_keys::KeyLookupError;
 use super::portal_keys::{IssuerKey, PortalKeys};
 
 /// The header that carries the token.
@@ -23,7 +23,7 @@ const LEEWAY: u64 = 30;
 
 /// Why a token is refused. All of them look the same from outside.
 #[derive(Debug, thiserror::Error)]
-pub enum Refused {
+pub enum TokenError {
     /// No token, or more than one.
     #[error("no token, or more than one")]
     Missing,
@@ -38,7 +38,7 @@ pub enum Refused {
     Algorithm,
     /// No key to verify it with.
     #[error(transparent)]
-    Key(#[from] NoKey),
+    Key(#[from] KeyLookupError),
     /// Its signature or a claim is wrong.
     #[error("{0:?}")]
     Wrong(ErrorKind),
@@ -47,7 +47,7 @@ pub enum Refused {
 /// The claims beyond what the library checks: an issuer is one name, although the library would also take a list with the
 /// right one in it.
 #[derive(Deserialize)]
-struct Claims {
+struct VerifiedClaims {
     #[serde(rename = "iss")]
     _issuer: String,
 }
@@ -57,25 +57,25 @@ struct Claims {
 ///
 /// # Errors
 /// [`Refused`].
-pub async fn verify(token: &str, keys: &PortalKeys) -> Result<(), Refused> {
+pub async fn verify(token: &str, keys: &PortalKeys) -> Result<(), TokenError> {
     if token.len() > MAX_BYTES {
-        return Err(Refused::TooLarge);
+        return Err(TokenError::TooLarge);
     }
     let header = decode_header(token).map_err(|error| match error.kind() {
         // `none` and other names that are no algorithm.
-        ErrorKind::InvalidAlgorithmName | ErrorKind::Json(_) => Refused::Algorithm,
-        _ => Refused::Malformed,
+        ErrorKind::InvalidAlgorithmName | ErrorKind::Json(_) => TokenError::Algorithm,
+        _ => TokenError::Malformed,
     })?;
     if header.alg != Algorithm::RS256 {
-        return Err(Refused::Algorithm);
+        return Err(TokenError::Algorithm);
     }
     let kid = header
         .kid
         .filter(|_| header.crit.is_none())
-        .ok_or(Refused::Malformed)?;
+        .ok_or(TokenError::Malformed)?;
     let IssuerKey { issuer, key } = keys.key(&kid).await?;
-    decode::<Claims>(token, &key, &validation(&issuer))
-        .map_err(|error| Refused::Wrong(error.into_kind()))?;
+    decode::<VerifiedClaims>(token, &key, &validation(&issuer))
+        .map_err(|error| TokenError::Wrong(error.into_kind()))?;
     Ok(())
 }
 

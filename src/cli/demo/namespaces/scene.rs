@@ -61,7 +61,7 @@ pub struct Scene {
     broker: Broker,
     stages: Stages,
     grace: Duration,
-    provisioning: provisioning::State,
+    provisioning: provisioning::ProvisioningState,
     stopping: CancellationToken,
 }
 

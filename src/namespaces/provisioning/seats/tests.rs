@@ -2,13 +2,13 @@ use jiff::civil::date;
 use proptest::{option, prelude::*};
 use rstest::rstest;
 
-use super::{super::subscription::Plan, *};
+use super::{super::subscription::PlanRow, *};
 use crate::namespaces::document::{BaseProduct, DocumentField};
 
 const TODAY: Date = date(2026, 6, 15);
 const ULTIMATE: &str = "ultimate";
 
-fn plan_named(name: &str) -> Plan {
+fn plan_named(name: &str) -> PlanRow {
     let plans = [
         "default",
         "free",
@@ -19,7 +19,7 @@ fn plan_named(name: &str) -> Plan {
         TRIAL_OF_PAID,
     ];
     let number = plans.iter().position(|plan| *plan == name).unwrap_or(99);
-    Plan {
+    PlanRow {
         id: i64::try_from(number).unwrap_or(99),
         name: name.to_owned(),
         uid: None,
@@ -32,8 +32,8 @@ const fn jan(year: i16) -> Option<Date> {
 }
 
 /// A paid term of premium: 20 seats, 9 used at most, 4 in use, dated within the term.
-fn paid() -> Subscription {
-    Subscription {
+fn paid() -> SubscriptionRow {
+    SubscriptionRow {
         plan: Some(plan_named(PREMIUM)),
         hosted_plan_name_uid: None,
         start_date: jan(2026),
@@ -50,35 +50,35 @@ fn paid() -> Subscription {
     }
 }
 
-type Change = fn(&mut Subscription);
+type RowChange = fn(&mut SubscriptionRow);
 
-fn no(_: &mut Subscription) {}
+fn no(_: &mut SubscriptionRow) {}
 
-fn on(plan: &str, row: &mut Subscription) {
+fn on(plan: &str, row: &mut SubscriptionRow) {
     row.plan = Some(plan_named(plan));
 }
 
-fn next_term(row: &mut Subscription) {
+fn next_term(row: &mut SubscriptionRow) {
     (row.start_date, row.end_date) = (jan(2027), jan(2028));
 }
 
-fn kept(max_used: i32) -> Seats {
-    Seats {
+fn kept(max_used: i32) -> SeatCounts {
+    SeatCounts {
         max_used: Some(max_used),
         owed: 2,
         dated: false,
     }
 }
 
-fn dated(max_used: i32) -> Seats {
-    Seats {
+fn dated(max_used: i32) -> SeatCounts {
+    SeatCounts {
         dated: true,
         ..kept(max_used)
     }
 }
 
-fn restart(owed: i32) -> Seats {
-    Seats {
+fn restart(owed: i32) -> SeatCounts {
+    SeatCounts {
         max_used: Some(4),
         owed,
         dated: true,
@@ -88,50 +88,54 @@ fn restart(owed: i32) -> Seats {
 #[rstest]
 // The new term.
 #[case::from_the_old_end_on(no, next_term, restart(0))]
-#[case::after_a_gap(no, |row: &mut Subscription| (row.start_date, row.end_date) = (Some(date(2027, 6, 1)), jan(2029)), restart(0))]
-#[case::over_an_open_end(|row: &mut Subscription| row.end_date = None, next_term, restart(0))]
-#[case::within_the_old_one(no, |row: &mut Subscription| (row.start_date, row.end_date) = (Some(date(2026, 2, 1)), jan(2028)), kept(9))]
-#[case::the_end_alone(no, |row: &mut Subscription| row.end_date = jan(2028), kept(9))]
-#[case::beyond_the_seats(no, |row: &mut Subscription| { next_term(row); row.seats = Some(3); }, restart(1))]
-#[case::whatever_was_sent(no, |row: &mut Subscription| { next_term(row); row.max_seats_used = Some(12); }, restart(0))]
-#[case::with_the_same_number(|row: &mut Subscription| row.max_seats_used = Some(4), |row: &mut Subscription| { next_term(row); row.max_seats_used = Some(4); }, restart(0))]
+#[case::after_a_gap(no, |row: &mut SubscriptionRow| (row.start_date, row.end_date) = (Some(date(2027, 6, 1)), jan(2029)), restart(0))]
+#[case::over_an_open_end(|row: &mut SubscriptionRow| row.end_date = None, next_term, restart(0))]
+#[case::within_the_old_one(no, |row: &mut SubscriptionRow| (row.start_date, row.end_date) = (Some(date(2026, 2, 1)), jan(2028)), kept(9))]
+#[case::the_end_alone(no, |row: &mut SubscriptionRow| row.end_date = jan(2028), kept(9))]
+#[case::beyond_the_seats(no, |row: &mut SubscriptionRow| { next_term(row); row.seats = Some(3); }, restart(1))]
+#[case::whatever_was_sent(no, |row: &mut SubscriptionRow| { next_term(row); row.max_seats_used = Some(12); }, restart(0))]
+#[case::with_the_same_number(|row: &mut SubscriptionRow| row.max_seats_used = Some(4), |row: &mut SubscriptionRow| { next_term(row); row.max_seats_used = Some(4); }, restart(0))]
 // Only if it is paid afterwards.
-#[case::of_a_trial(no, |row: &mut Subscription| { next_term(row); row.trial = Some(true); }, kept(9))]
-#[case::of_no_seats(no, |row: &mut Subscription| { next_term(row); row.seats = Some(0); }, kept(9))]
-#[case::of_unknown_seats(no, |row: &mut Subscription| { next_term(row); row.seats = None; }, kept(9))]
-#[case::of_the_free_plan(no, |row: &mut Subscription| { next_term(row); on("free", row); }, kept(9))]
-#[case::of_the_default_plan(no, |row: &mut Subscription| { next_term(row); on("default", row); }, kept(9))]
-#[case::of_an_early_adopter(no, |row: &mut Subscription| { next_term(row); on("early_adopter", row); }, kept(9))]
-#[case::of_no_plan(no, |row: &mut Subscription| { next_term(row); row.plan = None; }, kept(9))]
-#[case::on_a_plan_of_trials(no, |row: &mut Subscription| { next_term(row); on("premium_trial", row); }, restart(0))]
-#[case::where_trial_is_unknown(|row: &mut Subscription| row.trial = None, |row: &mut Subscription| { next_term(row); row.trial = None; }, restart(0))]
+#[case::of_a_trial(no, |row: &mut SubscriptionRow| { next_term(row); row.trial = Some(true); }, kept(9))]
+#[case::of_no_seats(no, |row: &mut SubscriptionRow| { next_term(row); row.seats = Some(0); }, kept(9))]
+#[case::of_unknown_seats(no, |row: &mut SubscriptionRow| { next_term(row); row.seats = None; }, kept(9))]
+#[case::of_the_free_plan(no, |row: &mut SubscriptionRow| { next_term(row); on("free", row); }, kept(9))]
+#[case::of_the_default_plan(no, |row: &mut SubscriptionRow| { next_term(row); on("default", row); }, kept(9))]
+#[case::of_an_early_adopter(no, |row: &mut SubscriptionRow| { next_term(row); on("early_adopter", row); }, kept(9))]
+#[case::of_no_plan(no, |row: &mut SubscriptionRow| { next_term(row); row.plan = None; }, kept(9))]
+#[case::on_a_plan_of_trials(no, |row: &mut SubscriptionRow| { next_term(row); on("premium_trial", row); }, restart(0))]
+#[case::where_trial_is_unknown(|row: &mut SubscriptionRow| row.trial = None, |row: &mut SubscriptionRow| { next_term(row); row.trial = None; }, restart(0))]
 // The trial that is over.
-#[case::trial_to_paid(|row: &mut Subscription| row.trial = Some(true), |row: &mut Subscription| row.trial = Some(false), restart(0))]
-#[case::trial_to_unknown(|row: &mut Subscription| row.trial = Some(true), |row: &mut Subscription| row.trial = None, restart(0))]
-#[case::unknown_to_no_trial(|row: &mut Subscription| row.trial = None, |row: &mut Subscription| row.trial = Some(false), restart(0))]
-#[case::no_trial_to_unknown(no, |row: &mut Subscription| row.trial = None, restart(0))]
-#[case::trial_to_free(|row: &mut Subscription| row.trial = Some(true), |row: &mut Subscription| { row.trial = Some(false); on("free", row); }, kept(9))]
-#[case::paid_to_trial(no, |row: &mut Subscription| row.trial = Some(true), kept(9))]
+#[case::trial_to_paid(|row: &mut SubscriptionRow| row.trial = Some(true), |row: &mut SubscriptionRow| row.trial = Some(false), restart(0))]
+#[case::trial_to_unknown(|row: &mut SubscriptionRow| row.trial = Some(true), |row: &mut SubscriptionRow| row.trial = None, restart(0))]
+#[case::unknown_to_no_trial(|row: &mut SubscriptionRow| row.trial = None, |row: &mut SubscriptionRow| row.trial = Some(false), restart(0))]
+#[case::no_trial_to_unknown(no, |row: &mut SubscriptionRow| row.trial = None, restart(0))]
+#[case::trial_to_free(|row: &mut SubscriptionRow| row.trial = Some(true), |row: &mut SubscriptionRow| { row.trial = Some(false); on("free", row); }, kept(9))]
+#[case::paid_to_trial(no, |row: &mut SubscriptionRow| row.trial = Some(true), kept(9))]
 // The number that was dated before the term.
-#[case::the_start_moves_past_it(no, |row: &mut Subscription| row.start_date = Some(date(2026, 6, 1)), restart(0))]
-#[case::the_start_moves_up_to_it(no, |row: &mut Subscription| row.start_date = Some(date(2026, 3, 1)), kept(9))]
-#[case::it_was_before_all_along(|row: &mut Subscription| row.start_date = Some(date(2026, 6, 1)), |row: &mut Subscription| { row.start_date = Some(date(2026, 6, 1)); row.auto_renew = Some(true); }, restart(0))]
-#[case::it_was_never_dated(|row: &mut Subscription| row.max_seats_used_changed_on = None, |row: &mut Subscription| { row.start_date = Some(date(2026, 6, 1)); row.max_seats_used_changed_on = None; }, kept(9))]
+#[case::the_start_moves_past_it(no, |row: &mut SubscriptionRow| row.start_date = Some(date(2026, 6, 1)), restart(0))]
+#[case::the_start_moves_up_to_it(no, |row: &mut SubscriptionRow| row.start_date = Some(date(2026, 3, 1)), kept(9))]
+#[case::it_was_before_all_along(|row: &mut SubscriptionRow| row.start_date = Some(date(2026, 6, 1)), |row: &mut SubscriptionRow| { row.start_date = Some(date(2026, 6, 1)); row.auto_renew = Some(true); }, restart(0))]
+#[case::it_was_never_dated(|row: &mut SubscriptionRow| row.max_seats_used_changed_on = None, |row: &mut SubscriptionRow| { row.start_date = Some(date(2026, 6, 1)); row.max_seats_used_changed_on = None; }, kept(9))]
 // The number that was sent.
-#[case::within_the_term(no, |row: &mut Subscription| row.max_seats_used = Some(12), dated(12))]
-#[case::it_is_dated_before_it_is_asked(no, |row: &mut Subscription| { row.max_seats_used = Some(12); row.start_date = Some(date(2026, 6, 1)); }, dated(12))]
-#[case::before_the_term_begins(|row: &mut Subscription| row.start_date = jan(2027), |row: &mut Subscription| { row.start_date = jan(2027); row.max_seats_used = Some(12); }, restart(0))]
-#[case::with_an_unpaid_new_term(no, |row: &mut Subscription| { next_term(row); on("free", row); row.max_seats_used = Some(12); }, kept(12))]
+#[case::within_the_term(no, |row: &mut SubscriptionRow| row.max_seats_used = Some(12), dated(12))]
+#[case::it_is_dated_before_it_is_asked(no, |row: &mut SubscriptionRow| { row.max_seats_used = Some(12); row.start_date = Some(date(2026, 6, 1)); }, dated(12))]
+#[case::before_the_term_begins(|row: &mut SubscriptionRow| row.start_date = jan(2027), |row: &mut SubscriptionRow| { row.start_date = jan(2027); row.max_seats_used = Some(12); }, restart(0))]
+#[case::with_an_unpaid_new_term(no, |row: &mut SubscriptionRow| { next_term(row); on("free", row); row.max_seats_used = Some(12); }, kept(12))]
 // The paid customer's trial of Ultimate.
-#[case::on_the_way_there(no, |row: &mut Subscription| { next_term(row); on(TRIAL_OF_PAID, row); }, kept(9))]
-#[case::while_there(|row: &mut Subscription| on(TRIAL_OF_PAID, row), |row: &mut Subscription| { next_term(row); on(TRIAL_OF_PAID, row); }, kept(9))]
-#[case::back_to_the_same_premium(|row: &mut Subscription| on(TRIAL_OF_PAID, row), no, kept(9))]
-#[case::back_to_another_premium(|row: &mut Subscription| on(TRIAL_OF_PAID, row), next_term, restart(0))]
-#[case::on_to_ultimate(|row: &mut Subscription| on(TRIAL_OF_PAID, row), |row: &mut Subscription| on(ULTIMATE, row), restart(0))]
-#[case::on_to_nothing(|row: &mut Subscription| on(TRIAL_OF_PAID, row), |row: &mut Subscription| { on("free", row); row.seats = Some(1); }, restart(0))]
-#[case::on_to_no_plan(|row: &mut Subscription| on(TRIAL_OF_PAID, row), |row: &mut Subscription| row.plan = None, restart(0))]
-#[case::on_to_another_trial(|row: &mut Subscription| on(TRIAL_OF_PAID, row), |row: &mut Subscription| { on(ULTIMATE, row); row.trial = Some(true); }, restart(0))]
-fn the_seat_rule(#[case] before: Change, #[case] after: Change, #[case] expected: Seats) {
+#[case::on_the_way_there(no, |row: &mut SubscriptionRow| { next_term(row); on(TRIAL_OF_PAID, row); }, kept(9))]
+#[case::while_there(|row: &mut SubscriptionRow| on(TRIAL_OF_PAID, row), |row: &mut SubscriptionRow| { next_term(row); on(TRIAL_OF_PAID, row); }, kept(9))]
+#[case::back_to_the_same_premium(|row: &mut SubscriptionRow| on(TRIAL_OF_PAID, row), no, kept(9))]
+#[case::back_to_another_premium(|row: &mut SubscriptionRow| on(TRIAL_OF_PAID, row), next_term, restart(0))]
+#[case::on_to_ultimate(|row: &mut SubscriptionRow| on(TRIAL_OF_PAID, row), |row: &mut SubscriptionRow| on(ULTIMATE, row), restart(0))]
+#[case::on_to_nothing(|row: &mut SubscriptionRow| on(TRIAL_OF_PAID, row), |row: &mut SubscriptionRow| { on("free", row); row.seats = Some(1); }, restart(0))]
+#[case::on_to_no_plan(|row: &mut SubscriptionRow| on(TRIAL_OF_PAID, row), |row: &mut SubscriptionRow| row.plan = None, restart(0))]
+#[case::on_to_another_trial(|row: &mut SubscriptionRow| on(TRIAL_OF_PAID, row), |row: &mut SubscriptionRow| { on(ULTIMATE, row); row.trial = Some(true); }, restart(0))]
+fn the_seat_rule(
+    #[case] before: RowChange,
+    #[case] after: RowChange,
+    #[case] expected: SeatCounts,
+) {
     let (mut old, mut new) = (paid(), paid());
     before(&mut old);
     after(&mut new);
@@ -147,7 +151,7 @@ fn back_to_premium_without_any_premium_in_the_history_restarts() {
 }
 
 /// Every plan there is, and none.
-fn plan() -> impl Strategy<Value = Option<Plan>> {
+fn plan() -> impl Strategy<Value = Option<PlanRow>> {
     let names = vec![
         "default",
         "free",
@@ -171,8 +175,8 @@ prop_compose! {
         max_seats_used in option::of(0..50i32), seats in option::of(0..20i32), trial in option::of(any::<bool>()),
         auto_renew in option::of(any::<bool>()), seats_in_use in 0..50i32, seats_owed in 0..50i32,
         max_seats_used_changed_on in day(),
-    ) -> Subscription {
-        Subscription { hosted_plan_name_uid: plan.as_ref().and_then(|plan| plan.uid), plan, start_date, end_date,
+    ) -> SubscriptionRow {
+        SubscriptionRow { hosted_plan_name_uid: plan.as_ref().and_then(|plan| plan.uid), plan, start_date, end_date,
             trial_starts_on, trial_ends_on, max_seats_used, seats, trial, auto_renew, seats_in_use, seats_owed,
             max_seats_used_changed_on }
     }
@@ -200,11 +204,11 @@ prop_compose! {
 
 /// What a step does, without the database.
 fn step(
-    before: &Subscription,
+    before: &SubscriptionRow,
     part: &BaseProduct,
-    plan: Option<Plan>,
-    last_premium: Option<Term>,
-) -> Subscription {
+    plan: Option<PlanRow>,
+    last_premium: Option<SubscriptionTerm>,
+) -> SubscriptionRow {
     let after = before.with(part, plan);
     if *before == after {
         return after;
