@@ -104,31 +104,31 @@ pub struct Provision {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct BaseProduct {
     /// Whether it renews itself.
-    #[serde(skip_serializing_if = "Field::is_absent")]
+    #[serde(skip_serializing_if = "DocumentField::is_absent")]
     pub auto_renew: DocumentField<bool>,
     /// Last day; null for a subscription without end.
-    #[serde(skip_serializing_if = "Field::is_absent")]
+    #[serde(skip_serializing_if = "DocumentField::is_absent")]
     pub end_date: DocumentField<Date>,
     /// The most seats used at once in this term.
-    #[serde(skip_serializing_if = "Field::is_absent")]
+    #[serde(skip_serializing_if = "DocumentField::is_absent")]
     pub max_seats_used: DocumentField<i32>,
     /// Name of the plan, such as `ultimate`; null means `free`.
-    #[serde(skip_serializing_if = "Field::is_absent")]
+    #[serde(skip_serializing_if = "DocumentField::is_absent")]
     pub plan_code: DocumentField<String>,
     /// Seats bought.
-    #[serde(skip_serializing_if = "Field::is_absent")]
+    #[serde(skip_serializing_if = "DocumentField::is_absent")]
     pub seats: DocumentField<i32>,
     /// First day.
-    #[serde(skip_serializing_if = "Field::is_absent")]
+    #[serde(skip_serializing_if = "DocumentField::is_absent")]
     pub start_date: DocumentField<Date>,
     /// Whether this is a trial.
-    #[serde(skip_serializing_if = "Field::is_absent")]
+    #[serde(skip_serializing_if = "DocumentField::is_absent")]
     pub trial: DocumentField<bool>,
     /// Last day of the trial.
-    #[serde(skip_serializing_if = "Field::is_absent")]
+    #[serde(skip_serializing_if = "DocumentField::is_absent")]
     pub trial_ends_on: DocumentField<Date>,
     /// First day of the trial.
-    #[serde(skip_serializing_if = "Field::is_absent")]
+    #[serde(skip_serializing_if = "DocumentField::is_absent")]
     pub trial_starts_on: DocumentField<Date>,
 }
 
@@ -136,10 +136,10 @@ pub struct BaseProduct {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Storage {
     /// Last day of it.
-    #[serde(skip_serializing_if = "Field::is_absent")]
+    #[serde(skip_serializing_if = "DocumentField::is_absent")]
     pub additional_purchased_storage_ends_on: DocumentField<Date>,
     /// MiB.
-    #[serde(skip_serializing_if = "Field::is_absent")]
+    #[serde(skip_serializing_if = "DocumentField::is_absent")]
     pub additional_purchased_storage_size: DocumentField<i64>,
 }
 
@@ -147,10 +147,10 @@ pub struct Storage {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct ComputeMinutes {
     /// Bought once, on top of the monthly ones.
-    #[serde(skip_serializing_if = "Field::is_absent")]
+    #[serde(skip_serializing_if = "DocumentField::is_absent")]
     pub extra_shared_runners_minutes_limit: DocumentField<i32>,
     /// A month's.
-    #[serde(skip_serializing_if = "Field::is_absent")]
+    #[serde(skip_serializing_if = "DocumentField::is_absent")]
     pub shared_runners_minutes_limit: DocumentField<i32>,
 }
 
@@ -158,22 +158,22 @@ pub struct ComputeMinutes {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct AddOnPurchase {
     /// Last day.
-    #[serde(skip_serializing_if = "Field::is_absent")]
+    #[serde(skip_serializing_if = "DocumentField::is_absent")]
     pub expires_on: DocumentField<Date>,
     /// Whether it begins with this purchase; GitLab reads it for `duo_core`.
-    #[serde(skip_serializing_if = "Field::is_absent")]
+    #[serde(skip_serializing_if = "DocumentField::is_absent")]
     pub new_subscription: DocumentField<bool>,
     /// The portal's name of the purchase.
-    #[serde(skip_serializing_if = "Field::is_absent")]
+    #[serde(skip_serializing_if = "DocumentField::is_absent")]
     pub purchase_xid: DocumentField<String>,
     /// Seats or units; null or 0 ends the add-on on its last day.
-    #[serde(skip_serializing_if = "Field::is_absent")]
+    #[serde(skip_serializing_if = "DocumentField::is_absent")]
     pub quantity: DocumentField<i32>,
     /// First day.
-    #[serde(skip_serializing_if = "Field::is_absent")]
+    #[serde(skip_serializing_if = "DocumentField::is_absent")]
     pub started_on: DocumentField<Date>,
     /// Whether this is a trial; absent and null mean that it is not.
-    #[serde(skip_serializing_if = "Field::is_absent")]
+    #[serde(skip_serializing_if = "DocumentField::is_absent")]
     pub trial: DocumentField<bool>,
 }
 
