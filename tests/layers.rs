@@ -56,7 +56,7 @@ fn no_module_uses_what_stands_above_it() {
 fn every_module_has_its_layer() {
     for entry in fs::read_dir("src").unwrap() {
         let path = entry.unwrap().path();
-        if let Some(module) = module_of(&path.join("mod.rs")) {
+        if let Some(module) = module_of(&path) {
             assert!(
                 layer(&module).is_some(),
                 "{module} is in no layer of tests/layers.rs"
