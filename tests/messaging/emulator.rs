@@ -5,15 +5,6 @@
 //! are ignored, which `--follow` makes up for.
 
 #![cfg(feature = "simulate")]
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::print_stderr,
-    reason = "a panic in a test is a failure with a place, and a line on standard error how it reports"
-)]
-
 mod served;
 mod service;
 

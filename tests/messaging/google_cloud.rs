@@ -2,14 +2,6 @@
 //! credentials against a server with TLS, a token endpoint, and what Google answers to the common mistakes.
 
 #![cfg(feature = "simulate")]
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a panic in a test is a failure with a place"
-)]
-
 mod authority;
 mod google;
 mod mistakes;

@@ -1,17 +1,26 @@
-//! What both pipelines share of Pub/Sub, against the schemas and against a server over real gRPC.
+//! Pub/Sub, what it carries, and the servers that are asked over HTTP: against the schemas, against the simulated servers over
+//! real sockets, and against Google's own emulator wherever it is installed.
+
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    reason = "a test that cannot go on has failed"
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "in a test a panic is how a claim fails, and a line on standard error says what was left out"
 )]
 
 mod schemas;
+mod upstream;
 
 #[cfg(feature = "simulate")]
 mod consuming;
 #[cfg(feature = "simulate")]
 mod dead_connections;
+mod dead_letters;
+mod emulator;
+mod google_cloud;
 #[cfg(feature = "simulate")]
 mod half_dead;
 #[cfg(feature = "simulate")]

@@ -1,12 +1,4 @@
 //! The HTTP side against servers that answer as badly as real ones do.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::print_stdout,
-    reason = "a test stops at the first surprise"
-)]
 
 mod answer_memory;
 mod budget_and_gate;

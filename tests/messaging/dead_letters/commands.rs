@@ -21,7 +21,7 @@ use lookup_gitlab_sync::{
 use serde_json::Value;
 use tokio::process::{Child, Command};
 
-use crate::bench::{Bench, PATIENCE, died};
+use super::bench::{Bench, PATIENCE, died};
 
 struct Desk {
     world: World,

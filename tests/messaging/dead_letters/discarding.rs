@@ -7,7 +7,7 @@ use lookup_gitlab_sync::messaging::{
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use crate::bench::{Attributes, Bench};
+use super::bench::{Attributes, Bench};
 
 #[tokio::test]
 async fn what_is_discarded_is_gone_and_on_disk_as_it_was() {

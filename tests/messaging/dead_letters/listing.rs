@@ -5,7 +5,7 @@ use lookup_gitlab_sync::messaging::{
     dead_letters::{Selection, list},
 };
 
-use crate::bench::{Attributes, Bench, died};
+use super::bench::{Attributes, Bench, died};
 
 #[tokio::test]
 async fn each_filter_narrows_what_is_listed() {

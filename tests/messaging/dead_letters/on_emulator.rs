@@ -6,7 +6,7 @@ use lookup_gitlab_sync::messaging::{
 use testkit::google_emulator::GoogleEmulator;
 use tokio_util::sync::CancellationToken;
 
-use crate::{bench::Bench, replaying::run};
+use super::{bench::Bench, replaying::run};
 
 #[tokio::test]
 async fn on_googles_emulator_letters_are_listed_replayed_and_discarded_alike() {

@@ -7,7 +7,7 @@ use lookup_gitlab_sync::messaging::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::bench::{Attributes, Bench, PATIENCE, died};
+use super::bench::{Attributes, Bench, PATIENCE, died};
 
 pub async fn run(bench: &Bench, selection: &Selection, options: &ReplayOptions) -> Summary {
     let stopping = CancellationToken::new();

@@ -10,7 +10,7 @@ use lookup_gitlab_sync::messaging::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{
+use super::{
     bench::{Bench, PATIENCE},
     replaying::run,
 };

@@ -21,7 +21,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tonic::{Code, client::GrpcService, transport::Channel};
 
-use crate::authority::certify;
+use super::authority::certify;
 
 /// What a person's key file says of itself.
 pub const REFRESH_TOKEN: &str = "a-refresh-token";

@@ -2,7 +2,7 @@
 
 use std::process::Output;
 
-use crate::{
+use super::{
     google::Google,
     visitor::{Variables, command, run},
 };

@@ -13,7 +13,7 @@ use lookup_gitlab_sync::{
     },
 };
 
-use crate::{
+use super::{
     google::{Google, QUOTA_PROJECT},
     visitor::{PROJECT, serve, succeed, until},
 };

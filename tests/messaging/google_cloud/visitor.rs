@@ -10,7 +10,7 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-use crate::google::Google;
+use super::google::Google;
 
 /// How long anything is waited for; nothing waits this long on a good day.
 pub const PATIENCE: Duration = Duration::from_mins(2);

@@ -12,7 +12,7 @@ use lookup_gitlab_sync::{
 use rstest::rstest;
 use serde_json::json;
 
-use crate::{
+use super::{
     lookup::crsids,
     memory::{gitlab_config, lookup_config, row},
     server::{Reply, Server},

@@ -12,7 +12,7 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use crate::memory::{CURRENT_USER, Memory, Scripted, calls};
+use super::memory::{CURRENT_USER, Memory, Scripted, calls};
 
 fn seconds(from: Instant) -> f64 {
     from.elapsed().as_secs_f64()

@@ -16,7 +16,7 @@ use reqwest::{
 };
 use rstest::rstest;
 
-use crate::{
+use super::{
     lookup::{people, person},
     memory::{CURRENT_USER, gitlab, gitlab_config, lookup_config},
     server::{Reply, Server},

@@ -11,7 +11,7 @@ use rstest::rstest;
 use tokio::net::TcpListener;
 use url::Url;
 
-use crate::{
+use super::{
     memory::{CURRENT_USER, gitlab, gitlab_config, row},
     server::{Reply, Server},
 };

@@ -10,7 +10,7 @@ use lookup_gitlab_sync::{
 use proptest::prelude::*;
 use rstest::rstest;
 
-use crate::lookup::crsids;
+use super::lookup::crsids;
 
 fn written(text: impl AsRef<[u8]>) -> tempfile::NamedTempFile {
     let file = tempfile::NamedTempFile::new().unwrap();

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::{
+use super::{
     failures::assert_safe,
     memory::{CURRENT_USER, gitlab, row},
     server::{Asked, Reply, Server},
@@ -422,7 +422,7 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
         runtime.block_on(async {
             let url = "https://gitlab.example.ac.uk".parse().unwrap();
-            let config = crate::memory::gitlab_config(&url);
+            let config = super::memory::gitlab_config(&url);
             let client = Client::over(std::sync::Arc::new(Bytes(body)), &config, Mode::Apply).unwrap();
             let permit = client.permit(false).unwrap();
             let _ = client.users_page(None).await;

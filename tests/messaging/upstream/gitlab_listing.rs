@@ -15,7 +15,7 @@ use lookup_gitlab_sync::{
 use proptest::prelude::*;
 use rstest::rstest;
 
-use crate::gitlab_model::{Instead, Model};
+use super::gitlab_model::{Instead, Model};
 
 /// All of a listing: who was shown, and who could not be.
 async fn whole(model: &Model) -> Result<(Vec<u64>, Vec<u64>), CallError> {

@@ -19,7 +19,7 @@ use reqwest::{Request, StatusCode, header::HeaderMap};
 use serde_json::{Value, json};
 use url::Url;
 
-use crate::memory::{calls, gitlab_config, row};
+use super::memory::{calls, gitlab_config, row};
 
 /// What is done with a request instead: see [`Model::meddle`].
 pub enum Instead {

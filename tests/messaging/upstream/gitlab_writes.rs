@@ -9,7 +9,7 @@ use lookup_gitlab_sync::{
 };
 use rstest::rstest;
 
-use crate::{
+use super::{
     failures::assert_safe,
     memory::{gitlab, gitlab_config},
     server::{Reply, Server},

@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::{
+use super::{
     failures::assert_safe,
     memory::lookup_config,
     server::{Reply, Server},

@@ -8,7 +8,7 @@ use lookup_gitlab_sync::{
 };
 use rstest::rstest;
 
-use crate::{
+use super::{
     lookup::{crsids, people, person},
     memory::lookup_config,
     server::{Asked, Reply, Server},

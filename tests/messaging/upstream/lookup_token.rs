@@ -17,7 +17,7 @@ use lookup_gitlab_sync::{
 use reqwest::{Request, StatusCode, header::HeaderMap};
 use rstest::rstest;
 
-use crate::{
+use super::{
     failures::assert_safe,
     lookup::{crsids, people, person},
     memory::gateway_config,

@@ -4,7 +4,7 @@
 use lookup_gitlab_sync::upstream::ErrorKind;
 use rstest::rstest;
 
-use crate::{
+use super::{
     failures::assert_safe,
     memory::gitlab,
     server::{Reply, Server},

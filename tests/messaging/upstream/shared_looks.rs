@@ -11,7 +11,7 @@ use lookup_gitlab_sync::{
     upstream::CallError,
 };
 
-use crate::{
+use super::{
     lookup::crsids,
     memory::lookup_config,
     server::{Reply, Server},

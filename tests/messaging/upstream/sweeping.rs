@@ -22,7 +22,7 @@ use lookup_gitlab_sync::{
     },
 };
 
-use crate::gitlab_model::{Instead, Model};
+use super::gitlab_model::{Instead, Model};
 
 /// Knows everybody, and remembers whom it was asked about.
 #[derive(Debug, Default)]

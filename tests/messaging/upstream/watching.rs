@@ -8,7 +8,7 @@ use std::{
 use metrics_exporter_prometheus::PrometheusBuilder;
 use tracing_subscriber::fmt::MakeWriter;
 
-use crate::memory::{CURRENT_USER, Memory, Scripted, calls};
+use super::memory::{CURRENT_USER, Memory, Scripted, calls};
 
 #[derive(Clone, Default)]
 struct Lines(Arc<Mutex<Vec<u8>>>);
