@@ -1,7 +1,7 @@
 //! Keeps a self-managed GitLab in step with the systems that decide about it.
 //!
 //! The modules stand in layers, listed here from the lowest to the highest; a module uses only
-//! what stands above it in this list. `tests/layers.rs` holds this.
+//! what stands above it in this list. `tests/project/layers.rs` holds this.
 
 #[doc(hidden)]
 pub mod failpoint;

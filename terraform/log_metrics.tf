@@ -1,5 +1,5 @@
 # What alerts and the dashboard need from the service's log lines, so that neither needs a sidecar. Each name below
-# is a field that the service writes; tests/deployment.rs holds the two together.
+# is a field that the service writes; tests/project/deployment.rs holds the two together.
 locals {
   own_logs = "resource.type=(\"cloud_run_worker_pool\" OR \"cloud_run_revision\") AND (resource.labels.worker_pool_name:\"${var.name}-\" OR resource.labels.service_name:\"${var.name}-\")"
 

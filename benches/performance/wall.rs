@@ -28,7 +28,7 @@ pub struct Comparison {
 
 /// The subjects take turns, each in a fresh world.
 pub async fn measure(comparisons: &[Comparison]) -> Vec<Row> {
-    let python = testkit::python::environment("tests/interop", "the baseline in Python");
+    let python = testkit::python::environment("tests/project/interop", "the baseline in Python");
     let python = python.map(|programs| programs.join("python"));
     let mut rows = Vec::new();
     for comparison in comparisons {

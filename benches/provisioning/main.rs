@@ -19,9 +19,9 @@ mod pgbench;
 mod script;
 
 #[allow(dead_code, reason = "the tests use the rest")]
-#[path = "../../tests/provisioning/portal.rs"]
+#[path = "../../tests/namespaces/provisioning/portal.rs"]
 mod portal;
-#[path = "../../tests/provisioning/service.rs"]
+#[path = "../../tests/namespaces/provisioning/service.rs"]
 mod service;
 
 use std::{ops::RangeInclusive, time::Duration};

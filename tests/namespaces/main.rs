@@ -1,4 +1,4 @@
-//! The portal side of the namespace pipeline, on a real `PostgreSQL`: ledger, worker, portal, and all of it together.
+//! The namespace pipeline on a real `PostgreSQL`: ledger, worker, portal, the provisioning API, and all of it together.
 
 #![allow(
     clippy::unwrap_used,
@@ -25,6 +25,7 @@ mod newest_wins;
 mod outputs;
 mod pooler;
 mod portal;
+mod provisioning;
 mod receiver;
 mod refusals;
 mod stand;

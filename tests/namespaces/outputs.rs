@@ -1,4 +1,4 @@
-//! `--output` of the commands that need the ledger; the others are in `tests/first_day/outputs.rs`.
+//! `--output` of the commands that need the ledger; the others are in `tests/operations/first_day/outputs.rs`.
 use testkit::{output_form::is_of_form, postgres::Database};
 
 use crate::{desk::bought, stand::Stand};

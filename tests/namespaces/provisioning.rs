@@ -1,15 +1,5 @@
 //! The provisioning service over real HTTP, with a real portal's keys, on a real `PostgreSQL`.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::print_stderr,
-    clippy::indexing_slicing,
-    clippy::string_slice,
-    reason = "a test that meets the unexpected has failed"
-)]
-
 mod add_ons;
 mod base_product;
 mod checks;

@@ -1,13 +1,5 @@
 //! What a configuration may be, and what a person is told of one that may not.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "in a test a panic is how a claim fails"
-)]
-
 use std::{
     fs,
     path::Path,
@@ -629,7 +621,7 @@ proptest! {
 
 /// The example with the lines of its defaults made real, except those of `left_out`.
 fn example(left_out: &[&str]) -> String {
-    let text = include_str!("../lookup-gitlab-sync.example.toml");
+    let text = include_str!("../../lookup-gitlab-sync.example.toml");
     let lines = text.lines().map(|line| match key_line(line) {
         Some(key) if !left_out.contains(&key) => line.trim_start_matches('#'),
         _ => line,
@@ -672,14 +664,14 @@ fn the_example_loads_with_every_line_made_real(#[case] left_out: &[&str]) {
 
 #[test]
 fn the_example_as_it_is_changes_nothing() {
-    let start = Start::complete().file(include_str!("../lookup-gitlab-sync.example.toml"));
+    let start = Start::complete().file(include_str!("../../lookup-gitlab-sync.example.toml"));
     let plain = Start::complete().load().unwrap().settings;
     assert_eq!(start.load().unwrap().settings, plain);
 }
 
 #[test]
 fn the_example_names_each_key_once_and_each_usual_variable() {
-    let text = include_str!("../lookup-gitlab-sync.example.toml");
+    let text = include_str!("../../lookup-gitlab-sync.example.toml");
     let lines = text.lines().filter_map(key_line).count();
     assert_eq!(lines, config::defaults().len());
     for name in config::usual_variables() {

@@ -1,13 +1,6 @@
 //! What a person meets on the first day: help, mistakes, pipes and narrow terminals, and what the log says.
 
 #![cfg(feature = "simulate")]
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a panic in a test is a failure with a place"
-)]
 
 mod certificates;
 mod completions;
@@ -19,6 +12,6 @@ mod outputs;
 mod printing;
 mod running;
 #[expect(dead_code, reason = "the whole-service tests use more of it")]
-#[path = "../end_to_end/scene.rs"]
+#[path = "../users/end_to_end/scene.rs"]
 mod scene;
 mod secrets;

@@ -3,14 +3,6 @@
 //! Each test starts the servers and runs one module of cases, which reports each case by name.
 
 #![cfg(feature = "simulate")]
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::print_stderr,
-    missing_docs,
-    reason = "a panic is how a test fails, and a line on standard error how it reports"
-)]
-
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -36,7 +28,8 @@ fn population() -> Population {
 }
 
 fn python_with_clients() -> Option<PathBuf> {
-    let programs = testkit::python::environment("tests/interop", "the published Python clients")?;
+    let programs =
+        testkit::python::environment("tests/project/interop", "the published Python clients")?;
     Some(programs.join("python"))
 }
 
@@ -45,7 +38,7 @@ async fn judge(python: &Path, world: &World, module_and_cases: &[&str]) {
     let run = Command::new(python)
         .arg("run.py")
         .args(module_and_cases)
-        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop"))
+        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/project/interop"))
         .envs(world.environment())
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .env("NO_PROXY", "127.0.0.1")

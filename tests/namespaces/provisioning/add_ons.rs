@@ -3,7 +3,7 @@
 use lookup_gitlab_sync::{config::PLAN_CODES, namespaces::document::rules::DocumentRules};
 use serde_json::{Value, json};
 
-use crate::world::World;
+use super::world::World;
 
 const PURCHASES: &str = "SELECT a.name AS uid, p.quantity, p.started_at AS from, p.expires_on AS to, \
     p.purchase_xid AS xid, p.trial FROM subscription_add_on_purchases p \

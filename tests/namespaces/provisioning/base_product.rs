@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::world::World;
+use super::world::World;
 
 const SUBSCRIPTION: &str = "SELECT p.name AS plan, s.hosted_plan_name_uid AS uid, s.start_date, s.end_date, s.seats, \
     s.max_seats_used AS max, s.seats_in_use AS in_use, s.seats_owed AS owed, s.trial, s.trial_starts_on AS trial_from, \

@@ -3,7 +3,7 @@
 use reqwest::StatusCode;
 use serde_json::json;
 
-use crate::world::{HEADER, World, document};
+use super::world::{HEADER, World, document};
 
 const EMPTY: &str = r#"{"provision":{}}"#;
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::world::World;
+use super::world::World;
 
 const MONTHLY: &str = "shared_runners_minutes_limit";
 const EXTRA: &str = "extra_shared_runners_minutes_limit";
@@ -111,7 +111,7 @@ async fn a_change_of_minutes_moves_the_namespaces_time_and_nothing_else_does() {
         .execute("UPDATE namespaces SET updated_at = '2025-01-01'")
         .await;
     let moved = "SELECT updated_at > '2025-01-02' AS moved FROM namespaces";
-    let mut others = crate::world::document(5);
+    let mut others = super::world::document(5);
     others.as_object_mut().unwrap().remove("compute_minutes");
     world.apply(id, others).await;
     world

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use crate::world::{World, document};
+use super::world::{World, document};
 
 /// Each number that [`document`] writes, as the namespace's tables hold it.
 async fn numbers(world: &World, id: i64) -> Value {

@@ -19,7 +19,7 @@ use serde_json::json;
 use sqlx::PgPool;
 use testkit::postgres::{Database, Server};
 
-use crate::world::{World, document};
+use super::world::{World, document};
 
 fn settings(database: &Database, migrations: MigrationMode) -> DatabaseSettings {
     let mut settings = DatabaseSettings::new(database.url.clone().into());

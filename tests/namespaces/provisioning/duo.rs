@@ -4,7 +4,7 @@
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::world::World;
+use super::world::World;
 
 const ROWS: &str = "SELECT id, quantity, started_at AS from, expires_on AS to, purchase_xid AS xid \
     FROM subscription_add_on_purchases ORDER BY id";

@@ -7,7 +7,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 use testkit::postgres::{Database, Server};
 
-use crate::world::{World, document};
+use super::world::{World, document};
 
 fn unavailable() -> (StatusCode, Value) {
     (

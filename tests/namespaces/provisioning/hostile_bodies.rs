@@ -4,7 +4,7 @@ use reqwest::StatusCode;
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::world::World;
+use super::world::World;
 
 async fn refused(body: impl Into<Vec<u8>>) -> String {
     let world = World::new().await;

@@ -10,7 +10,7 @@ use rstest::rstest;
 use serde_json::json;
 use tokio::process::{Child, Command};
 
-use crate::{
+use super::{
     failures::{BASE, MINUTES, STORAGE, changed, content, next, undisturbed},
     world::{HEADER, World, document},
 };

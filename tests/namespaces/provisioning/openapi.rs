@@ -17,10 +17,10 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::world::{HEADER, World, document};
+use super::world::{HEADER, World, document};
 
 fn openapi() -> Value {
-    serde_saphyr::from_str(include_str!("../../schemas/provisioning.openapi.yaml")).unwrap()
+    serde_saphyr::from_str(include_str!("../../../schemas/provisioning.openapi.yaml")).unwrap()
 }
 
 fn responses() -> Value {

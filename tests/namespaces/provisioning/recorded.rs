@@ -15,7 +15,7 @@ use lookup_gitlab_sync::namespaces::provisioning::database::MigrationMode;
 use serde_json::{Map, Value, json};
 use testkit::postgres::Database;
 
-use crate::world::{HEADER, World};
+use super::world::{HEADER, World};
 use case::{Again, Case, Departure, Departures};
 
 /// A service on GitLab's tables.

@@ -10,7 +10,7 @@ use serde_json::json;
 use testkit::postgres::Database;
 use tokio::{process::Command, time::timeout};
 
-use crate::{
+use super::{
     portal::{Portal, now},
     service::serve,
     world::HEADER,
@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_mins(10);
 #[tokio::test]
 async fn schemathesis_finds_no_answer_that_is_not_documented() {
     let Some(programs) =
-        testkit::python::environment("tests/provisioning/schemathesis", "schemathesis")
+        testkit::python::environment("tests/namespaces/provisioning/schemathesis", "schemathesis")
     else {
         return;
     };
@@ -60,7 +60,7 @@ async fn judge(schemathesis: &Path, address: &str, token: &str) -> Output {
     let more = std::env::var("SCHEMATHESIS_ARGS").unwrap_or_default();
     let run = Command::new(schemathesis)
         .arg("--config-file")
-        .arg(root.join("tests/provisioning/schemathesis/schemathesis.toml"))
+        .arg(root.join("tests/namespaces/provisioning/schemathesis/schemathesis.toml"))
         .arg("run")
         .arg(root.join("schemas/provisioning.openapi.yaml"))
         .args(["--url", address])

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::world::World;
+use super::world::World;
 
 const SIZE: &str = "additional_purchased_storage_size";
 const ENDS_ON: &str = "additional_purchased_storage_ends_on";

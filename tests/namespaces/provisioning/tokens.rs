@@ -17,7 +17,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use testkit::logs::CapturedLogs;
 
-use crate::{
+use super::{
     portal::{Key, Portal, now, unsigned},
     world::{HEADER, World},
 };

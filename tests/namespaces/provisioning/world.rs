@@ -15,7 +15,7 @@ use testkit::{
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::portal::Portal;
+use super::portal::Portal;
 
 pub const HEADER: &str = "X-Customers-Dot-Internal-Token";
 

@@ -6,7 +6,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use testkit::tls::{Authority, Certificate};
 
-use crate::{
+use super::{
     running::Running,
     scene::{Scene, until},
 };

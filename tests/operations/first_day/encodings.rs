@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::scene::{Scene, Variables};
+use super::scene::{Scene, Variables};
 
 /// `text` behind a byte order mark, and as UTF-16 in both orders.
 fn encodings(text: &str) -> [(Vec<u8>, &'static str); 3] {

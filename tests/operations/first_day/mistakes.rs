@@ -8,7 +8,7 @@ use lookup_gitlab_sync::simulate::{
 };
 use regex::Regex;
 
-use crate::{
+use super::{
     running::Running,
     scene::{Scene, Variables},
 };

@@ -20,12 +20,12 @@ use lookup_gitlab_sync::{
 use regex::Regex;
 use serde_json::Value;
 
-use crate::{
+use super::{
     running::Running,
     scene::{Scene, until},
 };
 
-const DOCUMENT: &str = include_str!("../../docs/observability.md");
+const DOCUMENT: &str = include_str!("../../../docs/observability.md");
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 
 /// The first cells of the document's rows, each with the rest of its row.

@@ -12,7 +12,7 @@ use lookup_gitlab_sync::{
 use serde_json::Value;
 use testkit::output_form::is_of_form;
 
-use crate::scene::{Scene, until};
+use super::scene::{Scene, until};
 
 /// How each command is called. `ID` is a dead letter's id, `FILE` a new file.
 const CALLS: [(&str, &[&str]); 17] = [

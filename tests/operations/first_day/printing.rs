@@ -8,7 +8,7 @@ use tokio::{
     process::Command,
 };
 
-use crate::scene::{Scene, until};
+use super::scene::{Scene, until};
 
 async fn populated() -> Scene {
     let today = jiff::Timestamp::now()

@@ -13,7 +13,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::scene::{PATIENCE, Scene, Variables, until};
+use super::scene::{PATIENCE, Scene, Variables, until};
 
 /// A `serve` with what it has logged so far.
 pub struct Running {

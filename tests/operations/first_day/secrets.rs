@@ -11,7 +11,7 @@ use lookup_gitlab_sync::{
 };
 use serde_json::Value;
 
-use crate::{
+use super::{
     running::Running,
     scene::{Scene, until},
 };

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::stage::Stage;
+use super::stage::Stage;
 
 const SECRET: &str = "sentinel-secret";
 

@@ -1,6 +1,6 @@
 //! Bytes from outside, changed at random: nothing panics, and each reader keeps its promises.
 //!
-//! The suite replays `tests/corpus/<target>/` and some thousand changes of it from a fixed seed. A campaign runs
+//! The suite replays `tests/operations/corpus/<target>/` and some thousand changes of it from a fixed seed. A campaign runs
 //! longer from a fresh seed: `FUZZ_SECONDS=600 cargo test --test security fuzz::gitlab_page -- --nocapture`. An input
 //! that breaks a promise is written beside the test binary; put it into the corpus together with what mends it.
 
@@ -15,7 +15,7 @@ use std::{
 
 use rand::{Rng, SeedableRng, rngs::StdRng, seq::IndexedRandom};
 
-use crate::readers;
+use super::readers;
 
 /// What the suite runs of each target beside its corpus.
 const CHANGES: u64 = 1_000;
@@ -72,7 +72,7 @@ type Reader<'r> = &'r mut dyn FnMut(&[u8]) -> String;
 /// Holds `reader` to its promises, which it asserts itself.
 pub fn hold(target: &str, reader: Reader<'_>) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/corpus")
+        .join("tests/operations/corpus")
         .join(target);
     let mut files: Vec<_> = fs::read_dir(&folder)
         .unwrap()

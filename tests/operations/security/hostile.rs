@@ -7,7 +7,7 @@ use lookup_gitlab_sync::{
     simulate::gitlab::{Account, State},
 };
 
-use crate::stage::Stage;
+use super::stage::Stage;
 
 /// Clears the screen, forges a line, turns the reading direction, sets the title, hides, ends a CSV field.
 const HOSTILE: &str = "\u{1b}[2J\r\n2026-11-01T00:00:00Z ERROR forged\u{202e}\u{9b}31m\u{1b}]0;title\u{7}\u{200b}\u{2028}\",\"x";

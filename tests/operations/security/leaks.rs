@@ -13,7 +13,7 @@ use lookup_gitlab_sync::{
 };
 use serde_json::json;
 
-use crate::stage::{Stage, until};
+use super::stage::{Stage, until};
 
 /// In every name, e-mail address, note, cookie and body that the scenario holds.
 const MARK: &str = "sentinel";

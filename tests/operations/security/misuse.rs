@@ -10,7 +10,7 @@ use lookup_gitlab_sync::{
     },
 };
 
-use crate::stage::Stage;
+use super::stage::Stage;
 
 /// A current member, one whom a person blocked, an external account that was just made, and a cancelled member.
 async fn stage() -> Stage {

@@ -74,7 +74,10 @@ fn a_panic_is_one_line_that_says_where_and_not_what_it_met() {
         assert_eq!(line["event"], "panicked");
         assert_eq!(line["severity"], "ERROR");
         let place = line["place"].as_str().unwrap();
-        assert!(place.starts_with("tests/security/panics.rs:"), "{place}");
+        assert!(
+            place.starts_with("tests/operations/security/panics.rs:"),
+            "{place}"
+        );
         assert!(!log.contains("Sentinel") && !log.contains(name), "{log}");
     }
 }

@@ -12,7 +12,7 @@ use tokio::{
     net::TcpListener,
 };
 
-use crate::stage::Stage;
+use super::stage::Stage;
 
 /// Somebody who listens, and what they heard.
 struct Stranger {

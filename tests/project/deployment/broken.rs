@@ -2,7 +2,7 @@
 
 use rstest::rstest;
 
-use crate::{
+use super::{
     project::Copy,
     tools::{Tools, Verdict},
 };

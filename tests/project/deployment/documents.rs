@@ -11,7 +11,7 @@ use lookup_gitlab_sync::messaging::wire::{SyncTick, UserSync};
 use regex::Regex;
 use tempfile::TempDir;
 
-use crate::{
+use super::{
     project::{self, Copy},
     tools::{Tools, Verdict},
 };

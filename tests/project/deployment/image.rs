@@ -1,6 +1,6 @@
 //! The Dockerfile keeps what it promises; building and running it needs an image builder (see docs/release.md).
 
-use crate::{project, tools::Tools};
+use super::{project, tools::Tools};
 
 #[test]
 fn the_linter_finds_nothing() {

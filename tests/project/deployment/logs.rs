@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use regex::Regex;
 
-use crate::project;
+use super::project;
 
 /// One metric's filter: what the fields must be, and the fields it takes as labels.
 struct Metric {

@@ -8,7 +8,7 @@ use lookup_gitlab_sync::{
 };
 use regex::Regex;
 
-use crate::project;
+use super::project;
 
 /// Terraform's own: the audit sink reads a topic that the service only publishes to.
 const SINK: [&str; 3] = [

@@ -9,7 +9,7 @@ use lookup_gitlab_sync::{
 use regex::Regex;
 use tempfile::TempDir;
 
-use crate::{
+use super::{
     project,
     scene::{PATIENCE, Scene},
 };

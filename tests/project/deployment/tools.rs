@@ -11,7 +11,7 @@ use std::{
 
 use regex::Regex;
 
-use crate::project;
+use super::project;
 
 /// What the tools import, and the linter of the Dockerfile.
 const NEEDS: [&str; 5] = [

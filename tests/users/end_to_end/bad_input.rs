@@ -9,7 +9,7 @@ use lookup_gitlab_sync::{
     },
 };
 
-use crate::scene::Scene;
+use super::scene::Scene;
 
 const BAD: &[(&[u8], &str, &str)] = &[
     (b"not json", "undecodable", "JSON"),

@@ -14,7 +14,7 @@ use lookup_gitlab_sync::{
 };
 use serde_json::Value;
 
-use crate::scene::Scene;
+use super::scene::Scene;
 
 fn lines(output: &std::process::Output) -> Vec<Value> {
     let text = String::from_utf8(output.stdout.clone()).unwrap();

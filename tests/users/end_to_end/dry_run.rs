@@ -5,7 +5,7 @@ use lookup_gitlab_sync::{
     simulate::{gitlab::Account, lookup::Person},
 };
 
-use crate::scene::Scene;
+use super::scene::Scene;
 
 const DRY: &[(&str, &str)] = &[("LOOKUP_GITLAB_SYNC__MODE", "dry-run")];
 

@@ -10,7 +10,7 @@ use lookup_gitlab_sync::{
 };
 use serde_json::{Value, json};
 
-use crate::scene::{Scene, until};
+use super::scene::{Scene, until};
 
 async fn one_cancelled_member() -> Scene {
     Scene::of(

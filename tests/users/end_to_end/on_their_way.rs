@@ -8,7 +8,7 @@ use lookup_gitlab_sync::{
     },
 };
 
-use crate::scene::Scene;
+use super::scene::Scene;
 
 const PEOPLE: u64 = 300;
 /// Five percent of them.
@@ -28,7 +28,7 @@ async fn tick(scene: &Scene) {
     let ticks = "sync-tick-fan-out";
     let before = scene.counts(ticks).acked;
     scene.tick(SyncTick::default()).await;
-    crate::scene::until("the tick is done", async || {
+    super::scene::until("the tick is done", async || {
         scene.counts(ticks).acked > before
     })
     .await;
@@ -48,7 +48,7 @@ async fn two_runs_planned_while_the_worker_stands_still_block_no_more_than_one_m
     tick(&scene).await;
     cancel(&scene, 1..13, true);
     scene.serve(&["user-worker"], &[]).await;
-    crate::scene::until("every message acked", async || {
+    super::scene::until("every message acked", async || {
         let counts = scene.counts("user-sync-worker");
         counts.published > 0 && counts.published == counts.acked
     })

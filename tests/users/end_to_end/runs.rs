@@ -7,7 +7,7 @@ use lookup_gitlab_sync::{
     simulate::population::Population,
 };
 
-use crate::scene::{Scene, unique, until};
+use super::scene::{Scene, unique, until};
 
 fn population(users: usize) -> Population {
     let today = jiff::Timestamp::now()

@@ -5,7 +5,7 @@ use lookup_gitlab_sync::{
     simulate::{gitlab::Kind, population::Population},
 };
 
-use crate::scene::Scene;
+use super::scene::Scene;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn twenty_thousand_users_with_one_percent_changes_cost_what_the_design_says() {

@@ -10,7 +10,7 @@ use lookup_gitlab_sync::{
 };
 use serde_json::Value;
 
-use crate::scene::{Scene, until};
+use super::scene::{Scene, until};
 
 /// Members from id 10 on; every thirtieth is cancelled.
 fn members(many: u64) -> (Vec<Account>, Vec<Person>) {

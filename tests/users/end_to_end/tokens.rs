@@ -9,7 +9,7 @@ use lookup_gitlab_sync::{
 };
 use serde_json::Value;
 
-use crate::scene::{Scene, Variables};
+use super::scene::{Scene, Variables};
 
 const READING: &str = "glpat-reads-only";
 

@@ -10,7 +10,7 @@ use lookup_gitlab_sync::{
 };
 use serde_json::json;
 
-use crate::scene::{Scene, until};
+use super::scene::{Scene, until};
 
 const MARKER: &str =
     r#"{"v":1,"reason":"cancelled_in_lookup","at":"2026-01-10T02:00:00Z","run":"r"}"#;

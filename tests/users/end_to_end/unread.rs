@@ -11,7 +11,7 @@ use lookup_gitlab_sync::{
     },
 };
 
-use crate::scene::{Scene, until};
+use super::scene::{Scene, until};
 
 async fn delete_subscription(scene: &Scene, name: &str) {
     let request = DeleteSubscriptionRequest {

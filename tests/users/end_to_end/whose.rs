@@ -9,7 +9,7 @@ use lookup_gitlab_sync::{
 };
 use serde_json::{Value, json};
 
-use crate::scene::{Scene, Variables};
+use super::scene::{Scene, Variables};
 
 const MARKER: &str =
     r#"{"v":1,"reason":"cancelled_in_lookup","at":"2026-01-10T02:00:00Z","run":"r"}"#;
@@ -221,7 +221,7 @@ async fn a_token_that_lost_its_rights_is_refused_and_nobody_is_called_gone() {
             ..UserSync::default()
         })
         .await;
-    crate::scene::until("it has asked", async || {
+    super::scene::until("it has asked", async || {
         scene.world.gitlab.control().count("GET", "/api/v4/users/*") > 2
     })
     .await;

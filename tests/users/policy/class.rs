@@ -9,7 +9,7 @@ use lookup_gitlab_sync::{
 };
 use rstest::rstest;
 
-use crate::build::{OWN, account, class_of, crsid, users};
+use super::build::{OWN, account, class_of, crsid, users};
 
 fn with_identity(username: &str, provider: &str, extern_uid: &str) -> Account {
     let identity = Identity {

@@ -10,7 +10,7 @@ use lookup_gitlab_sync::{
 };
 use rstest::rstest;
 
-use crate::build::{POLICY, day, decided, external, member, seen};
+use super::build::{POLICY, day, decided, external, member, seen};
 
 #[rstest]
 fn a_cancelled_member_who_can_sign_in_is_blocked(

@@ -9,7 +9,7 @@ use lookup_gitlab_sync::users::{
 };
 use rstest::rstest;
 
-use crate::build::{OWN, PERSON, account, at, blocked_by_us};
+use super::build::{OWN, PERSON, account, at, blocked_by_us};
 
 const LIMITS: Limits = Limits {
     max_block_percent: 5.0,

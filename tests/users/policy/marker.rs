@@ -14,7 +14,7 @@ use lookup_gitlab_sync::{
 };
 use rstest::rstest;
 
-use crate::build::{OWN, PERSON, account, at, blocked_by_us, seen, users};
+use super::build::{OWN, PERSON, account, at, blocked_by_us, seen, users};
 
 #[test]
 fn a_block_with_our_marker_and_gitlabs_record_is_ours() {

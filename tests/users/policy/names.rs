@@ -6,7 +6,7 @@ use lookup_gitlab_sync::users::{
 };
 use rstest::rstest;
 
-use crate::build::{account, class_of, crsid, users};
+use super::build::{account, class_of, crsid, users};
 
 #[rstest]
 #[case(State::Active, "active", true)]

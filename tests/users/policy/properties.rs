@@ -12,7 +12,7 @@ use lookup_gitlab_sync::{
 };
 use proptest::prelude::*;
 
-use crate::build::{POLICY, crsid, day};
+use super::build::{POLICY, crsid, day};
 
 const TODAY: &str = "2026-11-22";
 

@@ -20,7 +20,7 @@ use lookup_gitlab_sync::{
 };
 use proptest::prelude::*;
 
-use crate::build::{OWN, PERSON, POLICY, account, at, day, users};
+use super::build::{OWN, PERSON, POLICY, account, at, day, users};
 
 const PEOPLE: usize = 60;
 const WORKERS: usize = 3;

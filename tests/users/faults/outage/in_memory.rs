@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
-use crate::{
+use crate::faults::{
     process::{Process, Queues},
     weather::{Side, Weather},
     world::World,
@@ -167,7 +167,7 @@ async fn ten_minutes_of_429_are_asked_no_oftener_than_retry_after_allows() {
         .filter(|at| at.duration_since(first) < Duration::from_secs(1))
         .count();
     assert!(
-        at_once <= crate::process::calls().concurrency,
+        at_once <= crate::faults::process::calls().concurrency,
         "{at_once} before the first answer"
     );
     for pair in asked[at_once - 1..].windows(2) {

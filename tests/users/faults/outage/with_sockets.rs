@@ -9,7 +9,7 @@ use lookup_gitlab_sync::{
 };
 use serde_json::json;
 
-use crate::{
+use crate::faults::{
     ledger::Ledger,
     scene::{Scene, until},
     world::member,
