@@ -1,6 +1,6 @@
 //! An attempt to send a sync, told on one line.
 
-use crate::namespaces::history::SyncAttempt;
+use crate::namespaces::ledger::history::SyncAttempt;
 
 /// Such as `7: retrying (503): it is down`. Its detail is text from elsewhere; who prints it makes it safe.
 pub(super) fn told(attempt: &SyncAttempt) -> String {
@@ -27,7 +27,7 @@ pub(super) fn state(attempt: &SyncAttempt) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::namespaces::attempt::AttemptState;
+    use crate::namespaces::ledger::attempt_state::AttemptState;
 
     fn attempt() -> SyncAttempt {
         SyncAttempt {

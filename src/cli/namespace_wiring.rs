@@ -5,14 +5,12 @@ use crate::{
     config::{ConfigErrors, NamespacesConfig},
     messaging::{Connection, Topic},
     namespaces::{
-        call::ProvisioningClient,
+        contract::document::rules::DocumentRules,
         database,
-        document::rules::DocumentRules,
-        keys::SigningKeys,
         ledger::{Ledger, LedgerError},
-        portal::Portal,
+        portal::{Portal, recorder::SyncRecorder, signing_keys::SigningKeys},
         provisioning::{self, ProvisioningState},
-        record::SyncRecorder,
+        worker::client::ProvisioningClient,
     },
 };
 

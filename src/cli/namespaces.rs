@@ -20,11 +20,13 @@ use crate::{
     config::{AnyConfig, MessagingConfig, objection},
     messaging::{Follow, RunId},
     namespaces::{
-        attempt::AttemptState,
-        document::{Document, MAX_BYTES},
-        history::{SyncAttempt, SyncHistory},
-        ledger::LedgerError,
-        record::{RecordError, RequestedSync},
+        contract::document::{Document, MAX_BYTES},
+        ledger::{
+            LedgerError,
+            attempt_state::AttemptState,
+            history::{SyncAttempt, SyncHistory},
+        },
+        portal::recorder::{RecordError, RequestedSync},
     },
 };
 

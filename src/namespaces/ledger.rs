@@ -1,6 +1,8 @@
 //! What was to be sent, who asked for it, and what became of it: the portal's record in `PostgreSQL`.
 
+pub mod attempt_state;
 mod attempts;
+pub mod history;
 mod syncs;
 
 use std::sync::Arc;
@@ -11,13 +13,13 @@ use sqlx::{
     migrate::{MigrateError, Migrator},
 };
 
-use super::{
-    attempt::AttemptState,
-    database::{self, DatabaseSettings},
-    document::{
+use crate::namespaces::{
+    contract::document::{
         Document, InvalidDocument,
         rules::{DocumentRules, RuleViolation, joined},
     },
+    database::{self, DatabaseSettings},
+    ledger::attempt_state::AttemptState,
     pooler::{SessionCheckError, refuse_shared_sessions},
     session::{LockedSession, NamespaceLock},
 };

@@ -1,5 +1,8 @@
 //! The portal over HTTP: records syncs, and publishes the keys that its tokens are verified with.
 
+pub mod recorder;
+pub mod signing_keys;
+
 use std::{sync::Arc, time::Duration};
 
 use axum::{
@@ -16,12 +19,17 @@ use axum::{
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use super::{
-    body::{self, BodyError},
-    document::{Document, InvalidDocument, rules::RuleViolation},
-    keys::{CACHE, SigningKeys},
+use crate::namespaces::{
+    contract::{
+        claims::KEY_SET_CACHE,
+        document::{Document, InvalidDocument, rules::RuleViolation},
+    },
     ledger::LedgerError,
-    record::{RecordError, RequestedSync, SyncRecorder},
+    portal::{
+        recorder::{RecordError, RequestedSync, SyncRecorder},
+        signing_keys::SigningKeys,
+    },
+    request_body::{self, BodyError},
 };
 use crate::{
     config::Secret,
@@ -137,7 +145,7 @@ async fn record(
         .and_then(|Path(id)| id.parse().ok())
         .filter(|id: &i64| *id > 0)
         .ok_or(PortalRefusal::Namespace)?;
-    let body = body::read(body, BODY_DEADLINE)
+    let body = request_body::read(body, BODY_DEADLINE)
         .await
         .map_err(|why| match why {
             BodyError::Timeout => PortalRefusal::Timeout,
@@ -208,7 +216,7 @@ async fn jwks(State(portal): State<Portal>) -> Response {
 fn kept(body: &serde_json::Value) -> Response {
     let headers = [(
         CACHE_CONTROL,
-        format!("public, max-age={}", CACHE.as_secs()),
+        format!("public, max-age={}", KEY_SET_CACHE.as_secs()),
     )];
     (headers, Json(body)).into_response()
 }

@@ -31,7 +31,7 @@ use crate::{config::CertificateAuthority, upstream::BuildError};
 
 pub use portal_keys::KeyTiming;
 
-use crate::namespaces::document::rules::DocumentRules;
+use crate::namespaces::contract::document::rules::DocumentRules;
 use portal_keys::PortalKeys;
 use service::ProvisioningService;
 

@@ -3,6 +3,7 @@
 //! It promises that what a namespace has at the end is its newest recorded sync, however often, late or out of order the
 //! messages come, and that it is safe to be killed anywhere and called again.
 
+pub mod client;
 mod outcome;
 
 use std::{
@@ -13,15 +14,14 @@ use std::{
 use jiff::Timestamp;
 
 use self::outcome::count;
-use super::{
-    attempt::AttemptState,
-    call::ProvisioningClient,
+use crate::namespaces::{
     chain,
+    contract::document::rules::joined,
     database::is_lock_timeout,
-    document::rules::joined,
-    ledger::{self, Ledger, LedgerError, NewestSync},
+    ledger::{self, Ledger, LedgerError, NewestSync, attempt_state::AttemptState},
     session::LockedSession,
     turns::Turns,
+    worker::client::ProvisioningClient,
 };
 use crate::{
     failpoint,

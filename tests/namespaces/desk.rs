@@ -9,13 +9,11 @@ use lookup_gitlab_sync::{
     config::CallsConfig,
     messaging::{Delivery, Disposition, Handler},
     namespaces::{
-        call::ProvisioningClient,
+        contract::document::Document,
         database::DatabaseSettings,
-        document::Document,
-        history::SyncHistory,
-        keys::SigningKeys,
-        ledger::{Ledger, RecordedSync},
-        worker::NamespaceWorker,
+        ledger::{Ledger, RecordedSync, history::SyncHistory},
+        portal::signing_keys::SigningKeys,
+        worker::{NamespaceWorker, client::ProvisioningClient},
     },
 };
 use serde_json::{Value, json};

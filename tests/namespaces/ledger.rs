@@ -1,7 +1,7 @@
 //! What is recorded, and when.
 
 use futures::future::join_all;
-use lookup_gitlab_sync::namespaces::{document::Document, ledger::Ledger};
+use lookup_gitlab_sync::namespaces::{contract::document::Document, ledger::Ledger};
 use sqlx::Row;
 use testkit::postgres::Database;
 

@@ -7,7 +7,9 @@ use lookup_gitlab_sync::{
     config,
     messaging::{Connection, Topic, Topology},
     namespaces::{
-        keys::SigningKeys, ledger::Ledger, portal::Portal, provisioning, record::SyncRecorder,
+        ledger::Ledger,
+        portal::{Portal, recorder::SyncRecorder, signing_keys::SigningKeys},
+        provisioning,
     },
     simulate::pubsub::{Broker, Settings},
 };

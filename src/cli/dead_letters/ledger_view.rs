@@ -8,8 +8,10 @@ use crate::{
     cli::attempt::told,
     namespaces::{
         chain,
-        history::{SyncAttempt, SyncPreview},
-        ledger::{Ledger, LedgerError},
+        ledger::{
+            Ledger, LedgerError,
+            history::{SyncAttempt, SyncPreview},
+        },
     },
 };
 

@@ -4,7 +4,9 @@ use jiff::civil::Date;
 use sqlx::{PgConnection, Row};
 
 use super::{LedgerError, NewestSync, RecordedSync};
-use crate::namespaces::{attempt::AttemptState, document::Document, session::NamespaceLock};
+use crate::namespaces::{
+    contract::document::Document, ledger::attempt_state::AttemptState, session::NamespaceLock,
+};
 
 /// Who asked for a sync that was put together of older ones.
 const OURSELVES: &str = "lookup-gitlab-sync";

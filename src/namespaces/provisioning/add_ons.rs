@@ -13,7 +13,7 @@ use super::{
     purchases::{self, PurchaseRow, PurchaseValues},
     service::StepContext,
 };
-use crate::namespaces::document::{AddOnPurchase, rules::DocumentRules};
+use crate::namespaces::contract::document::{AddOnPurchase, rules::DocumentRules};
 
 /// The longest `purchase_xid`, in characters.
 const MAX_XID: usize = 255;

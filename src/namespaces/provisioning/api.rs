@@ -19,9 +19,12 @@ use super::{
     token::{self, TokenError},
 };
 use crate::namespaces::{
-    answer::{PartStatus, ProvisionResponse},
-    body::{self, BodyError},
-    document::{Document, InvalidDocument},
+    contract::{
+        claims,
+        document::{Document, InvalidDocument},
+        response::{PartStatus, ProvisionResponse},
+    },
+    request_body::{self, BodyError},
 };
 
 /// The one route.
@@ -63,7 +66,7 @@ async fn provision(
         .await
         .map_err(ProvisionRefusal::Token)?;
     let namespace = find(&state, id).await?;
-    let body = body::read(body, state.body_deadline)
+    let body = request_body::read(body, state.body_deadline)
         .await
         .map_err(ProvisionRefusal::from)?;
     let document = Document::parse(&body).map_err(ProvisionRefusal::Document)?;
@@ -74,7 +77,7 @@ async fn provision(
 }
 
 async fn authenticate(state: &ProvisioningState, headers: &HeaderMap) -> Result<(), TokenError> {
-    let mut tokens = headers.get_all(token::HEADER).iter();
+    let mut tokens = headers.get_all(claims::HEADER).iter();
     let (Some(token), None) = (tokens.next(), tokens.next()) else {
         return Err(TokenError::Missing);
     };

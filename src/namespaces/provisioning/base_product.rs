@@ -14,7 +14,7 @@ use super::{
     tables::TableColumns,
 };
 use crate::namespaces::{
-    document::{BaseProduct, DocumentField},
+    contract::document::{BaseProduct, DocumentField},
     sql_time::SqlDate,
 };
 

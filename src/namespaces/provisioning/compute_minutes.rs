@@ -3,7 +3,7 @@
 use sqlx::{AssertSqlSafe, PgConnection};
 
 use super::tables::TableColumns;
-use crate::namespaces::document::{ComputeMinutes, DocumentField};
+use crate::namespaces::contract::document::{ComputeMinutes, DocumentField};
 
 /// Writes what was sent, if it differs. Minutes bought on top also forget that the namespace was warned about running
 /// out, so that it is warned again. The answer is the rules broken.

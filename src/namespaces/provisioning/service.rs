@@ -15,10 +15,12 @@ use super::{
 use crate::{
     failpoint,
     namespaces::{
-        answer::{PartResult, PartResults, ProvisionResponse},
-        document::{
-            BaseProduct, ComputeMinutes, Document, Provision, Storage,
-            rules::{self, DocumentRules},
+        contract::{
+            document::{
+                BaseProduct, ComputeMinutes, Document, Provision, Storage,
+                rules::{self, DocumentRules},
+            },
+            response::{PartResult, PartResults, ProvisionResponse},
         },
         session::{LockedSession, NamespaceLock},
         turns::Turns,

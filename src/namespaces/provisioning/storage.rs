@@ -3,7 +3,7 @@
 use sqlx::PgConnection;
 
 use crate::namespaces::{
-    document::{DocumentField, Storage},
+    contract::document::{DocumentField, Storage},
     sql_time::SqlDate,
 };
 

@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 
 use super::seats::SeatCounts;
-use crate::namespaces::document::{BaseProduct, DocumentField};
+use crate::namespaces::contract::document::{BaseProduct, DocumentField};
 
 /// The paid customer's trial of Ultimate: a guest among the plans, which keeps the seat count of the plan it interrupts.
 pub(super) const TRIAL_OF_PAID: &str = "ultimate_trial_paid_customer";

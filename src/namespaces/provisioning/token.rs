@@ -5,15 +5,7 @@ use serde::Deserialize;
 
 pub use super::portal_keys::KeyLookupError;
 use super::portal_keys::{IssuerKey, PortalKeys};
-
-/// The header that carries the token.
-pub const HEADER: &str = "x-customers-dot-internal-token";
-
-/// `aud` of a token for this service.
-pub const AUDIENCE: &str = "gitlab-subscriptions";
-
-/// `sub` of a token for this service.
-pub const SUBJECT: &str = "customers-dot-internal-api";
+use crate::namespaces::contract::claims::{AUDIENCE, SUBJECT};
 
 /// The longest token read, in bytes; the portal's are well under 1 KiB.
 const MAX_BYTES: usize = 8 * 1024;

@@ -6,10 +6,9 @@ use super::{NamespaceWorker, SyncJob};
 use crate::{
     messaging::{DeadLetter, DeadLetterReason, Disposition, LAST_ATTEMPT, detail},
     namespaces::{
-        answer::{PartResults, PartStatus},
-        attempt::AttemptState,
-        call::{ProvisionCall, ProvisionOutcome},
-        ledger::{FinishedAttempt, NewestSync},
+        contract::response::{PartResults, PartStatus},
+        ledger::{FinishedAttempt, NewestSync, attempt_state::AttemptState},
+        worker::client::{ProvisionCall, ProvisionOutcome},
     },
     upstream::{CallError, ErrorKind},
 };

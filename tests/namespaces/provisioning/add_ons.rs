@@ -1,6 +1,8 @@
 //! The step `add_on_purchases`, rule by rule, with the rows before and after.
 
-use lookup_gitlab_sync::{config::PLAN_CODES, namespaces::document::rules::DocumentRules};
+use lookup_gitlab_sync::{
+    config::PLAN_CODES, namespaces::contract::document::rules::DocumentRules,
+};
 use serde_json::{Value, json};
 
 use super::world::World;

@@ -4,11 +4,14 @@ use std::{collections::BTreeSet, time::Duration};
 
 use jiff::civil::date;
 use lookup_gitlab_sync::namespaces::{
-    answer::{PartResult, PartResults, ProvisionResponse},
-    document::{
-        AddOnPurchase, BaseProduct, ComputeMinutes, Document, DocumentField, Provision, Storage,
+    contract::{
+        claims,
+        document::{
+            AddOnPurchase, BaseProduct, ComputeMinutes, Document, DocumentField, Provision, Storage,
+        },
+        response::{PartResult, PartResults, ProvisionResponse},
     },
-    provisioning::{api, token},
+    provisioning::api,
 };
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -162,10 +165,10 @@ fn the_documented_header_is_the_one_read() {
     let scheme = openapi()["components"]["securitySchemes"]["portalToken"].clone();
     assert_eq!(
         scheme["name"].as_str().unwrap().to_lowercase(),
-        token::HEADER
+        claims::HEADER
     );
     let description = scheme["description"].as_str().unwrap();
-    assert!(description.contains(token::AUDIENCE) && description.contains(token::SUBJECT));
+    assert!(description.contains(claims::AUDIENCE) && description.contains(claims::SUBJECT));
 }
 
 #[test]

@@ -16,7 +16,7 @@ use crate::{
         DeadLetterReason,
         dead_letters::{ReplayOptions, Selection, replay},
     },
-    namespaces::attempt::AttemptState,
+    namespaces::ledger::attempt_state::AttemptState,
 };
 
 impl Play<'_> {

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     cli::{Failure, attempt::told, output},
     messaging::dead_letters::{Seen, Selection, list},
-    namespaces::{attempt::AttemptState, history::SyncAttempt},
+    namespaces::ledger::{attempt_state::AttemptState, history::SyncAttempt},
 };
 
 /// How long anything is waited for.

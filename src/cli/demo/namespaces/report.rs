@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::tables::Bought;
 use crate::{
     cli::{Failure, output::Row},
-    namespaces::history::SyncAttempt,
+    namespaces::ledger::history::SyncAttempt,
 };
 
 /// What the demo saw.

@@ -3,7 +3,7 @@ use proptest::{option, prelude::*};
 use rstest::rstest;
 
 use super::{super::subscription::PlanRow, *};
-use crate::namespaces::document::{BaseProduct, DocumentField};
+use crate::namespaces::contract::document::{BaseProduct, DocumentField};
 
 const TODAY: Date = date(2026, 6, 15);
 const ULTIMATE: &str = "ultimate";

@@ -18,11 +18,13 @@ use reqwest::{
 use serde::Deserialize;
 use url::Url;
 
-use super::{
-    answer::{self, PartResults},
-    document::Document,
-    keys::{LIFETIME, SigningKeys},
-    provisioning::token::HEADER,
+use crate::namespaces::{
+    contract::{
+        claims::{HEADER, LIFETIME},
+        document::Document,
+        response::{PartResults, ProvisionResponse},
+    },
+    portal::signing_keys::SigningKeys,
 };
 use crate::{
     config::CallsConfig,
@@ -228,14 +230,12 @@ fn judge(answer: &Answer) -> Result<ProvisionOutcome, Fault> {
     match answer.status.as_u16() {
         200 if answer.body.trim_ascii().is_empty() => Ok(ProvisionOutcome::Applied(None)),
         200 => answer
-            .json::<answer::ProvisionResponse>()
+            .json::<ProvisionResponse>()
             .map(|answer| ProvisionOutcome::Applied(Some(answer.payload))),
-        422 if answer.is_json() => Ok(answer
-            .body_as_json::<answer::ProvisionResponse>()
-            .map_or_else(
-                |_| ProvisionOutcome::Partly(None, ErrorBody::of(answer)),
-                |answer| ProvisionOutcome::Partly(Some(answer.payload), answer.message),
-            )),
+        422 if answer.is_json() => Ok(answer.body_as_json::<ProvisionResponse>().map_or_else(
+            |_| ProvisionOutcome::Partly(None, ErrorBody::of(answer)),
+            |answer| ProvisionOutcome::Partly(Some(answer.payload), answer.message),
+        )),
         400 if answer.is_json() => Ok(ProvisionOutcome::Refused(
             ErrorBody::of(answer).unwrap_or_else(|| "400 without a reason".to_owned()),
         )),

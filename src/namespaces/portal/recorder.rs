@@ -1,7 +1,7 @@
 //! Records what a namespace has bought, and asks a worker to send it.
 
-use super::{
-    document::Document,
+use crate::namespaces::{
+    contract::document::Document,
     ledger::{Ledger, LedgerError, RecordedSync},
 };
 use crate::{

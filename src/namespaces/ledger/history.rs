@@ -6,9 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use sqlx::{Row, postgres::PgRow};
 
-use super::{
-    attempt::AttemptState,
-    ledger::{self, Ledger, LedgerError},
+use crate::namespaces::{
+    ledger::{self, Ledger, LedgerError, attempt_state::AttemptState},
     sql_time::SqlTimestamp,
 };
 

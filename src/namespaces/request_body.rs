@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::body::{Body, Bytes};
 use futures::StreamExt;
 
-use super::document::MAX_BYTES;
+use crate::namespaces::contract::document::MAX_BYTES;
 
 /// Of a body that is too large, this much is read and thrown away before the answer, since a client that is still sending
 /// would see a cut connection and no answer.

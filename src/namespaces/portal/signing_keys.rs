@@ -1,6 +1,6 @@
 //! The portal's keys: one signs, all are published.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc};
 
 use jiff::Timestamp;
 use jsonwebtoken::{
@@ -11,16 +11,12 @@ use serde::Serialize;
 use url::Url;
 use uuid::Uuid;
 
-use super::provisioning::token::{AUDIENCE, SUBJECT};
 use crate::config::objection;
+use crate::namespaces::contract::claims::{AUDIENCE, LIFETIME, SUBJECT};
 
-/// How long a token is good.
-pub const LIFETIME: Duration = Duration::from_mins(5);
 /// How far `iat` lies back, in seconds, and why there is no `nbf`: GitLab has no leeway, and refuses a token of a clock that
 /// is one second ahead of its own.
 const BACKDATED: i64 = 30;
-/// How long the other side keeps a key set: a key is published that long before it signs, and after.
-pub const CACHE: Duration = Duration::from_mins(15);
 
 /// Keys that cannot be used. No text holds anything of a key.
 #[derive(Debug, thiserror::Error)]
