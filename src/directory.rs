@@ -16,7 +16,8 @@ pub use shared::SharedLooks;
 
 use crate::{
     config,
-    upstream::{BuildError, CallError, Gate, warn_without_clock},
+    gate::Gate,
+    upstream::{BuildError, CallError, warn_without_clock},
 };
 
 /// What the directory says of a person.

@@ -10,6 +10,8 @@ pub mod telemetry;
 
 pub mod config;
 
+pub mod gate;
+
 pub mod upstream;
 
 pub mod directory;

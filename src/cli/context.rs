@@ -149,7 +149,7 @@ fn level(log: &config::LogConfig, serving: bool) -> String {
     } else if serving {
         format!("{level},rustls_platform_verifier=off")
     } else {
-        format!("{level},rustls_platform_verifier=off,lookup_gitlab_sync::upstream::gate=off")
+        format!("{level},rustls_platform_verifier=off,lookup_gitlab_sync::gate=off")
     }
 }
 

@@ -13,8 +13,9 @@ use super::{
 use crate::{
     config::ReadingConfig,
     directory::{Crsid, Standing},
+    gate::Name,
     messaging::wire::Who,
-    upstream::{Blame, CallError, Name},
+    upstream::{Blame, CallError},
     users::{
         account::{Account, AccountId, LastSeen, State},
         class::Class,

@@ -17,10 +17,10 @@ use super::{
 };
 use crate::{
     config::{AnyConfig, Config, MessagingConfig, Mode},
+    gate::Gate,
     messaging::{Connection, Liveness, Stage},
     namespaces::{ledger::Ledger, provisioning},
     telemetry::Health,
-    upstream::Gate,
 };
 
 /// A stage that has heard nothing of Pub/Sub for this long is not alive: idle ones ask every 30 s.

@@ -14,13 +14,13 @@ use super::{
 };
 use crate::{
     config::{Config, NamespacesConfig, ServeConfig},
+    gate::Gate,
     gitlab,
     messaging::{
         Connection, Consumer, ConsumerSettings, Handler, Liveness, Outcomes, Stage, StageMessages,
         Topic, Topology,
     },
     namespaces::{ledger::Ledger, worker::NamespaceWorker},
-    upstream::Gate,
     users::{fan_out::FanOut, worker::UserWorker},
 };
 

@@ -13,7 +13,8 @@ use serde::Deserialize;
 use super::{Crsid, Directory, Standing, Standings};
 use crate::{
     config::objection,
-    upstream::{Blame, CallError, ErrorKind, Fault, Gate, Name, Scalar, Settings, Side},
+    gate::{ErrorKind, Gate, Name, Side},
+    upstream::{Blame, CallError, Fault, Scalar, Settings},
 };
 
 static SETTINGS: Settings = Settings {
@@ -211,7 +212,7 @@ impl Directory for FileDirectory {
                         blame,
                         fault.clone(),
                     );
-                    ticket.failed(&fault, &error.to_string());
+                    ticket.failed(&fault.at_gate(&error.to_string()));
                     return Err(error);
                 }
             };

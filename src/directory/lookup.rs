@@ -18,9 +18,10 @@ use self::{people::Batches, token::TokenSource};
 use super::{Crsid, Directory, Standings};
 use crate::{
     config::{self, LookupCredentials},
+    gate::{Gate, Name, Side},
     upstream::{
-        Authorize, BuildError, Call, CallError, Gate, Line, Name, SecretHeader, Settings, Side,
-        Transport, Upstream, Wire, warn_without_clock,
+        Authorize, BuildError, Call, CallError, Line, SecretHeader, Settings, Transport, Upstream,
+        Wire, warn_without_clock,
     },
 };
 

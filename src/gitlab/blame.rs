@@ -4,7 +4,10 @@ use serde_json::Value;
 use url::Url;
 
 use super::refusal::with_reason;
-use crate::upstream::{Answer, ErrorKind, Fault, Whose};
+use crate::{
+    gate::ErrorKind,
+    upstream::{Answer, Fault, Whose},
+};
 
 /// The message of every 500 that is GitLab's own: with its database or Redis gone, or a bug. A 500 with another message
 /// is about the record that was to be changed (`render_validation_error!` and `bad_request!` of a service's result).

@@ -1,5 +1,8 @@
 use super::blame::{message_is, refused};
-use crate::upstream::{Answer, ErrorKind, Fault, Said, Whose};
+use crate::{
+    gate::{ErrorKind, Said},
+    upstream::{Answer, Fault, Whose},
+};
 use url::Url;
 
 /// How GitLab answered a state-changing call, judged by the body and never by the status alone.

@@ -8,9 +8,9 @@ use super::{
 };
 use crate::{
     config::{self, Mode},
+    gate::{ErrorKind, Gate, Name, Side, Subject},
     upstream::{
-        Answer, BuildError, Call, CallError, ErrorKind, Fault, Gate, Line, Name, Settings, Side,
-        Subject, Transport, Upstream, Wire,
+        Answer, BuildError, Call, CallError, Fault, Line, Settings, Transport, Upstream, Wire,
     },
 };
 

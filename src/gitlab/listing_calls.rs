@@ -8,7 +8,10 @@ use super::{
     page::{self, cursor_at},
     refusal, rows,
 };
-use crate::upstream::{Answer, Call, CallError, ErrorKind, Fault, Upstream};
+use crate::{
+    gate::ErrorKind,
+    upstream::{Answer, Call, CallError, Fault, Upstream},
+};
 
 /// How long one page may take. GitLab spends a second of one processor on a hundred accounts, one after the other where
 /// several ask, and ends a request after a minute itself.

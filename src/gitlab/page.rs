@@ -6,7 +6,10 @@ use super::{
     Unreadable, User,
     rows::{self, Shown},
 };
-use crate::upstream::{Answer, ErrorKind, Fault};
+use crate::{
+    gate::ErrorKind,
+    upstream::{Answer, Fault},
+};
 
 /// One page of a keyset listing, by ascending id.
 #[derive(Clone, Debug)]

@@ -8,7 +8,10 @@ use super::{
     pairs::{Keys, Pair, Pairs},
     rows::Shown,
 };
-use crate::upstream::{Answer, ErrorKind, Fault, Scalar, Whose};
+use crate::{
+    gate::ErrorKind,
+    upstream::{Answer, Fault, Scalar, Whose},
+};
 
 #[derive(Deserialize)]
 pub(super) struct Row<'a> {

@@ -11,7 +11,10 @@ use super::{
     Unreadable, User,
     row::{self, Row},
 };
-use crate::upstream::{Answer, ErrorKind, Fault};
+use crate::{
+    gate::ErrorKind,
+    upstream::{Answer, Fault},
+};
 
 /// What a row shows of its account.
 pub(super) enum Shown {

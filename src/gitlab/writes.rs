@@ -11,7 +11,10 @@ use super::{
     blame::refused,
     change::{change, is_owner_not_found},
 };
-use crate::upstream::{Answer, Call, CallError, ErrorKind, Fault, Said, Scalar, Subject};
+use crate::{
+    gate::{ErrorKind, Said, Subject},
+    upstream::{Answer, Call, CallError, Fault, Scalar},
+};
 
 /// What the marker and the block are steps of: a gate that withholds blocks withholds their markers too.
 const BLOCK: &str = "block_user";

@@ -6,7 +6,10 @@ use bytes::Bytes;
 use jiff::Timestamp;
 
 use super::wire::SyncOutcome;
-use crate::upstream::{Blame, CallError, Gate, Subject};
+use crate::{
+    gate::{Gate, Subject},
+    upstream::{Blame, CallError},
+};
 
 /// A stage that consumes one subscription; the label `stage` of metrics and logs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

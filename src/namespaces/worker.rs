@@ -25,11 +25,11 @@ use crate::namespaces::{
 };
 use crate::{
     failpoint,
+    gate::{ErrorKind, Gate, GateFailure, Name, Side, Subject},
     messaging::{
         DeadLetter, DeadLetterReason, Delivery, Disposition, Handler, SUPERSEDED, Stage, detail,
         wire::{NamespaceRequest, SyncOutcome},
     },
-    upstream::{ErrorKind, Fault, Gate, Name, Side, Subject},
 };
 
 /// How often a message begins again because a newer sync was recorded while it sent an older one.
@@ -146,7 +146,7 @@ impl NamespaceWorker {
             }
             Err(error) => {
                 let why = format!("the ledger database does not work: {}", chain(&error));
-                ticket.failed(&Fault::new(ErrorKind::Unreachable, why.clone()), &why);
+                ticket.failed(&GateFailure::new(ErrorKind::Unreachable, &why));
                 return Err(SendError::Ledger(error));
             }
         };

@@ -9,7 +9,8 @@ use serde::{Deserialize, de::DeserializeSeed};
 use serde_json::error::Category;
 use url::Url;
 
-use super::{ErrorKind, Fault, pace};
+use super::{Fault, pace};
+use crate::gate::ErrorKind;
 
 /// A whole answer, its body within the configured bound.
 #[derive(Clone)]

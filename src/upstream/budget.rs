@@ -5,7 +5,7 @@ use std::{
 
 use tokio::time::{Instant, sleep_until};
 
-use super::pace::LONGEST_PAUSE;
+use crate::gate::LONGEST_REQUESTED_PAUSE;
 
 /// When calls may go: GCRA for the configured rate, and a not-before instant that the upstream itself sets.
 ///
@@ -108,7 +108,7 @@ impl Budget {
 
     /// `Retry-After`: no call before that, bounded by a quarter of an hour. Answers when calls may go again.
     pub fn hold_off(&self, pause: Duration) -> Instant {
-        let until = Instant::now() + pause.min(LONGEST_PAUSE);
+        let until = Instant::now() + pause.min(LONGEST_REQUESTED_PAUSE);
         let mut state = self.state();
         state.not_before = state.not_before.max(Some(until));
         until
@@ -117,7 +117,7 @@ impl Budget {
     /// `RateLimit-Remaining` and `RateLimit-Reset`: that many calls are left for that long.
     pub fn learn(&self, remaining: u32, resets_in: Duration) {
         let now = Instant::now();
-        let resets = now + resets_in.min(LONGEST_PAUSE);
+        let resets = now + resets_in.min(LONGEST_REQUESTED_PAUSE);
         let mut state = self.state();
         // Answers come out of order, and do not count the calls still under way: within a window the lowest holds.
         // A second's grace, because the reset is told in whole seconds.

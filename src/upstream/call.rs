@@ -3,7 +3,8 @@ use std::sync::Arc;
 use reqwest::{Method, Request, header::HeaderMap};
 use url::Url;
 
-use super::{CallError, Gate, Shut, Subject};
+use super::CallError;
+use crate::gate::{Gate, Shut, Subject};
 
 /// One request, to be sent as often as its kind allows.
 #[derive(Clone, Debug)]

@@ -13,10 +13,13 @@ use tokio::{
 };
 
 use super::{
-    Answer, Authorize, Blame, Budget, Call, CallError, ErrorKind, Fault, Gate, Line, Said,
-    Settings, Side, clock::Clock, pace, reservation::Reservation, retry,
+    Answer, Authorize, Blame, Budget, Call, CallError, Fault, Line, Settings, clock::Clock, pace,
+    reservation::Reservation, retry,
 };
-use crate::config;
+use crate::{
+    config,
+    gate::{ErrorKind, Gate, Said, Side},
+};
 
 /// A wait for the upstream's rate limit that a person would notice.
 const WORTH_TELLING: Duration = Duration::from_secs(1);

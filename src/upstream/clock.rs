@@ -8,7 +8,8 @@ use std::sync::{
 use jiff::{SignedDuration, Timestamp, Unit};
 use reqwest::header::{AGE, DATE, HeaderMap};
 
-use super::{Answer, ErrorKind, Fault, pace};
+use super::{Answer, Fault, pace};
+use crate::gate::ErrorKind;
 
 /// How far two clocks may lie apart. Beyond it 24 hours and 24 months are not what they seem, and nothing is decided.
 const TOLERANCE: SignedDuration = SignedDuration::from_mins(5);

@@ -1,6 +1,7 @@
 use std::{error::Error, sync::Arc};
 
-use super::{ErrorKind, Fault, Gate, Name, Settings, gate::Shut};
+use super::{Fault, Settings, advice::advice};
+use crate::gate::{ErrorKind, Gate, Name, Shut};
 
 /// Whose fault a failed call is (`Whose fault it is` in the messaging design).
 #[derive(Clone, Debug)]
@@ -84,7 +85,7 @@ impl CallError {
         let advice = match (fault.advice, fault.obstacle) {
             (Some(advice), _) => advice.to_owned(),
             (None, Some(obstacle)) => obstacle.advice(settings),
-            (None, None) => fault.kind.advice(settings),
+            (None, None) => advice(fault.kind, settings),
         };
         Self {
             operation,

@@ -1,163 +1,7 @@
 use std::{error::Error, fmt, sync::Arc, time::Duration};
 
 use super::{Settings, obstacle::Obstacle};
-
-/// What kind of failure a call met.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ErrorKind {
-    /// 400: the call can never succeed as it is.
-    BadRequest,
-    /// 401: the credentials are not accepted.
-    Unauthenticated,
-    /// A bare 403, or an answer that shows less than the credentials must see.
-    Forbidden,
-    /// 429, or a pause that an earlier 429 asked for.
-    Throttled,
-    /// No whole answer within the deadline.
-    TimedOut,
-    /// No connection, or one that broke.
-    Unreachable,
-    /// 500.
-    ServerError,
-    /// 408, 502 to 504, and every other 5xx.
-    Unavailable,
-    /// The upstream says that it is in maintenance and takes no changes.
-    Maintenance,
-    /// 500 or 403 with a reason of this call's own, such as a record that does not validate.
-    Rejected,
-    /// A redirect: a login page, or an address that moved.
-    Redirected,
-    /// A status that this call has no use for.
-    UnexpectedStatus,
-    /// An answer that is not what was asked for: HTML, cut off, of another shape.
-    Unreadable,
-    /// An answer larger than the configured maximum.
-    TooLarge,
-    /// An answer whose time is not ours: nothing that depends on a clock can be decided.
-    ClockSkew,
-    /// A listing that contradicts itself: it goes round, or ends before its end.
-    Inconsistent,
-}
-
-impl ErrorKind {
-    /// Whether the upstream refused who we are or what we may do: nothing works until a person acts.
-    pub const fn is_credentials(self) -> bool {
-        matches!(self, Self::Unauthenticated | Self::Forbidden)
-    }
-
-    /// Whether nothing works until a person acts, so that one failure is enough.
-    pub const fn needs_a_person(self) -> bool {
-        self.is_credentials() || matches!(self, Self::ClockSkew)
-    }
-
-    /// The name in log lines.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::BadRequest => "bad_request",
-            Self::Unauthenticated => "unauthenticated",
-            Self::Forbidden => "forbidden",
-            Self::Throttled => "throttled",
-            Self::TimedOut => "timed_out",
-            Self::Unreachable => "unreachable",
-            Self::ServerError => "server_error",
-            Self::Unavailable => "unavailable",
-            Self::Maintenance => "maintenance",
-            Self::Rejected => "rejected",
-            Self::Redirected => "redirected",
-            Self::UnexpectedStatus => "unexpected_status",
-            Self::Unreadable => "unreadable",
-            Self::TooLarge => "too_large",
-            Self::ClockSkew => "clock_skew",
-            Self::Inconsistent => "inconsistent",
-        }
-    }
-
-    /// Whether the same read may well succeed a moment later.
-    pub const fn is_transient(self) -> bool {
-        match self {
-            Self::Throttled
-            | Self::TimedOut
-            | Self::Unreachable
-            | Self::ServerError
-            | Self::Unavailable
-            | Self::Unreadable
-            | Self::Inconsistent => true,
-            Self::BadRequest
-            | Self::Unauthenticated
-            | Self::Forbidden
-            | Self::Maintenance
-            | Self::Rejected
-            | Self::Redirected
-            | Self::UnexpectedStatus
-            | Self::TooLarge
-            | Self::ClockSkew => false,
-        }
-    }
-
-    /// Whether it may lie in one of the things that were asked for, and not in the upstream: others have to be asked.
-    const fn may_lie_in_what_was_asked(self) -> bool {
-        match self {
-            Self::ServerError
-            | Self::Unavailable
-            | Self::TimedOut
-            | Self::Unreachable
-            | Self::Unreadable
-            | Self::TooLarge => true,
-            Self::BadRequest
-            | Self::Unauthenticated
-            | Self::Forbidden
-            | Self::Throttled
-            | Self::Redirected
-            | Self::UnexpectedStatus
-            | Self::Inconsistent
-            | Self::Maintenance
-            | Self::Rejected
-            | Self::ClockSkew => false,
-        }
-    }
-
-    /// What an operator does about it.
-    pub(super) fn advice(self, settings: &Settings) -> String {
-        let Settings {
-            url,
-            credentials,
-            rights,
-            authority: _,
-        } = settings;
-        match self {
-            Self::BadRequest => "the call is wrong as it is; repeating it does not help".to_owned(),
-            Self::Unauthenticated => {
-                format!("check {credentials}: mistyped, expired or revoked?")
-            }
-            Self::Forbidden => format!("check {credentials}: it needs {rights}"),
-            Self::Throttled => "wait, or lower requests_per_minute".to_owned(),
-            Self::TimedOut => "is it overloaded, or is the timeout too short?".to_owned(),
-            Self::Unreachable => format!("is {url} right, and can this machine reach it?"),
-            Self::ServerError | Self::Unavailable => {
-                "it is down, overloaded or in maintenance: wait, or ask those who run it".to_owned()
-            }
-            Self::Maintenance => {
-                "wait: changes go on by themselves once its administrators end it".to_owned()
-            }
-            Self::Rejected => {
-                "an administrator sees in the Admin area what is wrong with this one".to_owned()
-            }
-            Self::Redirected => {
-                format!("is {url} right, and does nothing ask for a login before it?")
-            }
-            Self::UnexpectedStatus => format!("is {url} right, and is this a supported version?"),
-            Self::Unreadable => format!("is {url} right, or is it in maintenance?"),
-            Self::Inconsistent => {
-                "does something before it drop or change the headers of its answers?".to_owned()
-            }
-            Self::TooLarge => format!("is {url} right, or is max_response_bytes too small?"),
-            Self::ClockSkew => {
-                "set the clock that is wrong: nothing is decided while they are more than five minutes apart"
-                    .to_owned()
-            }
-        }
-    }
-}
+use crate::gate::{ErrorKind, GateFailure};
 
 /// Whose fault an answer tells that it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -264,6 +108,15 @@ impl Fault {
     pub fn noting(mut self, remark: &str) -> Self {
         self.what = format!("{} ({remark})", self.what);
         self
+    }
+
+    /// The same as its gate sees it; `why` tells an operator in one line.
+    pub fn at_gate<'a>(&self, why: &'a str) -> GateFailure<'a> {
+        GateFailure {
+            kind: self.kind,
+            retry_after: self.retry_after,
+            why,
+        }
     }
 
     /// Whether it may lie in one of the things that were asked for: it is of such a kind, and not about another part of

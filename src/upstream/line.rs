@@ -4,10 +4,11 @@ use reqwest::Request;
 use tokio::time::{Instant, timeout};
 
 use super::{
-    Answer, ErrorKind, Fault, Name, Transport, TransportError,
+    Answer, Fault, Transport, TransportError,
     obstacle::{Obstacle, innermost},
     proxy::Beside,
 };
+use crate::gate::{ErrorKind, Name};
 
 /// One exchange with an upstream: a deadline, and the metrics of it. No retry, no gate, no budget.
 #[derive(Clone, Debug)]

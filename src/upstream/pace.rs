@@ -5,14 +5,12 @@ use std::time::Duration;
 use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
 use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 
-/// The longest pause an upstream can ask for: a mistyped `Retry-After` must not stop the service for a year.
-/// GitLab's own longest is ten minutes.
-pub(super) const LONGEST_PAUSE: Duration = Duration::from_mins(15);
+use crate::gate::LONGEST_REQUESTED_PAUSE;
 
 /// Numbers this small in `RateLimit-Reset` are seconds from now (IETF draft); GitLab sends a Unix time.
 const LARGEST_DELTA: Duration = Duration::from_secs(10_000_000);
 
-/// The pause of `Retry-After`, in seconds or as a date (RFC 9110, 10.2.3), at most [`LONGEST_PAUSE`].
+/// The pause of `Retry-After`, in seconds or as a date (RFC 9110, 10.2.3), at most [`LONGEST_REQUESTED_PAUSE`].
 ///
 /// Seconds may have a fraction, which some proxies send against the RFC.
 pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
@@ -21,11 +19,11 @@ pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
         Some(pause) => pause,
         None => until(http_date(text)?, now_there(headers)),
     };
-    Some(pause.min(LONGEST_PAUSE))
+    Some(pause.min(LONGEST_REQUESTED_PAUSE))
 }
 
 /// How many calls `RateLimit-Remaining` leaves, and how long until `RateLimit-Reset` renews them, at most
-/// [`LONGEST_PAUSE`].
+/// [`LONGEST_REQUESTED_PAUSE`].
 pub(super) fn rate_limit(headers: &HeaderMap) -> Option<(u32, Duration)> {
     let text = |name: &str| Some(headers.get(name)?.to_str().ok()?.trim());
     let remaining = text("ratelimit-remaining")?;
@@ -40,10 +38,10 @@ pub(super) fn rate_limit(headers: &HeaderMap) -> Option<(u32, Duration)> {
     } else {
         let second = i64::try_from(reset.as_secs()).ok();
         let at = second.and_then(|second| Timestamp::from_second(second).ok());
-        at.map_or(LONGEST_PAUSE, |at| until(at, now_there(headers)))
+        at.map_or(LONGEST_REQUESTED_PAUSE, |at| until(at, now_there(headers)))
     };
     let remaining = u32::try_from(remaining).unwrap_or(u32::MAX);
-    Some((remaining, pause.min(LONGEST_PAUSE)))
+    Some((remaining, pause.min(LONGEST_REQUESTED_PAUSE)))
 }
 
 /// Digits with at most one point among them, as a time in seconds; more of them than a number holds are the largest.
@@ -138,13 +136,16 @@ mod tests {
             ("2.0", seconds(2.0)),
             ("0.0001", seconds(0.001)),
             (" 3 ", seconds(3.0)),
-            ("99999999999999999999999", Some(LONGEST_PAUSE)),
-            ("18446744073709551615.9", Some(LONGEST_PAUSE)),
-            ("31536000", Some(LONGEST_PAUSE)),
+            ("99999999999999999999999", Some(LONGEST_REQUESTED_PAUSE)),
+            ("18446744073709551615.9", Some(LONGEST_REQUESTED_PAUSE)),
+            ("31536000", Some(LONGEST_REQUESTED_PAUSE)),
             ("Sat, 28 Nov 2026 12:00:00 GMT", seconds(30.0)),
             ("Sat Nov 28 12:00:00 2026", seconds(30.0)),
             ("Saturday, 28-Nov-26 12:00:00 GMT", seconds(30.0)),
-            ("Fri, 01 Jan 2100 00:00:00 GMT", Some(LONGEST_PAUSE)),
+            (
+                "Fri, 01 Jan 2100 00:00:00 GMT",
+                Some(LONGEST_REQUESTED_PAUSE),
+            ),
             ("-5", None),
             ("1e3", None),
             ("inf", None),
@@ -187,8 +188,8 @@ mod tests {
         assert_eq!(rate_limit(&delta), Some((0, Duration::from_secs(30))));
         for (reset, pause) in [
             ("30.5", Duration::from_secs_f64(30.5)),
-            ("99999999999999999999999", LONGEST_PAUSE),
-            ("4102444800", LONGEST_PAUSE),
+            ("99999999999999999999999", LONGEST_REQUESTED_PAUSE),
+            ("4102444800", LONGEST_REQUESTED_PAUSE),
         ] {
             let odd = headers(&[("ratelimit-remaining", "-2"), ("ratelimit-reset", reset)]);
             assert_eq!(rate_limit(&odd), Some((0, pause)), "{reset}");

@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{
-    Blame, Call, CallError, ErrorKind, Fault, Gate, Said, Side, Ticket, Upstream, Verdict, Whose,
-};
+use super::{Blame, Call, CallError, Fault, Upstream, Whose};
+use crate::gate::{ErrorKind, Gate, Said, Side, Ticket, Verdict};
 
 impl Upstream {
     /// Tells the gate what became of the call, and makes its error.
@@ -19,6 +18,7 @@ impl Upstream {
         let (kind, whose) = (fault.kind, fault.whose);
         let mut error = self.error(call, Blame::Upstream(Arc::clone(&gate)), fault.clone());
         let why = error.to_string();
+        let failure = fault.at_gate(&why);
         let certain = whose == Whose::Subject;
         error.blame = match &call.about {
             about if kind == ErrorKind::BadRequest => {
@@ -27,10 +27,10 @@ impl Upstream {
             }
             Some(about) if certain => blame(ticket.blamed(about), gate, certain),
             Some(about) if whose == Whose::Unknown || gate.suspects(call.purpose, about) => {
-                blame(ticket.doubtful(about, fault, &why), gate, certain)
+                blame(ticket.doubtful(about, &failure), gate, certain)
             }
             about => {
-                ticket.failed_about(about.as_ref(), fault, &why);
+                ticket.failed_about(about.as_ref(), &failure);
                 Blame::Upstream(gate)
             }
         };

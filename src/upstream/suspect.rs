@@ -1,6 +1,7 @@
 //! Reads of something that may itself be to blame when they fail: one row, one person.
 
-use super::{Answer, Blame, Call, CallError, Fault, Side, Upstream, gate::Shut};
+use super::{Answer, Blame, Call, CallError, Fault, Upstream};
+use crate::gate::{Shut, Side};
 
 impl Upstream {
     /// Asks once for something that may itself be to blame if it fails. Such a failure is an answer, and tells the gate

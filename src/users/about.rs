@@ -2,11 +2,11 @@
 
 use super::outcome::End;
 use crate::{
+    gate::Subject,
     messaging::{
         Delivery,
         wire::{Cause, SyncOutcome, UserRequest, Who},
     },
-    upstream::Subject,
 };
 
 /// Whom the message is about, if it can be read.

@@ -15,8 +15,8 @@ use tokio::{
 
 use super::sweep::Progress;
 use crate::{
+    gate::Gate,
     messaging::{Delivery, Stage, Traceparent, consumer::Records, wire::SyncOutcome},
-    upstream::Gate,
 };
 
 /// How often a run that reads says how far it is.
@@ -138,7 +138,10 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::upstream::{ErrorKind, Fault, Name, Side};
+    use crate::{
+        gate::{ErrorKind, Name, Side},
+        upstream::Fault,
+    };
 
     #[derive(Default)]
     struct Kept(Mutex<Vec<SyncOutcome>>);
@@ -190,7 +193,7 @@ mod tests {
         let gate = Gate::new(Name::GitLab, Side::Read);
         let fault = Fault::new(ErrorKind::Unauthenticated, "answered 401");
         let ticket = gate.enter().unwrap();
-        ticket.failed(&fault, "GitLab answered 401: check GITLAB_TOKEN");
+        ticket.failed(&fault.at_gate("GitLab answered 401: check GITLAB_TOKEN"));
         reports.held(&delivery(), &gate, "unused: the gate says why it is closed");
         sleep(Duration::from_secs(65)).await;
         reports.goes_on();

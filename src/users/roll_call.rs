@@ -194,7 +194,10 @@ mod tests {
     use tokio::sync::Notify;
 
     use super::*;
-    use crate::upstream::{Blame, ErrorKind, Fault, Name, Settings};
+    use crate::{
+        gate::{ErrorKind, Name},
+        upstream::{Blame, Fault, Settings},
+    };
 
     static SETTINGS: Settings = Settings {
         url: "",

@@ -26,12 +26,13 @@ use super::{
 };
 use crate::{
     directory::SharedLooks,
+    gate::{Gate, Name, Subject},
     gitlab,
     messaging::{
         Delivery, Disposition, Handler, Stage,
         wire::{Cause, Planned, SyncOutcome, UserRequest, Who},
     },
-    upstream::{CallError, Gate, Name, Subject},
+    upstream::CallError,
 };
 
 /// The calls of one message at most: look, marker, block. What follows a failure, such as the probe, takes its own.

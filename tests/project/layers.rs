@@ -6,10 +6,11 @@ use std::{
 };
 
 /// From the lowest to the highest. Modules on one line do not know each other either.
-const LAYERS: [&[&str]; 10] = [
+const LAYERS: [&[&str]; 11] = [
     &["failpoint"],
     &["telemetry"],
     &["config"],
+    &["gate"],
     &["upstream"],
     &["directory"],
     &["gitlab"],

@@ -9,7 +9,8 @@ use serde::{
 
 use crate::{
     directory::{Crsid, Standing},
-    upstream::{Answer, ErrorKind, Fault, Scalar},
+    gate::ErrorKind,
+    upstream::{Answer, Fault, Scalar},
 };
 
 /// More people than the address of any question has room for.

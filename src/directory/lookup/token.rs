@@ -18,7 +18,10 @@ use serde::Deserialize;
 use tokio::time::Instant;
 use url::{Url, form_urlencoded};
 
-use crate::upstream::{Answer, Authorize, Credential, ErrorKind, Fault, Line, Scalar, Settings};
+use crate::{
+    gate::ErrorKind,
+    upstream::{Answer, Authorize, Credential, Fault, Line, Scalar, Settings},
+};
 
 static SETTINGS: Settings = Settings {
     url: "LOOKUP_TOKEN_URL",

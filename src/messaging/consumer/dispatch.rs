@@ -13,11 +13,11 @@ use super::{
 };
 use crate::{
     failpoint,
+    gate::{Gate, Passage},
     messaging::{
         DeadLetter, DeadLetterReason, Delivery, Disposition, Handler, Hold, Outcomes, PubSubError,
         Publisher, Stage, Traceparent, dead_letter, line, wire::SyncOutcome,
     },
-    upstream::{Gate, Passage},
 };
 
 /// From this delivery on, a message that asks for another is dead-lettered.

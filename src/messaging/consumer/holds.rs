@@ -13,8 +13,8 @@ use tokio::{
 };
 
 use crate::{
+    gate::Subject,
     messaging::{Delivery, Hold},
-    upstream::Subject,
 };
 
 /// Before a message that was held waits again. The gate has its own pauses; these are for a message that is held again

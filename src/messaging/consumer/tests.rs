@@ -12,10 +12,11 @@ use tokio::time::Instant;
 
 use self::doubles::Scene;
 use crate::{
+    gate::{ErrorKind, Gate, Name, Side},
     messaging::{
         DeadLetter, DeadLetterReason, Disposition, Hold, disposition::Met, wire::SyncOutcome,
     },
-    upstream::{ErrorKind, Fault, Gate, Name, Side},
+    upstream::Fault,
 };
 
 fn done() -> Disposition {
@@ -130,7 +131,9 @@ fn closed_gate() -> Arc<Gate> {
     let gate = Gate::new(Name::GitLab, Side::Write);
     for _ in 0..3 {
         let fault = Fault::new(ErrorKind::TimedOut, "gave no answer".to_owned());
-        gate.enter().unwrap().failed(&fault, "gave no answer");
+        gate.enter()
+            .unwrap()
+            .failed(&fault.at_gate("gave no answer"));
     }
     assert!(gate.closed_because().is_some());
     gate
@@ -169,7 +172,7 @@ async fn two_hours_of_outage_cost_a_held_message_nothing() {
             };
             if began.elapsed() < outage {
                 let fault = Fault::new(ErrorKind::TimedOut, "gave no answer".to_owned());
-                ticket.failed(&fault, "gave no answer");
+                ticket.failed(&fault.at_gate("gave no answer"));
                 return Disposition::Hold(gate.into());
             }
             ticket.succeeded();

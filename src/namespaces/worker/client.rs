@@ -28,9 +28,10 @@ use crate::namespaces::{
 };
 use crate::{
     config::CallsConfig,
+    gate::{ErrorKind, Gate, Name, Side, Subject},
     upstream::{
-        Answer, Authorize, BuildError, Call, CallError, ErrorKind, Fault, Gate, Line, Name,
-        Settings, Side, Subject, TransportError, Upstream, Whose, Wire,
+        Answer, Authorize, BuildError, Call, CallError, Fault, Line, Settings, TransportError,
+        Upstream, Whose, Wire,
     },
 };
 

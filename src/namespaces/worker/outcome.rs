@@ -4,13 +4,14 @@ use metrics::counter;
 
 use super::{NamespaceWorker, SyncJob};
 use crate::{
+    gate::ErrorKind,
     messaging::{DeadLetter, DeadLetterReason, Disposition, LAST_ATTEMPT, detail},
     namespaces::{
         contract::response::{PartResults, PartStatus},
         ledger::{FinishedAttempt, NewestSync, attempt_state::AttemptState},
         worker::client::{ProvisionCall, ProvisionOutcome},
     },
-    upstream::{CallError, ErrorKind},
+    upstream::CallError,
 };
 
 impl NamespaceWorker {

@@ -2,11 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use lookup_gitlab_sync::{
-    config::CallsConfig,
-    gitlab::Change,
-    upstream::{Blame, ErrorKind},
-};
+use lookup_gitlab_sync::{config::CallsConfig, gate::ErrorKind, gitlab::Change, upstream::Blame};
 use tokio::{
     task::JoinSet,
     time::{Instant, timeout},

@@ -7,8 +7,9 @@ use jiff::{SignedDuration, Timestamp};
 use lookup_gitlab_sync::{
     config::Mode,
     directory::{Crsid, Directory, Lookup},
+    gate::ErrorKind,
     gitlab::Client,
-    upstream::{Answer, CallError, ErrorKind, Transport, TransportError},
+    upstream::{Answer, CallError, Transport, TransportError},
 };
 use reqwest::{
     Request, StatusCode,

@@ -4,8 +4,9 @@ use std::{error::Error, time::Duration};
 
 use lookup_gitlab_sync::{
     config::{GitLabConfig, Mode},
+    gate::ErrorKind,
     gitlab::Client,
-    upstream::{Blame, CallError, ErrorKind},
+    upstream::{Blame, CallError},
 };
 use rstest::rstest;
 use tokio::net::TcpListener;

@@ -5,7 +5,8 @@ use std::{error::Error, fs, path::Path};
 use lookup_gitlab_sync::{
     config,
     directory::{self, FileDirectory, Standing},
-    upstream::{Blame, ErrorKind},
+    gate::ErrorKind,
+    upstream::Blame,
 };
 use proptest::prelude::*;
 use rstest::rstest;

@@ -1,8 +1,9 @@
 //! Reading accounts.
 
 use lookup_gitlab_sync::{
+    gate::ErrorKind,
     gitlab::{CustomAttribute, Identity, Timed},
-    upstream::{Blame, ErrorKind},
+    upstream::Blame,
 };
 use proptest::prelude::*;
 use rstest::rstest;

@@ -8,10 +8,7 @@ use std::{
     time::Duration,
 };
 
-use lookup_gitlab_sync::{
-    gitlab::Listing,
-    upstream::{CallError, ErrorKind},
-};
+use lookup_gitlab_sync::{gate::ErrorKind, gitlab::Listing, upstream::CallError};
 use proptest::prelude::*;
 use rstest::rstest;
 

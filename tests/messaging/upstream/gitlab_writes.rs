@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use lookup_gitlab_sync::{
     config::{GitLabConfig, Mode},
+    gate::ErrorKind,
     gitlab::{Change, Client},
-    upstream::{Blame, CallError, ErrorKind},
+    upstream::{Blame, CallError},
 };
 use rstest::rstest;
 

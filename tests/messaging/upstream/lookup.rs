@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use lookup_gitlab_sync::{
     config,
     directory::{self, Crsid, Directory, Lookup, Standing, Standings},
-    upstream::{Blame, CallError, ErrorKind},
+    gate::ErrorKind,
+    upstream::{Blame, CallError},
 };
 use proptest::prelude::*;
 use rstest::rstest;

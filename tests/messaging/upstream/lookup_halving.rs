@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use lookup_gitlab_sync::{
     directory::{Crsid, Directory, Lookup, SharedLooks, Standing},
-    upstream::ErrorKind,
+    gate::ErrorKind,
 };
 use rstest::rstest;
 

@@ -12,7 +12,8 @@ use futures::future::join_all;
 use lookup_gitlab_sync::{
     config::LookupCredentials,
     directory::{Directory, Lookup, Standing},
-    upstream::{Answer, ErrorKind, Transport, TransportError},
+    gate::ErrorKind,
+    upstream::{Answer, Transport, TransportError},
 };
 use reqwest::{Request, StatusCode, header::HeaderMap};
 use rstest::rstest;

@@ -1,7 +1,7 @@
 //! GitLab's own reasons for refusing a token reach the operator, in its words and without anything else of its body.
 //! The bodies are those that a GitLab 18.9 answered.
 
-use lookup_gitlab_sync::upstream::ErrorKind;
+use lookup_gitlab_sync::gate::ErrorKind;
 use rstest::rstest;
 
 use super::{

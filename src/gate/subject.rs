@@ -1,3 +1,5 @@
+//! The one thing that a call or a message is about.
+
 use std::fmt;
 
 /// The one thing that a call or a message is about: an account, a namespace. Where its calls fail and those about

@@ -7,7 +7,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::super::Subject;
+use super::Subject;
 
 /// So many different subjects that fail at the same, without a success between them, are not to blame themselves.
 pub(super) const DIFFERENT: usize = 5;

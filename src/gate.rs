@@ -1,8 +1,14 @@
-//! Closed while an upstream as a whole does not work.
+//! A circuit breaker for everything this service calls: the APIs and the databases.
 
+mod call_guard;
 mod closed;
+mod error_kind;
 mod evidence;
+mod failure;
+mod probe_permit;
 mod state;
+mod subject;
+mod upstream_id;
 
 use std::{
     pin::pin,
@@ -15,12 +21,17 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-pub use self::evidence::Verdict;
-use self::{
-    evidence::Purpose,
-    state::{Event, Queued, State, Turned},
+pub(crate) use self::failure::LONGEST_REQUESTED_PAUSE;
+use self::state::{Queued, State, Turned};
+pub use self::{
+    call_guard::Ticket,
+    error_kind::ErrorKind,
+    evidence::Verdict,
+    failure::GateFailure,
+    probe_permit::Passage,
+    subject::Subject,
+    upstream_id::{Name, Side},
 };
-use super::{ErrorKind, Fault, Name, Side, Subject};
 
 /// Closed while an upstream as a whole does not work. Handlers that meet a closed gate hold their message.
 ///
@@ -67,24 +78,6 @@ pub struct Shut {
     pub kind: ErrorKind,
     /// Why and since when, in one line.
     pub why: Arc<str>,
-}
-
-/// Leave to try again. Keep it until the work it was given for is over: while the gate is closed this is the place
-/// of the one probe, and dropping it unused gives the place to the next waiter.
-#[must_use = "dropping it gives the place of the probe to the next waiter"]
-#[derive(Debug)]
-pub struct Passage {
-    probe: Option<(Arc<Gate>, u64)>,
-}
-
-/// One call on its way. What became of it is told by one of its methods; dropped untold, a probe's place is free again.
-#[must_use = "the gate has to learn how the call went"]
-#[derive(Debug)]
-pub struct Ticket {
-    gate: Arc<Gate>,
-    purpose: Purpose,
-    probe: bool,
-    told: bool,
 }
 
 impl Gate {
@@ -290,62 +283,6 @@ impl Gate {
     }
 }
 
-impl Ticket {
-    /// Whether this call is the one probe of a closed gate: it gets one attempt.
-    pub fn is_probe(&self) -> bool {
-        self.probe
-    }
-
-    /// The upstream works.
-    pub fn succeeded(self) {
-        self.ended(Said::Whole, None);
-    }
-
-    /// The call was answered as it should be; it was about `about`.
-    pub fn ended(self, said: Said, about: Option<&Subject>) {
-        self.end(about, |state, event| (state.succeeded(event, said), ()));
-    }
-
-    /// The upstream as a whole failed. `why` tells an operator in one line.
-    pub fn failed(self, fault: &Fault, why: &str) {
-        self.failed_about(None, fault, why);
-    }
-
-    /// The upstream says that it fails everybody, in answer to a call about `about`.
-    pub fn failed_about(self, about: Option<&Subject>, fault: &Fault, why: &str) {
-        self.end(about, |state, event| (state.failed(event, fault, why), ()));
-    }
-
-    /// The call failed, and that may be the fault of what it was `about`: whose it is, by what others met.
-    pub fn doubtful(self, about: &Subject, fault: &Fault, why: &str) -> Verdict {
-        self.end(Some(about), |state, event| {
-            state.doubtful(event, about, fault, why)
-        })
-    }
-
-    /// The call failed for a reason that is told to be of what it was `about`: nothing is said of others by it.
-    pub fn blamed(self, about: &Subject) -> Verdict {
-        self.end(Some(about), |state, event| {
-            (Turned::No, state.blamed(event, about))
-        })
-    }
-
-    fn end<T>(
-        mut self,
-        about: Option<&Subject>,
-        event: impl FnOnce(&mut State, Event<'_>) -> (Turned, T),
-    ) -> T {
-        self.told = true;
-        let happened = Event {
-            purpose: self.purpose,
-            about,
-            probe: self.probe,
-            now: Instant::now(),
-        };
-        self.gate.apply(|state| event(state, happened))
-    }
-}
-
 /// Says, as long as it lives, that one who did not fail yet is the head of its queue.
 struct Head<'a>(&'a Gate);
 
@@ -359,22 +296,6 @@ impl<'a> Head<'a> {
 impl Drop for Head<'_> {
     fn drop(&mut self) {
         self.0.state().fresh_head(false);
-    }
-}
-
-impl Drop for Ticket {
-    fn drop(&mut self) {
-        if self.probe && !self.told {
-            self.gate.state().abandoned();
-        }
-    }
-}
-
-impl Drop for Passage {
-    fn drop(&mut self) {
-        if let Some((gate, id)) = &self.probe {
-            gate.state().withdrawn(*id);
-        }
     }
 }
 

@@ -5,8 +5,7 @@ use jiff::{Timestamp, Unit};
 use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 
 use super::{
-    super::{ErrorKind, Subject},
-    FIRST_PAUSE, Fault, LONGEST_PAUSE, QUIET, Shut,
+    ErrorKind, FIRST_PAUSE, GateFailure, LONGEST_PAUSE, QUIET, Shut, Subject,
     evidence::Purpose,
     state::{Event, Turned},
 };
@@ -37,20 +36,24 @@ pub(super) enum Probe {
 }
 
 impl Closed {
-    pub(super) fn new(fault: &Fault, why: &str, rest_until: Option<Instant>, now: Instant) -> Self {
+    pub(super) fn new(
+        failure: &GateFailure<'_>,
+        rest_until: Option<Instant>,
+        now: Instant,
+    ) -> Self {
         let mut pauses = pauses();
         let next_probe = now + pauses.next().unwrap_or(LONGEST_PAUSE);
         let next_probe = next_probe.max(rest_until.unwrap_or(now));
         Self {
             since: now,
-            shut: shut(fault, why),
+            shut: shut(failure),
             pauses,
             next_probe,
             again_after: next_probe,
             probe: Probe::Free,
             only: None,
             witness: None,
-            quiet: fault.kind == ErrorKind::Maintenance,
+            quiet: failure.kind == ErrorKind::Maintenance,
         }
     }
 
@@ -62,8 +65,7 @@ impl Closed {
     pub(super) fn probe_failed(
         &mut self,
         event: Event<'_>,
-        fault: &Fault,
-        why: &str,
+        failure: &GateFailure<'_>,
         asked: Option<Instant>,
     ) -> Turned {
         self.probe = Probe::Free;
@@ -75,17 +77,17 @@ impl Closed {
             self.witness = None;
             self.next_probe = self.next_probe.max(self.again_after);
         }
-        self.worsened(event.now, fault, why)
+        self.worsened(event.now, failure)
     }
 
     /// Maintenance that lasts, or turns out to be something else, is for a person after all.
-    fn worsened(&mut self, now: Instant, fault: &Fault, why: &str) -> Turned {
-        let other = fault.kind != ErrorKind::Maintenance;
+    fn worsened(&mut self, now: Instant, failure: &GateFailure<'_>) -> Turned {
+        let other = failure.kind != ErrorKind::Maintenance;
         if !self.quiet || !other && now.saturating_duration_since(self.since) < QUIET {
             return Turned::No;
         }
         if other {
-            self.shut = shut(fault, why);
+            self.shut = shut(failure);
         }
         self.quiet = false;
         Turned::Closed {
@@ -95,12 +97,12 @@ impl Closed {
     }
 }
 
-fn shut(fault: &Fault, why: &str) -> Shut {
+fn shut(failure: &GateFailure<'_>) -> Shut {
     let wall = Timestamp::now();
     let wall = wall.round(Unit::Second).unwrap_or(wall);
     Shut {
-        kind: fault.kind,
-        why: format!("{why} (held since {wall})").into(),
+        kind: failure.kind,
+        why: format!("{} (held since {wall})", failure.why).into(),
     }
 }
 

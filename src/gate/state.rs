@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, time::Duration};
 use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 
 use super::{
-    super::{ErrorKind, Subject, pace},
-    FAILURES, FIRST_PAUSE, Fault, Said, Shut, Verdict,
+    ErrorKind, FAILURES, FIRST_PAUSE, GateFailure, LONGEST_REQUESTED_PAUSE, Said, Shut, Subject,
+    Verdict,
     closed::{Closed, Probe, pauses},
     evidence::{DIFFERENT, Evidence, Purpose},
 };
@@ -215,32 +215,32 @@ impl State {
     }
 
     /// The upstream as a whole failed, as far as the answer tells.
-    pub(super) fn failed(&mut self, event: Event<'_>, fault: &Fault, why: &str) -> Turned {
+    pub(super) fn failed(&mut self, event: Event<'_>, failure: &GateFailure<'_>) -> Turned {
         if let Some(about) = event.about {
             self.evidence.note(event.purpose, about);
         }
-        let asked = fault
+        let asked = failure
             .retry_after
-            .map(|pause| event.now + pause.min(pace::LONGEST_PAUSE));
+            .map(|pause| event.now + pause.min(LONGEST_REQUESTED_PAUSE));
         if let Some(closed) = self.withholding_mut(event.purpose) {
             if event.probe {
-                return closed.probe_failed(event, fault, why, asked);
+                return closed.probe_failed(event, failure, asked);
             }
             closed.next_probe = closed.next_probe.max(asked.unwrap_or(event.now));
             return Turned::No;
         }
         self.failures += 1;
-        let at_once = fault.kind.needs_a_person() || fault.kind == ErrorKind::Maintenance;
+        let at_once = failure.kind.needs_a_person() || failure.kind == ErrorKind::Maintenance;
         if self.failures < FAILURES && !at_once {
             let pause = pauses().next().unwrap_or(FIRST_PAUSE);
             self.rest_until = self.rest_until.max(asked).max(Some(event.now + pause));
             return Turned::No;
         }
-        let mut closed = Closed::new(fault, why, self.rest_until, event.now);
+        let mut closed = Closed::new(failure, self.rest_until, event.now);
         closed.again_after = closed.next_probe.max(asked.unwrap_or(event.now));
         // One answer about one subject: the next about another is asked before all wait as long as it says.
         match event.about {
-            Some(about) if fault.kind != ErrorKind::Throttled => {
+            Some(about) if failure.kind != ErrorKind::Throttled => {
                 closed.witness = Some(about.clone());
             }
             Some(_) | None => closed.next_probe = closed.again_after,
@@ -253,12 +253,11 @@ impl State {
         &mut self,
         event: Event<'_>,
         about: &Subject,
-        fault: &Fault,
-        why: &str,
+        failure: &GateFailure<'_>,
     ) -> (Turned, Verdict) {
         if let Some(closed) = self.withholding_mut(event.purpose) {
             let turned = if event.probe {
-                closed.probe_failed(event, fault, why, None)
+                closed.probe_failed(event, failure, None)
             } else {
                 Turned::No
             };
@@ -269,8 +268,15 @@ impl State {
         if verdict != Verdict::Everybody {
             return (Turned::No, verdict);
         }
-        let why = format!("{why}; so it was with {DIFFERENT} different ones and nobody succeeded");
-        let mut closed = Closed::new(fault, &why, self.rest_until, event.now);
+        let why = format!(
+            "{}; so it was with {DIFFERENT} different ones and nobody succeeded",
+            failure.why
+        );
+        let failure = GateFailure {
+            why: &why,
+            ..*failure
+        };
+        let mut closed = Closed::new(&failure, self.rest_until, event.now);
         // Two purposes at once are more than one gate tells apart.
         closed.only = matches!(self.door, Door::Open).then_some(event.purpose);
         (self.close(closed), verdict)

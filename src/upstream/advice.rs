@@ -1,0 +1,46 @@
+//! What an operator does about a failure of each kind.
+
+use super::Settings;
+use crate::gate::ErrorKind;
+
+/// The advice for `kind`, which names the settings to look at.
+pub(super) fn advice(kind: ErrorKind, settings: &Settings) -> String {
+    let Settings {
+        url,
+        credentials,
+        rights,
+        authority: _,
+    } = settings;
+    match kind {
+        ErrorKind::BadRequest => "the call is wrong as it is; repeating it does not help".to_owned(),
+        ErrorKind::Unauthenticated => {
+            format!("check {credentials}: mistyped, expired or revoked?")
+        }
+        ErrorKind::Forbidden => format!("check {credentials}: it needs {rights}"),
+        ErrorKind::Throttled => "wait, or lower requests_per_minute".to_owned(),
+        ErrorKind::TimedOut => "is it overloaded, or is the timeout too short?".to_owned(),
+        ErrorKind::Unreachable => format!("is {url} right, and can this machine reach it?"),
+        ErrorKind::ServerError | ErrorKind::Unavailable => {
+            "it is down, overloaded or in maintenance: wait, or ask those who run it".to_owned()
+        }
+        ErrorKind::Maintenance => {
+            "wait: changes go on by themselves once its administrators end it".to_owned()
+        }
+        ErrorKind::Rejected => {
+            "an administrator sees in the Admin area what is wrong with this one".to_owned()
+        }
+        ErrorKind::Redirected => {
+            format!("is {url} right, and does nothing ask for a login before it?")
+        }
+        ErrorKind::UnexpectedStatus => format!("is {url} right, and is this a supported version?"),
+        ErrorKind::Unreadable => format!("is {url} right, or is it in maintenance?"),
+        ErrorKind::Inconsistent => {
+            "does something before it drop or change the headers of its answers?".to_owned()
+        }
+        ErrorKind::TooLarge => format!("is {url} right, or is max_response_bytes too small?"),
+        ErrorKind::ClockSkew => {
+            "set the clock that is wrong: nothing is decided while they are more than five minutes apart"
+                .to_owned()
+        }
+    }
+}
