@@ -8,6 +8,7 @@ mod module;
 mod names;
 #[cfg(feature = "simulate")]
 mod operations;
+mod outward_names;
 mod project;
 #[cfg(feature = "simulate")]
 #[path = "../users/end_to_end/scene.rs"]
