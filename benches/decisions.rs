@@ -17,7 +17,6 @@ use lookup_gitlab_sync::{
     config::{self, CallsConfig, LookupCredentials, Mode},
     directory::{Crsid, Directory, Lookup, Standing, Standings},
     gitlab::Client,
-    simulate::{gitlab::GitLab, lookup, population::Population},
     upstream::{Answer, CallError, Transport, TransportError},
     users::{
         account::AccountId,
@@ -29,6 +28,7 @@ use lookup_gitlab_sync::{
 };
 use reqwest::{Request, Response, header::HeaderMap};
 use serde::de::IgnoredAny;
+use simulator::{gitlab::GitLab, lookup, population::Population};
 use tokio::runtime::Runtime;
 
 /// Accounts in the simulated GitLab.
@@ -110,7 +110,7 @@ struct World {
 impl World {
     async fn record() -> Self {
         let population = Population::generate(USERS, 1, today());
-        let server = GitLab::start(lookup_gitlab_sync::simulate::gitlab::Settings {
+        let server = GitLab::start(simulator::gitlab::Settings {
             accounts: population.accounts().to_vec(),
             ..Default::default()
         })

@@ -24,7 +24,4 @@ pub mod users;
 
 pub mod namespaces;
 
-#[cfg(feature = "simulate")]
-pub mod simulate;
-
 pub mod cli;

@@ -6,8 +6,6 @@ use std::{
     sync::OnceLock,
 };
 
-const ROOT: &str = env!("CARGO_MANIFEST_DIR");
-
 /// Names another binary to be measured, such as that of an earlier commit.
 const ANOTHER: &str = "LOOKUP_GITLAB_SYNC_BINARY";
 
@@ -33,7 +31,7 @@ pub fn service() -> &'static Path {
 pub fn cargo(arguments: &[&str]) {
     let status = Command::new(env!("CARGO"))
         .args(arguments)
-        .current_dir(ROOT)
+        .current_dir(testkit::project::root())
         .env("CARGO_TARGET_DIR", target())
         .status()
         .unwrap();
@@ -48,7 +46,7 @@ pub fn target() -> PathBuf {
 
 /// A file of the project.
 pub fn project(path: &str) -> PathBuf {
-    Path::new(ROOT).join(path)
+    testkit::project::root().join(path)
 }
 
 /// Runs a command of the service to its end; what it printed.

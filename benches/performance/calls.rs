@@ -77,7 +77,7 @@ fn pages_of(servers: &Servers) -> usize {
         .population()
         .accounts()
         .iter()
-        .filter(|account| account.kind == lookup_gitlab_sync::simulate::gitlab::Kind::Human)
+        .filter(|account| account.kind == simulator::gitlab::Kind::Human)
         .count();
     humans.div_ceil(100)
 }

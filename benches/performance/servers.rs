@@ -10,9 +10,9 @@ use jiff::{Timestamp, tz::TimeZone};
 use lookup_gitlab_sync::{
     config,
     messaging::{Connection, Topic, Traceparent, attributes, wire::SyncTick},
-    simulate::population::{Expected, Population},
 };
 use serde_json::{Value, json};
+use simulator::population::{Expected, Population};
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
@@ -289,7 +289,7 @@ fn environment_in(file: &PathBuf) -> Vec<(String, String)> {
 
 async fn connect(host: &str) -> Connection {
     let config = config::PubSubConfig {
-        project: lookup_gitlab_sync::simulate::world::PROJECT.to_owned(),
+        project: simulator::world::PROJECT.to_owned(),
         emulator_host: Some(host.to_owned()),
         endpoint: None,
         prefix: String::new(),

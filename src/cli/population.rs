@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use simulator::population::Population;
 
 use super::Failure;
-use crate::simulate::population::Population;
 
 /// A made-up population, or saved pages of the real APIs.
 #[derive(Clone, Debug, clap::Args)]

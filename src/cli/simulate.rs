@@ -3,6 +3,12 @@
 use std::{fmt::Write, path::PathBuf, time::Duration};
 
 use serde::Serialize;
+use simulator::{
+    control::RateLimit,
+    gitlab::Cost,
+    population::Population,
+    world::{Settings, World},
+};
 
 use super::{
     Failure,
@@ -11,15 +17,7 @@ use super::{
     population,
     signals::Signals,
 };
-use crate::{
-    config::{AnyConfig, Environment},
-    simulate::{
-        control::RateLimit,
-        gitlab::Cost,
-        population::Population,
-        world::{Settings, World},
-    },
-};
+use crate::config::{AnyConfig, Environment};
 
 /// Runs a simulated GitLab, Lookup and Pub/Sub until SIGTERM, for trying the other commands
 ///
@@ -173,10 +171,7 @@ impl<'a> Ready<'a> {
             gitlab: world.gitlab.url(),
             gitlab_cost: world.gitlab.cost().as_str(),
             lookup: world.lookup.control_url(),
-            pubsub: world
-                .broker
-                .as_ref()
-                .map(crate::simulate::pubsub::Broker::host),
+            pubsub: world.broker.as_ref().map(pubsub_emulator::Broker::host),
         }
     }
 }

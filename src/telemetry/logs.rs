@@ -93,10 +93,15 @@ const TOLD_LIBRARIES: [&str; 1] = [
     "sqlx::pool::acquire",
 ];
 
+/// The crates of this project that tell something.
+const OWN_CRATES: [&str; 2] = [env!("CARGO_CRATE_NAME"), "pubsub_emulator"];
+
 /// What a filter can let through.
 fn is_told_at_all(metadata: &Metadata<'_>) -> bool {
-    let own = metadata.target().strip_prefix(env!("CARGO_CRATE_NAME"));
-    let own = own.is_some_and(|rest| rest.is_empty() || rest.starts_with("::"));
+    let own = OWN_CRATES.iter().any(|name| {
+        let inside = metadata.target().strip_prefix(name);
+        inside.is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+    });
     let listed = *metadata.level() <= Level::WARN && TOLD_LIBRARIES.contains(&metadata.target());
     own || listed
 }

@@ -4,17 +4,14 @@
 //! messages, so each test has a project, a prefix and subscriptions of its own and one stream each, opened once; filters
 //! are ignored, which `--follow` makes up for.
 
-#![cfg(feature = "simulate")]
 mod served;
 mod service;
 
-use lookup_gitlab_sync::{
-    messaging::Topic,
-    simulate::{
-        gitlab::{Account, State},
-        lookup::Person,
-        population::Population,
-    },
+use lookup_gitlab_sync::messaging::Topic;
+use simulator::{
+    gitlab::{Account, State},
+    lookup::Person,
+    population::Population,
 };
 
 use service::Service;

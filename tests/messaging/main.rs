@@ -14,22 +14,14 @@
 mod schemas;
 mod upstream;
 
-#[cfg(feature = "simulate")]
 mod consuming;
-#[cfg(feature = "simulate")]
 mod dead_connections;
 mod dead_letters;
 mod emulator;
 mod google_cloud;
-#[cfg(feature = "simulate")]
 mod half_dead;
-#[cfg(feature = "simulate")]
 mod publishing;
-#[cfg(feature = "simulate")]
 mod pubsub;
-#[cfg(feature = "simulate")]
 mod stage;
-#[cfg(feature = "simulate")]
 mod topology;
-#[cfg(feature = "simulate")]
 mod watching;

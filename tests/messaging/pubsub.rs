@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use lookup_gitlab_sync::{
     config,
     messaging::{Connection, Topology, topology::RetryDelays},
-    simulate::pubsub::{Broker, Settings},
 };
+use pubsub_emulator::{Broker, Settings};
 
 /// A server that lives as long as this does.
 pub struct PubSub {

@@ -1,6 +1,6 @@
 //! `schemas/*.proto` and the serde types are one thing in two languages.
 
-use std::{collections::BTreeSet, fmt::Debug, path::Path};
+use std::{collections::BTreeSet, fmt::Debug};
 
 use lookup_gitlab_sync::messaging::wire::{NamespaceSync, SyncOutcome, SyncTick, UserSync};
 use proptest::{option, prelude::*};
@@ -10,7 +10,7 @@ use serde_json::Value;
 
 /// The one message of a schema.
 fn message(schema: &str) -> MessageDescriptor {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas");
+    let folder = testkit::project::root().join("schemas");
     let compiled = protox::compile([schema], [folder]).unwrap();
     let [file] = compiled.file.as_slice() else {
         panic!("{schema} imports something");
@@ -245,9 +245,7 @@ fn every_field_of_every_schema_is_explained() {
         "namespace_sync.proto",
         "sync_outcome.proto",
     ] {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("schemas")
-            .join(schema);
+        let path = testkit::project::root().join("schemas").join(schema);
         let text = std::fs::read_to_string(path).unwrap();
         let lines: Vec<&str> = text.lines().map(str::trim).collect();
         for pair in lines.windows(2) {

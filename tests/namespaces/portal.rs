@@ -11,8 +11,8 @@ use lookup_gitlab_sync::{
         portal::{Portal, recorder::SyncRecorder, signing_keys::SigningKeys},
         provisioning,
     },
-    simulate::pubsub::{Broker, Settings},
 };
+use pubsub_emulator::{Broker, Settings};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use testkit::postgres::Database;

@@ -9,8 +9,8 @@ use std::{
 use lookup_gitlab_sync::{
     config,
     messaging::{Connection, Topology, topology::RetryDelays},
-    simulate::pubsub::{Broker, Settings},
 };
+use pubsub_emulator::{Broker, Settings};
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use testkit::port::free_port;

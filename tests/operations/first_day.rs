@@ -1,7 +1,5 @@
 //! What a person meets on the first day: help, mistakes, pipes and narrow terminals, and what the log says.
 
-#![cfg(feature = "simulate")]
-
 mod certificates;
 mod completions;
 mod encodings;

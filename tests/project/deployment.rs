@@ -6,11 +6,9 @@ mod image;
 mod logs;
 mod module;
 mod names;
-#[cfg(feature = "simulate")]
 mod operations;
 mod outward_names;
 mod project;
-#[cfg(feature = "simulate")]
 #[path = "../users/end_to_end/scene.rs"]
 #[expect(
     dead_code,

@@ -2,14 +2,13 @@
 //!
 //! Each test starts the servers and runs one module of cases, which reports each case by name.
 
-#![cfg(feature = "simulate")]
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use lookup_gitlab_sync::simulate::population::Population;
-use lookup_gitlab_sync::simulate::pubsub::Counts;
-use lookup_gitlab_sync::simulate::world::{PROJECT, Settings, World};
+use pubsub_emulator::Counts;
+use simulator::population::Population;
+use simulator::world::{PROJECT, Settings, World};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep, timeout};
@@ -38,7 +37,7 @@ async fn judge(python: &Path, world: &World, module_and_cases: &[&str]) {
     let run = Command::new(python)
         .arg("run.py")
         .args(module_and_cases)
-        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/project/interop"))
+        .current_dir(testkit::project::root().join("tests/project/interop"))
         .envs(world.environment())
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .env("NO_PROXY", "127.0.0.1")

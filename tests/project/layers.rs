@@ -1,4 +1,4 @@
-//! Holds the layers: a module of `src/` uses only what stands below it.
+//! Holds the layers: a module of `src/` uses only what stands below it, and no crate of `crates/` the service.
 
 use std::{
     fs,
@@ -6,7 +6,7 @@ use std::{
 };
 
 /// From the lowest to the highest. Modules on one line do not know each other either.
-const LAYERS: [&[&str]; 11] = [
+const LAYERS: [&[&str]; 10] = [
     &["failpoint"],
     &["telemetry"],
     &["config"],
@@ -16,12 +16,8 @@ const LAYERS: [&[&str]; 11] = [
     &["gitlab"],
     &["messaging"],
     &["users", "namespaces"],
-    &["simulate"],
     &["cli"],
 ];
-
-/// The simulated servers are there to find mistakes in these; sharing their types would hide them.
-const UNKNOWN_TO_SIMULATE: [&str; 4] = ["users", "namespaces", "gitlab", "messaging"];
 
 #[test]
 fn no_module_uses_what_stands_above_it() {
@@ -57,6 +53,25 @@ fn every_module_has_its_layer() {
     }
 }
 
+/// The simulated servers are there to find mistakes in the service; sharing its types would hide them. Even a
+/// `[dev-dependencies]` would do, which Cargo allows in a circle.
+#[test]
+fn no_crate_depends_on_the_service() {
+    let root = testkit::project::root();
+    let mut crates = 0;
+    for entry in fs::read_dir(root.join("crates")).unwrap() {
+        let manifest = entry.unwrap().path().join("Cargo.toml");
+        let text = fs::read_to_string(&manifest).unwrap();
+        crates += 1;
+        assert!(
+            !text.contains("lookup-gitlab-sync"),
+            "{} names the service",
+            manifest.display()
+        );
+    }
+    assert!(crates >= 3, "the crates are found");
+}
+
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -90,13 +105,7 @@ fn objection(module: &str, used: &str) -> Option<String> {
             "{module} uses {used}, and one of them is in no layer"
         ));
     };
-    if there >= here {
-        return Some(format!(
-            "{module} uses {used}, which does not stand below it"
-        ));
-    }
-    let shares = module == "simulate" && UNKNOWN_TO_SIMULATE.contains(&used);
-    shares.then(|| format!("simulate uses {used}, whose mistakes it is to find"))
+    (there >= here).then(|| format!("{module} uses {used}, which does not stand below it"))
 }
 
 /// The modules that `crate::` paths of a file lead to, each with its line.
@@ -290,10 +299,8 @@ fn what_is_no_code_is_no_arrow() {
 #[test]
 fn arrows_point_down_and_nowhere_else() {
     let allowed = [
-        ("cli", "simulate"),
         ("cli", "users"),
         ("users", "messaging"),
-        ("simulate", "telemetry"),
         ("config", "telemetry"),
         ("users", "users"),
     ];
@@ -302,8 +309,6 @@ fn arrows_point_down_and_nowhere_else() {
         ("namespaces", "users"),
         ("messaging", "users"),
         ("telemetry", "config"),
-        ("simulate", "gitlab"),
-        ("simulate", "cli"),
         ("cli", "unheard_of"),
         ("unheard_of", "config"),
     ];

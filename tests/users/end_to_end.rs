@@ -6,6 +6,7 @@ mod commands;
 mod dry_run;
 mod held;
 mod on_their_way;
+mod recording;
 mod runs;
 mod scale;
 pub mod scene;

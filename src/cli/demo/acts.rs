@@ -6,6 +6,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use simulator::{
+    control::Control,
+    gitlab::State,
+    population::{Mismatch, Population},
+    world::World,
+};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -21,12 +27,6 @@ use crate::{
         Connection, DeadLetterReason, Follow, RunId, Topic, Traceparent, attributes,
         dead_letters::{ReplayOptions, Seen, Selection, list, replay},
         wire::{Cause, SyncOutcome, SyncTick, UserRequest, Who},
-    },
-    simulate::{
-        control::Control,
-        gitlab::State,
-        population::{Mismatch, Population},
-        world::World,
     },
 };
 

@@ -4,6 +4,8 @@ mod acts;
 mod namespaces;
 mod report;
 
+use simulator::world::{Settings, World};
+
 use self::{acts::Stage, report::Report};
 use super::{
     Failure,
@@ -16,7 +18,6 @@ use super::{
 use crate::{
     config::Config,
     messaging::{self, Topology},
-    simulate::world::{Settings, World},
 };
 
 /// Runs the whole service against simulated servers, shows what it does, and checks the end state

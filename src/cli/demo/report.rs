@@ -1,11 +1,9 @@
 //! What the demo saw, as one document.
 
 use serde::Serialize;
+use simulator::population::{Mismatch, Population};
 
-use crate::{
-    cli::{Failure, output::Row},
-    simulate::population::{Mismatch, Population},
-};
+use crate::cli::{Failure, output::Row};
 
 /// What the demo saw.
 #[derive(Debug, Serialize)]

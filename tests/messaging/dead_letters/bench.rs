@@ -14,8 +14,8 @@ use lookup_gitlab_sync::{
         Batching, Connection, DeadLetter, DeadLetterReason, Delivery, PublisherOptions, Stage,
         Topology, dead_letter,
     },
-    simulate::pubsub::{Broker, Counts, Settings},
 };
+use pubsub_emulator::{Broker, Counts, Settings};
 
 pub type Attributes = BTreeMap<String, String>;
 

@@ -12,13 +12,13 @@ use jiff::{Timestamp, tz::TimeZone};
 use lookup_gitlab_sync::{
     config,
     messaging::{Connection, DeadLetterReason, PublisherOptions, Stage, Topology},
-    simulate::{
-        gitlab::{Kind, State},
-        population::Population,
-        world::{PROJECT, Settings, World},
-    },
 };
 use serde_json::Value;
+use simulator::{
+    gitlab::{Kind, State},
+    population::Population,
+    world::{PROJECT, Settings, World},
+};
 use tokio::process::{Child, Command};
 
 use super::bench::{Bench, PATIENCE, died};

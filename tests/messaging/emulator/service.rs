@@ -5,13 +5,13 @@ use std::{process::Stdio, time::Duration};
 use lookup_gitlab_sync::{
     config,
     messaging::{Connection, RunId},
-    simulate::{
-        gitlab::{Account, State},
-        lookup::Person,
-        world::{Settings, World},
-    },
 };
 use serde_json::Value;
+use simulator::{
+    gitlab::{Account, State},
+    lookup::Person,
+    world::{Settings, World},
+};
 use tempfile::TempDir;
 use tokio::{
     process::{Child, Command},

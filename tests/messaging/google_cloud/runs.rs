@@ -6,11 +6,11 @@ use google_cloud_googleapis::pubsub::v1::{Subscription, UpdateSubscriptionReques
 use lookup_gitlab_sync::{
     config,
     messaging::{Connection, Topology},
-    simulate::{
-        gitlab::{Account, State},
-        lookup::Person,
-        world::{Settings, World},
-    },
+};
+use simulator::{
+    gitlab::{Account, State},
+    lookup::Person,
+    world::{Settings, World},
 };
 
 use super::{

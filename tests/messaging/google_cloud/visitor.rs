@@ -15,7 +15,7 @@ use super::google::Google;
 /// How long anything is waited for; nothing waits this long on a good day.
 pub const PATIENCE: Duration = Duration::from_mins(2);
 /// The project, in which the embedded broker has what the service needs.
-pub const PROJECT: &str = lookup_gitlab_sync::simulate::world::PROJECT;
+pub const PROJECT: &str = simulator::world::PROJECT;
 
 pub type Variables<'a> = &'a [(&'a str, &'a str)];
 

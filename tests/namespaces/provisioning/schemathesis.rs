@@ -55,7 +55,7 @@ fn token(portal: &Portal) -> String {
 
 /// With more arguments from `SCHEMATHESIS_ARGS`, such as `--seed 7 --max-examples 5000`, for more than the suite has time for.
 async fn judge(schemathesis: &Path, address: &str, token: &str) -> Output {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = testkit::project::root();
     let folder = tempfile::tempdir().unwrap();
     let more = std::env::var("SCHEMATHESIS_ARGS").unwrap_or_default();
     let run = Command::new(schemathesis)

@@ -1,8 +1,8 @@
 //! A university's own certificate authority, and certificates that cannot be used.
 
-use lookup_gitlab_sync::simulate::{gitlab::Account, lookup::Person};
 use rstest::rstest;
 use serde_json::Value;
+use simulator::{gitlab::Account, lookup::Person};
 use tempfile::TempDir;
 use testkit::tls::{Authority, Certificate};
 

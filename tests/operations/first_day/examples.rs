@@ -3,12 +3,9 @@
 use std::{path::Path, process::Stdio};
 
 use clap::CommandFactory;
-use lookup_gitlab_sync::{
-    cli::Cli,
-    messaging::Topic,
-    simulate::{gitlab::Account, lookup::Person},
-};
+use lookup_gitlab_sync::{cli::Cli, messaging::Topic};
 use serde_json::Value;
+use simulator::{gitlab::Account, lookup::Person};
 use tokio::process::Command;
 
 use super::{

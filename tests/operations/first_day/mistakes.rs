@@ -2,11 +2,11 @@
 
 use std::process::Output;
 
-use lookup_gitlab_sync::simulate::{
+use regex::Regex;
+use simulator::{
     gitlab::{ADMINISTRATORS_TOKEN, Account, REDUCED_TOKEN, TokenChange},
     lookup::Person,
 };
-use regex::Regex;
 
 use super::{
     running::Running,

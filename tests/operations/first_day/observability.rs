@@ -8,17 +8,15 @@ use std::{
 };
 
 use google_cloud_googleapis::pubsub::v1::Subscription;
-use lookup_gitlab_sync::simulate::world::PROJECT;
-use lookup_gitlab_sync::{
-    messaging::Topic,
-    simulate::{
-        control::Fault,
-        gitlab::{ADMINISTRATORS_TOKEN, Account, TokenChange},
-        lookup::Person,
-    },
-};
+use lookup_gitlab_sync::messaging::Topic;
 use regex::Regex;
 use serde_json::Value;
+use simulator::world::PROJECT;
+use simulator::{
+    control::Fault,
+    gitlab::{ADMINISTRATORS_TOKEN, Account, TokenChange},
+    lookup::Person,
+};
 
 use super::{
     running::Running,
@@ -87,7 +85,9 @@ fn sources(folder: &Path, found: &mut Vec<String>) {
 fn named_in_the_source(pattern: &str) -> BTreeSet<String> {
     let pattern = Regex::new(pattern).unwrap();
     let mut found = Vec::new();
-    sources(Path::new("src"), &mut found);
+    for folder in ["src", "crates/pubsub-emulator/src", "crates/simulator/src"] {
+        sources(Path::new(folder), &mut found);
+    }
     found
         .iter()
         .flat_map(|text| pattern.captures_iter(text))

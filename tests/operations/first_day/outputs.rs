@@ -4,12 +4,9 @@
 use std::collections::BTreeSet;
 
 use clap::CommandFactory;
-use lookup_gitlab_sync::{
-    cli::Cli,
-    messaging::Topic,
-    simulate::{gitlab::Account, lookup::Person},
-};
+use lookup_gitlab_sync::{cli::Cli, messaging::Topic};
 use serde_json::Value;
+use simulator::{gitlab::Account, lookup::Person};
 use testkit::output_form::is_of_form;
 
 use super::scene::{Scene, until};

@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use lookup_gitlab_sync::simulate::population::Population;
+use simulator::population::Population;
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
     process::Command,

@@ -2,14 +2,12 @@
 
 use std::path::Path;
 
-use lookup_gitlab_sync::{
-    messaging::wire::SyncTick,
-    simulate::{
-        gitlab::{Account, REDUCED_TOKEN, State, TokenChange},
-        lookup::{CLIENT_SECRET, Person},
-    },
-};
+use lookup_gitlab_sync::messaging::wire::SyncTick;
 use serde_json::Value;
+use simulator::{
+    gitlab::{Account, REDUCED_TOKEN, State, TokenChange},
+    lookup::{CLIENT_SECRET, Person},
+};
 
 use super::{
     running::Running,

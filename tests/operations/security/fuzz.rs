@@ -71,7 +71,7 @@ type Reader<'r> = &'r mut dyn FnMut(&[u8]) -> String;
 
 /// Holds `reader` to its promises, which it asserts itself.
 pub fn hold(target: &str, reader: Reader<'_>) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+    let folder = testkit::project::root()
         .join("tests/operations/corpus")
         .join(target);
     let mut files: Vec<_> = fs::read_dir(&folder)

@@ -2,10 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use lookup_gitlab_sync::{
-    messaging::Topic,
-    simulate::gitlab::{Account, State},
-};
+use lookup_gitlab_sync::messaging::Topic;
+use simulator::gitlab::{Account, State};
 
 use super::stage::Stage;
 

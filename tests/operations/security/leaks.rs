@@ -3,15 +3,13 @@
 use std::collections::BTreeMap;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use lookup_gitlab_sync::{
-    messaging::{Topic, Traceparent, attributes, wire::SyncTick},
-    simulate::{
-        control::{Cut, Fault},
-        gitlab::{ADMINISTRATORS_TOKEN, Account, Identity, State},
-        lookup::{CLIENT_ID, CLIENT_SECRET, GROUP, GROUP_PASSWORD, Person},
-    },
-};
+use lookup_gitlab_sync::messaging::{Topic, Traceparent, attributes, wire::SyncTick};
 use serde_json::json;
+use simulator::{
+    control::{Cut, Fault},
+    gitlab::{ADMINISTRATORS_TOKEN, Account, Identity, State},
+    lookup::{CLIENT_ID, CLIENT_SECRET, GROUP, GROUP_PASSWORD, Person},
+};
 
 use super::stage::{Stage, until};
 

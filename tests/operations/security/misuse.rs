@@ -2,12 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use lookup_gitlab_sync::{
-    messaging::Topic,
-    simulate::{
-        gitlab::{Account, State},
-        lookup::Person,
-    },
+use lookup_gitlab_sync::messaging::Topic;
+use simulator::{
+    gitlab::{Account, State},
+    lookup::Person,
 };
 
 use super::stage::Stage;

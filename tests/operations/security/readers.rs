@@ -14,7 +14,6 @@ use lookup_gitlab_sync::{
         Connection, dead_letter,
         wire::{Cause, DecodeError, SyncTick, UserRequest, Who},
     },
-    simulate::pubsub::{Broker, Settings},
     telemetry::printable,
     upstream::{Answer, CallError, Transport, TransportError},
     users::{
@@ -22,6 +21,7 @@ use lookup_gitlab_sync::{
         marker::{Act, Marker, Recorded},
     },
 };
+use pubsub_emulator::{Broker, Settings};
 use reqwest::{Request, StatusCode, header::HeaderMap};
 use tokio::runtime::{Builder, Runtime};
 

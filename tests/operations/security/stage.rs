@@ -10,15 +10,15 @@ use google_cloud_googleapis::pubsub::v1::{AcknowledgeRequest, PullRequest, Subsc
 use lookup_gitlab_sync::{
     config,
     messaging::{Connection, Topology, topology::RetryDelays},
-    simulate::{
-        control::Fault,
-        gitlab::Account,
-        lookup::Person,
-        pubsub::Broker,
-        world::{PROJECT, Settings, World},
-    },
 };
+use pubsub_emulator::Broker;
 use serde_json::Value;
+use simulator::{
+    control::Fault,
+    gitlab::Account,
+    lookup::Person,
+    world::{PROJECT, Settings, World},
+};
 use tokio::{
     io::{AsyncRead, AsyncReadExt},
     process::{Child, Command},

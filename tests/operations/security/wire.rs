@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use lookup_gitlab_sync::simulate::{
+use simulator::{
     control::Fault,
     gitlab::{ADMINISTRATORS_TOKEN, Account},
     lookup::Person,

@@ -66,7 +66,6 @@ fn the_terraform_commands_run() {
     );
 }
 
-#[cfg(feature = "simulate")]
 #[test]
 fn the_services_commands_run_against_the_simulated_servers() {
     let blocks = blocks("docs/deploy.md", "sh offline service");

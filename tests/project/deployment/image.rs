@@ -98,7 +98,7 @@ fn nothing_that_could_be_a_secret_is_handed_to_the_build() {
 #[test]
 fn everything_that_the_build_reads_enters_it() {
     let ignored = project::read(".dockerignore");
-    for needed in ["Cargo.toml", "Cargo.lock", "src", "build.rs"] {
+    for needed in ["Cargo.toml", "Cargo.lock", "src", "crates"] {
         assert!(
             project::root().join(needed).exists(),
             "{needed} is gone: name what took its place"

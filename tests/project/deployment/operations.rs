@@ -2,11 +2,9 @@
 
 use std::{collections::BTreeMap, process::Stdio};
 
-use lookup_gitlab_sync::{
-    messaging::{Batching, PublisherOptions, Topology},
-    simulate::{gitlab::Account, lookup::Person},
-};
+use lookup_gitlab_sync::messaging::{Batching, PublisherOptions, Topology};
 use regex::Regex;
+use simulator::{gitlab::Account, lookup::Person};
 use tempfile::TempDir;
 
 use super::{

@@ -1,17 +1,13 @@
 //! The project's own files, and copies of them that a test may break.
 
 use std::{
-    env, fs,
+    fs,
     path::{Path, PathBuf},
 };
 
 use tempfile::TempDir;
 
-/// The project's root.
-pub fn root() -> PathBuf {
-    env::var_os("CARGO_MANIFEST_DIR")
-        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from)
-}
+pub use testkit::project::root;
 
 /// The text of one of the project's files.
 pub fn read(path: &str) -> String {

@@ -1,12 +1,10 @@
 //! What is not a request is dead-lettered at its first delivery with a reason and the field's name,
 //! and everything else goes on.
 
-use lookup_gitlab_sync::{
-    messaging::Topic,
-    simulate::{
-        gitlab::{Account, State},
-        lookup::Person,
-    },
+use lookup_gitlab_sync::messaging::Topic;
+use simulator::{
+    gitlab::{Account, State},
+    lookup::Person,
 };
 
 use super::scene::Scene;

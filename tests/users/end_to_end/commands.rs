@@ -2,17 +2,15 @@
 
 use std::time::Duration;
 
-use lookup_gitlab_sync::{
-    messaging::wire::{SyncTick, UserSync},
-    simulate::{
-        control::RateLimit,
-        gitlab::{Account, State},
-        lookup::Person,
-        population::Population,
-        world::Settings,
-    },
-};
+use lookup_gitlab_sync::messaging::wire::{SyncTick, UserSync};
 use serde_json::Value;
+use simulator::{
+    control::RateLimit,
+    gitlab::{Account, State},
+    lookup::Person,
+    population::Population,
+    world::Settings,
+};
 
 use super::scene::Scene;
 

@@ -1,9 +1,7 @@
 //! Dry run in the tick, in a resync, in the fan-out's configuration and in the worker's, each alone: nothing is written.
 
-use lookup_gitlab_sync::{
-    messaging::wire::{SyncTick, UserSync},
-    simulate::{gitlab::Account, lookup::Person},
-};
+use lookup_gitlab_sync::messaging::wire::{SyncTick, UserSync};
+use simulator::{gitlab::Account, lookup::Person};
 
 use super::scene::Scene;
 

@@ -1,14 +1,12 @@
 //! What is held and what is given up while GitLab refuses.
 
-use lookup_gitlab_sync::{
-    messaging::wire::SyncTick,
-    simulate::{
-        control::Fault,
-        gitlab::{Account, State, TokenChange},
-        lookup::Person,
-    },
-};
+use lookup_gitlab_sync::messaging::wire::SyncTick;
 use serde_json::{Value, json};
+use simulator::{
+    control::Fault,
+    gitlab::{Account, State, TokenChange},
+    lookup::Person,
+};
 
 use super::scene::{Scene, until};
 

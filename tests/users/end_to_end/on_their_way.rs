@@ -1,11 +1,9 @@
 //! What a run has planned and no worker has done yet counts in the guard of the next one.
 
-use lookup_gitlab_sync::{
-    messaging::wire::SyncTick,
-    simulate::{
-        gitlab::{Account, State},
-        lookup::Person,
-    },
+use lookup_gitlab_sync::messaging::wire::SyncTick;
+use simulator::{
+    gitlab::{Account, State},
+    lookup::Person,
 };
 
 use super::scene::Scene;

@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use lookup_gitlab_sync::{
-    messaging::{Topic, wire::SyncTick},
-    simulate::population::Population,
-};
+use lookup_gitlab_sync::messaging::{Topic, wire::SyncTick};
+use simulator::population::Population;
 
 use super::scene::{Scene, unique, until};
 

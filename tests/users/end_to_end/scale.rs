@@ -1,9 +1,7 @@
 //! How many calls a run costs: exactly what the design says, at a size where it matters.
 
-use lookup_gitlab_sync::{
-    messaging::wire::SyncTick,
-    simulate::{gitlab::Kind, population::Population},
-};
+use lookup_gitlab_sync::messaging::wire::SyncTick;
+use simulator::{gitlab::Kind, population::Population};
 
 use super::scene::Scene;
 

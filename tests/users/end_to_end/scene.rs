@@ -16,15 +16,15 @@ use lookup_gitlab_sync::{
         topology::RetryDelays,
         wire::{SyncTick, UserSync},
     },
-    simulate::{
-        gitlab::{Account, State},
-        lookup::Person,
-        population::Population,
-        pubsub::Counts,
-        world::{PROJECT, Settings, World},
-    },
 };
+use pubsub_emulator::Counts;
 use serde_json::Value;
+use simulator::{
+    gitlab::{Account, State},
+    lookup::Person,
+    population::Population,
+    world::{PROJECT, Settings, World},
+};
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
     process::{Child, Command},
@@ -388,10 +388,7 @@ pub fn unique() -> String {
 async fn connect(world: &World) -> Connection {
     let config = config::PubSubConfig {
         project: PROJECT.to_owned(),
-        emulator_host: world
-            .broker
-            .as_ref()
-            .map(lookup_gitlab_sync::simulate::pubsub::Broker::host),
+        emulator_host: world.broker.as_ref().map(pubsub_emulator::Broker::host),
         endpoint: None,
         prefix: String::new(),
     };

@@ -1,14 +1,12 @@
 //! Reading all of both sides: accounts that cannot be read stop nobody, and what was read stays read.
 
-use lookup_gitlab_sync::{
-    messaging::wire::SyncTick,
-    simulate::{
-        control::Fault,
-        gitlab::{Account, State},
-        lookup::Person,
-    },
-};
+use lookup_gitlab_sync::messaging::wire::SyncTick;
 use serde_json::Value;
+use simulator::{
+    control::Fault,
+    gitlab::{Account, State},
+    lookup::Person,
+};
 
 use super::scene::{Scene, until};
 

@@ -1,13 +1,11 @@
 //! What the tokens may do: known at start, told by `config check --connect`, and enough for who only reads.
 
-use lookup_gitlab_sync::{
-    messaging::wire::SyncTick,
-    simulate::{
-        gitlab::{Account, State, TokenChange},
-        lookup::Person,
-    },
-};
+use lookup_gitlab_sync::messaging::wire::SyncTick;
 use serde_json::Value;
+use simulator::{
+    gitlab::{Account, State, TokenChange},
+    lookup::Person,
+};
 
 use super::scene::{Scene, Variables};
 

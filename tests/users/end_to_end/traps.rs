@@ -1,14 +1,12 @@
 //! The traps of GitLab and Lookup, each with its name.
 
-use lookup_gitlab_sync::{
-    messaging::wire::{SyncTick, UserSync},
-    simulate::{
-        control::Fault,
-        gitlab::{Account, Identity, OWNER, State, TokenChange},
-        lookup::Person,
-    },
-};
+use lookup_gitlab_sync::messaging::wire::{SyncTick, UserSync};
 use serde_json::json;
+use simulator::{
+    control::Fault,
+    gitlab::{Account, Identity, OWNER, State, TokenChange},
+    lookup::Person,
+};
 
 use super::scene::{Scene, until};
 
@@ -428,7 +426,7 @@ async fn the_tokens_own_account_is_never_touched() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_human_is_not_touched_by_a_resync_either() {
     let bot = Account {
-        kind: lookup_gitlab_sync::simulate::gitlab::Kind::ServiceUser,
+        kind: simulator::gitlab::Kind::ServiceUser,
         ..Account::new(42, "spqr1")
     };
     let mut scene = Scene::of(vec![bot], vec![cancelled("spqr1")]).await;

@@ -3,12 +3,10 @@
 use std::time::Duration;
 
 use google_cloud_googleapis::pubsub::v1::{DeleteSubscriptionRequest, DeleteTopicRequest};
-use lookup_gitlab_sync::{
-    messaging::{Topology, topology::RetryDelays, wire::SyncTick},
-    simulate::{
-        gitlab::{Account, State},
-        lookup::Person,
-    },
+use lookup_gitlab_sync::messaging::{Topology, topology::RetryDelays, wire::SyncTick};
+use simulator::{
+    gitlab::{Account, State},
+    lookup::Person,
 };
 
 use super::scene::{Scene, until};

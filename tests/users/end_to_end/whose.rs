@@ -1,13 +1,11 @@
 //! Whose account it is, whose block it is, and what is said where the answer is "nobody's".
 
-use lookup_gitlab_sync::{
-    messaging::wire::{SyncTick, UserSync},
-    simulate::{
-        gitlab::{Account, Kind, OWNER, State, TokenChange},
-        lookup::Person,
-    },
-};
+use lookup_gitlab_sync::messaging::wire::{SyncTick, UserSync};
 use serde_json::{Value, json};
+use simulator::{
+    gitlab::{Account, Kind, OWNER, State, TokenChange},
+    lookup::Person,
+};
 
 use super::scene::{Scene, Variables};
 

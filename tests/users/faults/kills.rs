@@ -3,19 +3,18 @@
 
 use std::{collections::BTreeSet, env, time::Duration};
 
-use lookup_gitlab_sync::{
-    messaging::{Topic, wire::SyncTick},
-    simulate::{
-        gitlab::{Account, State},
-        lookup::Person,
-        pubsub::Broker,
-        world::Settings,
-    },
-};
+use lookup_gitlab_sync::messaging::{Topic, wire::SyncTick};
+use pubsub_emulator::Broker;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rstest::rstest;
+use simulator::{
+    gitlab::{Account, State},
+    lookup::Person,
+    world::Settings,
+};
 use testkit::proxy::Proxy;
+
 use tokio::time::{Instant, sleep};
 
 use super::{

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use lookup_gitlab_sync::simulate::gitlab::State;
+use simulator::gitlab::State;
 use tokio::time::Instant;
 
 /// Whose account it is, as the one who made it up knows.

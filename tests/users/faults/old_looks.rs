@@ -6,11 +6,11 @@ use futures::future::BoxFuture;
 use lookup_gitlab_sync::{
     config::GuardConfig,
     messaging::{Delivery, Disposition, Handler},
-    simulate::gitlab::State,
     upstream::{Answer, Transport, TransportError},
 };
 use reqwest::{Method, Request};
 use rstest::rstest;
+use simulator::gitlab::State;
 use tokio::time::sleep;
 
 use super::{

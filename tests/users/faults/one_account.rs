@@ -2,16 +2,14 @@
 
 use std::{collections::BTreeMap, sync::LazyLock, time::Duration};
 
-use lookup_gitlab_sync::{
-    messaging::wire::{SyncTick, UserSync},
-    simulate::{
-        control::{Cut, Fault},
-        gitlab::{Account, State},
-        lookup::Person,
-    },
-};
+use lookup_gitlab_sync::messaging::wire::{SyncTick, UserSync};
 use rstest::rstest;
 use serde_json::{Value, json};
+use simulator::{
+    control::{Cut, Fault},
+    gitlab::{Account, State},
+    lookup::Person,
+};
 use tokio::time::sleep;
 
 use super::{

@@ -12,12 +12,12 @@ use lookup_gitlab_sync::{
         consumer::{DeadLetters, Dispatch, Holds, Records},
         wire::SyncOutcome,
     },
-    simulate::gitlab::ADMINISTRATORS_TOKEN,
     upstream::Transport,
 };
 use reqwest::{Method, Request};
 use rstest::rstest;
 use serde_json::{Map, json};
+use simulator::gitlab::ADMINISTRATORS_TOKEN;
 use tokio_util::sync::CancellationToken;
 
 use super::{

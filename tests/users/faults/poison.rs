@@ -4,15 +4,13 @@ use std::{collections::BTreeMap, env, sync::LazyLock, time::Duration};
 
 use futures::future::join_all;
 use jiff::Timestamp;
-use lookup_gitlab_sync::{
-    messaging::Topic,
-    simulate::{
-        gitlab::{Account, State},
-        lookup::Person,
-    },
-};
+use lookup_gitlab_sync::messaging::Topic;
 use rstest::rstest;
 use serde_json::json;
+use simulator::{
+    gitlab::{Account, State},
+    lookup::Person,
+};
 use tokio::time::{Instant, sleep};
 
 use super::scene::{PATIENCE, Scene};

@@ -13,10 +13,10 @@ use lookup_gitlab_sync::{
         Handler,
         consumer::{Dispatch, Holds},
     },
-    simulate::{gitlab::ADMINISTRATORS_TOKEN, lookup as simulated},
     upstream::Transport,
     users::{fan_out::FanOut, rules::Rules, worker::UserWorker},
 };
+use simulator::{gitlab::ADMINISTRATORS_TOKEN, lookup as simulated};
 use tokio::{task::JoinSet, time::sleep};
 use tokio_util::sync::CancellationToken;
 use url::Url;

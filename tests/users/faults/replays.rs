@@ -1,11 +1,9 @@
 //! `dead-letters replay`, ended without warning between any two of its calls: every dead letter comes to its end.
 
-use lookup_gitlab_sync::{
-    messaging::{Batching, PublisherOptions},
-    simulate::gitlab::State,
-};
+use lookup_gitlab_sync::messaging::{Batching, PublisherOptions};
 use rstest::rstest;
 use serde_json::json;
+use simulator::gitlab::State;
 
 use super::{
     ledger::Ledger,

@@ -1,8 +1,8 @@
 //! Under virtual time a day's changes fall into one second of the wall clock.
 
 use jiff::{SignedDuration, Timestamp};
-use lookup_gitlab_sync::simulate::gitlab::GitLab;
 use serde_json::json;
+use simulator::gitlab::GitLab;
 
 /// Moves what was `changed` last, `blocked_by` or `unblocked_by`, into a second after the other: GitLab writes whole seconds,
 /// and whose block it is cannot be told from two changes of one.

@@ -3,14 +3,12 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use futures::future::join_all;
-use lookup_gitlab_sync::{
-    messaging::{
-        Consumer, ConsumerSettings, Delivery, Disposition, Handler, Outcomes, Stage, Topic,
-        Topology, topology::RetryDelays,
-    },
-    simulate::{gitlab::Account, lookup::Person, world::Settings},
+use lookup_gitlab_sync::messaging::{
+    Consumer, ConsumerSettings, Delivery, Disposition, Handler, Outcomes, Stage, Topic, Topology,
+    topology::RetryDelays,
 };
 use serde_json::json;
+use simulator::{gitlab::Account, lookup::Person, world::Settings};
 use tokio_util::sync::CancellationToken;
 
 use super::scene::{Scene, until};

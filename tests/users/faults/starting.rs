@@ -2,11 +2,9 @@
 
 use std::time::Duration;
 
-use lookup_gitlab_sync::{
-    messaging::{Topology, topology::RetryDelays},
-    simulate::{gitlab::Account, lookup::Person},
-};
+use lookup_gitlab_sync::messaging::{Topology, topology::RetryDelays};
 use serde_json::Value;
+use simulator::{gitlab::Account, lookup::Person};
 use tokio::net::TcpListener;
 
 use super::{running::Running, scene::Scene};

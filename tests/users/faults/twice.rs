@@ -8,13 +8,13 @@ use jiff::Timestamp;
 use lookup_gitlab_sync::{
     config::GuardConfig,
     messaging::{Delivery, Disposition, Handler},
-    simulate::gitlab::State,
     upstream::{Answer, Transport, TransportError},
     users::worker::UserWorker,
 };
 use reqwest::{Method, Request};
 use rstest::rstest;
 use serde_json::{Value, json};
+use simulator::gitlab::State;
 use tokio::time::sleep;
 
 use super::{

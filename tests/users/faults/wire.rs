@@ -4,12 +4,10 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use axum::{Router, body::Body};
 use futures::{FutureExt, future::BoxFuture};
-use lookup_gitlab_sync::{
-    simulate::gitlab::State,
-    upstream::{Answer, Transport, TransportError},
-};
+use lookup_gitlab_sync::upstream::{Answer, Transport, TransportError};
 use rand::Rng;
 use reqwest::{Method, Request, StatusCode, header::HeaderMap};
+use simulator::gitlab::State;
 use tokio::time::{Instant, sleep};
 use tower::ServiceExt;
 

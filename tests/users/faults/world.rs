@@ -2,13 +2,13 @@
 
 use std::sync::{Mutex, MutexGuard};
 
-use lookup_gitlab_sync::simulate::{
-    gitlab::{self, Account, GitLab, Kind, State},
-    lookup::{self, Lookup, Person},
-};
 use rand::{Rng, SeedableRng, seq::IndexedRandom};
 use rand_chacha::ChaCha8Rng;
 use serde_json::json;
+use simulator::{
+    gitlab::{self, Account, GitLab, Kind, State},
+    lookup::{self, Lookup, Person},
+};
 use tokio::time::Instant;
 
 use super::{

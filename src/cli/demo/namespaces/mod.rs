@@ -7,6 +7,8 @@ mod report;
 mod scene;
 mod tables;
 
+use simulator::postgres::{Postgres, PostgresError};
+
 use self::{play::Play, report::Report, scene::Scene};
 use super::super::{
     Failure,
@@ -15,7 +17,6 @@ use super::super::{
     output::{self, Output, Report as Form},
     signals::Signals,
 };
-use crate::simulate::postgres::{Postgres, PostgresError};
 
 /// Plays the pipeline on servers of its own; the first signal ends them all.
 pub async fn run(global: &Global, output: Form) -> Result<(), Failure> {

@@ -25,7 +25,9 @@ use axum::{
     response::IntoResponse,
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
+use pubsub_emulator::{Broker, Settings};
 use serde_json::json;
+use simulator::postgres::Postgres;
 use sqlx::PgPool;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -36,10 +38,6 @@ use crate::{
     config::{Environment, MessagingConfig},
     messaging::{Connection, Topology},
     namespaces::{ledger::Ledger, provisioning},
-    simulate::{
-        postgres::Postgres,
-        pubsub::{Broker, Settings},
-    },
 };
 
 /// Everything at work.

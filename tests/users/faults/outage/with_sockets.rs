@@ -3,11 +3,9 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use futures::future::join_all;
-use lookup_gitlab_sync::{
-    messaging::Topic,
-    simulate::{control::Fault, gitlab::State},
-};
+use lookup_gitlab_sync::messaging::Topic;
 use serde_json::json;
+use simulator::{control::Fault, gitlab::State};
 
 use crate::faults::{
     ledger::Ledger,

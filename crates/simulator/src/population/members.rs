@@ -1,0 +1,282 @@
+//! Every case of a member's account. The first of them are the ones a small population has.
+
+use jiff::tz::{Offset, TimeZone};
+
+use super::{
+    Expected, Reason,
+    draft::{Draft, MARKER, after, by_a_person, by_us, stamp},
+    scene::Scene,
+};
+use crate::{
+    gitlab::{Identity, State},
+    lookup::Person,
+};
+
+const CANCELLED: Reason = Reason::CancelledInLookup;
+
+/// Blocks due among [`cases`].
+pub(super) const BLOCKS: usize = 6;
+
+/// Unblocks due among [`cases`].
+pub(super) const UNBLOCKS: usize = 4;
+
+/// One of each.
+pub(super) fn cases(scene: &mut Scene) -> Vec<Draft> {
+    let mut cases = plain(scene);
+    cases.extend(to_be_blocked(scene));
+    cases.extend(to_be_unblocked(scene));
+    cases.extend(blocked_by_others(scene));
+    cases.extend(unknown_to_lookup(scene));
+    cases.extend(in_states_of_others(scene));
+    cases.extend(exempt(scene));
+    cases
+}
+
+/// The four plain rows of the table.
+fn plain(scene: &mut Scene) -> Vec<Draft> {
+    vec![
+        scene.member("member_current"),
+        scene
+            .member("member_cancelled")
+            .cancelled()
+            .becomes_blocked(CANCELLED),
+        scene
+            .member("member_unblock_due")
+            .blocked_by_us(scene, 40, CANCELLED)
+            .becomes(Expected::Unblocked),
+        scene
+            .member("member_blocked_and_cancelled")
+            .cancelled()
+            .blocked_by_us(scene, 90, CANCELLED),
+        scene
+            .member("member_blocked_by_a_person")
+            .blocked_by_a_person(scene, 30),
+        scene
+            .member("member_deactivated")
+            .state(State::Deactivated)
+            .seen(scene.days_ago(200)),
+    ]
+}
+
+fn to_be_blocked(scene: &mut Scene) -> Vec<Draft> {
+    let upper = scene.crsid().to_uppercase();
+    let mut administrator = scene
+        .member("member_cancelled_administrator")
+        .cancelled()
+        .becomes_blocked(CANCELLED);
+    administrator.account.is_admin = true;
+    let (blocked, unblocked) = (scene.night(60), scene.night(55));
+    vec![
+        administrator,
+        scene
+            .member("member_cancelled_deactivated")
+            .state(State::Deactivated)
+            .seen(scene.days_ago(300))
+            .cancelled()
+            .becomes_blocked(CANCELLED),
+        scene
+            .member("member_cancelled_unblocked_by_a_person")
+            .cancelled()
+            .marked(scene, blocked, CANCELLED)
+            .attribute("blocked_by", by_us(after(blocked, 2)))
+            .attribute("unblocked_by", by_a_person(unblocked))
+            .becomes_blocked(CANCELLED),
+        scene
+            .member_named("member_cancelled_in_upper_case", &upper)
+            .never_seen()
+            .cancelled()
+            .becomes_blocked(CANCELLED),
+        // Killed between the marker and the block.
+        scene
+            .member("member_cancelled_block_interrupted")
+            .cancelled()
+            .marked(scene, scene.night(3), CANCELLED)
+            .becomes_blocked(CANCELLED),
+    ]
+}
+
+fn to_be_unblocked(scene: &mut Scene) -> Vec<Draft> {
+    let at = scene.night(35);
+    let ahead = TimeZone::fixed(Offset::constant(1));
+    let local = after(at, 4)
+        .to_zoned_datetime(ahead)
+        .strftime("%Y-%m-%d %H:%M:%S %z")
+        .to_string();
+    let (first, again) = (scene.night(80), scene.night(20));
+    vec![
+        scene
+            .member("member_unblock_due_time_with_offset")
+            .state(State::Blocked)
+            .marked(scene, at, CANCELLED)
+            .attribute("blocked_by", format!("lookup-gitlab-sync/1+{local}"))
+            .becomes(Expected::Unblocked),
+        scene
+            .member("member_unblock_due_after_an_older_unblock")
+            .blocked_by_us(scene, 20, CANCELLED)
+            .attribute("unblocked_by", by_a_person(after(first, 600)))
+            .becomes(Expected::Unblocked),
+        scene
+            .member("member_unblock_due_nine_minutes_after_the_marker")
+            .state(State::Blocked)
+            .marked(scene, again, CANCELLED)
+            .attribute("blocked_by", by_us(after(again, 9 * 60)))
+            .becomes(Expected::Unblocked),
+        // Marked, never blocked, and current: nothing is left to do.
+        scene
+            .member("member_marked_but_never_blocked")
+            .marked(scene, at, CANCELLED),
+    ]
+}
+
+/// Blocked, current, and yet not ours to unblock.
+fn blocked_by_others(scene: &mut Scene) -> Vec<Draft> {
+    let (old, at) = (scene.night(400), scene.night(50));
+    let marked = |scene: &mut Scene, case| {
+        scene
+            .member(case)
+            .state(State::Blocked)
+            .marked(scene, at, CANCELLED)
+    };
+    let by_hand = scene
+        .member("member_blocked_with_our_token_by_hand")
+        .state(State::Blocked);
+    vec![
+        scene
+            .member("member_marker_stale")
+            .blocked_by_a_person(scene, 15)
+            .marked(scene, old, CANCELLED)
+            .attribute("unblocked_by", by_us(scene.night(300))),
+        marked(scene, "member_marker_time_differs")
+            .attribute("blocked_by", by_us(after(at, 2 * 60 * 60))),
+        marked(scene, "member_marker_time_differs_by_eleven_minutes")
+            .attribute("blocked_by", by_us(after(at, 11 * 60))),
+        by_hand.attribute("blocked_by", by_us(at)),
+        scene
+            .member("member_marker_unreadable")
+            .state(State::Blocked)
+            .attribute(MARKER, "cancelled in Lookup")
+            .attribute("blocked_by", by_us(at)),
+        marked(scene, "member_blocked_by_unreadable")
+            .attribute("blocked_by", "lookup-gitlab-sync/1+last Tuesday"),
+        marked(scene, "member_blocked_by_our_name_with_another_id").attribute(
+            "blocked_by",
+            stamp("lookup-gitlab-sync", 4_000_000, after(at, 3)),
+        ),
+        marked(scene, "member_unblocked_since_and_blocked_without_trace")
+            .attribute("blocked_by", by_us(after(at, 3)))
+            .attribute("unblocked_by", by_a_person(scene.night(10))),
+        scene
+            .member("member_blocked_without_trace")
+            .state(State::Blocked),
+        scene
+            .member("member_cancelled_blocked_by_a_person")
+            .cancelled()
+            .blocked_by_a_person(scene, 70),
+    ]
+}
+
+/// Lookup says neither yes nor no.
+fn unknown_to_lookup(scene: &mut Scene) -> Vec<Draft> {
+    vec![
+        scene.member("member_not_in_lookup").absent(),
+        scene
+            .member("member_blocked_and_not_in_lookup")
+            .blocked_by_us(scene, 25, CANCELLED)
+            .absent(),
+        scene
+            .member("member_cancelled_missing")
+            .person(|person| person.without("cancelled")),
+        scene
+            .member("member_cancelled_is_text")
+            .person(|person| person.with("cancelled", "true")),
+        scene
+            .member("member_cancelled_is_null")
+            .person(|person| person.with("cancelled", serde_json::Value::Null)),
+        scene
+            .member("member_cancelled_is_a_number")
+            .person(|person| person.with("cancelled", 1)),
+        scene
+            .member("member_blocked_and_cancelled_is_text")
+            .blocked_by_us(scene, 45, CANCELLED)
+            .person(|person| person.with("cancelled", "false")),
+    ]
+}
+
+/// States that are not ours to change, whatever Lookup says.
+fn in_states_of_others(scene: &mut Scene) -> Vec<Draft> {
+    vec![
+        scene
+            .member("member_cancelled_ldap_blocked")
+            .cancelled()
+            .state(State::LdapBlocked),
+        scene
+            .member("member_ldap_blocked")
+            .blocked_by_us(scene, 65, CANCELLED)
+            .state(State::LdapBlocked),
+        // Unblocking it would lift the ban.
+        scene
+            .member("member_banned")
+            .blocked_by_us(scene, 75, CANCELLED)
+            .state(State::Banned),
+        scene
+            .member("member_cancelled_banned")
+            .cancelled()
+            .state(State::Banned),
+        // Unblocking it would approve the account.
+        scene
+            .member("member_pending")
+            .blocked_by_us(scene, 85, CANCELLED)
+            .state(State::BlockedPendingApproval),
+        scene
+            .member("member_cancelled_pending")
+            .never_seen()
+            .cancelled()
+            .state(State::BlockedPendingApproval),
+    ]
+}
+
+/// Spared, or shown in a way that must not matter.
+fn exempt(scene: &mut Scene) -> Vec<Draft> {
+    const EXEMPT: &str = "lookup_gitlab_sync_exempt";
+    let mut external_flag = scene
+        .member("member_with_gitlabs_external_flag")
+        .seen(scene.days_ago(1_000));
+    external_flag.account.external = true;
+    let mut sparse = scene.member("member_with_a_sparse_row").never_seen();
+    for key in [
+        "locked",
+        "scim_identities",
+        "confirmed_at",
+        "email",
+        "commit_email",
+    ] {
+        sparse.account = sparse.account.without(key);
+    }
+    sparse.account.identities.clear();
+    vec![
+        scene
+            .member("member_cancelled_exempt")
+            .cancelled()
+            .attribute(EXEMPT, "agreed with the department"),
+        scene
+            .member("member_blocked_exempt")
+            .blocked_by_us(scene, 95, CANCELLED)
+            .attribute(EXEMPT, "true"),
+        external_flag,
+        sparse,
+        scene.member_named("member_without_digits", "spqr"),
+        identities_disagree(scene),
+    ]
+}
+
+/// The username's person is current, the identity's is cancelled; by default the username counts.
+fn identities_disagree(scene: &mut Scene) -> Draft {
+    let mut draft = scene.member("member_identity_of_another");
+    let other = scene.crsid();
+    let extern_uid = format!("{other}@example.ac.uk");
+    draft.account.identities = vec![Identity::new("saml", &extern_uid)];
+    draft
+        .people
+        .push(Person::cancelled(&other, scene.surname()));
+    draft
+}

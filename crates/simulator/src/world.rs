@@ -1,0 +1,173 @@
+//! The three servers together, and the environment that points the service at them.
+
+use std::{collections::BTreeMap, io, time::Duration};
+
+use pubsub_emulator::{self as pubsub, Broker, BrokerError};
+
+use super::{
+    control::RateLimit,
+    gitlab::{self, Cost, GitLab},
+    lookup::{self, Lookup},
+    population::Population,
+};
+
+/// The Google Cloud project of the simulated Pub/Sub.
+pub const PROJECT: &str = "simulated";
+
+/// What to start. Ports on 127.0.0.1; 0 takes a free one.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// The simulated GitLab's port.
+    pub gitlab_port: u16,
+    /// The simulated Lookup's port.
+    pub lookup_port: u16,
+    /// The broker's port; `None` starts none.
+    pub pubsub_port: Option<u16>,
+    /// Added to each answer of GitLab and Lookup.
+    pub latency: Duration,
+    /// GitLab's own limit, off by default as it is there.
+    pub rate_limit: Option<RateLimit>,
+    /// What GitLab's answers cost.
+    pub cost: Cost,
+    /// After so many pages GitLab ends and comes back seconds later.
+    pub restarts_every: Option<u64>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            gitlab_port: 0,
+            lookup_port: 0,
+            pubsub_port: Some(0),
+            latency: Duration::ZERO,
+            rate_limit: None,
+            cost: Cost::Free,
+            restarts_every: None,
+        }
+    }
+}
+
+/// Why the servers did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum WorldError {
+    /// GitLab's or Lookup's port.
+    #[error("the simulated {server} cannot listen on port {port}")]
+    Listen {
+        /// Which.
+        server: &'static str,
+        /// The port asked for.
+        port: u16,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The broker.
+    #[error(transparent)]
+    Broker(#[from] BrokerError),
+}
+
+/// GitLab's tokens by their secret.
+type Tokens = BTreeMap<String, gitlab::Token>;
+
+/// A GitLab, a Lookup and perhaps a Pub/Sub, at work until they are dropped.
+#[derive(Debug)]
+pub struct World {
+    /// GitLab.
+    pub gitlab: GitLab,
+    /// Lookup.
+    pub lookup: Lookup,
+    /// Pub/Sub.
+    pub broker: Option<Broker>,
+}
+
+impl World {
+    /// Starts the servers with `population` in them.
+    ///
+    /// # Errors
+    /// When a port cannot be had.
+    pub async fn start(population: &Population, settings: Settings) -> Result<Self, WorldError> {
+        let accounts = population.accounts().to_vec();
+        let people = population.people().to_vec();
+        Self::assemble(accounts, population.tokens().clone(), people, settings).await
+    }
+
+    /// Starts the servers with these accounts and people in them.
+    ///
+    /// # Errors
+    /// When a port cannot be had.
+    pub async fn of(
+        accounts: Vec<gitlab::Account>,
+        people: Vec<lookup::Person>,
+        settings: Settings,
+    ) -> Result<Self, WorldError> {
+        Self::assemble(accounts, Tokens::new(), people, settings).await
+    }
+
+    async fn assemble(
+        accounts: Vec<gitlab::Account>,
+        tokens: Tokens,
+        people: Vec<lookup::Person>,
+        settings: Settings,
+    ) -> Result<Self, WorldError> {
+        let Settings {
+            gitlab_port,
+            lookup_port,
+            pubsub_port,
+            latency,
+            rate_limit,
+            cost,
+            restarts_every,
+        } = settings;
+        let gitlab = gitlab::Settings {
+            port: gitlab_port,
+            accounts,
+            latency,
+            rate_limit,
+            tokens,
+            cost,
+            restarts_every,
+        };
+        let lookup = lookup::Settings {
+            port: lookup_port,
+            people,
+            latency,
+            ..lookup::Settings::default()
+        };
+        let failed = |server, port| {
+            move |source| WorldError::Listen {
+                server,
+                port,
+                source,
+            }
+        };
+        Ok(Self {
+            gitlab: GitLab::start(gitlab)
+                .await
+                .map_err(failed("GitLab", gitlab_port))?,
+            lookup: Lookup::start(lookup)
+                .await
+                .map_err(failed("Lookup", lookup_port))?,
+            broker: match pubsub_port {
+                Some(port) => Some(Broker::start(pubsub::Settings { port }).await?),
+                None => None,
+            },
+        })
+    }
+
+    /// The variables that point the service here, with `mode` apply.
+    pub fn environment(&self) -> Vec<(&'static str, String)> {
+        let mut variables = vec![
+            ("LOOKUP_GITLAB_SYNC__MODE", "apply".to_owned()),
+            ("GITLAB_URL", self.gitlab.url().to_owned()),
+            ("GITLAB_TOKEN", self.gitlab.token().to_owned()),
+            ("LOOKUP_URL", self.lookup.url()),
+            ("LOOKUP_TOKEN_URL", self.lookup.token_url()),
+            ("LOOKUP_CLIENT_ID", lookup::CLIENT_ID.to_owned()),
+            ("LOOKUP_CLIENT_SECRET", lookup::CLIENT_SECRET.to_owned()),
+        ];
+        if let Some(broker) = &self.broker {
+            variables.push(("GOOGLE_CLOUD_PROJECT", PROJECT.to_owned()));
+            variables.push(("PUBSUB_EMULATOR_HOST", broker.host()));
+        }
+        variables
+    }
+}

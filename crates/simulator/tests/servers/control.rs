@@ -1,0 +1,421 @@
+//! Faults, the record of requests, changes by hand, the rate limit, latency, the stop.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use serde_json::{Value, json};
+use simulator::{
+    control::{Cut, Fault, RateLimit},
+    gitlab::{Account, GitLab, Settings, State},
+};
+
+use crate::asking::{Answer, ask, client, gitlab, request, send};
+
+async fn one() -> GitLab {
+    gitlab(vec![Account::new(42, "ab123")]).await
+}
+
+async fn control(gitlab: &GitLab, method: &str, path: &str, body: Option<Value>) -> Answer {
+    let method: reqwest::Method = method.parse().unwrap();
+    let request = client().request(method, format!("{}/simulate/{path}", gitlab.url()));
+    send(match body {
+        Some(body) => request.json(&body),
+        None => request,
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_fault_answers_in_place_of_the_effect_as_often_as_it_says() {
+    let gitlab = one().await;
+    let fault = json!([{
+        "method": "POST", "path": "/api/v4/users/*/block", "status": 503,
+        "headers": {"Retry-After": "7"}, "body": "<h1>Waiting for GitLab to boot</h1>",
+        "delay_ms": 0, "times": 2, "every": 1,
+    }]);
+    assert_eq!(
+        control(&gitlab, "POST", "faults", Some(fault)).await.status,
+        200
+    );
+    for _ in 0..2 {
+        let answer = ask(&gitlab, "POST", "/users/42/block").await;
+        assert_eq!(
+            (answer.status, answer.header("retry-after")),
+            (503, Some("7"))
+        );
+        assert!(
+            answer
+                .header("content-type")
+                .unwrap()
+                .starts_with("text/html")
+        );
+        assert_eq!(gitlab.account(42).unwrap().state, State::Active);
+    }
+    assert_eq!(ask(&gitlab, "POST", "/users/42/block").await.body, "true");
+}
+
+#[tokio::test]
+async fn a_fault_that_is_cleared_or_meant_for_others_does_not_strike() {
+    let gitlab = one().await;
+    let fault = || Fault {
+        status: Some(503),
+        ..Fault::on("GET", "/api/v4/users?*cursor=*")
+    };
+    gitlab.control().inject(fault()).unwrap();
+    assert_eq!(ask(&gitlab, "GET", "/users").await.status, 200);
+    assert_eq!(
+        ask(&gitlab, "GET", "/users?pagination=keyset&cursor=x")
+            .await
+            .status,
+        503
+    );
+    assert_eq!(
+        control(&gitlab, "GET", "faults", None).await.json()[0]["struck"],
+        1
+    );
+    assert_eq!(control(&gitlab, "DELETE", "faults", None).await.status, 204);
+    assert_eq!(
+        ask(&gitlab, "GET", "/users?pagination=keyset&cursor=x")
+            .await
+            .status,
+        500
+    );
+}
+
+#[tokio::test]
+async fn a_fault_with_headers_alone_adds_them_to_the_true_answer() {
+    let gitlab = one().await;
+    let headers = BTreeMap::from([("RateLimit-Remaining".to_owned(), "0".to_owned())]);
+    gitlab
+        .control()
+        .inject(Fault {
+            headers,
+            ..Fault::on("*", "/api/v4/*")
+        })
+        .unwrap();
+    let answer = ask(&gitlab, "GET", "/users/42").await;
+    assert_eq!(
+        (answer.status, answer.header("ratelimit-remaining")),
+        (200, Some("0"))
+    );
+    assert_eq!(answer.json()["username"], "ab123");
+}
+
+#[tokio::test]
+async fn a_malformed_fault_is_refused_with_what_is_wrong() {
+    let gitlab = one().await;
+    for (fault, says) in [
+        (json!([{"path": "/x", "stauts": 503}]), "stauts"),
+        (json!([{"path": "/x", "status": 700}]), "700"),
+        (json!([{"path": "/x", "drop": "sometimes"}]), "sometimes"),
+        (json!([{"path": "/x", "headers": {"a b": "c"}}]), "a b"),
+        (json!([{"path": "/x", "every": 0}]), "every"),
+        (json!({"path": "/x"}), "sequence"),
+    ] {
+        let answer = control(&gitlab, "POST", "faults", Some(fault)).await;
+        assert_eq!(answer.status, 400);
+        assert!(
+            answer.json()["error"].as_str().unwrap().contains(says),
+            "{}",
+            answer.body
+        );
+    }
+    assert_eq!(
+        control(&gitlab, "GET", "faults", None).await.json(),
+        json!([])
+    );
+}
+
+#[tokio::test]
+async fn a_connection_cut_before_the_effect_leaves_the_account_as_it_was() {
+    let gitlab = one().await;
+    let fault = Fault {
+        drop: Some(Cut::Before),
+        times: 1,
+        ..Fault::on("POST", "/api/v4/users/*/block")
+    };
+    gitlab.control().inject(fault).unwrap();
+    assert!(
+        request(&gitlab, "POST", "/users/42/block")
+            .send()
+            .await
+            .is_err()
+    );
+    assert_eq!(gitlab.account(42).unwrap().state, State::Active);
+    assert_eq!(ask(&gitlab, "POST", "/users/42/block").await.body, "true");
+}
+
+#[tokio::test]
+async fn a_connection_cut_after_the_effect_has_blocked_the_account() {
+    let gitlab = one().await;
+    let fault = Fault {
+        drop: Some(Cut::After),
+        times: 1,
+        ..Fault::on("POST", "/api/v4/users/*/block")
+    };
+    gitlab.control().inject(fault).unwrap();
+    assert!(
+        request(&gitlab, "POST", "/users/42/block")
+            .send()
+            .await
+            .is_err()
+    );
+    assert_eq!(gitlab.account(42).unwrap().state, State::Blocked);
+    assert_eq!(ask(&gitlab, "POST", "/users/42/block").await.body, "null");
+    let entries = gitlab.control().requests(0);
+    assert_eq!((entries[0].status, entries[0].answer), (None, Some("true")));
+    assert_eq!(
+        (entries[1].status, entries[1].answer),
+        (Some(201), Some("null"))
+    );
+}
+
+#[tokio::test]
+async fn a_client_that_gives_up_on_a_slow_cut_has_caused_the_effect() {
+    let gitlab = one().await;
+    let fault = Fault {
+        drop: Some(Cut::After),
+        delay_ms: 600_000,
+        ..Fault::on("POST", "/api/v4/users/*/block")
+    };
+    gitlab.control().inject(fault).unwrap();
+    let patient = request(&gitlab, "POST", "/users/42/block").timeout(Duration::from_millis(200));
+    assert!(patient.send().await.unwrap_err().is_timeout());
+    assert_eq!(gitlab.account(42).unwrap().state, State::Blocked);
+}
+
+#[tokio::test]
+async fn the_record_has_every_request_but_those_to_the_controls() {
+    let gitlab = one().await;
+    ask(&gitlab, "GET", "/users?humans=true").await;
+    ask(&gitlab, "POST", "/users/42/block").await;
+    let all = control(&gitlab, "GET", "requests", None).await.json();
+    let shown: Vec<_> = all
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| {
+            let text = |key: &str| entry[key].as_str().unwrap().to_owned();
+            (
+                entry["number"].as_u64().unwrap(),
+                text("method"),
+                text("path"),
+                entry["status"].as_u64().unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            (
+                1,
+                "GET".to_owned(),
+                "/api/v4/users?humans=true".to_owned(),
+                200
+            ),
+            (
+                2,
+                "POST".to_owned(),
+                "/api/v4/users/42/block".to_owned(),
+                201
+            ),
+        ]
+    );
+    assert!(
+        all[0]["time"]
+            .as_str()
+            .unwrap()
+            .parse::<jiff::Timestamp>()
+            .is_ok()
+    );
+    let later = control(&gitlab, "GET", "requests?since=1", None)
+        .await
+        .json();
+    assert_eq!(
+        (later.as_array().unwrap().len(), &later[0]["number"]),
+        (1, &json!(2))
+    );
+    assert_eq!(gitlab.control().count("POST", "/api/v4/users/*/block"), 1);
+    assert_eq!(
+        control(&gitlab, "DELETE", "requests", None).await.status,
+        204
+    );
+    assert_eq!(
+        control(&gitlab, "GET", "requests", None).await.json(),
+        json!([])
+    );
+}
+
+#[tokio::test]
+async fn a_change_of_state_by_hand_is_put_down_to_a_person() {
+    let root = Account {
+        is_admin: true,
+        ..Account::new(2, "root")
+    };
+    let gitlab = gitlab(vec![root, Account::new(42, "ab123")]).await;
+    let put = async |change| control(&gitlab, "PUT", "users/42", Some(change)).await;
+    assert_eq!(put(json!({"state": "blocked"})).await.status, 200);
+    let attributes = |key: &str| {
+        gitlab
+            .account(42)
+            .unwrap()
+            .custom_attributes
+            .get(key)
+            .cloned()
+    };
+    assert!(attributes("blocked_by").unwrap().starts_with("root/2+"));
+    let by = json!({"id": 7, "username": "jo"});
+    put(json!({"state": "active", "by": by, "at": "2026-11-01T02:00:03Z"})).await;
+    assert_eq!(
+        attributes("unblocked_by").unwrap(),
+        "jo/7+2026-11-01 02:00:03 UTC"
+    );
+    put(json!({"state": "blocked", "custom_attributes": {"blocked_by": "odd", "unblocked_by": null}})).await;
+    assert_eq!(
+        (attributes("blocked_by"), attributes("unblocked_by")),
+        (Some("odd".to_owned()), None)
+    );
+}
+
+#[tokio::test]
+async fn a_person_can_change_create_and_delete_accounts() {
+    let gitlab = one().await;
+    let change = json!({
+        "username": "xy9", "is_admin": true, "external": true, "bot": true, "last_activity_on": "2020-02-29",
+        "identities": [{"provider": "saml", "extern_uid": "xy9"}],
+    });
+    let row = control(&gitlab, "PUT", "users/42", Some(change.clone()))
+        .await
+        .json();
+    for (key, value) in change.as_object().unwrap() {
+        if key != "identities" {
+            assert_eq!(&row[key], value, "{key}");
+        }
+    }
+    assert_eq!(row["identities"][0]["extern_uid"], "xy9");
+    assert_eq!(
+        control(&gitlab, "PUT", "users/50", Some(json!({})))
+            .await
+            .status,
+        400
+    );
+    assert_eq!(
+        control(&gitlab, "PUT", "users/42", Some(json!({"state": 7})))
+            .await
+            .status,
+        400
+    );
+    assert_eq!(gitlab.account(42).unwrap().state, State::Active);
+    control(
+        &gitlab,
+        "PUT",
+        "users/50",
+        Some(json!({"username": "new1"})),
+    )
+    .await;
+    assert_eq!(
+        ask(&gitlab, "GET", "/users/50").await.json()["username"],
+        "new1"
+    );
+    assert_eq!(
+        control(&gitlab, "DELETE", "users/50", None).await.status,
+        204
+    );
+    assert_eq!(ask(&gitlab, "GET", "/users/50").await.status, 404);
+}
+
+#[tokio::test]
+async fn the_state_is_shown_whole_and_can_be_read_back() {
+    let gitlab = one().await;
+    let state = control(&gitlab, "GET", "state", None).await.json();
+    let rows = state["users"].as_array().unwrap();
+    let read: Vec<Account> = rows
+        .iter()
+        .map(|row| Account::from_row(row.clone()).unwrap())
+        .collect();
+    let names: Vec<&str> = read
+        .iter()
+        .map(|account| account.username.as_str())
+        .collect();
+    assert_eq!(names, ["lookup-gitlab-sync", "ab123"]);
+    assert_eq!(state["settings"]["maintenance"], Value::Null);
+}
+
+#[tokio::test]
+async fn past_the_rate_limit_gitlab_says_retry_later() {
+    let rate_limit = Some(RateLimit {
+        requests: 3,
+        period: Duration::from_hours(24),
+    });
+    let gitlab = GitLab::start(Settings {
+        rate_limit,
+        ..Settings::default()
+    })
+    .await
+    .unwrap();
+    for left in ["2", "1", "0"] {
+        let answer = ask(&gitlab, "GET", "/user").await;
+        assert_eq!(
+            (answer.status, answer.header("ratelimit-remaining")),
+            (200, Some(left))
+        );
+        assert_eq!(answer.header("ratelimit-limit"), Some("1"));
+    }
+    let refused = ask(&gitlab, "POST", "/users/42/block").await;
+    assert_eq!((refused.status, refused.body.trim()), (429, "Retry later"));
+    assert_eq!(refused.header("content-type"), Some("text/plain"));
+    assert_eq!(refused.header("ratelimit-observed"), Some("4"));
+    assert!(
+        refused
+            .header("retry-after")
+            .unwrap()
+            .parse::<u64>()
+            .unwrap()
+            <= 86_400
+    );
+    assert!(
+        refused
+            .header("ratelimit-resettime")
+            .unwrap()
+            .ends_with(" GMT")
+    );
+}
+
+#[tokio::test]
+async fn latency_is_added_to_each_answer() {
+    let latency = Duration::from_millis(50);
+    let gitlab = GitLab::start(Settings {
+        latency,
+        ..Settings::default()
+    })
+    .await
+    .unwrap();
+    let start = std::time::Instant::now();
+    ask(&gitlab, "GET", "/user").await;
+    assert!(start.elapsed() >= latency);
+}
+
+#[tokio::test]
+async fn a_stop_ends_slow_answers_early_and_frees_the_port() {
+    let gitlab = one().await;
+    gitlab
+        .control()
+        .inject(Fault {
+            delay_ms: 600_000,
+            ..Fault::on("*", "/api/v4/user")
+        })
+        .unwrap();
+    let port: u16 = gitlab.url().rsplit(':').next().unwrap().parse().unwrap();
+    let waiting = tokio::spawn(request(&gitlab, "GET", "/user").send());
+    while gitlab.control().count("GET", "/api/v4/user") == 0 {
+        tokio::task::yield_now().await;
+    }
+    gitlab.stop().await.unwrap();
+    assert_eq!(waiting.await.unwrap().unwrap().status(), 200);
+    let again = GitLab::start(Settings {
+        port,
+        ..Settings::default()
+    })
+    .await
+    .unwrap();
+    assert!(again.url().ends_with(&port.to_string()));
+}

@@ -1,0 +1,185 @@
+//! Who a token is, what it sees, and how it is lost.
+
+use serde_json::json;
+use simulator::gitlab::{Account, GitLab, REDUCED_TOKEN, Settings, TokenChange};
+
+use crate::asking::{ask, ask_with, client, gitlab, request, send};
+
+#[tokio::test]
+async fn a_token_is_taken_as_private_token_or_as_bearer() {
+    let gitlab = gitlab(vec![]).await;
+    let url = format!("{}/api/v4/user", gitlab.url());
+    let private = send(client().get(&url).header("private-token", gitlab.token())).await;
+    let bearer = send(client().get(&url).bearer_auth(gitlab.token())).await;
+    assert_eq!((private.status, private.body.clone()), (200, bearer.body));
+    let row = private.json();
+    assert_eq!(
+        (&row["id"], &row["username"]),
+        (&json!(1), &json!("lookup-gitlab-sync"))
+    );
+    assert_eq!(row["is_admin"], true);
+}
+
+#[tokio::test]
+async fn an_unknown_or_missing_token_is_unauthorized() {
+    let gitlab = gitlab(vec![]).await;
+    let unknown = ask_with(&gitlab, "nobodys", "/users").await;
+    assert_eq!(
+        (unknown.status, unknown.json()),
+        (401, json!({"message": "401 Unauthorized"}))
+    );
+    let missing = send(client().get(format!("{}/api/v4/user", gitlab.url()))).await;
+    assert_eq!(missing.status, 401);
+}
+
+#[tokio::test]
+async fn a_token_without_administrators_rights_may_change_nothing() {
+    let gitlab = gitlab(vec![Account::new(42, "ab123")]).await;
+    let url = format!("{}/api/v4/users/42/block", gitlab.url());
+    let answer = send(client().post(url).header("private-token", REDUCED_TOKEN)).await;
+    assert_eq!(
+        (answer.status, answer.json()),
+        (403, json!({"message": "403 Forbidden"}))
+    );
+    // The account says what it is, whatever the token may do.
+    let own = ask_with(&gitlab, REDUCED_TOKEN, "/user").await;
+    assert_eq!((own.status, &own.json()["is_admin"]), (200, &json!(true)));
+}
+
+#[tokio::test]
+async fn a_token_describes_itself() {
+    let gitlab = gitlab(vec![]).await;
+    let change = TokenChange {
+        expires_at: Some("2099-01-31".parse().unwrap()),
+        ..TokenChange::default()
+    };
+    gitlab.change_token(gitlab.token(), change);
+    let token = ask(&gitlab, "GET", "/personal_access_tokens/self")
+        .await
+        .json();
+    assert_eq!(token["scopes"], json!(["api", "admin_mode"]));
+    assert_eq!(
+        (&token["expires_at"], &token["user_id"]),
+        (&json!("2099-01-31"), &json!(1))
+    );
+}
+
+#[tokio::test]
+async fn administrators_rights_can_end_in_mid_sweep() {
+    let gitlab = gitlab(
+        (2..=60)
+            .map(|id| Account::new(id, &format!("user{id}")))
+            .collect(),
+    )
+    .await;
+    let change = json!({"admin_for": 2});
+    let url = format!("{}/simulate/tokens/{}", gitlab.url(), gitlab.token());
+    assert_eq!(send(client().put(url).json(&change)).await.status, 200);
+    let mut full = Vec::new();
+    let mut path = "/users?pagination=keyset&order_by=id&sort=asc".to_owned();
+    for _ in 0..3 {
+        let page = ask(&gitlab, "GET", &path).await;
+        full.push(page.json()[0].get("is_admin").is_some());
+        let cursor = page.header("x-next-cursor").unwrap_or_default().to_owned();
+        path = format!("/users?pagination=keyset&order_by=id&sort=asc&cursor={cursor}");
+    }
+    assert_eq!(full, [true, true, false]);
+}
+
+#[tokio::test]
+async fn an_owner_who_is_no_administrator_takes_the_rights_along() {
+    let gitlab = gitlab(vec![]).await;
+    gitlab.change_user(1, json!({"is_admin": false})).unwrap();
+    let rows = ask(&gitlab, "GET", "/users").await;
+    assert_eq!((rows.status, rows.json()[0].get("is_admin")), (200, None));
+    gitlab.change_user(1, json!({"state": "blocked"})).unwrap();
+    assert_eq!(ask(&gitlab, "GET", "/users").await.status, 403);
+}
+
+#[tokio::test]
+async fn a_revoked_or_expired_token_is_refused_by_name() {
+    let gitlab = gitlab(vec![]).await;
+    let expired = TokenChange {
+        expires_at: Some("2020-01-01".parse().unwrap()),
+        ..TokenChange::default()
+    };
+    gitlab.change_token("old", expired);
+    gitlab.change_token(
+        gitlab.token(),
+        TokenChange {
+            revoked: Some(true),
+            ..TokenChange::default()
+        },
+    );
+    for (token, says) in [("old", "expired"), (gitlab.token(), "revoked")] {
+        let answer = ask_with(&gitlab, token, "/user").await;
+        assert_eq!(
+            (answer.status, &answer.json()["error"]),
+            (401, &json!("invalid_token"))
+        );
+        assert!(answer.body.contains(says));
+    }
+}
+
+#[tokio::test]
+async fn the_owner_is_found_by_name_or_added_where_there_is_room() {
+    let start = async |accounts| {
+        GitLab::start(Settings {
+            accounts,
+            ..Settings::default()
+        })
+        .await
+        .unwrap()
+        .owner()
+    };
+    assert_eq!(start(vec![]).await, 1);
+    assert_eq!(
+        start(vec![Account::new(1, "root"), Account::new(77, "ab123")]).await,
+        78
+    );
+    assert_eq!(
+        start(vec![
+            Account::new(1, "root"),
+            Account::new(9, "lookup-gitlab-sync")
+        ])
+        .await,
+        9
+    );
+}
+
+#[tokio::test]
+async fn in_maintenance_mode_reads_are_answered_and_writes_are_not() {
+    let gitlab = gitlab(vec![Account::new(42, "ab123")]).await;
+    let url = format!("{}/simulate/maintenance", gitlab.url());
+    send(client().put(&url).json(&json!({"enabled": true}))).await;
+    assert_eq!(ask(&gitlab, "GET", "/users/42").await.status, 200);
+    let json = send(request(&gitlab, "POST", "/users/42/block").json(&json!({}))).await;
+    let message = "GitLab is undergoing maintenance";
+    assert_eq!(
+        (json.status, json.json()),
+        (503, json!({ "message": message }))
+    );
+    assert_eq!(json.header("retry-after"), Some("900"));
+    let bare = ask(&gitlab, "POST", "/users/42/block").await;
+    assert_eq!(
+        (bare.status, bare.header("location")),
+        (301, Some(&*format!("{}/", gitlab.url())))
+    );
+    send(client().put(&url).json(&json!({"enabled": false}))).await;
+    assert_eq!(ask(&gitlab, "POST", "/users/42/block").await.body, "true");
+}
+
+#[tokio::test]
+async fn paths_and_methods_that_are_not_there_are_refused_in_json() {
+    let gitlab = gitlab(vec![Account::new(42, "ab123")]).await;
+    let path = ask(&gitlab, "GET", "/nowhere").await;
+    assert_eq!(
+        (path.status, path.json()),
+        (404, json!({"error": "404 Not Found"}))
+    );
+    let method = ask(&gitlab, "DELETE", "/users/42/block").await;
+    assert_eq!(
+        (method.status, method.json()),
+        (404, json!({"error": "404 Not Found"}))
+    );
+}

@@ -1,0 +1,44 @@
+//! The command `simulate` on the recordings of a real GitLab.
+
+use std::process::Stdio;
+
+use serde_json::Value;
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::{Child, Command},
+};
+
+/// The command, until it is dropped; the first line it prints.
+async fn simulate(arguments: &[&str]) -> (Child, Value) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_lookup-gitlab-sync"))
+        .arg("simulate")
+        .args(arguments)
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let ready = lines.next_line().await.unwrap().unwrap();
+    (child, serde_json::from_str(&ready).unwrap())
+}
+
+#[tokio::test]
+async fn the_command_serves_a_recording_with_its_roles_and_costs() {
+    let directory = testkit::project::root().join("crates/simulator/tests/servers/recorded");
+    let directory = directory.to_str().unwrap();
+    let recording = ["--gitlab-recording", directory, "--without-pubsub"];
+    let (_child, ready) = simulate(&[&recording[..], &["--gitlab-cost", "real"]].concat()).await;
+    assert_eq!(ready["gitlab_cost"], "real");
+    let url = format!("{}/api/v4/user", ready["gitlab"].as_str().unwrap());
+    for (role, status) in [
+        ("admin", 200),
+        ("read_repo", 403),
+        ("chgpw1", 403),
+        ("wrong", 401),
+    ] {
+        let request = reqwest::Client::new()
+            .get(&url)
+            .header("private-token", format!("role-{role}"));
+        assert_eq!(request.send().await.unwrap().status(), status, "{role}");
+    }
+}
