@@ -20,8 +20,8 @@ use crate::{
         account::{Account, AccountId, LastSeen, State},
         class::Class,
         find::{Found, find},
-        look::Look,
         marker::{MARKER_KEY, Proof, Recorded, proof},
+        observe::Observation,
         policy::{Decision, KeepReason},
     },
 };
@@ -103,7 +103,7 @@ impl Args {
     ) -> Result<Vec<Step>, CallError> {
         let today = Timestamp::now().to_zoned_datetime(TimeZone::UTC).date();
         let directory = sides.shared_looks();
-        let look = Look::at(id, own, &sides.reader, &directory, &sides.rules, today).await?;
+        let look = Observation::at(id, own, &sides.reader, &directory, &sides.rules, today).await?;
         match look {
             Some(look) => Ok(explain(&look, own)),
             None => self.nobody(sides).await,
@@ -176,8 +176,8 @@ fn not_human(id: AccountId) -> Vec<Step> {
     ]
 }
 
-fn explain(look: &Look, own: AccountId) -> Vec<Step> {
-    let Look {
+fn explain(look: &Observation, own: AccountId) -> Vec<Step> {
+    let Observation {
         account,
         facts,
         decision,

@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 
 use super::{
-    look::Look,
     marker::{MARKER_KEY, Marker},
+    observe::Observation,
     policy::{BlockReason, Decision},
 };
 use crate::{
@@ -40,7 +40,7 @@ pub enum Enforced {
 /// # Errors
 /// A call that got no usable answer. The account may or may not have been changed.
 pub async fn enforce(
-    look: &Look,
+    look: &Observation,
     run: &str,
     gitlab: &Client,
     permit: &WritePermit,
@@ -62,7 +62,7 @@ pub async fn enforce(
 }
 
 async fn block(
-    look: &Look,
+    look: &Observation,
     reason: BlockReason,
     run: &str,
     gitlab: &Client,

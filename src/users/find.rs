@@ -3,7 +3,7 @@
 use super::{
     account::{Account, AccountId},
     class::{Class, Classes},
-    look,
+    observe,
 };
 use crate::{
     directory::Crsid,
@@ -121,7 +121,7 @@ async fn of_person(
         };
         rows.extend(gitlab.users_by_identity(&identity).await?);
     }
-    let accounts: Vec<Account> = rows.iter().map(look::account).collect();
+    let accounts: Vec<Account> = rows.iter().map(observe::account).collect();
     let those = |class: &dyn Fn(&Account) -> Class| -> Vec<AccountId> {
         let theirs = |account: &&Account| class(account).crsid() == Some(&person);
         accounts

@@ -12,7 +12,7 @@ use super::{
     account::AccountId,
     find::{Found, find_requested},
     lapse::Lapse,
-    look::Look,
+    observe::Observation,
     outcome::End,
     plan::Plan,
     policy::{Decision, KeepReason},
@@ -247,7 +247,7 @@ impl Forecaster {
             }
         };
         let today = Timestamp::now().to_zoned_datetime(TimeZone::UTC).date();
-        let look = Look::at(id, own, &self.gitlab, &self.looks, &self.rules, today).await?;
+        let look = Observation::at(id, own, &self.gitlab, &self.looks, &self.rules, today).await?;
         Ok(look.map_or(Forecast::Nothing(End::Gone, None), |look| {
             of_look(&look, &request, run, own)
         }))
@@ -270,7 +270,7 @@ pub fn of_namespace(body: &[u8]) -> Forecast {
     }
 }
 
-fn of_look(look: &Look, request: &UserRequest, run: &str, own: AccountId) -> Forecast {
+fn of_look(look: &Observation, request: &UserRequest, run: &str, own: AccountId) -> Forecast {
     let decision = look.decision;
     if !agrees(decision, &request.cause) {
         let own_change = is_own_change(look, &request.cause, run, own);

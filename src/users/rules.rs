@@ -6,7 +6,7 @@ use super::{
     account::{Account, AccountId},
     class::{Classes, relying_on_case},
     guard::{Limits, WINDOW},
-    look,
+    observe,
     policy::Policy,
 };
 use crate::{config, gitlab};
@@ -31,7 +31,7 @@ pub struct Rules {
 impl Rules {
     /// The account of one row, with what the service did under its former names counted as done by `own`.
     pub fn account(&self, row: &gitlab::User, own: AccountId) -> Account {
-        look::account(row).recognising(&self.former, own)
+        observe::account(row).recognising(&self.former, own)
     }
 
     /// Compiles the configured rules.

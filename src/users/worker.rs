@@ -18,7 +18,7 @@ use super::{
     flood::Flood,
     lapse::Lapse,
     locks::Locks,
-    look::Look,
+    observe::Observation,
     outcome::{End, Recorder},
     policy::{Decision, KeepReason},
     refusals::{ambiguous, flooded},
@@ -200,7 +200,7 @@ impl UserWorker {
         for _ in 0..LOOKS {
             let now = Timestamp::now();
             let today = now.to_zoned_datetime(TimeZone::UTC).date();
-            let look = Look::at(
+            let look = Observation::at(
                 id,
                 job.own,
                 &job.gitlab,
@@ -235,7 +235,12 @@ impl UserWorker {
         Ok(fault::when_looks_are_old(slow, &job.gitlab).await)
     }
 
-    async fn act(&self, look: &Look, job: &Job<'_>, now: Timestamp) -> Result<Step, CallError> {
+    async fn act(
+        &self,
+        look: &Observation,
+        job: &Job<'_>,
+        now: Timestamp,
+    ) -> Result<Step, CallError> {
         let ended = |end| Ok(Step::Ended(Some(look.decision), end));
         if !agrees(look.decision, &job.request.cause) {
             return ended(
@@ -348,7 +353,7 @@ pub(super) fn agrees(fresh: Decision, cause: &Cause) -> bool {
 
 /// Whether the account already shows what this message was to do: an earlier delivery did it and
 /// its answer was lost.
-pub(super) fn is_own_change(look: &Look, cause: &Cause, run: &str, own: AccountId) -> bool {
+pub(super) fn is_own_change(look: &Observation, cause: &Cause, run: &str, own: AccountId) -> bool {
     let Cause::Tick {
         planned,
         planned_at,

@@ -23,7 +23,7 @@ const FRESH: Duration = Duration::from_secs(5);
 
 /// One account as it is now, and what is to be done with it.
 #[derive(Debug)]
-pub struct Look {
+pub struct Observation {
     /// The account.
     pub account: Account,
     /// What the decision depends on.
@@ -33,7 +33,7 @@ pub struct Look {
     taken: Moment,
 }
 
-impl Look {
+impl Observation {
     /// Reads account `id` and its person; `None` when GitLab has no such account.
     ///
     /// # Errors
