@@ -19,10 +19,10 @@ use crate::{
     users::{
         account::{Account, AccountId, LastSeen, State},
         class::Class,
-        find::{Found, find},
         marker::{MARKER_KEY, Proof, Recorded, proof},
         observe::Observation,
         policy::{Decision, KeepReason},
+        resolve::{Resolution, resolve},
     },
 };
 
@@ -52,11 +52,11 @@ impl Args {
     }
 
     async fn explained(&self, own: AccountId, sides: &Sides) -> Result<Vec<Step>, CallError> {
-        match find(&self.who, own, &sides.reader, &sides.rules.classes).await? {
-            Found::One(id) => self.steps(id, own, sides).await,
-            Found::Nobody => self.nobody(sides).await,
-            Found::NotHuman(id) => Ok(not_human(id)),
-            Found::Several(ids) => Ok(several(&ids)),
+        match resolve(&self.who, own, &sides.reader, &sides.rules.classes).await? {
+            Resolution::One(id) => self.steps(id, own, sides).await,
+            Resolution::Nobody => self.nobody(sides).await,
+            Resolution::NotHuman(id) => Ok(not_human(id)),
+            Resolution::Several(ids) => Ok(several(&ids)),
         }
     }
 

@@ -10,13 +10,13 @@ use tokio::sync::OnceCell;
 
 use super::{
     account::AccountId,
-    find::{Found, find_requested},
     lapse::Lapse,
     observe::Observation,
     outcome::End,
     plan::Plan,
     policy::{Decision, KeepReason},
     refusals::ambiguous,
+    resolve::{Resolution, resolve_request},
     rules::Rules,
     sweep::{SweepError, sweep},
     worker::{agrees, is_own_change},
@@ -234,14 +234,14 @@ impl Forecaster {
             return Ok(Forecast::Nothing(End::PlanLapsed, None));
         }
         let own = *self.own.get_or_try_init(|| self.own_account()).await?;
-        let id = match find_requested(&request, own, &self.gitlab, &self.rules.classes).await? {
-            Found::One(id) => id,
-            Found::Nobody => return Ok(Forecast::Nothing(End::Gone, None)),
-            Found::NotHuman(_) => {
+        let id = match resolve_request(&request, own, &self.gitlab, &self.rules.classes).await? {
+            Resolution::One(id) => id,
+            Resolution::Nobody => return Ok(Forecast::Nothing(End::Gone, None)),
+            Resolution::NotHuman(_) => {
                 let keep = Decision::Keep(KeepReason::NotHuman);
                 return Ok(Forecast::Nothing(End::Unchanged, Some(keep)));
             }
-            Found::Several(ids) => {
+            Resolution::Several(ids) => {
                 let letter = ambiguous(&ids);
                 return Ok(Forecast::DeadLetter(letter.reason, letter.detail));
             }

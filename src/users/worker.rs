@@ -14,7 +14,6 @@ use super::{
     enforce::{Enforced, enforce},
     fan_out::planned,
     fault,
-    find::{Found, find_requested},
     flood::Flood,
     lapse::Lapse,
     locks::Locks,
@@ -22,6 +21,7 @@ use super::{
     outcome::{End, Recorder},
     policy::{Decision, KeepReason},
     refusals::{ambiguous, flooded},
+    resolve::{Resolution, resolve_request},
     rules::Rules,
 };
 use crate::{
@@ -146,7 +146,7 @@ impl UserWorker {
         request: &UserRequest,
         recorder: Recorder,
     ) -> Disposition {
-        match self.find_and_act(delivery, request, recorder).await {
+        match self.resolve_and_act(delivery, request, recorder).await {
             Ok(disposition) => disposition,
             Err(error) => {
                 let account = about::account_of(&request.who);
@@ -155,19 +155,19 @@ impl UserWorker {
         }
     }
 
-    async fn find_and_act(
+    async fn resolve_and_act(
         &self,
         delivery: &Delivery,
         request: &UserRequest,
         mut recorder: Recorder,
     ) -> Result<Disposition, CallError> {
         let own = AccountId(self.gitlab.own_id().await?);
-        let id = match find_requested(request, own, &self.gitlab, &self.rules.classes).await? {
-            Found::One(id) => id,
-            Found::Nobody => {
+        let id = match resolve_request(request, own, &self.gitlab, &self.rules.classes).await? {
+            Resolution::One(id) => id,
+            Resolution::Nobody => {
                 return Ok(Disposition::Done(recorder.user(None, End::Gone, 0)));
             }
-            Found::NotHuman(id) => {
+            Resolution::NotHuman(id) => {
                 recorder.fields().gitlab_user_id = Some(id.0);
                 let keep = Decision::Keep(KeepReason::NotHuman);
                 return Ok(Disposition::Done(recorder.user(
@@ -176,7 +176,7 @@ impl UserWorker {
                     0,
                 )));
             }
-            Found::Several(ids) => return Ok(Disposition::DeadLetter(ambiguous(&ids))),
+            Resolution::Several(ids) => return Ok(Disposition::DeadLetter(ambiguous(&ids))),
         };
         let _held = self.locks.hold(id).await;
         let gitlab = self.gitlab.reserve(CALLS).await;

@@ -14,7 +14,7 @@ use crate::{
 
 /// The accounts that are whom was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Found {
+pub enum Resolution {
     /// No human account.
     Nobody,
     /// That one.
@@ -30,12 +30,12 @@ pub enum Found {
 ///
 /// # Errors
 /// When GitLab gave no usable answer.
-pub async fn find(
+pub async fn resolve(
     who: &Who,
     own: AccountId,
     gitlab: &gitlab::Client,
     classes: &Classes,
-) -> Result<Found, CallError> {
+) -> Result<Resolution, CallError> {
     match who {
         Who::Account(id) => by_id(*id, gitlab).await,
         Who::Username(username) => by_username(username, gitlab).await,
@@ -47,19 +47,19 @@ pub async fn find(
 ///
 /// # Errors
 /// When GitLab gave no usable answer.
-pub async fn find_requested(
+pub async fn resolve_request(
     request: &UserRequest,
     own: AccountId,
     gitlab: &gitlab::Client,
     classes: &Classes,
-) -> Result<Found, CallError> {
+) -> Result<Resolution, CallError> {
     match (&request.cause, &request.who) {
-        (Cause::Tick { .. }, Who::Account(id)) => Ok(Found::One(AccountId(*id))),
-        (Cause::Tick { .. } | Cause::Resync, who) => find(who, own, gitlab, classes).await,
+        (Cause::Tick { .. }, Who::Account(id)) => Ok(Resolution::One(AccountId(*id))),
+        (Cause::Tick { .. } | Cause::Resync, who) => resolve(who, own, gitlab, classes).await,
     }
 }
 
-impl Found {
+impl Resolution {
     fn of(mut ids: Vec<AccountId>) -> Self {
         ids.sort_unstable();
         ids.dedup();
@@ -72,30 +72,30 @@ impl Found {
 }
 
 /// A listing leaves out what is not human and a row by id does not, so the id's username is listed.
-async fn by_id(id: u64, gitlab: &gitlab::Client) -> Result<Found, CallError> {
+async fn by_id(id: u64, gitlab: &gitlab::Client) -> Result<Resolution, CallError> {
     let Some(row) = gitlab.user(id).await? else {
-        return Ok(Found::Nobody);
+        return Ok(Resolution::Nobody);
     };
     let people = named(
         &row.username,
         gitlab.users_by_username(&row.username).await?,
     );
     Ok(if people.contains(&AccountId(id)) {
-        Found::One(AccountId(id))
+        Resolution::One(AccountId(id))
     } else {
-        Found::NotHuman(AccountId(id))
+        Resolution::NotHuman(AccountId(id))
     })
 }
 
-async fn by_username(username: &str, gitlab: &gitlab::Client) -> Result<Found, CallError> {
+async fn by_username(username: &str, gitlab: &gitlab::Client) -> Result<Resolution, CallError> {
     let people = named(username, gitlab.users_by_username(username).await?);
     if !people.is_empty() {
-        return Ok(Found::of(people));
+        return Ok(Resolution::of(people));
     }
     let others = named(username, gitlab.anything_by_username(username).await?);
     Ok(others
         .first()
-        .map_or(Found::Nobody, |id| Found::NotHuman(*id)))
+        .map_or(Resolution::Nobody, |id| Resolution::NotHuman(*id)))
 }
 
 fn named(username: &str, rows: Vec<User>) -> Vec<AccountId> {
@@ -112,7 +112,7 @@ async fn of_person(
     own: AccountId,
     gitlab: &gitlab::Client,
     classes: &Classes,
-) -> Result<Found, CallError> {
+) -> Result<Resolution, CallError> {
     let mut rows = gitlab.users_by_username(person.as_str()).await?;
     for identity in classes.identities_of(person) {
         let identity = gitlab::Identity {
@@ -131,7 +131,7 @@ async fn of_person(
             .collect()
     };
     let decided_about = those(&|account| classes.classify(account, own));
-    Ok(Found::of(if decided_about.is_empty() {
+    Ok(Resolution::of(if decided_about.is_empty() {
         those(&|account| classes.unless_exempt(account))
     } else {
         decided_about
