@@ -4,8 +4,8 @@
 
 mod about;
 pub mod account;
+pub mod apply;
 pub mod class;
-pub mod enforce;
 pub mod fan_out;
 mod fault;
 mod flood;

@@ -11,7 +11,7 @@ use metrics::counter;
 use super::{
     about,
     account::AccountId,
-    enforce::{Enforced, enforce},
+    apply::{ApplyOutcome, apply},
     fan_out::planned,
     fault,
     flood::Flood,
@@ -263,17 +263,17 @@ impl UserWorker {
         if matches!(job.request.cause, Cause::Resync) && !self.flood.admit(job.message) {
             return Ok(Step::Disposed(flooded()));
         }
-        match enforce(look, job.run, &job.gitlab, &permit, now).await? {
-            Enforced::Applied => {
+        match apply(look, job.run, &job.gitlab, &permit, now).await? {
+            ApplyOutcome::Applied => {
                 counter!("sync_changes_applied_total", "action" => look.decision.action())
                     .increment(1);
                 ended(End::Applied)
             }
-            Enforced::AlreadySo => ended(End::AlreadySo),
-            Enforced::StateForbids(_) => ended(End::StateForbids),
-            Enforced::Gone => ended(End::Gone),
-            Enforced::Nothing => ended(End::Unchanged),
-            Enforced::TooOld => Ok(Step::LookAgain),
+            ApplyOutcome::AlreadySo => ended(End::AlreadySo),
+            ApplyOutcome::StateForbids(_) => ended(End::StateForbids),
+            ApplyOutcome::Gone => ended(End::Gone),
+            ApplyOutcome::Nothing => ended(End::Unchanged),
+            ApplyOutcome::TooOld => Ok(Step::LookAgain),
         }
     }
 }

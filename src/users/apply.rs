@@ -15,7 +15,7 @@ use crate::{
 
 /// What became of a decision to change an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Enforced {
+pub enum ApplyOutcome {
     /// GitLab answered that it made the change. What the account's state is, the next look shows: somebody else's change
     /// at the same moment is answered alike.
     Applied,
@@ -39,15 +39,15 @@ pub enum Enforced {
 ///
 /// # Errors
 /// A call that got no usable answer. The account may or may not have been changed.
-pub async fn enforce(
+pub async fn apply(
     look: &Observation,
     run: &str,
     gitlab: &Client,
     permit: &WritePermit,
     now: Timestamp,
-) -> Result<Enforced, CallError> {
+) -> Result<ApplyOutcome, CallError> {
     if !look.is_fresh() {
-        return Ok(Enforced::TooOld);
+        return Ok(ApplyOutcome::TooOld);
     }
     match look.decision {
         Decision::Block(reason) => block(look, reason, run, gitlab, permit, now).await,
@@ -57,7 +57,7 @@ pub async fn enforce(
             failpoint::pass("after_unblock");
             Ok(change.into())
         }
-        Decision::Keep(_) => Ok(Enforced::Nothing),
+        Decision::Keep(_) => Ok(ApplyOutcome::Nothing),
     }
 }
 
@@ -68,7 +68,7 @@ async fn block(
     gitlab: &Client,
     permit: &WritePermit,
     now: Timestamp,
-) -> Result<Enforced, CallError> {
+) -> Result<ApplyOutcome, CallError> {
     let id = look.account.id.0;
     failpoint::pass("before_marker");
     let again = match reason {
@@ -82,10 +82,10 @@ async fn block(
         .set_custom_attribute(permit, id, MARKER_KEY, &marker)
         .await?
     {
-        return Ok(Enforced::Gone);
+        return Ok(ApplyOutcome::Gone);
     }
     if !look.is_fresh() {
-        return Ok(Enforced::TooOld);
+        return Ok(ApplyOutcome::TooOld);
     }
     failpoint::pass("before_block");
     let change = gitlab.block(permit, id).await?;
@@ -93,7 +93,7 @@ async fn block(
     Ok(change.into())
 }
 
-impl From<Change> for Enforced {
+impl From<Change> for ApplyOutcome {
     fn from(change: Change) -> Self {
         match change {
             Change::Made => Self::Applied,
