@@ -12,8 +12,8 @@ use super::{
     account::AccountId,
     class::Class,
     moment::Moment,
-    roll_call::RollCall,
     rules::Rules,
+    standings::StandingsReader,
     sweep::{Progress, Sweep, SweepError, Swept, fill_standings},
 };
 use crate::{
@@ -39,7 +39,7 @@ pub struct Sweeping {
     read: Progress,
     accounts: Vec<Swept>,
     unreadable: BTreeMap<AccountId, Unreadable>,
-    people: RollCall,
+    people: StandingsReader,
 }
 
 /// A sweep that did not come to its end. Nothing may be concluded from what it has read.
@@ -80,7 +80,7 @@ impl Sweeping {
             read: Progress::default(),
             accounts: Vec::new(),
             unreadable: BTreeMap::new(),
-            people: RollCall::new(directory),
+            people: StandingsReader::new(directory),
         }
     }
 

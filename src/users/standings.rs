@@ -21,33 +21,33 @@ use crate::{
 
 /// People who are asked about, each once and in full questions, with the answers so far. What is answered stays when a
 /// question fails.
-pub(super) struct RollCall {
+pub(super) struct StandingsReader {
     directory: Arc<dyn Directory>,
     full: usize,
     /// `None` until there is an answer.
-    people: HashMap<Crsid, Option<Answered>>,
+    people: HashMap<Crsid, Option<StandingAnswer>>,
     unreadable: BTreeSet<Crsid>,
     next: Vec<Crsid>,
-    asked: FuturesUnordered<BoxFuture<'static, Question>>,
+    asked: FuturesUnordered<BoxFuture<'static, StandingsQuery>>,
     answered: u64,
 }
 
 /// What was answered about a person.
 #[derive(Clone, Copy)]
-struct Answered {
+struct StandingAnswer {
     standing: Standing,
     /// When it was asked.
     at: Moment,
 }
 
 /// A question that went out, and its answer.
-struct Question {
+struct StandingsQuery {
     people: Vec<Crsid>,
     at: Moment,
     answer: Result<Standings, CallError>,
 }
 
-impl RollCall {
+impl StandingsReader {
     pub(super) fn new(directory: Arc<dyn Directory>) -> Self {
         Self {
             full: directory.people_in_one_question(),
@@ -161,26 +161,27 @@ impl RollCall {
         self.asked.push(Box::pin(async move {
             let at = Moment::now();
             let answer = directory.standings(&people).await;
-            Question { people, at, answer }
+            StandingsQuery { people, at, answer }
         }));
     }
 
-    fn take_in(&mut self, question: Question) -> Result<(), CallError> {
-        let Question { people, at, answer } = question;
+    fn take_in(&mut self, question: StandingsQuery) -> Result<(), CallError> {
+        let StandingsQuery { people, at, answer } = question;
         let answer = answer?;
         self.answered += people.len() as u64;
         for person in people {
             let standing = answer.of(person);
-            self.people.insert(person, Some(Answered { standing, at }));
+            self.people
+                .insert(person, Some(StandingAnswer { standing, at }));
         }
         self.unreadable.extend(answer.unreadable);
         Ok(())
     }
 }
 
-impl fmt::Debug for RollCall {
+impl fmt::Debug for StandingsReader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RollCall")
+        f.debug_struct("StandingsReader")
             .field("people", &self.people.len())
             .finish_non_exhaustive()
     }
@@ -209,12 +210,12 @@ mod tests {
     /// Takes two in one question. Everybody is current but `absent`, whom it does not know, and `nobody`, about whom it
     /// fails.
     #[derive(Debug, Default)]
-    struct Pairs {
+    struct PairwiseDirectory {
         questions: Mutex<Vec<usize>>,
         asked: Notify,
     }
 
-    impl Directory for Pairs {
+    impl Directory for PairwiseDirectory {
         fn standings<'a>(
             &'a self,
             people: &'a [Crsid],
@@ -247,7 +248,7 @@ mod tests {
         }
     }
 
-    fn told(people: &RollCall) -> HashMap<Crsid, Standing> {
+    fn told(people: &StandingsReader) -> HashMap<Crsid, Standing> {
         people.standings().collect()
     }
 
@@ -257,8 +258,8 @@ mod tests {
 
     #[tokio::test]
     async fn the_directory_is_asked_while_the_accounts_are_still_being_read() {
-        let directory = Arc::new(Pairs::default());
-        let mut people = RollCall::new(Arc::clone(&directory) as Arc<dyn Directory>);
+        let directory = Arc::new(PairwiseDirectory::default());
+        let mut people = StandingsReader::new(Arc::clone(&directory) as Arc<dyn Directory>);
         people.add(person("aaa11"));
         people.add(person("bbb22"));
         let page = async {
@@ -272,8 +273,8 @@ mod tests {
 
     #[tokio::test]
     async fn everybody_is_asked_about_once_in_as_few_questions_as_can_be() {
-        let directory = Arc::new(Pairs::default());
-        let mut people = RollCall::new(Arc::clone(&directory) as Arc<dyn Directory>);
+        let directory = Arc::new(PairwiseDirectory::default());
+        let mut people = StandingsReader::new(Arc::clone(&directory) as Arc<dyn Directory>);
         for name in [
             "aaa11", "bbb22", "aaa11", "ccc33", "bbb22", "ddd44", "eee55",
         ] {
@@ -293,8 +294,8 @@ mod tests {
 
     #[tokio::test]
     async fn who_is_not_in_the_answer_is_unknown() {
-        let directory = Arc::new(Pairs::default());
-        let mut people = RollCall::new(Arc::clone(&directory) as Arc<dyn Directory>);
+        let directory = Arc::new(PairwiseDirectory::default());
+        let mut people = StandingsReader::new(Arc::clone(&directory) as Arc<dyn Directory>);
         people.add(person("aaa11"));
         people.add(person("absent"));
         people.finish().await.unwrap();
@@ -305,8 +306,8 @@ mod tests {
 
     #[tokio::test]
     async fn nothing_is_concluded_from_a_part() {
-        let directory = Arc::new(Pairs::default());
-        let mut people = RollCall::new(Arc::clone(&directory) as Arc<dyn Directory>);
+        let directory = Arc::new(PairwiseDirectory::default());
+        let mut people = StandingsReader::new(Arc::clone(&directory) as Arc<dyn Directory>);
         for name in ["aaa11", "bbb22", "nobody"] {
             people.add(person(name));
         }
@@ -315,8 +316,8 @@ mod tests {
 
     #[tokio::test]
     async fn who_was_answered_about_is_not_asked_about_again_after_a_failure() {
-        let directory = Arc::new(Pairs::default());
-        let mut people = RollCall::new(Arc::clone(&directory) as Arc<dyn Directory>);
+        let directory = Arc::new(PairwiseDirectory::default());
+        let mut people = StandingsReader::new(Arc::clone(&directory) as Arc<dyn Directory>);
         for name in ["aaa11", "bbb22", "nobody"] {
             people.add(person(name));
         }
