@@ -18,7 +18,7 @@ pub fn ambiguous(ids: &[AccountId]) -> DeadLetter {
 }
 
 /// A resync over the hour's bound.
-pub fn flooded() -> Disposition {
+pub fn over_resync_limit() -> Disposition {
     let detail = "more resyncs than worker.resyncs_per_hour would change accounts: publish a tick instead, or wait";
     Disposition::DeadLetter(DeadLetter {
         reason: DeadLetterReason::GuardRefused,

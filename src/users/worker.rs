@@ -14,14 +14,14 @@ use super::{
     apply::{ApplyOutcome, apply},
     fan_out::planned,
     fault,
-    flood::Flood,
     lapse::Lapse,
     locks::Locks,
     observe::Observation,
     outcome::{End, Recorder},
     policy::{Decision, KeepReason},
-    refusals::{ambiguous, flooded},
+    refusals::{ambiguous, over_resync_limit},
     resolve::{Resolution, resolve_request},
+    resync_limit::ResyncLimit,
     rules::Rules,
 };
 use crate::{
@@ -49,7 +49,7 @@ pub struct UserWorker {
     directory: SharedLooks,
     rules: Arc<Rules>,
     locks: Locks,
-    flood: Flood,
+    resync_limit: ResyncLimit,
     lapse: Lapse,
 }
 
@@ -83,7 +83,7 @@ impl UserWorker {
             directory,
             rules,
             locks: Locks::default(),
-            flood: Flood::new(resyncs_per_hour),
+            resync_limit: ResyncLimit::new(resyncs_per_hour),
             lapse,
         }
     }
@@ -260,8 +260,8 @@ impl UserWorker {
         if self.is_too_late(&job.request.cause) {
             return ended(End::PlanLapsed);
         }
-        if matches!(job.request.cause, Cause::Resync) && !self.flood.admit(job.message) {
-            return Ok(Step::Disposed(flooded()));
+        if matches!(job.request.cause, Cause::Resync) && !self.resync_limit.admit(job.message) {
+            return Ok(Step::Disposed(over_resync_limit()));
         }
         match apply(look, job.run, &job.gitlab, &permit, now).await? {
             ApplyOutcome::Applied => {

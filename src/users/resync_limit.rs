@@ -12,12 +12,12 @@ const HOUR: Duration = Duration::from_hours(1);
 
 /// The resyncs that were to write in the last hour.
 #[derive(Debug)]
-pub struct Flood {
+pub struct ResyncLimit {
     allowed: usize,
     resyncs: Mutex<VecDeque<(Instant, String)>>,
 }
 
-impl Flood {
+impl ResyncLimit {
     /// Allows that many in any hour.
     pub fn new(allowed_per_hour: u32) -> Self {
         let allowed = usize::try_from(allowed_per_hour).unwrap_or(usize::MAX);
@@ -29,7 +29,7 @@ impl Flood {
 
     /// Counts the resync `message`; `false`, and nothing counted, when the hour's are used up.
     ///
-    /// One that was held, delivered again or had to look again counts once: an outage is not a flood.
+    /// One that was held, delivered again or had to look again counts once: an outage uses up no limit.
     pub fn admit(&self, message: &str) -> bool {
         let now = Instant::now();
         let mut resyncs = self.resyncs.lock().unwrap_or_else(PoisonError::into_inner);
@@ -56,24 +56,24 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_hour_slides() {
-        let flood = Flood::new(2);
-        assert!(flood.admit("m1"));
+        let limit = ResyncLimit::new(2);
+        assert!(limit.admit("m1"));
         tokio::time::advance(Duration::from_mins(40)).await;
-        assert!(flood.admit("m2"));
-        assert!(!flood.admit("m3"));
+        assert!(limit.admit("m2"));
+        assert!(!limit.admit("m3"));
         tokio::time::advance(Duration::from_mins(20)).await;
-        assert!(flood.admit("m3"), "the first is an hour old");
-        assert!(!flood.admit("m4"), "the second is not");
+        assert!(limit.admit("m3"), "the first is an hour old");
+        assert!(!limit.admit("m4"), "the second is not");
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_resync_that_starts_again_counts_once() {
-        let flood = Flood::new(2);
+        let limit = ResyncLimit::new(2);
         for _ in 0..100 {
-            assert!(flood.admit("held"));
+            assert!(limit.admit("held"));
         }
-        assert!(flood.admit("another"));
-        assert!(!flood.admit("one too many"));
-        assert!(flood.admit("held"), "what was counted may go on");
+        assert!(limit.admit("another"));
+        assert!(!limit.admit("one too many"));
+        assert!(limit.admit("held"), "what was counted may go on");
     }
 }
