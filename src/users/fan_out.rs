@@ -243,7 +243,7 @@ impl<P: UserMessages> FanOut<P> {
     /// What becomes of a tick whose sweep met `error`.
     async fn without_a_sweep(&self, run: &Asked<'_>, error: CallError) -> Disposition {
         let why = error.to_string();
-        let disposition = super::fault::disposition(error, &self.gitlab).await;
+        let disposition = super::failure::disposition(error, &self.gitlab).await;
         if let Disposition::Hold(hold) = &disposition {
             self.reports.held(run.delivery, &hold.gate, &why);
         }

@@ -12,8 +12,8 @@ use super::{
     about,
     account::AccountId,
     apply::{ApplyOutcome, apply},
+    failure,
     fan_out::planned,
-    fault,
     lapse::Lapse,
     locks::Locks,
     observe::Observation,
@@ -150,7 +150,7 @@ impl UserWorker {
             Ok(disposition) => disposition,
             Err(error) => {
                 let account = about::account_of(&request.who);
-                fault::of_account(error, account, delivery, &self.gitlab).await
+                failure::of_account(error, account, delivery, &self.gitlab).await
             }
         }
     }
@@ -210,7 +210,7 @@ impl UserWorker {
             )
             .await?;
             let step = if let Some(look) = &look {
-                slow |= look.age() > fault::SLOW;
+                slow |= look.age() > failure::SLOW;
                 recorder.account(&look.account, &look.facts);
                 self.act(look, job, now).await?
             } else {
@@ -232,7 +232,7 @@ impl UserWorker {
                 Step::LookAgain => {}
             }
         }
-        Ok(fault::when_looks_are_old(slow, &job.gitlab).await)
+        Ok(failure::when_looks_are_old(slow, &job.gitlab).await)
     }
 
     async fn act(
