@@ -20,7 +20,7 @@ use lookup_gitlab_sync::{
     upstream::{Answer, CallError, Transport, TransportError},
     users::{
         account::AccountId,
-        look,
+        observe,
         policy::{Facts, decide},
         rules::Rules,
         sweep::sweep,
@@ -187,7 +187,7 @@ async fn people_of(gitlab: &Client) -> Vec<Crsid> {
         let page = gitlab.users_page(cursor.as_ref()).await.unwrap();
         for row in &page.users {
             let facts = Facts::of(
-                &look::account(row),
+                &observe::account(row),
                 &rules.classes,
                 AccountId(1),
                 Standing::Unknown,

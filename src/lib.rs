@@ -6,6 +6,8 @@
 #[doc(hidden)]
 pub mod failpoint;
 
+mod keyed_lock;
+
 pub mod telemetry;
 
 pub mod config;

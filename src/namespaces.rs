@@ -14,7 +14,6 @@ pub mod worker;
 mod request_body;
 mod session;
 mod sql_time;
-mod turns;
 
 /// An error with its causes, on one line.
 pub fn chain(error: &dyn std::error::Error) -> String {

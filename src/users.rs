@@ -11,7 +11,6 @@ pub mod fan_out;
 pub mod forecast;
 pub mod guard;
 pub mod lapse;
-mod locks;
 pub mod marker;
 mod moment;
 pub mod notices;

@@ -20,12 +20,12 @@ use crate::namespaces::{
     database::is_lock_timeout,
     ledger::{self, Ledger, LedgerError, NewestSync, attempt_state::AttemptState},
     session::LockedSession,
-    turns::Turns,
     worker::client::ProvisioningClient,
 };
 use crate::{
     failpoint,
     gate::{ErrorKind, Gate, GateFailure, Name, Side, Subject},
+    keyed_lock::KeyedLock,
     messaging::{
         DeadLetter, DeadLetterReason, Delivery, Disposition, Handler, SUPERSEDED, Stage, detail,
         wire::{NamespaceRequest, SyncOutcome},
@@ -41,7 +41,9 @@ pub struct NamespaceWorker {
     ledger: Ledger,
     provisioner: ProvisioningClient,
     settle: Duration,
-    turns: Turns,
+    /// Before the database's own lock: without it, a hundred calls for one namespace would each wait for that one on a
+    /// connection of their own, and no other namespace would get a connection.
+    in_process: KeyedLock<i64>,
     gate: Arc<Gate>,
 }
 
@@ -82,7 +84,7 @@ impl NamespaceWorker {
             ledger,
             provisioner,
             settle,
-            turns: Turns::default(),
+            in_process: KeyedLock::default(),
             gate: Gate::new(Name::Ledger, Side::Write),
         }
     }
@@ -103,7 +105,7 @@ impl NamespaceWorker {
             namespace_id: request.namespace_id,
             begun: Instant::now(),
         };
-        let _turn = self.turns.take(job.namespace_id).await;
+        let _held = self.in_process.lock(job.namespace_id).await;
         let mut rounds = 0;
         while rounds < ROUNDS {
             match self.step(&job).await {

@@ -15,7 +15,6 @@ use super::{
     failure,
     fan_out::planned,
     lapse::Lapse,
-    locks::Locks,
     observe::Observation,
     outcome::{End, Recorder},
     policy::{Decision, KeepReason},
@@ -28,6 +27,7 @@ use crate::{
     directory::SharedLooks,
     gate::{Gate, Name, Subject},
     gitlab,
+    keyed_lock::KeyedLock,
     messaging::{
         Delivery, Disposition, Handler, Stage,
         wire::{Cause, Planned, SyncOutcome, UserRequest, Who},
@@ -48,7 +48,8 @@ pub struct UserWorker {
     gitlab: gitlab::Client,
     directory: SharedLooks,
     rules: Arc<Rules>,
-    locks: Locks,
+    /// Held from the look to the last write, so that two messages about one account never interleave in this process.
+    accounts: KeyedLock<AccountId>,
     resync_limit: ResyncLimit,
     lapse: Lapse,
 }
@@ -82,7 +83,7 @@ impl UserWorker {
             gitlab,
             directory,
             rules,
-            locks: Locks::default(),
+            accounts: KeyedLock::default(),
             resync_limit: ResyncLimit::new(resyncs_per_hour),
             lapse,
         }
@@ -178,7 +179,7 @@ impl UserWorker {
             }
             Resolution::Several(ids) => return Ok(Disposition::DeadLetter(ambiguous(&ids))),
         };
-        let _held = self.locks.hold(id).await;
+        let _held = self.accounts.lock(id).await;
         let gitlab = self.gitlab.reserve(CALLS).await;
         let job = Job {
             request,

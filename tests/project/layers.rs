@@ -7,7 +7,7 @@ use std::{
 
 /// From the lowest to the highest. Modules on one line do not know each other either.
 const LAYERS: [&[&str]; 10] = [
-    &["failpoint"],
+    &["failpoint", "keyed_lock"],
     &["telemetry"],
     &["config"],
     &["gate"],

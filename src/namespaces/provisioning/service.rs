@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     failpoint,
+    keyed_lock::KeyedLock,
     namespaces::{
         contract::{
             document::{
@@ -23,7 +24,6 @@ use crate::{
             response::{PartResult, PartResults, ProvisionResponse},
         },
         session::{LockedSession, NamespaceLock},
-        turns::Turns,
     },
 };
 
@@ -72,7 +72,9 @@ pub(super) struct StepContext<'a> {
 #[derive(Debug)]
 pub struct ProvisioningService {
     pool: PgPool,
-    turns: Turns,
+    /// Before the database's own lock: without it, a hundred calls for one namespace would each wait for that one on a
+    /// connection of their own, and no other namespace would get a connection.
+    in_process: KeyedLock<i64>,
     deadline: Duration,
     rules: DocumentRules,
     tables: KnownTables,
@@ -91,7 +93,7 @@ impl ProvisioningService {
     pub fn new(pool: PgPool, deadline: Duration, rules: DocumentRules) -> Self {
         Self {
             pool,
-            turns: Turns::default(),
+            in_process: KeyedLock::default(),
             deadline,
             rules,
             tables: KnownTables::default(),
@@ -126,7 +128,7 @@ impl ProvisioningService {
         document: &Document,
     ) -> Result<ProvisionResponse, ProvisionError> {
         let failed = |source| ProvisionError::of("lock", source);
-        let _turn = self.turns.take(namespace.id).await;
+        let _held = self.in_process.lock(namespace.id).await;
         let mut session =
             LockedSession::open(&self.pool, NamespaceLock::Provisioning(namespace.id))
                 .await
