@@ -8,7 +8,7 @@ mod module;
 mod names;
 mod operations;
 mod outward_names;
-mod project;
+pub mod project;
 #[path = "../users/end_to_end/scene.rs"]
 #[expect(
     dead_code,

@@ -11,6 +11,7 @@
     reason = "in a test a panic is how a claim fails, and a line on standard error says what was left out"
 )]
 
+mod conventions;
 mod deployment;
 mod interop;
 mod layers;

@@ -1,0 +1,293 @@
+//! Holds the conventions of the source: one name for one type, short files, one style of modules.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
+
+use regex::Regex;
+
+use crate::deployment::project;
+
+/// A file past this is two ideas.
+const MOST_LINES: usize = 400;
+
+/// Names that more than one type still has. The list only shrinks.
+const SHARED_NAMES: &[&str] = &[
+    "Account",
+    "Act",
+    "Action",
+    "Answer",
+    "App",
+    "Args",
+    "Bar",
+    "Batch",
+    "Body",
+    "Call",
+    "Change",
+    "Class",
+    "Connection",
+    "Consumer",
+    "Counted",
+    "Counts",
+    "DeadLetter",
+    "Delivery",
+    "End",
+    "Entry",
+    "Fault",
+    "Field",
+    "Fields",
+    "FileError",
+    "Filter",
+    "Finding",
+    "Found",
+    "Health",
+    "Held",
+    "Identity",
+    "Inner",
+    "Kind",
+    "Line",
+    "Lines",
+    "LogFormat",
+    "Lookup",
+    "Name",
+    "Named",
+    "Page",
+    "Patience",
+    "People",
+    "Person",
+    "Place",
+    "Policy",
+    "Process",
+    "Progress",
+    "Queue",
+    "Reason",
+    "Record",
+    "Recorded",
+    "Refusal",
+    "Reply",
+    "Report",
+    "Room",
+    "Row",
+    "Run",
+    "Running",
+    "Said",
+    "Scene",
+    "Server",
+    "Settings",
+    "Shared",
+    "Stage",
+    "State",
+    "Step",
+    "Store",
+    "Subject",
+    "Summary",
+    "Swept",
+    "Ticket",
+    "Token",
+    "Tokens",
+    "Topic",
+    "Topology",
+    "Verdict",
+    "Waiting",
+    "Watch",
+    "Whole",
+];
+
+/// Files that are still too long. The list only shrinks.
+const LONG_FILES: &[&str] = &[
+    "crates/simulator/tests/servers/control.rs",
+    "src/upstream/caller.rs",
+    "src/users/fan_out.rs",
+    "tests/messaging/dead_letters/commands.rs",
+    "tests/messaging/upstream/gitlab.rs",
+    "tests/namespaces/provisioning/base_product.rs",
+    "tests/namespaces/provisioning/tokens.rs",
+    "tests/namespaces/stand.rs",
+    "tests/operations/config.rs",
+    "tests/users/end_to_end/commands.rs",
+    "tests/users/end_to_end/scene.rs",
+    "tests/users/end_to_end/traps.rs",
+    "tests/users/faults/world.rs",
+];
+
+/// Files that still do not say what they are. The list only shrinks.
+const UNDESCRIBED_FILES: &[&str] = &[
+    "crates/pubsub-emulator/src/streams.rs",
+    "src/cli/dead_letters/replay/forecast.rs",
+    "src/cli/dead_letters/replay/progress.rs",
+    "src/cli/follow/bar.rs",
+    "src/cli/follow/named.rs",
+    "src/cli/follow/progress.rs",
+    "src/cli/follow/watch.rs",
+    "src/cli/follow/watch/tests.rs",
+    "src/directory/crsid.rs",
+    "src/directory/file.rs",
+    "src/directory/shared.rs",
+    "src/gitlab/change.rs",
+    "src/gitlab/client.rs",
+    "src/gitlab/page.rs",
+    "src/gitlab/user.rs",
+    "src/messaging/connect/clients.rs",
+    "src/messaging/connect/credentials.rs",
+    "src/messaging/connect/patience.rs",
+    "src/messaging/connect/renewable.rs",
+    "src/messaging/consumer/dispatch.rs",
+    "src/messaging/consumer/lease.rs",
+    "src/messaging/consumer/liveness.rs",
+    "src/messaging/consumer/stream.rs",
+    "src/messaging/consumer/tests.rs",
+    "src/messaging/consumer/watch.rs",
+    "src/messaging/dead_letter/history.rs",
+    "src/messaging/dead_letter/tests.rs",
+    "src/messaging/dead_letters/discard.rs",
+    "src/messaging/dead_letters/letter.rs",
+    "src/messaging/dead_letters/queue.rs",
+    "src/messaging/dead_letters/replay.rs",
+    "src/messaging/dead_letters/scan.rs",
+    "src/messaging/dead_letters/selection.rs",
+    "src/messaging/publisher/confirmation.rs",
+    "src/messaging/publisher/line.rs",
+    "src/messaging/publisher/room.rs",
+    "src/messaging/topology/apply.rs",
+    "src/messaging/topology/check.rs",
+    "src/messaging/topology/settings.rs",
+    "src/messaging/topology/table.rs",
+    "src/messaging/wire/fields.rs",
+    "src/messaging/wire/namespace_sync.rs",
+    "src/messaging/wire/one_line.rs",
+    "src/messaging/wire/request.rs",
+    "src/messaging/wire/sync_outcome.rs",
+    "src/messaging/wire/sync_tick.rs",
+    "src/messaging/wire/tests.rs",
+    "src/messaging/wire/user_sync.rs",
+    "src/namespaces/contract/document/field.rs",
+    "src/namespaces/contract/document/merge/tests.rs",
+    "src/namespaces/contract/document/rules/tests.rs",
+    "src/namespaces/contract/document/tests.rs",
+    "src/namespaces/provisioning/seats/tests.rs",
+    "src/telemetry/http/tests.rs",
+    "src/upstream/answer.rs",
+    "src/upstream/authorize.rs",
+    "src/upstream/budget.rs",
+    "src/upstream/call.rs",
+    "src/upstream/caller.rs",
+    "src/upstream/error.rs",
+    "src/upstream/fault.rs",
+    "src/upstream/line.rs",
+    "src/upstream/reservation.rs",
+    "src/upstream/scalar.rs",
+    "src/upstream/transport.rs",
+    "src/users/moment.rs",
+    "tests/messaging/dead_letters/discarding.rs",
+    "tests/messaging/dead_letters/listing.rs",
+    "tests/messaging/dead_letters/on_emulator.rs",
+    "tests/messaging/dead_letters/replaying.rs",
+    "tests/messaging/dead_letters/surviving.rs",
+];
+
+/// Roots of modules that still stand inside their folders. The list only shrinks.
+const INNER_ROOTS: &[&str] = &[
+    "src/cli/dead_letters/mod.rs",
+    "src/cli/demo/mod.rs",
+    "src/cli/demo/namespaces/mod.rs",
+    "src/cli/mod.rs",
+    "src/messaging/connect/mod.rs",
+    "src/messaging/consumer/mod.rs",
+    "src/messaging/dead_letters/mod.rs",
+    "src/messaging/mod.rs",
+    "src/messaging/publisher/mod.rs",
+    "src/messaging/topology/mod.rs",
+    "src/messaging/wire/mod.rs",
+    "src/telemetry/mod.rs",
+    "src/upstream/mod.rs",
+];
+
+/// Every Rust file of the project by its path from the root, with its text.
+fn files() -> Vec<(String, String)> {
+    let relative = |(path, text): (PathBuf, String)| {
+        let path = path.strip_prefix(project::root()).unwrap();
+        (path.display().to_string(), text)
+    };
+    ["src", "crates", "tests", "benches"]
+        .into_iter()
+        .flat_map(|folder| project::files(folder, ".rs"))
+        .map(relative)
+        .collect()
+}
+
+/// What is wrong and not excepted, or excepted and no longer wrong.
+fn assert_only(wrong: &BTreeSet<String>, excepted: &[&str], what: &str) {
+    let excepted: BTreeSet<String> = excepted.iter().map(|&name| name.to_owned()).collect();
+    let new: Vec<&String> = wrong.difference(&excepted).collect();
+    assert!(new.is_empty(), "{what}: {new:#?}");
+    let mended: Vec<&String> = excepted.difference(wrong).collect();
+    assert!(
+        mended.is_empty(),
+        "take these out of the list of exceptions: {mended:#?}"
+    );
+}
+
+/// The types that `text` defines outside its module of tests. Associated types have no name of their own.
+fn types(text: &str) -> Vec<String> {
+    let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
+    Regex::new(r"(?m)^(?:    )*(?:pub(?:\([^)]*\))? )?(?:struct|enum|trait|union) ([A-Z]\w*)|^(?:pub(?:\([^)]*\))? )?type ([A-Z]\w*)")
+        .unwrap()
+        .captures_iter(code)
+        .map(|found| found.get(1).or(found.get(2)).unwrap().as_str().to_owned())
+        .collect()
+}
+
+#[test]
+fn no_two_types_share_a_name() {
+    let mut places = BTreeMap::<String, Vec<String>>::new();
+    for (path, text) in files() {
+        let is_source = path.starts_with("src/") || path.contains("/src/");
+        if is_source && !path.ends_with("/tests.rs") && !path.contains("/tests/") {
+            for name in types(&text) {
+                places.entry(name).or_default().push(path.clone());
+            }
+        }
+    }
+    assert!(places.len() > 300, "the reader of types finds some");
+    places.retain(|_, files| files.len() > 1);
+    let shared = places.keys().cloned().collect();
+    assert_only(&shared, SHARED_NAMES, &format!("{places:#?}\nshared names"));
+}
+
+#[test]
+fn no_file_is_longer_than_one_idea() {
+    let long = files()
+        .into_iter()
+        .filter(|(_, text)| text.lines().count() > MOST_LINES)
+        .map(|(path, _)| path)
+        .collect();
+    assert_only(&long, LONG_FILES, "longer than 400 lines");
+}
+
+#[test]
+fn every_file_says_what_it_is() {
+    let silent = files()
+        .into_iter()
+        .filter(|(_, text)| !text.starts_with("//! "))
+        .map(|(path, _)| path)
+        .collect();
+    assert_only(&silent, UNDESCRIBED_FILES, "no //! line at the beginning");
+}
+
+#[test]
+fn the_root_of_a_module_stands_beside_its_folder() {
+    let inner = files()
+        .into_iter()
+        .map(|(path, _)| path)
+        .filter(|path| path.ends_with("/mod.rs"))
+        .collect();
+    assert_only(&inner, INNER_ROOTS, "name.rs beside name/, not name/mod.rs");
+}
+
+#[test]
+fn types_are_found_and_tests_are_left_out() {
+    let text = "pub(crate) struct One<T>(T);\nmod a {\n    enum Two {}\n}\ntype Three = u8;\n\
+                impl Iterator for One {\n    type Item = u8;\n}\n#[cfg(test)]\nmod tests {\n    struct Four;\n}\n";
+    assert_eq!(types(text), ["One", "Two", "Three"]);
+}
