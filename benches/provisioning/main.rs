@@ -18,20 +18,13 @@ mod load;
 mod pgbench;
 mod script;
 
-#[allow(dead_code, reason = "the tests use the rest")]
-#[path = "../../tests/namespaces/provisioning/portal.rs"]
-mod portal;
-#[path = "../../tests/namespaces/provisioning/service.rs"]
-mod service;
-
 use std::{ops::RangeInclusive, time::Duration};
 
 use sqlx::PgPool;
 
 use load::Load;
 use pgbench::PgBench;
-use portal::Portal;
-use testkit::postgres::Server;
+use testkit::{portal::Portal, postgres::Server, service::provisioning_api};
 
 /// How often each is measured.
 const REPETITIONS: usize = 5;
@@ -65,7 +58,12 @@ async fn measure(settings: &[&str]) {
     let url = server.url().to_string();
     let portal = Portal::start().await;
     let token = || portal.token();
-    let (capturing, address) = service::serve(&script::logging(&url), &portal.address).await;
+    let (capturing, address) = provisioning_api(
+        testkit::service_binary!(),
+        &script::logging(&url),
+        &portal.address,
+    )
+    .await;
     fill(&url).await;
     let statements = script::capture(&server, &address, &token()).await;
     drop(capturing);
@@ -75,7 +73,8 @@ async fn measure(settings: &[&str]) {
         println!("{}", script::of(&statements));
     }
     let pgbench = PgBench::new(&url, script.path());
-    let (_service, address) = service::serve(&url, &portal.address).await;
+    let (_service, address) =
+        provisioning_api(testkit::service_binary!(), &url, &portal.address).await;
     println!("{} statements a request", statements.len());
     println!(
         "clients  service/s (least to most)   pgbench/s (least to most)   share   service, median and 99th percentile"

@@ -17,11 +17,12 @@ use lookup_gitlab_sync::messaging::{
     dead_letter::{GivenUpBy, History},
     wire::{SyncOutcome, UserRequest},
 };
+use testkit::wait::until;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    pubsub::{pubsub_host, quick, until},
+    pubsub::{pubsub_host, quick},
     stage::{Answering, Seen, Stagehand, done, publish, pull_one, settings},
 };
 

@@ -9,11 +9,12 @@ use bytes::Bytes;
 use lookup_gitlab_sync::messaging::{
     Batching, Connection, ConsumerSettings, Patience, PublisherOptions, Topic, Topology,
 };
+use testkit::wait::until;
 use tokio::time::timeout;
 
 use crate::{
     half_dead::Proxy,
-    pubsub::{PubSub, config_of, pubsub_host, until},
+    pubsub::{PubSub, config_of, pubsub_host},
     stage::{Stagehand, done, publish, pull_one, settings},
 };
 

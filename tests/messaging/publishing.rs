@@ -12,11 +12,9 @@ use lookup_gitlab_sync::{
         wire::{SyncOutcome, SyncTick},
     },
 };
+use testkit::wait::until;
 
-use crate::{
-    pubsub::{pubsub_host, until},
-    stage::pull_one,
-};
+use crate::{pubsub::pubsub_host, stage::pull_one};
 
 fn outcome(run: &RunId, gitlab_user_id: u64) -> SyncOutcome {
     SyncOutcome {

@@ -1,6 +1,6 @@
 //! A Pub/Sub server for one test.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use lookup_gitlab_sync::{
     config,
@@ -63,13 +63,4 @@ pub fn quick(connection: &Connection) -> Topology {
         minimum: Duration::ZERO,
         maximum: Duration::from_secs(1),
     })
-}
-
-/// Waits until `condition` holds, up to a bound that no healthy run meets.
-pub async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
-    let give_up = Instant::now() + Duration::from_mins(1);
-    while !condition().await {
-        assert!(Instant::now() < give_up, "never happened: {what}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
 }

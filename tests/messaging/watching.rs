@@ -8,9 +8,10 @@ use google_cloud_googleapis::pubsub::v1::{
     UpdateSubscriptionRequest,
 };
 use lookup_gitlab_sync::messaging::{Connection, ConsumerSettings, Liveness, Stage, StageMessages};
+use testkit::wait::until;
 
 use crate::{
-    pubsub::{pubsub_host, quick, until},
+    pubsub::{pubsub_host, quick},
     stage::{Stagehand, done, publish, settings},
 };
 

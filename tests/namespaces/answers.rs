@@ -6,9 +6,10 @@ use lookup_gitlab_sync::messaging::Handler;
 use rstest::rstest;
 use serde_json::{Value, json};
 use testkit::logs::CapturedLogs;
+use testkit::wait::until;
 
 use crate::{
-    desk::{Desk, delivery, until, word},
+    desk::{Desk, delivery, word},
     receiver::Turn,
 };
 

@@ -4,9 +4,10 @@ use std::process::Output;
 
 use serde_json::{Value, json};
 use testkit::postgres::Database;
+use testkit::wait::until;
 
 use crate::{
-    desk::{bought, until},
+    desk::bought,
     stand::{Stand, trial_without_dates},
 };
 

@@ -7,18 +7,15 @@ use std::{
 };
 
 use serde_json::Value;
+use testkit::wait::until;
 use tokio::process::Command;
-
-use crate::desk::until;
 
 /// In an environment whose settings are for other servers, none of which there are; and with a folder of its own.
 fn demo(arguments: &[&str], folder: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_lookup-gitlab-sync"));
+    let mut command = testkit::command::isolated(testkit::service_binary!());
     command
         .args(["demo", "--namespaces"])
         .args(arguments)
-        .env_clear()
-        .envs(testkit::clock::variables())
         .env("PATH", std::env::var_os("PATH").unwrap())
         .env("TMPDIR", folder)
         .env("DATABASE_URL", "postgres://nobody:secret@127.0.0.1:1/none")
@@ -27,10 +24,8 @@ fn demo(arguments: &[&str], folder: &Path) -> Command {
         .env("PGSSLMODE", "require")
         .env("PORTAL_URL", "http://127.0.0.1:1")
         .current_dir(folder)
-        .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true);
+        .stderr(Stdio::piped());
     command
 }
 

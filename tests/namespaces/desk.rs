@@ -1,9 +1,6 @@
 //! A ledger, a receiver, and workers that are handed deliveries one by one.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
 use lookup_gitlab_sync::{
     config::CallsConfig,
@@ -180,14 +177,5 @@ pub fn word(disposition: &Disposition) -> String {
         Disposition::Retry(_) => "retry".to_owned(),
         Disposition::Hold(hold) => format!("hold: {}", hold.gate.upstream().as_str()),
         Disposition::DeadLetter(letter) => format!("dead: {}: {}", letter.reason, letter.detail),
-    }
-}
-
-/// Waits until `condition` holds.
-pub async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_mins(2);
-    while !condition().await {
-        assert!(Instant::now() < deadline, "waited in vain: {what}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

@@ -101,7 +101,7 @@ async fn dead_letter_and_replay(stand: &Stand) {
         "json",
     ];
     let mut listed = Vec::new();
-    crate::desk::until("the dead letter", async || {
+    testkit::wait::until("the dead letter", async || {
         listed = stand.run(&listing).await.stdout;
         !listed.is_empty()
     })

@@ -5,10 +5,11 @@ use std::{sync::Arc, time::Duration};
 use futures::future::join_all;
 use lookup_gitlab_sync::messaging::{Disposition, Handler};
 use sqlx::{Connection, PgConnection};
+use testkit::wait::until;
 use tokio::sync::Notify;
 
 use crate::{
-    desk::{Desk, NAMESPACE, delivery, until, word},
+    desk::{Desk, NAMESPACE, delivery, word},
     receiver::Turn,
 };
 

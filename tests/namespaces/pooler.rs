@@ -1,14 +1,11 @@
 //! `PostgreSQL` behind a pooler.
 
-use std::process::Stdio;
-
 use lookup_gitlab_sync::namespaces::{database, ledger::Ledger, provisioning};
 use sqlx::Row;
 use testkit::{
     pgbouncer::PgBouncer,
     postgres::{Database, Server},
 };
-use tokio::process::Command;
 
 use crate::desk::{document, settings};
 
@@ -53,13 +50,9 @@ async fn behind_pgbouncer_in_transaction_mode_nothing_starts_and_the_remedy_is_t
     for told in [ledger.to_string(), provisioning.to_string()] {
         assert!(told.contains("pool_mode = session"), "{told}");
     }
-    let history = Command::new(env!("CARGO_BIN_EXE_lookup-gitlab-sync"))
+    let history = testkit::command::isolated(testkit::service_binary!())
         .args(["namespaces", "history", "42"])
-        .env_clear()
-        .envs(testkit::clock::variables())
         .env("DATABASE_URL", &url)
-        .current_dir(std::env::temp_dir())
-        .stdin(Stdio::null())
         .output()
         .await
         .unwrap();

@@ -105,7 +105,7 @@ impl Receiver {
 
     /// Waits for that many calls.
     pub async fn received(&self, count: usize) {
-        super::desk::until("the call", async || self.calls().len() >= count).await;
+        testkit::wait::until("the call", async || self.calls().len() >= count).await;
     }
 }
 

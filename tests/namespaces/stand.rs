@@ -14,13 +14,10 @@ use pubsub_emulator::{Broker, Settings};
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use testkit::port::free_port;
+use testkit::wait::until;
 use tokio::process::{Child, Command};
 
-use crate::{
-    desk::{bought, until},
-    key_files::KeyFiles,
-    receiver::Receiver,
-};
+use crate::{desk::bought, key_files::KeyFiles, receiver::Receiver};
 
 pub const TOKEN: &str = "open-sesame";
 
@@ -237,11 +234,9 @@ impl Stand {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_lookup-gitlab-sync"));
+        let mut command = testkit::command::isolated(testkit::service_binary!());
         command
             .args(arguments)
-            .env_clear()
-            .envs(testkit::clock::variables())
             .env("GOOGLE_CLOUD_PROJECT", PROJECT)
             .env("PUBSUB_EMULATOR_HOST", &self.pubsub)
             .env("DATABASE_URL", &self.database)
@@ -257,10 +252,7 @@ impl Stand {
             )
             .env("LOG_LEVEL", "error")
             .env("USER", "tests")
-            .current_dir(std::env::temp_dir())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .kill_on_drop(true);
+            .stdout(Stdio::null());
         command
     }
 

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 use testkit::postgres::{Database, Server};
+use testkit::wait::until;
 
 use crate::{
-    desk::{bought, until},
+    desk::bought,
     receiver::Turn,
     stand::{Stage, Stand},
 };

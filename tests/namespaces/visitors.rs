@@ -1,55 +1,28 @@
 //! The public port of the portal: what strangers may learn there, and how much of it they can hold.
 
-use std::{process::Stdio, time::Duration};
+use std::time::Duration;
 
-use serde_json::Value;
-use testkit::postgres::Server;
-use tokio::{
-    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
-    net::TcpStream,
-    process::{Child, Command},
-    time::timeout,
-};
+use testkit::{postgres::Server, process::Process, wait::until};
+use tokio::{io::AsyncWriteExt, net::TcpStream, time::timeout};
 
-use crate::{
-    desk::until,
-    stand::{Stage, Stand},
-};
+use crate::stand::{Stage, Stand};
 
 /// `serve portal` under a shell that allows it so many files; it, its public port and the one of its health.
-async fn portal(stand: &Stand, database: &str, files: u32) -> (Child, [u64; 2]) {
-    let mut command = Command::new("sh");
+async fn portal(stand: &Stand, database: &str, files: u32) -> (Process, [u64; 2]) {
+    let mut command = testkit::command::isolated("sh");
     command
         .args([
             "-c",
             &format!("ulimit -n {files}; exec \"$0\" serve portal --log-format=json"),
-            env!("CARGO_BIN_EXE_lookup-gitlab-sync"),
         ])
-        .env_clear()
+        .arg(testkit::service_binary!())
         .envs(stand.variables())
         .env("DATABASE_URL", database)
         .env("PORT", "0")
-        .env("LOG_LEVEL", "info")
-        .current_dir(std::env::temp_dir())
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .kill_on_drop(true);
-    let mut portal = command.spawn().unwrap();
-    let mut lines = BufReader::new(portal.stdout.take().unwrap()).lines();
-    let ports = async {
-        while let Some(line) = lines.next_line().await.unwrap() {
-            let line: Value = serde_json::from_str(&line).unwrap();
-            if line["event"] == "serving" {
-                return [&line["port"], &line["health_port"]].map(|port| port.as_u64().unwrap());
-            }
-        }
-        panic!("it does not serve");
-    };
-    let ports = timeout(Duration::from_mins(2), ports)
-        .await
-        .expect("it serves");
-    // Read on, so that it never waits for us.
-    tokio::spawn(async move { while lines.next_line().await.is_ok_and(|line| line.is_some()) {} });
+        .env("LOG_LEVEL", "info");
+    let mut portal = Process::spawn(&mut command);
+    let serving = portal.event("serving").await;
+    let ports = ["port", "health_port"].map(|port| serving[port].as_u64().unwrap());
     (portal, ports)
 }
 

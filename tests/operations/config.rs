@@ -681,7 +681,7 @@ fn the_example_names_each_key_once_and_each_usual_variable() {
 
 /// The program itself, in the directory of `start` and with its environment alone.
 fn program(start: &Start, variables: &[(&str, &str)], arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_lookup-gitlab-sync"))
+    Command::new(testkit::service_binary!())
         .args(arguments)
         .current_dir(start.directory.path())
         .env_clear()

@@ -6,8 +6,7 @@ use std::{
 };
 
 use regex::Regex;
-
-use crate::deployment::project;
+use testkit::project;
 
 /// A file past this is two ideas.
 const MOST_LINES: usize = 400;

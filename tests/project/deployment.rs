@@ -5,10 +5,10 @@ mod documents;
 mod image;
 mod logs;
 mod module;
+mod module_copy;
 mod names;
 mod operations;
 mod outward_names;
-pub mod project;
 #[path = "../users/end_to_end/scene.rs"]
 #[expect(
     dead_code,

@@ -9,12 +9,10 @@ use std::time::Duration;
 use pubsub_emulator::Counts;
 use simulator::population::Population;
 use simulator::world::{PROJECT, Settings, World};
+use testkit::wait::PATIENCE;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep, timeout};
-
-/// How long anything is waited for; a machine under load is slow.
-const PATIENCE: Duration = Duration::from_mins(3);
 
 /// Enough for several pages.
 const USERS: usize = 300;
@@ -112,16 +110,11 @@ async fn messages_published_by_python_drive_the_service_to_the_right_end() {
 
 /// The real binary, pointed at the servers.
 fn service(world: &World, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_lookup-gitlab-sync"));
+    let mut command = testkit::command::isolated(testkit::service_binary!());
     command
         .args(arguments)
-        .env_clear()
-        .envs(testkit::clock::variables())
         .envs(world.environment())
-        .env("PORT", "0")
-        .current_dir(std::env::temp_dir())
-        .stdin(Stdio::null())
-        .kill_on_drop(true);
+        .env("PORT", "0");
     command
 }
 

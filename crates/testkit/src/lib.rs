@@ -7,6 +7,8 @@
 //! | listen on an address that is known beforehand | [`port::free_port`] |
 //! | run the service as a child, whatever this environment holds | [`service_binary!`], [`command::isolated`] |
 //! | leave a child running and read what it logs | [`process::Process`] |
+//! | a stage of the service as a child | [`service`] |
+//! | a portal with keys, and tokens of every kind | [`portal::Portal`] |
 //! | read what a test's own thread logs | [`logs::CapturedLogs`] |
 //! | a fresh `PostgreSQL` database, or a server to restart | [`postgres`] |
 //! | hold a transaction in its middle | [`row_gate::RowGate`] |
@@ -26,12 +28,14 @@ pub mod logs;
 pub mod output_form;
 pub mod pgbouncer;
 pub mod port;
+pub mod portal;
 pub mod postgres;
 pub mod process;
 pub mod project;
 pub mod proxy;
 pub mod python;
 pub mod row_gate;
+pub mod service;
 pub mod tls;
 pub mod wait;
 

@@ -16,11 +16,9 @@ use lookup_gitlab_sync::{
     },
 };
 use pubsub_emulator::{Broker, Counts, Settings};
+use testkit::wait::PATIENCE;
 
 pub type Attributes = BTreeMap<String, String>;
-
-/// How long anything may take to come about.
-pub const PATIENCE: Duration = Duration::from_secs(90);
 
 pub struct Bench {
     pub connection: Connection,

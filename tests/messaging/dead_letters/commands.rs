@@ -19,9 +19,10 @@ use simulator::{
     population::Population,
     world::{PROJECT, Settings, World},
 };
+use testkit::wait::PATIENCE;
 use tokio::process::{Child, Command};
 
-use super::bench::{Bench, PATIENCE, died};
+use super::bench::{Bench, died};
 
 struct Desk {
     world: World,
@@ -70,17 +71,14 @@ impl Desk {
 
     fn spawn(&self, arguments: &[&str]) -> Child {
         let host = self.bench.broker.as_ref().unwrap().host();
-        Command::new(env!("CARGO_BIN_EXE_lookup-gitlab-sync"))
+        testkit::command::isolated(testkit::service_binary!())
             .arg("dead-letters")
             .args(arguments)
-            .env_clear()
-            .envs(testkit::clock::variables())
             .envs(self.world.environment())
             .env("GOOGLE_CLOUD_PROJECT", PROJECT)
             .env("PUBSUB_EMULATOR_HOST", host)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            .kill_on_drop(true)
             .spawn()
             .unwrap()
     }

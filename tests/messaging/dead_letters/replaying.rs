@@ -5,9 +5,10 @@ use lookup_gitlab_sync::messaging::{
     DeadLetter, DeadLetterReason, Delivery, Stage, dead_letter,
     dead_letters::{ReplayEvent, ReplayOptions, Selection, Summary, list, replay},
 };
+use testkit::wait::PATIENCE;
 use tokio_util::sync::CancellationToken;
 
-use super::bench::{Attributes, Bench, PATIENCE, died};
+use super::bench::{Attributes, Bench, died};
 
 pub async fn run(bench: &Bench, selection: &Selection, options: &ReplayOptions) -> Summary {
     let stopping = CancellationToken::new();

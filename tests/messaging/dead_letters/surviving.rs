@@ -8,12 +8,10 @@ use lookup_gitlab_sync::messaging::{
     DeadLetterReason, Stage,
     dead_letters::{ReplayEvent, ReplayOptions, Selection, list, replay},
 };
+use testkit::wait::PATIENCE;
 use tokio_util::sync::CancellationToken;
 
-use super::{
-    bench::{Bench, PATIENCE},
-    replaying::run,
-};
+use super::{bench::Bench, replaying::run};
 
 const LETTERS: usize = 50;
 

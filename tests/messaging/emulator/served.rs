@@ -4,7 +4,7 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -19,10 +19,9 @@ use lookup_gitlab_sync::{
     },
 };
 use testkit::google_emulator::GoogleEmulator;
-use tokio::{task::JoinHandle, time::sleep};
+use testkit::wait::until;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-
-const PATIENCE: Duration = Duration::from_mins(2);
 
 /// A worker stage that notes what it gets.
 struct Served {
@@ -78,30 +77,21 @@ impl Served {
     }
 
     async fn gets(&self, body: &'static str) {
-        self.until(body, || {
+        until(body, async || {
             let seen = self.seen.0.lock().unwrap();
             seen.iter().any(|seen| seen.as_ref() == body.as_bytes())
         })
         .await;
     }
 
-    async fn until(&self, what: &str, mut condition: impl FnMut() -> bool) {
-        let deadline = Instant::now() + PATIENCE;
-        while !condition() {
-            assert!(Instant::now() < deadline, "waited in vain: {what}");
-            sleep(Duration::from_millis(20)).await;
-        }
-    }
-
     /// What `/readyz` says once `/livez` fails too.
     async fn is_wrong(&self) -> String {
-        self.until("not live", || self.liveness.live().is_err())
-            .await;
+        until("not live", async || self.liveness.live().is_err()).await;
         self.liveness.ready().unwrap_err()
     }
 
     async fn is_well(&self) {
-        self.until("ready", || self.liveness.ready().is_ok()).await;
+        until("ready", async || self.liveness.ready().is_ok()).await;
     }
 
     fn subscription(&self) -> String {

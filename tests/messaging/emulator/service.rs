@@ -13,13 +13,11 @@ use simulator::{
     world::{Settings, World},
 };
 use tempfile::TempDir;
+use testkit::wait::PATIENCE;
 use tokio::{
     process::{Child, Command},
     time::{Instant, sleep, timeout},
 };
-
-/// How long anything is waited for. The emulator is slow, and slower under load.
-const PATIENCE: Duration = Duration::from_mins(2);
 
 pub struct Service {
     pub world: World,
@@ -122,15 +120,11 @@ impl Service {
 }
 
 fn command(variables: &[(&'static str, String)], folder: &TempDir, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_lookup-gitlab-sync"));
+    let mut command = testkit::command::isolated(testkit::service_binary!());
     command
         .args(arguments)
-        .env_clear()
-        .envs(testkit::clock::variables())
         .envs(variables.iter().map(|(name, value)| (name, value)))
-        .current_dir(folder.path())
-        .stdin(Stdio::null())
-        .kill_on_drop(true);
+        .current_dir(folder.path());
     command
 }
 

@@ -12,10 +12,11 @@ use simulator::{
     lookup::Person,
     world::{Settings, World},
 };
+use testkit::wait::until;
 
 use super::{
     google::{Google, QUOTA_PROJECT},
-    visitor::{PROJECT, serve, succeed, until},
+    visitor::{PROJECT, serve, succeed},
 };
 
 /// The servers, with topics and subscriptions as Terraform would have made them, and Google in front of the broker.
@@ -142,7 +143,7 @@ async fn a_token_is_replaced_while_the_service_runs() {
     cloud.google.shorten_tokens(30, 2);
     let upstreams = cloud.upstreams();
     let mut serving = serve(&cloud.google, &borrowed(&upstreams));
-    until("three tokens", || cloud.google.tokens_issued() >= 3).await;
+    until("three tokens", async || cloud.google.tokens_issued() >= 3).await;
     assert!(serving.try_wait().unwrap().is_none(), "it still runs");
     // The tick itself asks for one token more; the first one of the service is not accepted any more.
     succeed(&cloud.google, &["tick", "--follow"], &[]).await;

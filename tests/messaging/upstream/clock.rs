@@ -1,6 +1,6 @@
 //! What time it is by the answers' `Date`, and what follows where that is not this machine's time.
 
-use std::{process::Stdio, sync::Arc};
+use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
@@ -125,16 +125,12 @@ async fn a_plan_by_a_wrong_clock_is_refused_and_says_so() {
     let reply = Reply::json(200, CURRENT_USER).with("date", date(days(-360)));
     let server = Server::always(reply).await;
     let people = tempfile::NamedTempFile::new().unwrap();
-    let output = tokio::process::Command::new(env!("CARGO_BIN_EXE_lookup-gitlab-sync"))
+    let output = testkit::command::isolated(testkit::service_binary!())
         .arg("plan")
-        .env_clear()
-        .envs(testkit::clock::variables())
         .env("GITLAB_URL", server.url.as_str())
         .env("GITLAB_TOKEN", "glpat-x")
         .env("LOOKUP_GITLAB_SYNC__DIRECTORY__KIND", "file")
         .env("LOOKUP_GITLAB_SYNC__DIRECTORY__PATH", people.path())
-        .current_dir(std::env::temp_dir())
-        .stdin(Stdio::null())
         .output()
         .await
         .unwrap();

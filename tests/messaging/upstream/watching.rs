@@ -1,40 +1,13 @@
 //! What an operator sees: two log events of a gate, and the metrics.
 
-use std::{
-    io,
-    sync::{Arc, Mutex},
-};
-
 use metrics_exporter_prometheus::PrometheusBuilder;
-use tracing_subscriber::fmt::MakeWriter;
+use testkit::logs::LogBuffer;
 
 use super::memory::{CURRENT_USER, Memory, Scripted, calls};
 
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl MakeWriter<'_> for Lines {
-    type Writer = Self;
-
-    fn make_writer(&self) -> Self {
-        self.clone()
-    }
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_gate_logs_one_error_when_it_closes_and_one_line_when_it_opens_and_is_a_metric() {
-    let lines = Lines::default();
+    let lines = LogBuffer::default();
     let subscriber = tracing_subscriber::fmt()
         .json()
         .with_writer(lines.clone())
@@ -81,11 +54,7 @@ async fn a_gate_logs_one_error_when_it_closes_and_one_line_when_it_opens_and_is_
         "{metrics}"
     );
 
-    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
-    let events: Vec<serde_json::Value> = text
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
+    let (text, events) = (lines.text(), lines.json());
     assert_eq!(events.len(), 2, "{text}");
     let field = |event: usize, name: &str| events[event]["fields"][name].clone();
     assert_eq!(

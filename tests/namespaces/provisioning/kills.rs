@@ -1,14 +1,12 @@
 //! The real binary, ended without warning between any two steps of a call: what is written is whole steps, and sending the
 //! same again makes it right.
 
-use std::{
-    process::Stdio,
-    time::{Duration, Instant},
-};
+use std::process::Stdio;
 
 use rstest::rstest;
 use serde_json::json;
-use tokio::process::{Child, Command};
+use testkit::wait::until;
+use tokio::process::Child;
 
 use super::{
     failures::{BASE, MINUTES, STORAGE, changed, content, next, undisturbed},
@@ -34,34 +32,27 @@ impl Process {
     /// Serves; with a `place` until it comes there.
     async fn start(world: &World, place: Option<&str>) -> Self {
         let port = testkit::port::free_port();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_lookup-gitlab-sync"));
+        let mut command = testkit::command::isolated(testkit::service_binary!());
         command
             .args(["serve", "provisioning-api", "--log-level=error"])
-            .env_clear()
-            .envs(testkit::clock::variables())
             .env("PROVISIONING_DATABASE_URL", world.database_url())
             .env("PORTAL_URL", &world.portal.address)
             .env("PORT", port.to_string())
             .env("HEALTH_PORT", "0")
             .envs(place.map(|place| ("LOOKUP_GITLAB_SYNC_FAIL_AT", place)))
-            .current_dir(std::env::temp_dir())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .kill_on_drop(true);
+            .stdout(Stdio::null());
         let mut process = Self {
             child: command.spawn().unwrap(),
             address: format!("http://127.0.0.1:{port}"),
         };
         let ready = format!("{}/readyz", process.address);
-        let deadline = Instant::now() + Duration::from_mins(1);
-        while !reqwest::get(&ready)
-            .await
-            .is_ok_and(|answer| answer.status() == 200)
-        {
-            assert!(Instant::now() < deadline, "it does not become ready");
+        until("it is ready", async || {
             assert_eq!(process.child.try_wait().unwrap(), None, "it has ended");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+            reqwest::get(&ready)
+                .await
+                .is_ok_and(|answer| answer.status() == 200)
+        })
+        .await;
         process
     }
 

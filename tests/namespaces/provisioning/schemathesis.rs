@@ -7,14 +7,14 @@ use std::{
 };
 
 use serde_json::json;
-use testkit::postgres::Database;
+use testkit::{
+    portal::{Portal, now},
+    postgres::Database,
+    service::provisioning_api,
+};
 use tokio::{process::Command, time::timeout};
 
-use super::{
-    portal::{Portal, now},
-    service::serve,
-    world::HEADER,
-};
+use super::world::HEADER;
 
 /// How long anything is waited for; a machine under load is slow.
 const PATIENCE: Duration = Duration::from_mins(10);
@@ -27,7 +27,8 @@ async fn schemathesis_finds_no_answer_that_is_not_documented() {
         return;
     };
     let (database, portal) = (Database::create().await, Portal::start().await);
-    let (_service, address) = serve(&database.url, &portal.address).await;
+    let (_service, address) =
+        provisioning_api(testkit::service_binary!(), &database.url, &portal.address).await;
     sqlx::raw_sql(
         "INSERT INTO namespaces (id, name, path, type, organization_id) OVERRIDING SYSTEM VALUE
          VALUES (42, 'acme', 'acme', 'Group', 7)",

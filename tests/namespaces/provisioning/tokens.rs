@@ -15,12 +15,12 @@ use lookup_gitlab_sync::namespaces::provisioning::{
 };
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-use testkit::logs::CapturedLogs;
-
-use super::{
+use testkit::{
+    logs::CapturedLogs,
     portal::{Key, Portal, now, unsigned},
-    world::{HEADER, World},
 };
+
+use super::world::{HEADER, World};
 
 /// A database that cannot be reached: a query would be a 503, never a 401.
 fn without_database(settings: &mut ProvisioningSettings) {

@@ -9,13 +9,12 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use testkit::{
+    portal::Portal,
     postgres::Database,
     row_gate::{RowGate, wait_for},
 };
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::{CancellationToken, DropGuard};
-
-use super::portal::Portal;
 
 pub const HEADER: &str = "X-Customers-Dot-Internal-Token";
 

@@ -5,11 +5,9 @@ use serde_json::Value;
 use simulator::{gitlab::Account, lookup::Person};
 use tempfile::TempDir;
 use testkit::tls::{Authority, Certificate};
+use testkit::wait::until;
 
-use super::{
-    running::Running,
-    scene::{Scene, until},
-};
+use super::{running::Running, scene::Scene};
 
 const GITLABS: &str = "LOOKUP_GITLAB_SYNC__GITLAB__CA_FILE";
 const LOOKUPS: &str = "LOOKUP_GITLAB_SYNC__DIRECTORY__CA_FILE";

@@ -26,7 +26,7 @@ impl Desk {
     async fn new() -> Self {
         let desk = Self(tempfile::tempdir().unwrap());
         let program = desk.path().join("lookup-gitlab-sync");
-        std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_lookup-gitlab-sync"), program).unwrap();
+        std::os::unix::fs::symlink(testkit::service_binary!(), program).unwrap();
         for (shell, file) in [
             ("bash", "lookup-gitlab-sync.bash"),
             ("zsh", "_lookup-gitlab-sync"),

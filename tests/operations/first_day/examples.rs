@@ -1,17 +1,14 @@
 //! Every command's help ends with an example, and every example works as it stands.
 
-use std::{path::Path, process::Stdio};
+use std::path::Path;
 
 use clap::CommandFactory;
 use lookup_gitlab_sync::{cli::Cli, messaging::Topic};
 use serde_json::Value;
 use simulator::{gitlab::Account, lookup::Person};
-use tokio::process::Command;
+use testkit::wait::until;
 
-use super::{
-    running::Running,
-    scene::{Scene, until},
-};
+use super::{running::Running, scene::Scene};
 
 /// Each command with its example, subcommands included.
 fn examples() -> Vec<(String, String)> {
@@ -74,17 +71,13 @@ async fn dead_letter(scene: &Scene) -> String {
 
 /// As somebody types it, in a folder of their own.
 async fn type_in(scene: &Scene, line: &str, folder: &Path) -> std::process::Output {
-    let binary = Path::new(env!("CARGO_BIN_EXE_lookup-gitlab-sync"));
+    let binary = testkit::service_binary!();
     let path = format!("{}:/usr/bin:/bin", binary.parent().unwrap().display());
-    Command::new("sh")
+    testkit::command::isolated("sh")
         .args(["-c", line])
-        .env_clear()
-        .envs(testkit::clock::variables())
         .envs(scene.world.environment())
         .env("PATH", path)
         .current_dir(folder)
-        .stdin(Stdio::null())
-        .kill_on_drop(true)
         .output()
         .await
         .unwrap()

@@ -17,11 +17,9 @@ use simulator::{
     gitlab::{ADMINISTRATORS_TOKEN, Account, TokenChange},
     lookup::Person,
 };
+use testkit::wait::until;
 
-use super::{
-    running::Running,
-    scene::{Scene, until},
-};
+use super::{running::Running, scene::Scene};
 
 const DOCUMENT: &str = include_str!("../../../docs/observability.md");
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";

@@ -8,8 +8,9 @@ use lookup_gitlab_sync::{cli::Cli, messaging::Topic};
 use serde_json::Value;
 use simulator::{gitlab::Account, lookup::Person};
 use testkit::output_form::is_of_form;
+use testkit::wait::until;
 
-use super::scene::{Scene, until};
+use super::scene::Scene;
 
 /// How each command is called. `ID` is a dead letter's id, `FILE` a new file.
 const CALLS: [(&str, &[&str]); 17] = [

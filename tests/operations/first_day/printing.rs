@@ -3,12 +3,10 @@
 use std::process::Stdio;
 
 use simulator::population::Population;
-use tokio::{
-    io::{AsyncBufReadExt, BufReader},
-    process::Command,
-};
+use testkit::wait::until;
+use tokio::io::{AsyncBufReadExt, BufReader};
 
-use super::scene::{Scene, until};
+use super::scene::Scene;
 
 async fn populated() -> Scene {
     let today = jiff::Timestamp::now()
@@ -19,16 +17,13 @@ async fn populated() -> Scene {
 
 /// In bash, with the binary as `$B`: what went out, and what went to standard error.
 async fn bash(scene: &Scene, script: &str, variables: &[(&str, &str)]) -> (String, String) {
-    let output = Command::new("bash")
+    let output = testkit::command::isolated("bash")
         .args(["-c", script])
-        .env_clear()
-        .envs(testkit::clock::variables())
         .envs(scene.world.environment())
-        .env("B", env!("CARGO_BIN_EXE_lookup-gitlab-sync"))
+        .env("B", testkit::service_binary!())
         .env("PATH", "/usr/bin:/bin")
         .env("TERM", "xterm")
         .envs(variables.iter().copied())
-        .stdin(Stdio::null())
         .output()
         .await
         .unwrap();
@@ -67,16 +62,12 @@ async fn a_reader_that_goes_away_early_is_no_failure() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_whose_log_nobody_reads_any_more_serves_on() {
     let scene = populated().await;
-    let mut child = Command::new(env!("CARGO_BIN_EXE_lookup-gitlab-sync"))
+    let mut child = testkit::command::isolated(testkit::service_binary!())
         .args(["serve", "--log-format=json"])
-        .env_clear()
-        .envs(testkit::clock::variables())
         .envs(scene.world.environment())
         .env("PORT", "0")
-        .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
-        .kill_on_drop(true)
         .spawn()
         .unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();

@@ -8,11 +8,9 @@ use simulator::{
     gitlab::{Account, REDUCED_TOKEN, State, TokenChange},
     lookup::{CLIENT_SECRET, Person},
 };
+use testkit::wait::until;
 
-use super::{
-    running::Running,
-    scene::{Scene, until},
-};
+use super::{running::Running, scene::Scene};
 
 /// As an orchestrator does: a finished file, renamed over the old one.
 fn put(file: &Path, text: &str) {

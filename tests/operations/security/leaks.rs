@@ -10,8 +10,9 @@ use simulator::{
     gitlab::{ADMINISTRATORS_TOKEN, Account, Identity, State},
     lookup::{CLIENT_ID, CLIENT_SECRET, GROUP, GROUP_PASSWORD, Person},
 };
+use testkit::wait::until;
 
-use super::stage::{Stage, until};
+use super::stage::Stage;
 
 /// In every name, e-mail address, note, cookie and body that the scenario holds.
 const MARK: &str = "sentinel";

@@ -1,36 +1,19 @@
 //! A panic's own text may hold what it met; the log says where it was.
 
-use std::{
-    hint::black_box,
-    io, panic,
-    sync::{Arc, Mutex},
-    thread,
-};
+use std::{hint::black_box, panic, sync::Mutex, thread};
 
 use lookup_gitlab_sync::telemetry::{
     logs::{Form, Lines, filter, subscriber},
     panics,
 };
-
-#[derive(Clone, Default)]
-struct Buffer(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Buffer {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
+use testkit::logs::LogBuffer;
 
 /// Whose turn it is: there is one hook in a process.
 static TURN: Mutex<()> = Mutex::new(());
 
 /// What is logged when `panic` does; panics of other tests are told as ever.
 fn log_of(panic: fn()) -> String {
-    let buffer = Buffer::default();
+    let buffer = LogBuffer::default();
     let writer = buffer.clone();
     let lines = Lines::new(Form::Json, None, jiff::Timestamp::now);
     let subscriber = subscriber(filter("info").unwrap(), lines, move || writer.clone());
@@ -49,8 +32,7 @@ fn log_of(panic: fn()) -> String {
     });
     let _ = panic::take_hook();
     drop(turn);
-    let log = buffer.0.lock().unwrap().clone();
-    String::from_utf8(log).unwrap()
+    buffer.text()
 }
 
 #[test]

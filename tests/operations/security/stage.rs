@@ -19,14 +19,12 @@ use simulator::{
     lookup::Person,
     world::{PROJECT, Settings, World},
 };
+use testkit::wait::{PATIENCE, until};
 use tokio::{
     io::{AsyncRead, AsyncReadExt},
     process::{Child, Command},
-    time::{Instant, sleep, timeout},
+    time::timeout,
 };
-
-/// How long anything is waited for.
-pub const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Variables for one process, over those that point it at the servers.
 pub type Variables<'a> = &'a [(&'a str, &'a str)];
@@ -114,17 +112,12 @@ impl Stage {
     }
 
     fn command(&self, arguments: &[&str], variables: Variables<'_>) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_lookup-gitlab-sync"));
+        let mut command = testkit::command::isolated(testkit::service_binary!());
         command
             .args(arguments)
-            .env_clear()
-            .envs(testkit::clock::variables())
             .envs(self.world.environment())
             .env("LOG_LEVEL", "trace")
-            .envs(variables.iter().copied())
-            .current_dir(std::env::temp_dir())
-            .stdin(Stdio::null())
-            .kill_on_drop(true);
+            .envs(variables.iter().copied());
         command
     }
 
@@ -298,14 +291,5 @@ impl Serving {
         assert!(kill.args(["-TERM", &id]).status().await.unwrap().success());
         let ended = timeout(PATIENCE, self.child.wait()).await;
         ended.expect("it stops").unwrap().code()
-    }
-}
-
-/// Waits until `condition` holds.
-pub async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !condition().await {
-        assert!(Instant::now() < deadline, "waited in vain: {what}");
-        sleep(Duration::from_millis(20)).await;
     }
 }

@@ -3,7 +3,7 @@
 use rstest::rstest;
 
 use super::{
-    project::Copy,
+    module_copy::Copy,
     tools::{Tools, Verdict},
 };
 

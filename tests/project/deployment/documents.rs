@@ -10,9 +10,10 @@ use std::{
 use lookup_gitlab_sync::messaging::wire::{SyncTick, UserSync};
 use regex::Regex;
 use tempfile::TempDir;
+use testkit::project;
 
 use super::{
-    project::{self, Copy},
+    module_copy::Copy,
     tools::{Tools, Verdict},
 };
 
@@ -70,7 +71,7 @@ fn the_terraform_commands_run() {
 fn the_services_commands_run_against_the_simulated_servers() {
     let blocks = blocks("docs/deploy.md", "sh offline service");
     assert_eq!(blocks.len(), 1, "the block is gone or lost its mark");
-    let binary = Path::new(env!("CARGO_BIN_EXE_lookup-gitlab-sync"));
+    let binary = testkit::service_binary!();
     let folder = TempDir::new().unwrap();
     let verdict = run(&blocks.concat(), folder.path(), binary.parent().unwrap());
     verdict.expect_good();
@@ -118,7 +119,7 @@ fn every_message_that_a_document_publishes_is_one_that_the_service_takes() {
 
 #[test]
 fn every_command_of_the_documents_is_one_that_the_binary_has() {
-    let binary = Path::new(env!("CARGO_BIN_EXE_lookup-gitlab-sync"));
+    let binary = testkit::service_binary!();
     let help: Verdict = Command::new(binary).arg("--help").output().into();
     let command = Regex::new(r"(?m)^lookup-gitlab-sync ([a-z-]+)").unwrap();
     for document in ["docs/deploy.md", "docs/operations.md", "docs/namespaces.md"] {

@@ -1,6 +1,7 @@
 //! The Dockerfile keeps what it promises; building and running it needs an image builder (see docs/release.md).
+use testkit::project;
 
-use super::{project, tools::Tools};
+use super::tools::Tools;
 
 #[test]
 fn the_linter_finds_nothing() {

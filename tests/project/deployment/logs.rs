@@ -3,8 +3,7 @@
 use std::collections::BTreeSet;
 
 use regex::Regex;
-
-use super::project;
+use testkit::project;
 
 /// One metric's filter: what the fields must be, and the fields it takes as labels.
 struct Metric {

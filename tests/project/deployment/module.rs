@@ -2,7 +2,7 @@
 
 use rstest::rstest;
 
-use super::{project::Copy, tools::Tools};
+use super::{module_copy::Copy, tools::Tools};
 
 #[test]
 fn the_module_and_its_examples_are_formatted() {
@@ -52,7 +52,7 @@ fn the_modules_own_tests_pass(#[case] file: &str) {
 #[test]
 fn every_test_file_of_the_module_is_run_here() {
     let known = include_str!("module.rs");
-    for (path, _) in super::project::files("terraform/tests", ".tftest.hcl") {
+    for (path, _) in testkit::project::files("terraform/tests", ".tftest.hcl") {
         let name = path
             .file_name()
             .unwrap()

@@ -7,8 +7,7 @@ use lookup_gitlab_sync::{
     messaging::{Stage, Topic},
 };
 use regex::Regex;
-
-use super::project;
+use testkit::project;
 
 /// Terraform's own: the audit sink reads a topic that the service only publishes to.
 const SINK: [&str; 3] = [

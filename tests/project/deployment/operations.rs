@@ -1,16 +1,15 @@
 //! Every command of docs/operations.md that needs no cloud, run as it stands there against the simulated servers.
 
-use std::{collections::BTreeMap, process::Stdio};
+use std::collections::BTreeMap;
 
 use lookup_gitlab_sync::messaging::{Batching, PublisherOptions, Topology};
 use regex::Regex;
 use simulator::{gitlab::Account, lookup::Person};
 use tempfile::TempDir;
+use testkit::project;
+use testkit::wait::PATIENCE;
 
-use super::{
-    project,
-    scene::{PATIENCE, Scene},
-};
+use super::scene::Scene;
 
 /// The lines of shell blocks and the commands within sentences, each once, in their order.
 fn commands() -> Vec<String> {
@@ -82,7 +81,7 @@ async fn dead_letter(scene: &Scene) -> String {
 async fn every_command_of_the_operations_document_does_its_work() {
     let scene = scene().await;
     let folder = TempDir::new().unwrap();
-    let binary = std::path::Path::new(env!("CARGO_BIN_EXE_lookup-gitlab-sync"));
+    let binary = testkit::service_binary!();
     let path = format!(
         "{}:{}",
         binary.parent().unwrap().display(),
@@ -98,15 +97,11 @@ async fn every_command_of_the_operations_document_does_its_work() {
             .replace("MESSAGE_ID", &letter)
             .replace("CRSID", "spqr1")
             .replace("WHO", "spqr1");
-        let ended = tokio::process::Command::new("bash")
+        let ended = testkit::command::isolated("bash")
             .args(["-euo", "pipefail", "-c", &typed])
-            .env_clear()
-            .envs(testkit::clock::variables())
             .envs(scene.world.environment())
             .env("PATH", &path)
             .current_dir(folder.path())
-            .stdin(Stdio::null())
-            .kill_on_drop(true)
             .output();
         let ended = tokio::time::timeout(PATIENCE, ended).await;
         let ended = ended.unwrap_or_else(|_| panic!("{typed}: it does not end"));

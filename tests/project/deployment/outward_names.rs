@@ -20,7 +20,7 @@ use lookup_gitlab_sync::{
 use regex::Regex;
 
 use self::source::Source;
-use super::project;
+use testkit::project;
 
 /// Every name on a line of its own, its details behind it.
 fn lines(names: impl IntoIterator<Item = impl AsRef<str>>) -> String {

@@ -10,8 +10,7 @@ use std::{
 };
 
 use regex::Regex;
-
-use super::project;
+use testkit::project;
 
 /// What the tools import, and the linter of the Dockerfile.
 const NEEDS: [&str; 5] = [

@@ -7,8 +7,9 @@ use simulator::{
     gitlab::{Account, State, TokenChange},
     lookup::Person,
 };
+use testkit::wait::until;
 
-use super::scene::{Scene, until};
+use super::scene::Scene;
 
 async fn one_cancelled_member() -> Scene {
     Scene::of(

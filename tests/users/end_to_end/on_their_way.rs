@@ -26,7 +26,7 @@ async fn tick(scene: &Scene) {
     let ticks = "sync-tick-fan-out";
     let before = scene.counts(ticks).acked;
     scene.tick(SyncTick::default()).await;
-    super::scene::until("the tick is done", async || {
+    testkit::wait::until("the tick is done", async || {
         scene.counts(ticks).acked > before
     })
     .await;
@@ -46,7 +46,7 @@ async fn two_runs_planned_while_the_worker_stands_still_block_no_more_than_one_m
     tick(&scene).await;
     cancel(&scene, 1..13, true);
     scene.serve(&["user-worker"], &[]).await;
-    super::scene::until("every message acked", async || {
+    testkit::wait::until("every message acked", async || {
         let counts = scene.counts("user-sync-worker");
         counts.published > 0 && counts.published == counts.acked
     })

@@ -10,7 +10,7 @@ use tokio::{
 
 /// The command, until it is dropped; the first line it prints.
 async fn simulate(arguments: &[&str]) -> (Child, Value) {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_lookup-gitlab-sync"))
+    let mut child = Command::new(testkit::service_binary!())
         .arg("simulate")
         .args(arguments)
         .stdout(Stdio::piped())

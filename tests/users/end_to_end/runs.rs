@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use lookup_gitlab_sync::messaging::{Topic, wire::SyncTick};
 use simulator::population::Population;
+use testkit::wait::until;
 
-use super::scene::{Scene, unique, until};
+use super::scene::{Scene, unique};
 
 fn population(users: usize) -> Population {
     let today = jiff::Timestamp::now()

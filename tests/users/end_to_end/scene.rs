@@ -25,16 +25,12 @@ use simulator::{
     population::Population,
     world::{PROJECT, Settings, World},
 };
+use testkit::wait::{PATIENCE, until};
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
     process::{Child, Command},
-    time::{Instant, sleep, timeout},
+    time::timeout,
 };
-
-/// How long anything is waited for. A machine under load is slow; nothing waits this long on a good day.
-pub const PATIENCE: Duration = Duration::from_mins(2);
-/// How often a condition is looked at again.
-const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// The servers, and who is connected to their Pub/Sub.
 pub struct Scene {
@@ -122,17 +118,12 @@ impl Scene {
     }
 
     fn command(&self, arguments: &[&str], variables: Variables<'_>) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_lookup-gitlab-sync"));
+        let mut command = testkit::command::isolated(testkit::service_binary!());
         command
             .args(arguments)
-            .env_clear()
-            .envs(testkit::clock::variables())
             .envs(self.world.environment())
             .env("PORT", "0")
-            .envs(variables.iter().copied())
-            .current_dir(std::env::temp_dir())
-            .stdin(Stdio::null())
-            .kill_on_drop(true);
+            .envs(variables.iter().copied());
         command
     }
 
@@ -369,15 +360,6 @@ fn message(received: ReceivedMessage) -> Message {
 
 fn subscription(name: &str) -> String {
     format!("projects/{PROJECT}/subscriptions/{name}")
-}
-
-/// Waits until `condition` holds.
-pub async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !condition().await {
-        assert!(Instant::now() < deadline, "waited in vain: {what}");
-        sleep(LOOK_AGAIN).await;
-    }
 }
 
 /// A word that no other test uses.

@@ -7,8 +7,9 @@ use simulator::{
     gitlab::{Account, State},
     lookup::Person,
 };
+use testkit::wait::until;
 
-use super::scene::{Scene, until};
+use super::scene::Scene;
 
 /// Members from id 10 on; every thirtieth is cancelled.
 fn members(many: u64) -> (Vec<Account>, Vec<Person>) {

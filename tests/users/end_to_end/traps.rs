@@ -7,8 +7,9 @@ use simulator::{
     gitlab::{Account, Identity, OWNER, State, TokenChange},
     lookup::Person,
 };
+use testkit::wait::until;
 
-use super::scene::{Scene, until};
+use super::scene::Scene;
 
 const MARKER: &str =
     r#"{"v":1,"reason":"cancelled_in_lookup","at":"2026-01-10T02:00:00Z","run":"r"}"#;

@@ -8,8 +8,9 @@ use simulator::{
     gitlab::{Account, State},
     lookup::Person,
 };
+use testkit::wait::until;
 
-use super::scene::{Scene, until};
+use super::scene::Scene;
 
 async fn delete_subscription(scene: &Scene, name: &str) {
     let request = DeleteSubscriptionRequest {

@@ -219,7 +219,7 @@ async fn a_token_that_lost_its_rights_is_refused_and_nobody_is_called_gone() {
             ..UserSync::default()
         })
         .await;
-    super::scene::until("it has asked", async || {
+    testkit::wait::until("it has asked", async || {
         scene.world.gitlab.control().count("GET", "/api/v4/users/*") > 2
     })
     .await;

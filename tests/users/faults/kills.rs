@@ -15,11 +15,12 @@ use simulator::{
 };
 use testkit::proxy::Proxy;
 
+use testkit::wait::PATIENCE;
 use tokio::time::{Instant, sleep};
 
 use super::{
     ledger::{Ledger, Owner},
-    scene::{PATIENCE, Scene},
+    scene::Scene,
     world::member,
 };
 

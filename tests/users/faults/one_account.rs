@@ -10,12 +10,10 @@ use simulator::{
     gitlab::{Account, State},
     lookup::Person,
 };
+use testkit::wait::until;
 use tokio::time::sleep;
 
-use super::{
-    running::Running,
-    scene::{Scene, until},
-};
+use super::{running::Running, scene::Scene};
 
 /// What one account's block may be answered for ever, and a part of what is said of it at the end.
 fn answers() -> Vec<(Fault, &'static str)> {

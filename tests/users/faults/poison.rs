@@ -11,9 +11,10 @@ use simulator::{
     gitlab::{Account, State},
     lookup::Person,
 };
+use testkit::wait::PATIENCE;
 use tokio::time::{Instant, sleep};
 
-use super::scene::{PATIENCE, Scene};
+use super::scene::Scene;
 
 /// One account in so many is cancelled and to be blocked; for the others nothing is planned.
 const CHANGES: u64 = 50;

@@ -4,12 +4,9 @@ use lookup_gitlab_sync::messaging::{Batching, PublisherOptions};
 use rstest::rstest;
 use serde_json::json;
 use simulator::gitlab::State;
+use testkit::wait::until;
 
-use super::{
-    ledger::Ledger,
-    scene::{Scene, until},
-    world::member,
-};
+use super::{ledger::Ledger, scene::Scene, world::member};
 
 const LETTERS: u64 = 40;
 /// Replays under way at once, of which each may have been published and not yet acked.

@@ -9,9 +9,10 @@ use lookup_gitlab_sync::messaging::{
 };
 use serde_json::json;
 use simulator::{gitlab::Account, lookup::Person, world::Settings};
+use testkit::wait::until;
 use tokio_util::sync::CancellationToken;
 
-use super::scene::{Scene, until};
+use super::scene::Scene;
 
 const MESSAGES: u64 = 5_000;
 const ACCOUNTS: u64 = 200;

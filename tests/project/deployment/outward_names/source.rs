@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use regex::Regex;
 
-use super::super::project;
+use testkit::project;
 
 /// The source of the service and of the crates that it is made of, without tests.
 pub struct Source(Vec<String>);

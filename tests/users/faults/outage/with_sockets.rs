@@ -6,12 +6,9 @@ use futures::future::join_all;
 use lookup_gitlab_sync::messaging::Topic;
 use serde_json::json;
 use simulator::{control::Fault, gitlab::State};
+use testkit::wait::until;
 
-use crate::faults::{
-    ledger::Ledger,
-    scene::{Scene, until},
-    world::member,
-};
+use crate::faults::{ledger::Ledger, scene::Scene, world::member};
 
 const MESSAGES: u64 = 300;
 

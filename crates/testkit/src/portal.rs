@@ -20,12 +20,15 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 /// A key pair with its `kid`.
+#[derive(Debug)]
 pub struct Key {
+    /// Its name in a key set.
     pub kid: String,
     pair: KeyPair,
 }
 
 impl Key {
+    /// A new pair.
     pub fn new(kid: &str) -> Self {
         Self {
             kid: kid.to_owned(),
@@ -33,6 +36,7 @@ impl Key {
         }
     }
 
+    /// As it stands in a key set.
     pub fn jwk(&self) -> Value {
         let public = self.pair.public_key();
         let text = |number: &[u8]| URL_SAFE_NO_PAD.encode(number);
@@ -53,6 +57,7 @@ impl Key {
         self.sign_with(&RSA_PKCS1_SHA256, header, claims)
     }
 
+    /// The same, signed otherwise.
     pub fn sign_with(
         &self,
         encoding: &'static dyn RsaEncoding,
@@ -68,6 +73,7 @@ impl Key {
         format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
     }
 
+    /// The header of a good token.
     pub fn header(&self) -> Value {
         json!({ "alg": "RS256", "typ": "JWT", "kid": self.kid })
     }
@@ -80,8 +86,9 @@ pub fn unsigned(header: &Value, claims: &Value) -> String {
 }
 
 /// What the portal serves now.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Served {
+    /// The key set.
     pub keys: Vec<Value>,
     /// Another issuer than its own.
     pub issuer: Option<String>,
@@ -92,9 +99,13 @@ pub struct Served {
 }
 
 /// A portal on a port of its own, with one key.
+#[derive(Debug)]
 pub struct Portal {
+    /// Where it listens.
     pub address: String,
+    /// Its first key.
     pub key: Key,
+    /// What it serves.
     pub served: Arc<Mutex<Served>>,
     discoveries: Arc<AtomicUsize>,
     fetches: Arc<AtomicUsize>,
@@ -109,6 +120,7 @@ struct Shared {
 }
 
 impl Portal {
+    /// Starts it; it ends with the test.
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
@@ -140,6 +152,7 @@ impl Portal {
         }
     }
 
+    /// Changes what it serves from now on.
     pub fn serve(&self, change: impl FnOnce(&mut Served)) {
         change(&mut self.served.lock().unwrap());
     }
@@ -169,6 +182,7 @@ impl Portal {
     }
 }
 
+/// Seconds since 1970.
 pub fn now() -> i64 {
     let now = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs();
     i64::try_from(now).unwrap()

@@ -1,4 +1,4 @@
-//! The project's own files, and copies of them that a test may break.
+//! A copy of the Terraform module that a test may break.
 
 use std::{
     fs,
@@ -6,34 +6,7 @@ use std::{
 };
 
 use tempfile::TempDir;
-
-pub use testkit::project::root;
-
-/// The text of one of the project's files.
-pub fn read(path: &str) -> String {
-    let path = root().join(path);
-    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-}
-
-/// Every file below `folder` whose name ends with `ending`, with its text.
-pub fn files(folder: &str, ending: &str) -> Vec<(PathBuf, String)> {
-    let mut found = Vec::new();
-    let mut open = vec![root().join(folder)];
-    while let Some(folder) = open.pop() {
-        for entry in
-            fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
-        {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                open.push(path);
-            } else if path.to_string_lossy().ends_with(ending) {
-                found.push((path.clone(), fs::read_to_string(&path).unwrap()));
-            }
-        }
-    }
-    found.sort();
-    found
-}
+use testkit::project::{files, root};
 
 /// The module and the schemas it reads, in a folder of their own: Terraform writes beside what it checks.
 pub struct Copy(TempDir);
