@@ -26,4 +26,6 @@ pub mod users;
 
 pub mod namespaces;
 
+pub mod app;
+
 pub mod cli;

@@ -5,11 +5,13 @@ use serde::Serialize;
 
 use super::{
     connect_check,
-    context::Context,
     failure::Failure,
     output::{self, Output, Row},
 };
-use crate::config::{AnyConfig, EffectiveSetting, ReadingConfig};
+use crate::{
+    app::context::ProcessContext,
+    config::{AnyConfig, EffectiveSetting, ReadingConfig},
+};
 
 /// Checks the configuration, or shows what is in effect
 #[derive(Debug, clap::Args)]
@@ -44,7 +46,7 @@ enum Action {
 }
 
 impl Args {
-    pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
+    pub(super) async fn run(self, context: &ProcessContext) -> Result<(), Failure> {
         match self.action {
             Action::Check { connect: false, .. } => Ok(output::say(check(context)?)?),
             Action::Check {
@@ -60,7 +62,7 @@ impl Args {
     }
 }
 
-fn check(context: &Context) -> Result<&'static str, Failure> {
+fn check(context: &ProcessContext) -> Result<&'static str, Failure> {
     let config: ReadingConfig = context.load()?.config;
     Ok(match config.pubsub {
         Some(_) => "the configuration is good",
@@ -70,7 +72,7 @@ fn check(context: &Context) -> Result<&'static str, Failure> {
     })
 }
 
-fn show(context: &Context, output: Output) -> Result<(), Failure> {
+fn show(context: &ProcessContext, output: Output) -> Result<(), Failure> {
     let loaded = context.load()?;
     let _: &AnyConfig = &loaded.config;
     output::print(

@@ -5,12 +5,11 @@ use serde::Serialize;
 
 use super::{
     Failure,
-    context::Context,
     output::{self, Output, Row},
     who,
-    wiring::Sides,
 };
 use crate::{
+    app::{clients::UserClients, context::ProcessContext},
     config::ReadingConfig,
     directory::{Crsid, Standing},
     gate::Name,
@@ -39,22 +38,26 @@ pub struct Args {
 }
 
 impl Args {
-    pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
+    pub(super) async fn run(self, context: &ProcessContext) -> Result<(), Failure> {
         let config: ReadingConfig = context.start(false)?;
-        let sides = Sides::for_reading(&config)?;
-        let own = AccountId(sides.reader.current_user().await?.id);
-        let steps = match self.explained(own, &sides).await {
+        let clients = UserClients::for_reading(&config)?;
+        let own = AccountId(clients.reader.current_user().await?.id);
+        let steps = match self.explained(own, &clients).await {
             Ok(steps) => steps,
-            Err(error) if is_about_one(&error, &sides).await => self.unreadable(&error),
+            Err(error) if is_about_one(&error, &clients).await => self.unreadable(&error),
             Err(error) => return Err(error.into()),
         };
         Ok(output::print(self.output, &steps)?)
     }
 
-    async fn explained(&self, own: AccountId, sides: &Sides) -> Result<Vec<Step>, CallError> {
-        match resolve(&self.who, own, &sides.reader, &sides.rules.classes).await? {
-            Resolution::One(id) => self.steps(id, own, sides).await,
-            Resolution::Nobody => self.nobody(sides).await,
+    async fn explained(
+        &self,
+        own: AccountId,
+        clients: &UserClients,
+    ) -> Result<Vec<Step>, CallError> {
+        match resolve(&self.who, own, &clients.reader, &clients.rules.classes).await? {
+            Resolution::One(id) => self.steps(id, own, clients).await,
+            Resolution::Nobody => self.nobody(clients).await,
             Resolution::NotHuman(id) => Ok(not_human(id)),
             Resolution::Several(ids) => Ok(several(&ids)),
         }
@@ -99,24 +102,25 @@ impl Args {
         &self,
         id: AccountId,
         own: AccountId,
-        sides: &Sides,
+        clients: &UserClients,
     ) -> Result<Vec<Step>, CallError> {
         let today = Timestamp::now().to_zoned_datetime(TimeZone::UTC).date();
-        let directory = sides.shared_looks();
-        let look = Observation::at(id, own, &sides.reader, &directory, &sides.rules, today).await?;
+        let directory = clients.shared_looks();
+        let look =
+            Observation::at(id, own, &clients.reader, &directory, &clients.rules, today).await?;
         match look {
             Some(look) => Ok(explain(&look, own)),
-            None => self.nobody(sides).await,
+            None => self.nobody(clients).await,
         }
     }
 
-    async fn nobody(&self, sides: &Sides) -> Result<Vec<Step>, CallError> {
+    async fn nobody(&self, clients: &UserClients) -> Result<Vec<Step>, CallError> {
         let mut steps = vec![Step::new(
             "account",
             format!("no account in GitLab is {}", who::show(&self.who)),
         )];
         if let Who::Person(person) = &self.who {
-            let standing = sides.shared_looks().standing(*person).await?;
+            let standing = clients.shared_looks().standing(*person).await?;
             steps.push(Step::new("directory", in_directory(*person, standing)));
         }
         steps.push(Step::new("decision", "nothing to do"));
@@ -125,12 +129,12 @@ impl Args {
 }
 
 /// Whether GitLab fails at this account alone.
-async fn is_about_one(error: &CallError, sides: &Sides) -> bool {
+async fn is_about_one(error: &CallError, clients: &UserClients) -> bool {
     let gitlabs = match &error.blame {
         Blame::Upstream(gate) => gate.upstream() == Name::GitLab,
         Blame::Call | Blame::Subject { .. } | Blame::Unclear(_) => true,
     };
-    gitlabs && error.may_lie_in_what_was_asked() && sides.reader.proves_well().await.is_ok()
+    gitlabs && error.may_lie_in_what_was_asked() && clients.reader.proves_well().await.is_ok()
 }
 
 #[derive(Serialize)]

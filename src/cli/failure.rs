@@ -3,6 +3,7 @@
 use std::{error::Error, fmt, process::ExitCode};
 
 use crate::{
+    app::AppError,
     config::ConfigErrors,
     messaging::PubSubError,
     telemetry::printable,
@@ -86,7 +87,43 @@ impl Failure {
 
 impl<E: Into<anyhow::Error>> From<E> for Failure {
     fn from(error: E) -> Self {
-        let error = error.into();
+        match error.into().downcast() {
+            Ok(error) => Self::of_app(error),
+            Err(error) => Self::of_cause(error),
+        }
+    }
+}
+
+impl Failure {
+    /// The exit code of each error of the process. A transparent one counts as what it is made of.
+    fn of_app(error: AppError) -> Self {
+        match error {
+            AppError::Configuration(errors) => Self::configuration(errors),
+            AppError::MissingScope { .. } | AppError::TwoOwners { .. } => {
+                Self::new(Exit::Configuration, error)
+            }
+            AppError::SharedPort { .. } => Self::new(Exit::Usage, error),
+            AppError::Interrupted => Self::interrupted(),
+            AppError::Listen { .. } | AppError::StageEnded | AppError::HttpServerEnded { .. } => {
+                Self::new(Exit::Failed, error)
+            }
+            AppError::HttpServer(error) => Self::of_cause(error.into()),
+            AppError::Client(error) => Self::of_cause(error.into()),
+            AppError::Pattern(error) => Self::of_cause(error.into()),
+            AppError::PubSub(error) => Self::of_cause(error.into()),
+            AppError::StageRefused(error) => Self::of_cause(error.into()),
+            AppError::Ledger(error) => Self::of_cause(error.into()),
+            AppError::SigningKey(error) => Self::of_cause(error.into()),
+            AppError::Provisioning(error) => Self::of_cause(error.into()),
+            AppError::Metrics(error) => Self::of_cause(error.into()),
+            AppError::LogFilter(error) => Self::of_cause(error.into()),
+            AppError::LogInstalled(error) => Self::of_cause(error.into()),
+            AppError::TooLarge(error) => Self::of_cause(error.into()),
+            AppError::Io(error) => Self::of_cause(error.into()),
+        }
+    }
+
+    fn of_cause(error: anyhow::Error) -> Self {
         let upstream = |call: &CallError| !matches!(call.blame, Blame::Call);
         let unavailable = error.chain().any(|cause| {
             cause.downcast_ref().is_some_and(upstream)

@@ -4,34 +4,28 @@ mod attempt;
 mod completions;
 mod config;
 mod connect_check;
-mod context;
 mod dead_letters;
 #[cfg(feature = "simulate")]
 mod demo;
 mod explain;
 mod failure;
 mod follow;
-mod namespace_wiring;
+mod global;
 mod namespaces;
 pub mod output;
 mod percent;
 mod plan;
 #[cfg(feature = "simulate")]
 mod population;
-mod ports;
 mod published;
+mod requester;
 mod resync;
-mod rights;
 mod serve;
-mod serving;
-mod signals;
 #[cfg(feature = "simulate")]
 mod simulate;
-mod stages;
 mod tick;
 mod topology;
 mod who;
-mod wiring;
 
 use clap::{
     Parser, Subcommand,
@@ -41,8 +35,8 @@ use clap::{
 use crate::telemetry::printable;
 
 pub use self::{
-    context::{Context, Global},
     failure::{Exit, Failure},
+    global::GlobalOptions,
 };
 
 /// Keeps a self-managed GitLab in step with the university directory that decides who may sign in.
@@ -56,7 +50,7 @@ pub use self::{
 pub struct Cli {
     /// What every command understands.
     #[command(flatten)]
-    pub global: Global,
+    pub global: GlobalOptions,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
@@ -138,8 +132,8 @@ impl Command {
         }
     }
 
-    async fn run(self, global: Global) -> Result<(), Failure> {
-        let context = &Context::new(&global);
+    async fn run(self, global: GlobalOptions) -> Result<(), Failure> {
+        let context = &global.context();
         match self {
             #[cfg(feature = "simulate")]
             Self::Demo(args) => args.run(&global).await,

@@ -9,14 +9,17 @@ use serde::Serialize;
 use super::{
     Failure,
     attempt::state,
-    context::Context,
     follow::{Watch, to_the_end},
-    namespace_wiring::{ledger, recorder},
     output::{self, Output, Row},
     published::Published,
-    wiring::{connect, requester},
+    requester::requester,
 };
 use crate::{
+    app::{
+        clients::connect,
+        context::ProcessContext,
+        namespace_clients::{ledger, recorder},
+    },
     config::{AnyConfig, MessagingConfig, objection},
     messaging::{Follow, RunId},
     namespaces::{
@@ -89,7 +92,7 @@ struct Asking {
 }
 
 impl Args {
-    pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
+    pub(super) async fn run(self, context: &ProcessContext) -> Result<(), Failure> {
         match self.action {
             Action::Record { id, file, asking } => {
                 let document = read(&file)?;
@@ -103,7 +106,7 @@ impl Args {
 
 /// Records `document`, or asks for what is recorded again.
 async fn ask(
-    context: &Context,
+    context: &ProcessContext,
     id: i64,
     document: Option<&Document>,
     asking: &Asking,
@@ -184,7 +187,12 @@ fn verdict(syncs: &[SyncHistory]) -> Result<(), Failure> {
     }
 }
 
-async fn history(context: &Context, id: i64, limit: u32, output: Output) -> Result<(), Failure> {
+async fn history(
+    context: &ProcessContext,
+    id: i64,
+    limit: u32,
+    output: Output,
+) -> Result<(), Failure> {
     let config: AnyConfig = context.start(false)?;
     let ledger = ledger(&config.namespaces).await?;
     let syncs = ledger.history(id, limit, config.namespaces.settle).await?;

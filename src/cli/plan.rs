@@ -12,12 +12,11 @@ use serde::Serialize;
 
 use super::{
     Failure,
-    context::Context,
     output::{self, Output, Row},
     percent::percent,
-    wiring::Sides,
 };
 use crate::{
+    app::{clients::UserClients, context::ProcessContext},
     config::ReadingConfig,
     gitlab::Unreadable,
     users::{
@@ -49,17 +48,17 @@ pub struct Args {
 }
 
 impl Args {
-    pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
+    pub(super) async fn run(self, context: &ProcessContext) -> Result<(), Failure> {
         let config: ReadingConfig = context.start(false)?;
-        let sides = Sides::for_reading(&config)?;
-        let plan = make_plan(&sides).await?;
+        let clients = UserClients::for_reading(&config)?;
+        let plan = make_plan(&clients).await?;
         notices::tell(&plan);
         let listed = plan
             .decided
             .iter()
             .filter(|decided| self.all || decided.decision.is_change());
         output::print(self.output, &listed.map(Line::from).collect::<Vec<_>>())?;
-        let verdict = plan.check(&self.limits(sides.rules.limits));
+        let verdict = plan.check(&self.limits(clients.rules.limits));
         summarise(self.output, &plan, verdict.as_ref().err())?;
         verdict.map_err(|refusal| {
             Failure::guard_refused(format!("the guard would refuse this run: {refusal}"))
@@ -72,7 +71,7 @@ impl Args {
 }
 
 /// Reads both sides with a spinner that counts accounts, and decides.
-async fn make_plan(sides: &Sides) -> Result<Plan, Failure> {
+async fn make_plan(clients: &UserClients) -> Result<Plan, Failure> {
     let now = Timestamp::now();
     let spinner = if io::stderr().is_terminal() {
         ProgressBar::new_spinner()
@@ -89,9 +88,9 @@ async fn make_plan(sides: &Sides) -> Result<Plan, Failure> {
         ));
     };
     let sweep = sweep(
-        &sides.reader,
-        Arc::clone(&sides.directory),
-        Arc::clone(&sides.rules),
+        &clients.reader,
+        Arc::clone(&clients.directory),
+        Arc::clone(&clients.rules),
         now,
         &progress,
     )
@@ -106,7 +105,7 @@ async fn make_plan(sides: &Sides) -> Result<Plan, Failure> {
     })?;
     Ok(Plan::of(
         sweep,
-        sides.rules.policy,
+        clients.rules.policy,
         now.to_zoned_datetime(TimeZone::UTC).date(),
     ))
 }

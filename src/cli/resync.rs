@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use super::{
     Failure,
-    context::Context,
     follow::{Watch, follow},
     output::{self, Output},
     published::Published,
+    requester::{reason, requester},
     who,
-    wiring::{connect, reason, requester},
 };
 use crate::{
+    app::{clients::connect, context::ProcessContext},
     config::MessagingConfig,
     messaging::{
         Follow, RunId, Topic, Traceparent, attributes,
@@ -41,7 +41,7 @@ pub struct Args {
 }
 
 impl Args {
-    pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
+    pub(super) async fn run(self, context: &ProcessContext) -> Result<(), Failure> {
         let bodies = self.bodies(requester(context)?.as_deref())?;
         let config: MessagingConfig = context.start(false)?;
         let connection = connect(&config.pubsub).await?;

@@ -12,12 +12,14 @@ use simulator::{
 
 use super::{
     Failure,
-    context::{Context, Global},
+    global::GlobalOptions,
     output::{self, Output, Row},
     population,
-    signals::Signals,
 };
-use crate::config::{AnyConfig, Environment};
+use crate::{
+    app::signals::StopSignals,
+    config::{AnyConfig, Environment},
+};
 
 /// Runs a simulated GitLab, Lookup and Pub/Sub until SIGTERM, for trying the other commands
 ///
@@ -76,9 +78,9 @@ enum Pricing {
 }
 
 impl Args {
-    pub(super) async fn run(self, global: &Global) -> Result<(), Failure> {
-        let mut signals = Signals::catch()?;
-        let _: AnyConfig = Context::within(global, Environment::default()).start(false)?;
+    pub(super) async fn run(self, global: &GlobalOptions) -> Result<(), Failure> {
+        let mut signals = StopSignals::catch()?;
+        let _: AnyConfig = global.context_within(Environment::default()).start(false)?;
         let settings = Settings {
             gitlab_port: self.gitlab_port,
             lookup_port: self.lookup_port,

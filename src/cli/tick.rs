@@ -2,14 +2,14 @@
 
 use super::{
     Failure,
-    context::Context,
     follow::{Watch, follow},
     output::{self, Output},
     percent::percent,
     published::Published,
-    wiring::{connect, reason, requester},
+    requester::{reason, requester},
 };
 use crate::{
+    app::{clients::connect, context::ProcessContext},
     config::MessagingConfig,
     messaging::{Follow, RunId, Topic, Traceparent, attributes, wire::SyncTick},
 };
@@ -41,7 +41,7 @@ pub struct Args {
 }
 
 impl Args {
-    pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
+    pub(super) async fn run(self, context: &ProcessContext) -> Result<(), Failure> {
         let tick = self.tick(requester(context)?);
         tick.check().map_err(Failure::usage)?;
         let config: MessagingConfig = context.start(false)?;

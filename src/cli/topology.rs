@@ -5,11 +5,13 @@ use serde::Serialize;
 
 use super::{
     Failure,
-    context::Context,
     output::{self, Output, Row},
-    wiring::connect,
 };
-use crate::{config::MessagingConfig, messaging::Topology};
+use crate::{
+    app::{clients::connect, context::ProcessContext},
+    config::MessagingConfig,
+    messaging::Topology,
+};
 
 /// Makes the topics and subscriptions, or compares what exists with what the service needs
 ///
@@ -44,7 +46,7 @@ enum Action {
 }
 
 impl Args {
-    pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
+    pub(super) async fn run(self, context: &ProcessContext) -> Result<(), Failure> {
         let config: MessagingConfig = context.start(false)?;
         let topology = Topology::new(&connect(&config.pubsub).await?)
             .with_namespaces(config.namespaces.are_wanted());

@@ -8,6 +8,8 @@ pub mod logs;
 pub mod metrics;
 pub mod panics;
 
+pub(crate) mod causes;
+
 mod json;
 mod printable;
 mod record;

@@ -8,11 +8,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::filter::Chosen;
 use crate::{
+    app::{clients::connect, context::ProcessContext},
     cli::{
         Failure,
-        context::Context,
         output::{self, Output, Row},
-        wiring::connect,
     },
     config::MessagingConfig,
     messaging::dead_letters::{Discarded, discard},
@@ -40,7 +39,7 @@ pub(super) struct Args {
 impl Args {
     pub(super) async fn run(
         self,
-        context: &Context,
+        context: &ProcessContext,
         stopping: &CancellationToken,
     ) -> Result<(), Failure> {
         let now = Timestamp::now();

@@ -7,7 +7,8 @@ use tokio::sync::OnceCell;
 
 use super::ledger_view::LedgerView;
 use crate::{
-    cli::{Failure, context::Context, namespace_wiring::ledger_for_reading, wiring::Sides},
+    app::{clients::UserClients, context::ProcessContext, namespace_clients::ledger_for_reading},
+    cli::Failure,
     config::{Config, NamespacesConfig},
     messaging::{Stage, dead_letters::Letter},
     namespaces::{
@@ -20,7 +21,7 @@ use crate::{
 
 /// Looks ahead. The ledger is asked afresh for each letter, and none of its tables is created.
 pub(super) struct Foresight<'a> {
-    context: &'a Context,
+    context: &'a ProcessContext,
     ledger: Option<Result<Ledger, LedgerError>>,
     settle: Duration,
     forecaster: OnceCell<Forecaster>,
@@ -41,7 +42,7 @@ pub(super) struct Foreseen {
 
 impl<'a> Foresight<'a> {
     /// Nothing is asked yet, and nothing but Pub/Sub need be configured for what is not asked.
-    pub(super) fn new(context: &'a Context, namespaces: &NamespacesConfig) -> Self {
+    pub(super) fn new(context: &'a ProcessContext, namespaces: &NamespacesConfig) -> Self {
         Self {
             context,
             ledger: ledger_for_reading(namespaces),
@@ -64,7 +65,7 @@ impl<'a> Foresight<'a> {
     async fn of_users(&self, letter: &Letter) -> Result<Foreseen, Failure> {
         let forecaster = self.forecaster.get_or_try_init(async || {
             let config: Config = self.context.load()?.config;
-            Ok::<_, Failure>(Sides::for_reading(&config)?.forecaster())
+            Ok::<_, Failure>(UserClients::for_reading(&config)?.forecaster())
         });
         let run = letter.seen.run.as_deref().unwrap_or(&letter.seen.id);
         let forecast = forecaster

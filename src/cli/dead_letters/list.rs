@@ -5,11 +5,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::{filter::Filter, text::Line};
 use crate::{
+    app::{clients::connect, context::ProcessContext},
     cli::{
         Failure,
-        context::Context,
         output::{self, Output},
-        wiring::connect,
     },
     config::MessagingConfig,
     messaging::{PubSubError, dead_letters::Scan},
@@ -31,7 +30,7 @@ pub(super) struct Args {
 impl Args {
     pub(super) async fn run(
         self,
-        context: &Context,
+        context: &ProcessContext,
         stopping: &CancellationToken,
     ) -> Result<(), Failure> {
         let config: MessagingConfig = context.load()?.config;

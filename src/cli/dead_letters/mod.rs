@@ -12,7 +12,8 @@ mod text;
 use clap::Subcommand;
 use tokio_util::sync::CancellationToken;
 
-use super::{Failure, context::Context, signals::Signals};
+use super::Failure;
+use crate::app::{context::ProcessContext, signals::StopSignals};
 
 /// Lists, shows, replays or discards messages that were given up
 #[derive(Debug, clap::Args)]
@@ -35,8 +36,8 @@ enum Action {
 
 impl Args {
     /// Ends in order on a first signal, so that leases are given back and what was done is said; at once on a second.
-    pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
-        let mut signals = Signals::catch()?;
+    pub(super) async fn run(self, context: &ProcessContext) -> Result<(), Failure> {
+        let mut signals = StopSignals::catch()?;
         let stopping = CancellationToken::new();
         let mut work = Box::pin(self.action.run(context, &stopping));
         tokio::select! {
@@ -51,7 +52,11 @@ impl Args {
 }
 
 impl Action {
-    async fn run(self, context: &Context, stopping: &CancellationToken) -> Result<(), Failure> {
+    async fn run(
+        self,
+        context: &ProcessContext,
+        stopping: &CancellationToken,
+    ) -> Result<(), Failure> {
         match self {
             Self::List(args) => args.run(context, stopping).await,
             Self::Show(args) => args.run(context, stopping).await,

@@ -13,11 +13,10 @@ use tokio_util::sync::CancellationToken;
 use self::{forecast::forecast, progress::Bar};
 use super::{filter::Chosen, foresight::Foresight};
 use crate::{
+    app::{clients::connect, context::ProcessContext},
     cli::{
         Failure,
-        context::Context,
         output::{self, Output, Row},
-        wiring::connect,
     },
     config::MessagingConfig,
     messaging::dead_letters::{ReplayEvent, ReplayOptions, Scan, Selection, Skip, Summary, replay},
@@ -56,7 +55,7 @@ pub(super) struct Args {
 impl Args {
     pub(super) async fn run(
         self,
-        context: &Context,
+        context: &ProcessContext,
         stopping: &CancellationToken,
     ) -> Result<(), Failure> {
         let selection = self.chosen.selection("replay", Timestamp::now())?;
@@ -86,7 +85,7 @@ impl Args {
     /// Each letter's forecast; JSON as they come, a table at the end.
     async fn forecast(
         &self,
-        context: &Context,
+        context: &ProcessContext,
         selection: &Selection,
         options: &ReplayOptions,
         stopping: &CancellationToken,

@@ -13,11 +13,10 @@ use super::{
     text::{self, Body},
 };
 use crate::{
+    app::{clients::connect, context::ProcessContext},
     cli::{
         Failure,
-        context::Context,
         output::{self, Output, Row},
-        wiring::connect,
     },
     config::MessagingConfig,
     messaging::{
@@ -44,7 +43,7 @@ pub(super) struct Args {
 impl Args {
     pub(super) async fn run(
         self,
-        context: &Context,
+        context: &ProcessContext,
         stopping: &CancellationToken,
     ) -> Result<(), Failure> {
         let config: MessagingConfig = context.load()?.config;

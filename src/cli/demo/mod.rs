@@ -9,15 +9,14 @@ use simulator::world::{Settings, World};
 use self::{acts::Stage, report::Report};
 use super::{
     Failure,
-    context::{Context, Global},
+    global::GlobalOptions,
     output::{self, Output, Report as Form},
     population, simulate,
-    stages::Stages,
-    wiring::connect,
 };
 use crate::{
+    app::{StageConsumers, clients::connect, context::ProcessContext, stages::UserStages},
     config::Config,
-    messaging::{self, Topology},
+    messaging::Topology,
 };
 
 /// Runs the whole service against simulated servers, shows what it does, and checks the end state
@@ -41,7 +40,7 @@ pub struct Args {
 }
 
 impl Args {
-    pub(super) async fn run(self, global: &Global) -> Result<(), Failure> {
+    pub(super) async fn run(self, global: &GlobalOptions) -> Result<(), Failure> {
         if self.namespaces {
             return Box::pin(namespaces::run(global, self.output)).await;
         }
@@ -50,7 +49,10 @@ impl Args {
         let config: Config = only_of(&world, global).start(false)?;
         let connection = connect(&config.pubsub).await?;
         Topology::new(&connection).apply().await?;
-        let mut stages = Stages::prepare(&config, &connection, &messaging::Stage::USERS).await?;
+        let mut stages = StageConsumers::default();
+        stages
+            .add_users(UserStages::ALL, &config, &connection)
+            .await?;
         stages.consume();
         let narrated = self.output == Form::Table;
         let mut stage = Stage {
@@ -72,10 +74,10 @@ impl Args {
 
 /// The environment of these servers and nothing else: neither variables nor a file of the user's.
 /// Each of thousands of outcomes is a line of the log, so that only errors are shown unless asked.
-fn only_of(world: &World, global: &Global) -> Context {
+fn only_of(world: &World, global: &GlobalOptions) -> ProcessContext {
     let mut global = global.clone();
     global.log_level.get_or_insert_with(|| "error".to_owned());
-    Context::within(&global, world.environment().into_iter().collect())
+    global.context_within(world.environment().into_iter().collect())
 }
 
 async fn play(stage: &mut Stage<'_>) -> Result<Report, Failure> {

@@ -12,22 +12,22 @@ use simulator::postgres::{Postgres, PostgresError};
 use self::{play::Play, report::Report, scene::Scene};
 use super::super::{
     Failure,
-    context::Global,
     failure::Exit,
+    global::GlobalOptions,
     output::{self, Output, Report as Form},
-    signals::Signals,
 };
+use crate::app::signals::StopSignals;
 
 /// Plays the pipeline on servers of its own; the first signal ends them all.
-pub async fn run(global: &Global, output: Form) -> Result<(), Failure> {
-    let mut signals = Signals::catch()?;
+pub async fn run(global: &GlobalOptions, output: Form) -> Result<(), Failure> {
+    let mut signals = StopSignals::catch()?;
     tokio::select! {
         result = whole(global, output) => result,
         () = signals.next() => Err(Failure::interrupted()),
     }
 }
 
-async fn whole(global: &Global, output: Form) -> Result<(), Failure> {
+async fn whole(global: &GlobalOptions, output: Form) -> Result<(), Failure> {
     let postgres = Postgres::start().await.map_err(missing)?;
     let scene = Scene::start(global, &postgres).await?;
     let narrated = output == Form::Table;

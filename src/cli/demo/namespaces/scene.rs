@@ -34,7 +34,8 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::{
-    cli::{Context, Failure, context::Global, namespace_wiring, stages::Stages, wiring::connect},
+    app::{StageConsumers, clients::connect, context::ProcessContext, namespace_clients},
+    cli::{Failure, global::GlobalOptions},
     config::{Environment, MessagingConfig},
     messaging::{Connection, Topology},
     namespaces::{ledger::Ledger, provisioning},
@@ -57,7 +58,7 @@ pub struct Scene {
     /// How many of the next calls the provisioning API answers with 503.
     pub failures: Arc<AtomicU32>,
     broker: Broker,
-    stages: Stages,
+    stages: StageConsumers,
     grace: Duration,
     provisioning: provisioning::ProvisioningState,
     stopping: CancellationToken,
@@ -65,7 +66,7 @@ pub struct Scene {
 
 impl Scene {
     /// Starts them all in this process, with both databases in `postgres`.
-    pub async fn start(global: &Global, postgres: &Postgres) -> Result<Self, Failure> {
+    pub async fn start(global: &GlobalOptions, postgres: &Postgres) -> Result<Self, Failure> {
         let broker = Broker::start(Settings::default()).await?;
         let (portal, api) = (listener().await?, listener().await?);
         let token = Uuid::new_v4().to_string();
@@ -88,7 +89,7 @@ impl Scene {
             .with_namespaces(true)
             .apply()
             .await?;
-        let recorder = namespace_wiring::recorder(&config.namespaces, &connection).await?;
+        let recorder = namespace_clients::recorder(&config.namespaces, &connection).await?;
         let mut scene = Self {
             portal: address(&portal)?,
             token,
@@ -97,13 +98,13 @@ impl Scene {
             gitlab: PgPool::connect(&postgres.url()).await?,
             failures: Arc::default(),
             broker,
-            stages: Stages::none(),
+            stages: StageConsumers::default(),
             grace: config.serve.grace,
-            provisioning: namespace_wiring::provisioning(&config.namespaces).await?,
+            provisioning: namespace_clients::provisioning(&config.namespaces).await?,
             stopping: CancellationToken::new(),
             connection: connection.clone(),
         };
-        let routes = namespace_wiring::portal(&config.namespaces, recorder)?.router();
+        let routes = namespace_clients::portal(&config.namespaces, recorder)?.router();
         scene.serve(portal, routes);
         let routes = provisioning::router(scene.provisioning.clone());
         scene.serve(api, failing(routes, &scene.failures));
@@ -137,10 +138,10 @@ impl Scene {
 }
 
 /// Nothing of the user's has a say, and nothing is logged unless asked for: that a part fails is one of the acts.
-fn only_of(environment: Environment, global: &Global) -> Context {
+fn only_of(environment: Environment, global: &GlobalOptions) -> ProcessContext {
     let mut global = global.clone();
     global.log_level.get_or_insert_with(|| "off".to_owned());
-    Context::within(&global, environment)
+    global.context_within(environment)
 }
 
 async fn listener() -> io::Result<TcpListener> {

@@ -1,19 +1,27 @@
-//! A process that serves: until it is asked to stop or a part of it ends by itself, and then to its end in order.
+//! The life of a process that serves: until it is asked to stop or a part of it ends by itself, and then to its end in
+//! order.
 
 use std::{io, time::Duration};
 
 use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-use super::{Failure, signals::Signals, stages::Stages};
-use crate::{namespaces::provisioning::ProvisioningState, telemetry::http::Server};
+use super::{
+    consumers::StageConsumers,
+    error::{AppError, HttpServerError},
+    signals::StopSignals,
+};
+use crate::{
+    namespaces::provisioning::ProvisioningState,
+    telemetry::{causes, http::Server},
+};
 
 /// What serves.
-pub(super) struct Serving {
+pub(super) struct RunningProcess {
     /// Those that consume.
-    pub stages: Stages,
+    pub consumers: StageConsumers,
     /// The HTTP server.
-    pub answering: Answering,
+    pub http: HttpTask,
     /// The provisioning API, if it is among what is answered.
     pub provisioning: Option<ProvisioningState>,
     /// How long all of it may take to stop.
@@ -21,60 +29,68 @@ pub(super) struct Serving {
 }
 
 /// The HTTP server, in a task of its own.
-pub(super) struct Answering {
+pub(super) struct HttpTask {
     task: JoinHandle<io::Result<()>>,
     stop: CancellationToken,
     /// Whether others than the platform are answered.
-    asked: bool,
+    is_public: bool,
 }
 
-impl Answering {
-    /// Lets `server` answer from now on; `asked` if on routes of a stage too.
-    pub fn start(server: Server, asked: bool) -> Self {
+impl HttpTask {
+    /// Lets `server` answer from now on; `is_public` if on routes of a stage too.
+    pub fn start(server: Server, is_public: bool) -> Self {
         let stop = CancellationToken::new();
         Self {
             task: tokio::spawn(server.serve(stop.clone())),
             stop,
-            asked,
+            is_public,
         }
     }
 }
 
-impl Serving {
+impl RunningProcess {
     /// Serves until the first signal, and ends in order; the second ends the wait for that.
     ///
     /// # Errors
     /// When a stage or the HTTP server ended by itself, or at a second signal.
-    pub async fn until_stopped(mut self, signals: &mut Signals) -> Result<(), Failure> {
+    pub async fn until_stopped(mut self, signals: &mut StopSignals) -> Result<(), AppError> {
         let mut is_answering = true;
         let ended = tokio::select! {
             () = signals.next() => Ok(()),
-            () = self.stages.ended() => Err(anyhow::anyhow!("a stage ended by itself: see the log")),
-            end = &mut self.answering.task => {
+            () = self.consumers.ended() => Err(AppError::StageEnded),
+            end = &mut self.http.task => {
                 is_answering = false;
                 Err(ended_by_itself(end))
             }
         };
-        let Answering { task, stop, asked } = self.answering;
-        if asked {
-            // The stages that consume go on answering how they are; these stop taking work at once.
+        let HttpTask {
+            task,
+            stop,
+            is_public,
+        } = self.http;
+        if is_public {
+            // The stages that consume go on http how they are; these stop taking work at once.
             stop.cancel();
         }
         tokio::select! {
-            () = close(self.stages, self.provisioning, self.grace) => {}
-            () = signals.next() => return Err(Failure::interrupted()),
+            () = close(self.consumers, self.provisioning, self.grace) => {}
+            () = signals.next() => return Err(AppError::Interrupted),
         }
         stop.cancel();
         if is_answering {
             result(task.await)?;
         }
         tracing::info!(event = "stopped", "stopped");
-        Ok(ended?)
+        ended
     }
 }
 
-async fn close(stages: Stages, provisioning: Option<ProvisioningState>, grace: Duration) {
-    stages.stop(grace).await;
+async fn close(
+    consumers: StageConsumers,
+    provisioning: Option<ProvisioningState>,
+    grace: Duration,
+) {
+    consumers.stop(grace).await;
     if let Some(state) = provisioning {
         let closed = tokio::time::timeout(grace, state.close()).await;
         if closed.is_err() {
@@ -84,21 +100,21 @@ async fn close(stages: Stages, provisioning: Option<ProvisioningState>, grace: D
 }
 
 /// A process that nobody can ask how it is looks healthy to nobody: it ends, so that the platform starts another.
-fn ended_by_itself(end: Result<io::Result<()>, JoinError>) -> anyhow::Error {
-    let ended = "the HTTP server ended by itself";
-    let error = match result(end) {
-        Ok(()) => anyhow::anyhow!(ended),
-        Err(why) => why.context(ended),
+fn ended_by_itself(end: Result<io::Result<()>, JoinError>) -> AppError {
+    let error = AppError::HttpServerEnded {
+        cause: result(end).err(),
     };
-    tracing::error!(event = "http_server_ended", why = format!("{error:#}"));
+    tracing::error!(
+        event = "http_server_ended",
+        why = causes::on_one_line(&error)
+    );
     error
 }
 
-/// A panic has been logged, and what it met is not repeated.
-fn result(end: Result<io::Result<()>, JoinError>) -> anyhow::Result<()> {
+fn result(end: Result<io::Result<()>, JoinError>) -> Result<(), HttpServerError> {
     match end {
         Ok(served) => Ok(served?),
-        Err(_) => Err(anyhow::anyhow!("a bug: see the log")),
+        Err(_) => Err(HttpServerError::Panicked),
     }
 }
 
@@ -112,12 +128,9 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::{
-        cli::Exit,
-        telemetry::{
-            Health, Metrics,
-            logs::{Form, Lines, filter, subscriber},
-        },
+    use crate::telemetry::{
+        Health, Metrics,
+        logs::{Form, Lines, filter, subscriber},
     };
 
     /// What a log holds in memory.
@@ -138,19 +151,19 @@ mod tests {
     }
 
     /// How a process ends that only answers, and what it logs.
-    async fn end(answering: Answering) -> (Result<(), Failure>, Vec<serde_json::Value>) {
+    async fn end(http: HttpTask) -> (Result<(), AppError>, Vec<serde_json::Value>) {
         let buffer = Buffer::default();
         let writer = buffer.clone();
         let lines = Lines::new(Form::Json, None, jiff::Timestamp::now);
         let log = subscriber(filter("info").unwrap(), lines, move || writer.clone());
         let _log = tracing::subscriber::set_default(log);
-        let serving = Serving {
-            stages: Stages::none(),
-            answering,
+        let serving = RunningProcess {
+            consumers: StageConsumers::default(),
+            http,
             provisioning: None,
             grace: Duration::from_secs(1),
         };
-        let mut signals = Signals::catch().unwrap();
+        let mut signals = StopSignals::catch().unwrap();
         let ended = serving.until_stopped(&mut signals).await;
         let text = String::from_utf8(buffer.0.lock().unwrap().clone()).unwrap();
         let lines = text.lines().map(|line| serde_json::from_str(line).unwrap());
@@ -167,15 +180,12 @@ mod tests {
 
     #[tokio::test]
     async fn a_server_that_ends_unasked_ends_the_process_with_an_error_that_names_it() {
-        let answering = Answering::start(server().await, false);
-        answering.stop.cancel();
-        let (ended, lines) = end(answering).await;
+        let http = HttpTask::start(server().await, false);
+        http.stop.cancel();
+        let (ended, lines) = end(http).await;
         let failure = ended.unwrap_err();
-        assert_eq!(failure.exit(), Exit::Failed);
-        assert_eq!(
-            failure.to_string(),
-            "error: the HTTP server ended by itself"
-        );
+        assert!(matches!(failure, AppError::HttpServerEnded { cause: None }));
+        assert_eq!(failure.to_string(), "the HTTP server ended by itself");
         assert_eq!(lines[0]["severity"], "ERROR");
         assert_eq!(lines[0]["event"], "http_server_ended");
         assert_eq!(lines[1]["event"], "stopped", "in order all the same");
@@ -193,17 +203,14 @@ mod tests {
             assert!(!panics, "somebody's secret");
             Err(io::Error::other("too many open files"))
         });
-        let (ended, lines) = end(Answering {
+        let (ended, lines) = end(HttpTask {
             task,
             stop: CancellationToken::new(),
-            asked: true,
+            is_public: true,
         })
         .await;
-        let told = ended.unwrap_err().to_string();
-        assert_eq!(
-            told,
-            format!("error: the HTTP server ended by itself\n  caused by: {why}")
-        );
+        let told = causes::on_one_line(&ended.unwrap_err());
+        assert_eq!(told, format!("the HTTP server ended by itself: {why}"));
         assert_eq!(
             lines[0]["why"],
             format!("the HTTP server ended by itself: {why}")

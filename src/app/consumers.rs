@@ -7,10 +7,11 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Failure,
-    namespace_wiring::{ledger, provisioner},
-    rights,
-    wiring::Sides,
+    clients::UserClients,
+    error::AppError,
+    namespace_clients::{ledger, provisioner},
+    stages::UserStages,
+    token_check,
 };
 use crate::{
     config::{Config, NamespacesConfig, ServeConfig},
@@ -27,9 +28,10 @@ use crate::{
 /// One tick at a time: a second sweep would only repeat the first.
 const TICKS_AT_ONCE: u32 = 1;
 
-/// The stages of one process. None leases a message before [`Self::consume`]: whatever ends a start-up, a signal or
+/// The stages of one process that consume. None leases a message before [`Self::consume`]: whatever ends a start-up, a signal or
 /// another stage's database, leaves nothing leased behind.
-pub struct Stages {
+#[derive(Default)]
+pub(crate) struct StageConsumers {
     /// The gates that messages may wait at, for readiness.
     pub gates: Vec<Arc<Gate>>,
     /// The ledgers that are open, for readiness.
@@ -41,43 +43,43 @@ pub struct Stages {
     tasks: JoinSet<()>,
 }
 
-impl Stages {
-    /// Prepares `stages` as `config` says.
+impl StageConsumers {
+    /// Prepares `stages` of the user pipeline as `config` says.
     ///
     /// # Errors
-    /// Where the topology would lose messages, or a client cannot be made.
-    pub async fn prepare(
+    /// Where the topology would lose messages, a token cannot do what a stage is for, or a client
+    /// cannot be made.
+    pub async fn add_users(
+        &mut self,
+        stages: UserStages,
         config: &Config,
         connection: &Connection,
-        stages: &[Stage],
-    ) -> Result<Self, Failure> {
+    ) -> Result<(), AppError> {
         let topology = Topology::new(connection);
-        for stage in stages {
-            topology.check_stage(*stage).await?;
+        if stages.fan_out {
+            topology.check_stage(Stage::FanOut).await?;
         }
-        let mut prepared = Self::none();
-        let sides = Sides::new(config)?;
-        rights::check(config, &sides, stages).await?;
-        prepared.gates = gates(&sides, stages);
+        if stages.user_worker {
+            topology.check_stage(Stage::UserWorker).await?;
+        }
+        let clients = UserClients::new(config)?;
+        token_check::check(config, &clients, stages).await?;
+        self.gates.extend(gates(&clients, stages));
         let outcomes = Outcomes::new(connection.publisher(Topic::SyncOutcome).await?);
-        for stage in stages {
-            prepared
-                .add(*stage, config, &sides, connection, &outcomes)
-                .await?;
+        let grace = config.serve.grace;
+        if stages.fan_out {
+            let settings = ConsumerSettings::new(TICKS_AT_ONCE, grace);
+            let handler =
+                fan_out(config, &clients, connection).reporting_to(Arc::new(outcomes.clone()));
+            self.wait(connection, settings, handler, &outcomes);
         }
-        Ok(prepared)
-    }
-
-    /// Of a process that consumes nothing.
-    pub fn none() -> Self {
-        Self {
-            gates: Vec::new(),
-            ledgers: Vec::new(),
-            loops: Vec::new(),
-            waiting: Vec::new(),
-            stopping: CancellationToken::new(),
-            tasks: JoinSet::new(),
+        if stages.user_worker {
+            let at_once = u32::try_from(config.worker.max_outstanding)?;
+            let settings = ConsumerSettings::new(at_once, grace);
+            let handler = user_worker(config, &clients);
+            self.wait(connection, settings, handler, &outcomes);
         }
+        Ok(())
     }
 
     /// Prepares the namespace worker, which needs neither GitLab's token nor the directory.
@@ -89,67 +91,18 @@ impl Stages {
         namespaces: &NamespacesConfig,
         serve: &ServeConfig,
         connection: &Connection,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), AppError> {
         Topology::new(connection)
             .check_stage(Stage::NamespaceWorker)
             .await?;
         let outcomes = Outcomes::new(connection.publisher(Topic::SyncOutcome).await?);
-        self.namespace_worker(namespaces, serve.grace, connection, &outcomes)
-            .await
-    }
-
-    async fn namespace_worker(
-        &mut self,
-        namespaces: &NamespacesConfig,
-        grace: Duration,
-        connection: &Connection,
-        outcomes: &Outcomes,
-    ) -> Result<(), Failure> {
-        namespaces.check_worker().map_err(Failure::configuration)?;
+        namespaces.check_worker()?;
         let ledger = ledger(namespaces).await?;
         self.ledgers.push(ledger.clone());
         let handler = NamespaceWorker::new(ledger, provisioner(namespaces)?, namespaces.settle);
         self.gates.extend(handler.gates());
-        let settings = ConsumerSettings::new(namespaces.concurrency, grace);
-        self.wait(connection, settings, handler, outcomes);
-        Ok(())
-    }
-
-    async fn add(
-        &mut self,
-        stage: Stage,
-        config: &Config,
-        sides: &Sides,
-        connection: &Connection,
-        outcomes: &Outcomes,
-    ) -> Result<(), Failure> {
-        let grace = config.serve.grace;
-        match stage {
-            Stage::FanOut => {
-                let handler =
-                    fan_out(config, sides, connection).reporting_to(Arc::new(outcomes.clone()));
-                self.wait(
-                    connection,
-                    ConsumerSettings::new(TICKS_AT_ONCE, grace),
-                    handler,
-                    outcomes,
-                );
-            }
-            Stage::UserWorker => {
-                let at_once = u32::try_from(config.worker.max_outstanding)?;
-                let handler = user_worker(config, sides);
-                self.wait(
-                    connection,
-                    ConsumerSettings::new(at_once, grace),
-                    handler,
-                    outcomes,
-                );
-            }
-            Stage::NamespaceWorker => {
-                self.namespace_worker(&config.namespaces, grace, connection, outcomes)
-                    .await?;
-            }
-        }
+        let settings = ConsumerSettings::new(namespaces.concurrency, serve.grace);
+        self.wait(connection, settings, handler, &outcomes);
         Ok(())
     }
 
@@ -206,16 +159,20 @@ impl Stages {
 }
 
 /// The gates that these stages may wait at.
-fn gates(sides: &Sides, stages: &[Stage]) -> Vec<Arc<Gate>> {
-    let (fans_out, works) = (
-        stages.contains(&Stage::FanOut),
-        stages.contains(&Stage::UserWorker),
-    );
+fn gates(clients: &UserClients, stages: UserStages) -> Vec<Arc<Gate>> {
     let of = |gitlab: &gitlab::Client| [gitlab.read_gate(), gitlab.write_gate()];
     let mut gates: Vec<Arc<Gate>> = Vec::new();
-    let reader = fans_out.then(|| of(&sides.reader)).into_iter().flatten();
-    let writer = works.then(|| of(&sides.gitlab)).into_iter().flatten();
-    for gate in reader.chain(writer).chain(sides.directory.gates()) {
+    let reader = stages
+        .fan_out
+        .then(|| of(&clients.reader))
+        .into_iter()
+        .flatten();
+    let writer = stages
+        .user_worker
+        .then(|| of(&clients.gitlab))
+        .into_iter()
+        .flatten();
+    for gate in reader.chain(writer).chain(clients.directory.gates()) {
         // With one token both are the same.
         if !gates.iter().any(|known| Arc::ptr_eq(known, &gate)) {
             gates.push(gate);
@@ -224,11 +181,11 @@ fn gates(sides: &Sides, stages: &[Stage]) -> Vec<Arc<Gate>> {
     gates
 }
 
-fn fan_out(config: &Config, sides: &Sides, connection: &Connection) -> FanOut {
+fn fan_out(config: &Config, clients: &UserClients, connection: &Connection) -> FanOut {
     FanOut::new(
-        sides.reader.clone(),
-        Arc::clone(&sides.directory),
-        Arc::clone(&sides.rules),
+        clients.reader.clone(),
+        Arc::clone(&clients.directory),
+        Arc::clone(&clients.rules),
         config.mode,
         config.fan_out.messages,
         StageMessages::to(Stage::UserWorker, connection),
@@ -236,11 +193,11 @@ fn fan_out(config: &Config, sides: &Sides, connection: &Connection) -> FanOut {
     .reading_again_after(config.sweep.max_age)
 }
 
-fn user_worker(config: &Config, sides: &Sides) -> UserWorker {
+fn user_worker(config: &Config, clients: &UserClients) -> UserWorker {
     UserWorker::new(
-        sides.gitlab.clone(),
-        sides.shared_looks(),
-        Arc::clone(&sides.rules),
+        clients.gitlab.clone(),
+        clients.shared_looks(),
+        Arc::clone(&clients.rules),
         config.worker.resyncs_per_hour,
     )
 }

@@ -1,17 +1,19 @@
 //! The ports that `serve` listens on.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::{
+    io,
+    net::{Ipv4Addr, SocketAddr},
+};
 
-use anyhow::Context as _;
 use tokio::net::TcpListener;
 
-use super::Failure;
+use super::error::AppError;
 use crate::{
     config::ServeConfig,
     telemetry::{Health, Metrics, http::Server},
 };
 
-/// Of health and metrics beside a stage that is asked over HTTP.
+/// Of health and metrics beside a stage that is is_public over HTTP.
 const HEALTH: u16 = 8081;
 
 const PORT: &str = "PORT (serve.port)";
@@ -19,47 +21,48 @@ const HEALTH_PORT: &str = "HEALTH_PORT (serve.health_port)";
 
 /// The ports, and the setting that each comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Ports {
+pub(super) struct ListenPorts {
     own: (u16, &'static str),
     public: Option<u16>,
 }
 
-impl Ports {
-    /// As configured; `asked` where a stage is asked over HTTP, which has the public port for itself.
+impl ListenPorts {
+    /// As configured; `is_public` where a stage is called over HTTP, which has the public port for itself.
     ///
     /// # Errors
     /// Where both are one.
-    pub fn of(serve: &ServeConfig, asked: bool) -> Result<Self, Failure> {
-        let own = match (serve.health_port, asked, serve.port) {
+    pub fn of(serve: &ServeConfig, is_public: bool) -> Result<Self, AppError> {
+        let own = match (serve.health_port, is_public, serve.port) {
             (Some(port), _, _) => (port, HEALTH_PORT),
             (None, true, 0) => (0, HEALTH_PORT),
             (None, true, _) => (HEALTH, HEALTH_PORT),
             (None, false, port) => (port, PORT),
         };
-        let public = asked.then_some(serve.port);
+        let public = is_public.then_some(serve.port);
         if public == Some(own.0) && own.0 > 0 {
-            return Err(Failure::usage(format!(
-                "port {} is to be public and to say how the process is: set {PORT} and {HEALTH_PORT} to different ports",
-                own.0
-            )));
+            return Err(AppError::SharedPort {
+                port: own.0,
+                public: PORT,
+                health: HEALTH_PORT,
+            });
         }
         Ok(Self { own, public })
     }
 
     /// Takes the port of health and metrics.
-    pub async fn server(self, health: &Health) -> Result<Server, Failure> {
+    pub async fn server(self, health: &Health) -> Result<Server, AppError> {
         let (port, setting) = self.own;
         let server = Server::bind(everywhere(port), health.clone(), Metrics::install()?).await;
-        Ok(server.with_context(|| taken(port, setting))?)
+        server.map_err(taken(port, setting))
     }
 
-    /// Takes the port of the stages that are asked, if any is.
-    pub async fn listener(self) -> Result<Option<TcpListener>, Failure> {
+    /// Takes the port of the stages that are is_public, if any is.
+    pub async fn listener(self) -> Result<Option<TcpListener>, AppError> {
         let Some(port) = self.public else {
             return Ok(None);
         };
         let listener = TcpListener::bind(everywhere(port)).await;
-        Ok(Some(listener.with_context(|| taken(port, PORT))?))
+        Ok(Some(listener.map_err(taken(port, PORT))?))
     }
 }
 
@@ -67,8 +70,12 @@ fn everywhere(port: u16) -> SocketAddr {
     SocketAddr::from((Ipv4Addr::UNSPECIFIED, port))
 }
 
-fn taken(port: u16, setting: &str) -> String {
-    format!("cannot listen on port {port}: set {setting} to a free one")
+fn taken(port: u16, setting: &'static str) -> impl FnOnce(io::Error) -> AppError {
+    move |source| AppError::Listen {
+        port,
+        setting,
+        source,
+    }
 }
 
 #[cfg(test)]
@@ -87,7 +94,7 @@ mod tests {
     fn health_is_on_a_port_of_its_own_beside_a_public_one(
         #[case] port: u16,
         #[case] health_port: Option<u16>,
-        #[case] asked: bool,
+        #[case] is_public: bool,
         #[case] own: u16,
         #[case] public: Option<u16>,
     ) {
@@ -96,7 +103,7 @@ mod tests {
             health_port,
             ..ServeConfig::default()
         };
-        let ports = Ports::of(&serve, asked).unwrap();
+        let ports = ListenPorts::of(&serve, is_public).unwrap();
         assert_eq!((ports.own.0, ports.public), (own, public));
     }
 
@@ -106,7 +113,7 @@ mod tests {
             port: 8081,
             ..ServeConfig::default()
         };
-        let told = Ports::of(&serve, true).unwrap_err().to_string();
+        let told = ListenPorts::of(&serve, true).unwrap_err().to_string();
         assert!(
             told.contains("PORT") && told.contains("HEALTH_PORT"),
             "{told}"
@@ -122,7 +129,7 @@ mod tests {
             health_port: Some(0),
             ..ServeConfig::default()
         };
-        let ports = Ports::of(&serve, true).unwrap();
+        let ports = ListenPorts::of(&serve, true).unwrap();
         let told = ports.listener().await.unwrap_err().to_string();
         let said = format!("cannot listen on port {port}: set PORT (serve.port) to a free one");
         assert!(told.contains(&said), "{told}");

@@ -7,14 +7,10 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::{
-    failure::{Exit, Failure},
-    wiring::Sides,
-};
+use super::{clients::UserClients, error::AppError, stages::UserStages};
 use crate::{
     config::{Config, Mode},
     gitlab::Client,
-    messaging::Stage,
     users::account::AccountId,
 };
 
@@ -26,33 +22,33 @@ const READING: [&str; 3] = ["api", "read_api", "read_user"];
 /// Refuses tokens that cannot do what `stages` are for.
 ///
 /// # Errors
-/// Exit code 78.
-pub async fn check(config: &Config, sides: &Sides, stages: &[Stage]) -> Result<(), Failure> {
-    let (reads, writes) = (
-        stages.contains(&Stage::FanOut),
-        stages.contains(&Stage::UserWorker),
-    );
+/// A token without the scope that its stage needs, or tokens of two accounts.
+pub async fn check(
+    config: &Config,
+    clients: &UserClients,
+    stages: UserStages,
+) -> Result<(), AppError> {
     if config.mode == Mode::DryRun {
         return Ok(());
     }
-    if writes {
+    if stages.user_worker {
         let token = if config.gitlab.has_token_for_writing() {
             "GITLAB_TOKEN"
         } else {
             "GITLAB_READ_TOKEN"
         };
-        require(&sides.gitlab, token, &["api"]).await?;
+        require(&clients.gitlab, token, &["api"]).await?;
     }
-    if reads && config.gitlab.read_token.is_some() {
-        require(&sides.reader, "GITLAB_READ_TOKEN", &READING).await?;
-        if writes {
-            same_owner(sides).await?;
+    if stages.fan_out && config.gitlab.read_token.is_some() {
+        require(&clients.reader, "GITLAB_READ_TOKEN", &READING).await?;
+        if stages.user_worker {
+            same_owner(clients).await?;
         }
     }
     Ok(())
 }
 
-async fn require(gitlab: &Client, token: &str, enough: &[&str]) -> Result<(), Failure> {
+async fn require(gitlab: &Client, token: &'static str, enough: &[&str]) -> Result<(), AppError> {
     let Ok(Ok(Some(details))) = timeout(PATIENCE, gitlab.token_details()).await else {
         return Ok(());
     };
@@ -63,28 +59,21 @@ async fn require(gitlab: &Client, token: &str, enough: &[&str]) -> Result<(), Fa
     {
         return Ok(());
     }
-    Err(wrong(format!(
-        "{token} has the scopes {}, and mode is apply: give it {}",
-        details.scopes.join(", "),
-        enough.join(" or ")
-    )))
+    Err(AppError::MissingScope {
+        token,
+        scopes: details.scopes.join(", "),
+        enough: enough.join(" or "),
+    })
 }
 
 /// Whose block it is, is recognised by the account that made it, so both stages have to mean the same account.
-async fn same_owner(sides: &Sides) -> Result<(), Failure> {
-    let owners = async { tokio::join!(sides.reader.own_id(), sides.gitlab.own_id()) };
+async fn same_owner(clients: &UserClients) -> Result<(), AppError> {
+    let owners = async { tokio::join!(clients.reader.own_id(), clients.gitlab.own_id()) };
     let Ok((Ok(reader), Ok(writer))) = timeout(PATIENCE, owners).await else {
         return Ok(());
     };
-    if reader == writer || sides.rules.former.contains(&AccountId(writer)) {
+    if reader == writer || clients.rules.former.contains(&AccountId(writer)) {
         return Ok(());
     }
-    Err(wrong(format!(
-        "GITLAB_READ_TOKEN is account {reader}'s and GITLAB_TOKEN account {writer}'s: make both of one account, or the \
-         fan-out does not recognise what the worker blocks"
-    )))
-}
-
-fn wrong(text: String) -> Failure {
-    Failure::new(Exit::Configuration, anyhow::anyhow!(text))
+    Err(AppError::TwoOwners { reader, writer })
 }

@@ -1,6 +1,6 @@
-//! From configuration to the parts of the namespace pipeline.
+//! The parts of the namespace pipeline, as configured.
 
-use super::Failure;
+use super::error::AppError;
 use crate::{
     config::{ConfigErrors, NamespacesConfig},
     messaging::{Connection, Topic},
@@ -15,8 +15,8 @@ use crate::{
 };
 
 /// The ledger as configured, its tables up to date.
-pub async fn ledger(namespaces: &NamespacesConfig) -> Result<Ledger, Failure> {
-    let database = namespaces.ledger().map_err(Failure::configuration)?;
+pub(crate) async fn ledger(namespaces: &NamespacesConfig) -> Result<Ledger, AppError> {
+    let database = namespaces.ledger()?;
     Ok(Ledger::open(&database.into())
         .await?
         .with_rules(rules(namespaces)))
@@ -28,16 +28,16 @@ fn rules(namespaces: &NamespacesConfig) -> DocumentRules {
 }
 
 /// The ledger as configured, for looking; `None` where it is not configured.
-pub fn ledger_for_reading(namespaces: &NamespacesConfig) -> Option<Result<Ledger, LedgerError>> {
+pub(crate) fn ledger_for_reading(
+    namespaces: &NamespacesConfig,
+) -> Option<Result<Ledger, LedgerError>> {
     let database = namespaces.ledger().ok()?;
     Some(Ledger::for_reading(&database.into()))
 }
 
 /// The API that provisions, called with the portal's tokens.
-pub fn provisioner(namespaces: &NamespacesConfig) -> Result<ProvisioningClient, Failure> {
-    let url = namespaces
-        .provisioning_url()
-        .map_err(Failure::configuration)?;
+pub(crate) fn provisioner(namespaces: &NamespacesConfig) -> Result<ProvisioningClient, AppError> {
+    let url = namespaces.provisioning_url()?;
     Ok(ProvisioningClient::new(
         url,
         &namespaces.calls,
@@ -46,23 +46,28 @@ pub fn provisioner(namespaces: &NamespacesConfig) -> Result<ProvisioningClient, 
 }
 
 /// What records and publishes.
-pub async fn recorder(
+pub(crate) async fn recorder(
     namespaces: &NamespacesConfig,
     connection: &Connection,
-) -> Result<SyncRecorder, Failure> {
+) -> Result<SyncRecorder, AppError> {
     let publisher = connection.publisher(Topic::NamespaceSync).await?;
     Ok(SyncRecorder::new(ledger(namespaces).await?, publisher))
 }
 
 /// The stage `portal`.
-pub fn portal(namespaces: &NamespacesConfig, recorder: SyncRecorder) -> Result<Portal, Failure> {
-    let token = namespaces.portal_token().map_err(Failure::configuration)?;
+pub(crate) fn portal(
+    namespaces: &NamespacesConfig,
+    recorder: SyncRecorder,
+) -> Result<Portal, AppError> {
+    let token = namespaces.portal_token()?;
     Ok(Portal::new(recorder, keys(namespaces)?, token)?)
 }
 
 /// The stage `provisioning-api`.
-pub async fn provisioning(namespaces: &NamespacesConfig) -> Result<ProvisioningState, Failure> {
-    let (database, url) = provisioning_settings(namespaces).map_err(Failure::configuration)?;
+pub(crate) async fn provisioning(
+    namespaces: &NamespacesConfig,
+) -> Result<ProvisioningState, AppError> {
+    let (database, url) = provisioning_settings(namespaces)?;
     let mut settings = provisioning::ProvisioningSettings::new(database, url);
     settings.authority.clone_from(&namespaces.calls.authority);
     settings.rules = rules(namespaces);
@@ -77,11 +82,9 @@ fn provisioning_settings(
     Ok((settings, namespaces.issuer()?.clone()))
 }
 
-fn keys(namespaces: &NamespacesConfig) -> Result<SigningKeys, Failure> {
-    let issuer = namespaces.issuer().map_err(Failure::configuration)?;
-    let signing = namespaces
-        .signing_key_file()
-        .map_err(Failure::configuration)?;
+fn keys(namespaces: &NamespacesConfig) -> Result<SigningKeys, AppError> {
+    let issuer = namespaces.issuer()?;
+    let signing = namespaces.signing_key_file()?;
     Ok(SigningKeys::load(
         issuer,
         signing,

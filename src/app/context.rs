@@ -1,13 +1,11 @@
-//! What every command has at hand: the global flags, the environment, and from them configuration and logs.
+//! Where the configuration of a process comes from; it loads from there, and the log starts as it says.
 
 use std::{
     io::{self, IsTerminal},
     path::PathBuf,
 };
 
-use clap::ValueEnum;
-
-use super::failure::Failure;
+use super::error::AppError;
 use crate::{
     config::{
         self, Config, DirectoryConfig, Environment, GitLabConfig, LoadedConfig, PubSubConfig,
@@ -16,90 +14,63 @@ use crate::{
     telemetry::logs::{self, Form, GOOGLE_CLOUD_VARIABLES, Surroundings},
 };
 
-/// What every command understands.
-#[derive(Clone, Debug, Default, clap::Args)]
-pub struct Global {
-    /// The configuration file.
-    #[arg(
-        help = "The configuration file [default: LOOKUP_GITLAB_SYNC_CONFIG, or ./lookup-gitlab-sync.toml if it is there]"
-    )]
-    #[arg(long, global = true, value_name = "PATH")]
-    pub config: Option<PathBuf>,
-    /// A level, or a filter of `tracing`.
-    #[arg(
-        help = "A level, or a filter such as info,lookup_gitlab_sync=debug [default: LOG_LEVEL, or info]"
-    )]
-    #[arg(long, global = true, value_name = "LEVEL")]
-    pub log_level: Option<String>,
-    /// How log lines look
-    #[arg(long, global = true, value_name = "FORMAT")]
-    pub log_format: Option<LogFormat>,
-}
+/// A flag that sets a key of the configuration: the key, the flag, the value.
+pub(crate) type Flag = (&'static str, &'static str, String);
 
-/// How log lines look.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum LogFormat {
-    /// JSON on Google Cloud, text otherwise
-    Auto,
-    /// Readable text
-    Text,
-    /// JSON lines as Cloud Logging reads them
-    Json,
-}
-
-/// What every command has at hand.
+/// Where the configuration of a process comes from.
 #[derive(Debug)]
-pub struct Context {
-    given: Sources,
+pub(crate) struct ProcessContext {
+    sources: Sources,
 }
 
-impl Context {
-    /// Of this process.
-    pub fn new(global: &Global) -> Self {
-        let given = Sources {
-            file: global.config.clone(),
-            flags: flags(global),
+impl ProcessContext {
+    /// This process: its environment, `file`, or the one in its working directory, and `flags`.
+    pub fn of_process(file: Option<PathBuf>, flags: Vec<Flag>) -> Self {
+        let sources = Sources {
+            file,
+            flags,
             environment: Environment::of_process(),
             directory: Some(PathBuf::new()),
         };
-        Self { given }
+        Self { sources }
     }
 
-    /// Of another environment alone, such as that of servers which this process has just started:
+    /// Another environment alone, such as that of servers which this process has just started:
     /// neither this process's variables nor any file have a say, only the flags about the log.
-    pub fn within(global: &Global, environment: Environment) -> Self {
-        let given = Sources {
-            flags: flags(global),
+    #[cfg(feature = "simulate")]
+    pub fn within(environment: Environment, flags: Vec<Flag>) -> Self {
+        let sources = Sources {
+            flags,
             environment,
             ..Sources::default()
         };
-        Self { given }
+        Self { sources }
     }
 
     /// The environment.
     pub fn environment(&self) -> &Environment {
-        &self.given.environment
+        &self.sources.environment
     }
 
     /// Loads the configuration; the type says what the command needs of it.
     ///
     /// # Errors
-    /// Exit code 78 and every mistake.
-    pub fn load<G, D, P>(&self) -> Result<LoadedConfig<Config<G, D, P>>, Failure>
+    /// Every mistake of the configuration.
+    pub fn load<G, D, P>(&self) -> Result<LoadedConfig<Config<G, D, P>>, AppError>
     where
         G: Requirement<GitLabConfig>,
         D: Requirement<DirectoryConfig>,
         P: Requirement<PubSubConfig>,
     {
-        Config::load(&self.given).map_err(Failure::configuration)
+        Ok(Config::load(&self.sources)?)
     }
 
     /// Loads the configuration as [`Self::load`] does, and starts the log as it says. `serving`: no
     /// person waits for this process. Call it once; a process has one log.
     ///
     /// # Errors
-    /// Exit code 78 and every mistake.
-    pub fn start<G, D, P>(&self, serving: bool) -> Result<Config<G, D, P>, Failure>
+    /// Every mistake of the configuration.
+    pub fn start<G, D, P>(&self, serving: bool) -> Result<Config<G, D, P>, AppError>
     where
         G: Requirement<GitLabConfig>,
         D: Requirement<DirectoryConfig>,
@@ -116,7 +87,11 @@ impl Context {
     }
 }
 
-fn start_log(log: &config::LogConfig, project: Option<&str>, serving: bool) -> Result<(), Failure> {
+fn start_log(
+    log: &config::LogConfig,
+    project: Option<&str>,
+    serving: bool,
+) -> Result<(), AppError> {
     // Of the process also in `within`: who reads its log does not change with its configuration.
     let process = Environment::of_process();
     let is_set = |name: &str| process.get(name).is_some_and(|value| !value.is_empty());
@@ -151,16 +126,4 @@ fn level(log: &config::LogConfig, serving: bool) -> String {
     } else {
         format!("{level},rustls_platform_verifier=off,lookup_gitlab_sync::gate=off")
     }
-}
-
-fn flags(global: &Global) -> Vec<(&'static str, &'static str, String)> {
-    let level = global
-        .log_level
-        .clone()
-        .map(|level| ("log.level", "--log-level", level));
-    let format = global
-        .log_format
-        .and_then(|format| format.to_possible_value());
-    let format = format.map(|format| ("log.format", "--log-format", format.get_name().to_owned()));
-    level.into_iter().chain(format).collect()
 }

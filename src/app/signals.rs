@@ -1,4 +1,4 @@
-//! Being asked to stop.
+//! The signals that ask a process to stop.
 
 use std::io;
 
@@ -6,12 +6,12 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// SIGINT and SIGTERM, caught from the moment this is made.
 #[derive(Debug)]
-pub struct Signals {
+pub(crate) struct StopSignals {
     interrupt: Signal,
     terminate: Signal,
 }
 
-impl Signals {
+impl StopSignals {
     /// Catches both from now on.
     ///
     /// # Errors

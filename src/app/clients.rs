@@ -1,0 +1,75 @@
+//! The clients and rules of the user pipeline, as configured.
+
+use std::sync::Arc;
+
+use super::error::AppError;
+use crate::{
+    config::{Config, DirectoryConfig, GitLabConfig, Mode, PubSubConfig},
+    directory::{self, Directory, SharedLooks},
+    gitlab,
+    messaging::{Connection, PubSubError},
+    users::{forecast::Forecaster, rules::Rules},
+};
+
+/// How many people's second looks share one question: what fits in a `person/list` call.
+const LOOKS_TOGETHER: usize = 200;
+
+/// GitLab, the directory, and the rules between them.
+pub(crate) struct UserClients {
+    /// GitLab for who may write.
+    pub gitlab: gitlab::Client,
+    /// GitLab for who only reads: no permit to write can be had of it.
+    pub reader: gitlab::Client,
+    /// The directory, for whole sweeps.
+    pub directory: Arc<dyn Directory>,
+    /// Who is who, and what is decided for them.
+    pub rules: Arc<Rules>,
+}
+
+impl UserClients {
+    /// As `config` says, with its mode.
+    pub fn new<P>(config: &Config<GitLabConfig, DirectoryConfig, P>) -> Result<Self, AppError> {
+        Self::in_mode(config, config.mode)
+    }
+
+    /// For reading only, whatever the configured mode: no permit to write can be had.
+    pub fn for_reading<P>(
+        config: &Config<GitLabConfig, DirectoryConfig, P>,
+    ) -> Result<Self, AppError> {
+        Self::in_mode(config, Mode::DryRun)
+    }
+
+    fn in_mode<P>(
+        config: &Config<GitLabConfig, DirectoryConfig, P>,
+        mode: Mode,
+    ) -> Result<Self, AppError> {
+        let gitlab = gitlab::Client::new(&config.gitlab, mode)?;
+        Ok(Self {
+            reader: gitlab.for_reading(&config.gitlab)?,
+            gitlab,
+            directory: directory::open(&config.directory)?,
+            rules: Arc::new(Rules::new(&config.users, &config.guard)?),
+        })
+    }
+
+    /// The directory for single looks that share calls.
+    pub fn shared_looks(&self) -> SharedLooks {
+        SharedLooks::new(Arc::clone(&self.directory), LOOKS_TOGETHER)
+    }
+
+    /// Says what the stages would do with a message now.
+    pub fn forecaster(&self) -> Forecaster {
+        let directory = Arc::clone(&self.directory);
+        Forecaster::new(
+            self.reader.clone(),
+            directory,
+            self.shared_looks(),
+            Arc::clone(&self.rules),
+        )
+    }
+}
+
+/// Pub/Sub as `config` says.
+pub(crate) async fn connect(config: &PubSubConfig) -> Result<Connection, PubSubError> {
+    Connection::open(config).await
+}

@@ -1,0 +1,98 @@
+//! Why a process does not start, or ends by itself.
+
+use std::{io, num::TryFromIntError};
+
+use tracing_subscriber::util::TryInitError;
+
+use crate::{
+    config::ConfigErrors,
+    messaging::{PubSubError, topology::StageRefused},
+    namespaces::{
+        ledger::LedgerError, portal::signing_keys::SigningKeyError,
+        provisioning::ProvisioningOpenError,
+    },
+    telemetry::{logs::BadFilter, metrics::MetricsError},
+    upstream::BuildError,
+};
+
+/// Why a process does not start, or ends by itself.
+#[derive(Debug, thiserror::Error)]
+#[expect(
+    missing_docs,
+    reason = "the text of each variant says what it is, and its fields are named in it"
+)]
+pub enum AppError {
+    #[error(transparent)]
+    Configuration(#[from] ConfigErrors),
+    #[error("{token} has the scopes {scopes}, and mode is apply: give it {enough}")]
+    MissingScope {
+        token: &'static str,
+        scopes: String,
+        enough: String,
+    },
+    #[error(
+        "GITLAB_READ_TOKEN is account {reader}'s and GITLAB_TOKEN account {writer}'s: make both of one account, or the \
+         fan-out does not recognise what the worker blocks"
+    )]
+    TwoOwners { reader: u64, writer: u64 },
+    #[error(
+        "port {port} is to be public and to say how the process is: set {public} and {health} to different ports"
+    )]
+    SharedPort {
+        port: u16,
+        public: &'static str,
+        health: &'static str,
+    },
+    #[error("cannot listen on port {port}: set {setting} to a free one")]
+    Listen {
+        port: u16,
+        setting: &'static str,
+        source: io::Error,
+    },
+    #[error("interrupted")]
+    Interrupted,
+    #[error("a stage ended by itself: see the log")]
+    StageEnded,
+    #[error("the HTTP server ended by itself")]
+    HttpServerEnded {
+        #[source]
+        cause: Option<HttpServerError>,
+    },
+    #[error(transparent)]
+    HttpServer(#[from] HttpServerError),
+    #[error(transparent)]
+    Client(#[from] BuildError),
+    #[error(transparent)]
+    Pattern(#[from] regex::Error),
+    #[error(transparent)]
+    PubSub(#[from] PubSubError),
+    #[error(transparent)]
+    StageRefused(#[from] StageRefused),
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    #[error(transparent)]
+    SigningKey(#[from] SigningKeyError),
+    #[error(transparent)]
+    Provisioning(#[from] ProvisioningOpenError),
+    #[error(transparent)]
+    Metrics(#[from] MetricsError),
+    #[error(transparent)]
+    LogFilter(#[from] BadFilter),
+    #[error(transparent)]
+    LogInstalled(#[from] TryInitError),
+    #[error(transparent)]
+    TooLarge(#[from] TryFromIntError),
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// How the HTTP server ended.
+#[derive(Debug, thiserror::Error)]
+pub enum HttpServerError {
+    /// It cannot go on.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// The panic has been logged, and what it met is not repeated.
+    #[error("a bug: see the log")]
+    Panicked,
+}
