@@ -1,12 +1,12 @@
 //! How a command fails: an exit code, one line that says what to do, and the causes under it.
 
-use std::{error::Error, fmt, process::ExitCode};
+use std::{fmt, process::ExitCode};
 
 use crate::{
     app::AppError,
     config::ConfigErrors,
     messaging::PubSubError,
-    telemetry::printable,
+    telemetry::{causes, printable},
     upstream::{Blame, BuildError, CallError},
 };
 
@@ -162,9 +162,7 @@ impl fmt::Display for Failure {
                 .try_for_each(|mistake| write!(f, "\n  {}", printable(&mistake.to_string())));
         }
         f.write_str(&printable(&self.error.to_string()))?;
-        let causes = std::iter::successors(self.error.source(), |cause| Error::source(*cause));
-        causes
-            .into_iter()
+        causes::of(self.error.as_ref())
             .try_for_each(|cause| write!(f, "\n  caused by: {}", printable(&cause.to_string())))
     }
 }

@@ -6,6 +6,7 @@ use google_cloud_pubsub::error::PublishError;
 use tonic::{Code, Status, TimeoutExpired};
 
 use super::advice;
+use crate::telemetry::causes;
 
 /// A Pub/Sub that could not be reached or refused. Its text is one line, without bodies and without secrets.
 #[derive(Debug, thiserror::Error)]
@@ -116,16 +117,12 @@ impl PubSubError {
 
 /// Whether it was this side that gave up waiting: tonic calls that `CANCELLED`.
 pub(super) fn is_ours_timed_out(status: &Status) -> bool {
-    let causes = std::iter::successors(std::error::Error::source(status), |cause| cause.source());
-    causes
-        .into_iter()
-        .any(<dyn std::error::Error>::is::<TimeoutExpired>)
+    causes::of(status).any(<dyn std::error::Error>::is::<TimeoutExpired>)
 }
 
 /// What Pub/Sub said; where the connection broke, the innermost cause, for tonic's own text is `transport error`.
 fn said(status: &Status) -> String {
-    let causes = std::iter::successors(std::error::Error::source(status), |cause| cause.source());
-    match causes.last() {
+    match causes::of(status).last() {
         Some(cause) => format!("{}: {cause}", status.message()),
         None => status.message().to_owned(),
     }
@@ -179,18 +176,7 @@ fn reach(endpoint: &str) -> &'static str {
     }
 }
 
-/// An error with its causes, on one line.
+/// An error with its causes, on one line of a detail's length.
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let next = error.to_string();
-        // Many errors print their cause themselves.
-        if !text.contains(&next) {
-            text.push_str(": ");
-            text.push_str(&next);
-        }
-        cause = error.source();
-    }
-    super::line::detail(&text)
+    super::line::detail(&causes::on_one_line(error))
 }

@@ -15,7 +15,6 @@ use jiff::Timestamp;
 
 use self::outcome::count;
 use crate::namespaces::{
-    chain,
     contract::document::rules::joined,
     database::is_lock_timeout,
     ledger::{self, Ledger, LedgerError, NewestSync, attempt_state::AttemptState},
@@ -30,6 +29,7 @@ use crate::{
         DeadLetter, DeadLetterReason, Delivery, Disposition, Handler, SUPERSEDED, Stage, detail,
         wire::{NamespaceRequest, SyncOutcome},
     },
+    telemetry::causes,
 };
 
 /// How often a message begins again because a newer sync was recorded while it sent an older one.
@@ -147,7 +147,10 @@ impl NamespaceWorker {
                 )));
             }
             Err(error) => {
-                let why = format!("the ledger database does not work: {}", chain(&error));
+                let why = format!(
+                    "the ledger database does not work: {}",
+                    causes::on_one_line(&error)
+                );
                 ticket.failed(&GateFailure::new(ErrorKind::Unreachable, &why));
                 return Err(SendError::Ledger(error));
             }
@@ -227,7 +230,7 @@ impl NamespaceWorker {
                 | LedgerError::RefusedBefore(_)),
             ) => Disposition::DeadLetter(DeadLetter {
                 reason: DeadLetterReason::Refused,
-                detail: detail(&chain(&error)),
+                detail: detail(&causes::on_one_line(&error)),
                 record: None,
             }),
             SendError::Ledger(
@@ -239,14 +242,14 @@ impl NamespaceWorker {
                 tracing::warn!(
                     event = "ledger_failed",
                     namespace_id = job.namespace_id,
-                    error = chain(&error),
+                    error = causes::on_one_line(&error),
                     "held until the ledger database works"
                 );
                 Disposition::Hold(Arc::clone(&self.gate).into())
             }
             SendError::Unclosed(error) => Disposition::Retry(detail(&format!(
                 "the attempt could not be closed in the ledger: {}",
-                chain(&error)
+                causes::on_one_line(&error)
             ))),
         }
     }

@@ -3,15 +3,13 @@
 use std::{error::Error, iter};
 
 /// Every cause of `error`, from the nearest to the innermost.
-pub(crate) fn of<'e>(
-    error: &'e (dyn Error + 'static),
-) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
+pub(crate) fn of(error: &dyn Error) -> impl Iterator<Item = &(dyn Error + 'static)> {
     iter::successors(error.source(), |cause| (*cause).source())
 }
 
 /// The error with all its causes. A cause that the text so far repeats is left out: many errors
 /// print their cause themselves.
-pub(crate) fn on_one_line(error: &(dyn Error + 'static)) -> String {
+pub(crate) fn on_one_line(error: &dyn Error) -> String {
     let mut text = error.to_string();
     for cause in of(error) {
         let cause = cause.to_string();
@@ -24,8 +22,8 @@ pub(crate) fn on_one_line(error: &(dyn Error + 'static)) -> String {
 }
 
 /// The innermost cause, or the error itself.
-pub(crate) fn innermost<'e>(error: &'e (dyn Error + 'static)) -> &'e (dyn Error + 'static) {
-    of(error).last().unwrap_or(error)
+pub(crate) fn innermost(error: &dyn Error) -> &dyn Error {
+    of(error).last().map_or(error, |cause| cause)
 }
 
 #[cfg(test)]

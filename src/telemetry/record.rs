@@ -13,6 +13,8 @@ use tracing_subscriber::{
     registry::{LookupSpan, Scope},
 };
 
+use super::causes;
+
 /// What one log line says.
 #[derive(Debug)]
 pub(super) struct Record {
@@ -125,13 +127,7 @@ impl Visit for Fields {
 
     /// With all its causes: the outermost error alone seldom says what happened.
     fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
-        let mut text = value.to_string();
-        let mut cause = value.source();
-        while let Some(error) = cause {
-            text = format!("{text}: {error}");
-            cause = error.source();
-        }
-        self.put(field, text);
+        self.put(field, causes::on_one_line(value));
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {

@@ -1,10 +1,10 @@
 //! Why no connection came about, read off the innermost cause, which is all that tells an expired certificate from a
 //! mistyped name.
 
-use std::error::Error;
+use std::{error::Error, iter};
 
 use super::Settings;
-use crate::telemetry::printable;
+use crate::telemetry::{causes, printable};
 
 /// The most that is told of a cause, in characters.
 const LONGEST: usize = 240;
@@ -31,7 +31,9 @@ impl Obstacle {
     /// those of the system, below an error that hyper calls "dns error".
     pub(super) fn of(error: &(dyn Error + 'static)) -> Option<Self> {
         let says = |words: &str| {
-            chain(error).any(|cause| cause.to_string().to_ascii_lowercase().contains(words))
+            iter::once(error)
+                .chain(causes::of(error))
+                .any(|cause| cause.to_string().to_ascii_lowercase().contains(words))
         };
         if says("dns error") || says("failed to lookup address") {
             return Some(Self::UnknownName);
@@ -96,16 +98,10 @@ impl Obstacle {
 /// The innermost cause in one line. It is the system's, the resolver's or the TLS library's own sentence: neither
 /// secrets nor bodies come that far down.
 pub(crate) fn innermost(error: &(dyn Error + 'static)) -> String {
-    let cause = chain(error).last().unwrap_or(error).to_string();
+    let cause = causes::innermost(error).to_string();
     // The number beside the system's own words tells a person nothing.
     let words = cause.split(" (os error ").next().unwrap_or(&cause);
     printable(words).chars().take(LONGEST).collect()
-}
-
-fn chain<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
-    std::iter::successors(Some(error), |cause: &&'e (dyn Error + 'static)| {
-        (*cause).source()
-    })
 }
 
 #[cfg(test)]

@@ -6,13 +6,11 @@ use serde::Serialize;
 
 use crate::{
     cli::attempt::told,
-    namespaces::{
-        chain,
-        ledger::{
-            Ledger, LedgerError,
-            history::{SyncAttempt, SyncPreview},
-        },
+    namespaces::ledger::{
+        Ledger, LedgerError,
+        history::{SyncAttempt, SyncPreview},
     },
+    telemetry::causes,
 };
 
 /// What the ledger says.
@@ -53,7 +51,7 @@ impl LedgerView {
 
     fn unreadable(error: &LedgerError) -> Self {
         Self::Unreadable {
-            problem: chain(error),
+            problem: causes::on_one_line(error),
         }
     }
 

@@ -2,7 +2,10 @@ use google_cloud_auth::credentials::{self, CacheableResource, Credentials};
 use tonic::metadata::MetadataMap;
 
 use super::clients::CONNECT_TIMEOUT;
-use crate::messaging::{PubSubError, line::one_line};
+use crate::{
+    messaging::{PubSubError, line::one_line},
+    telemetry::causes,
+};
 
 /// The default credentials, once they have given a first token.
 pub(super) async fn default_credentials() -> Result<Credentials, PubSubError> {
@@ -41,7 +44,7 @@ fn file_problem(error: &google_cloud_auth::build_errors::Error) -> String {
     let text = if error.is_parsing() {
         format!(
             "the credentials file is not a key file: {}",
-            innermost(error)
+            causes::innermost(error)
         )
     } else {
         error.to_string()
@@ -51,15 +54,8 @@ fn file_problem(error: &google_cloud_auth::build_errors::Error) -> String {
 
 /// The outermost texts speak of retries and of the library; what happened is said by the innermost cause.
 fn no_token(error: &dyn std::error::Error) -> PubSubError {
-    let said = one_line(&innermost(error), 300);
+    let said = one_line(&causes::innermost(error).to_string(), 300);
     PubSubError::Credentials(format!(
         "no token was given, as the key file says or by Google Cloud's metadata server: {said}"
     ))
-}
-
-fn innermost(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| (*cause).source());
-    causes
-        .last()
-        .map_or_else(|| error.to_string(), ToString::to_string)
 }
