@@ -3,6 +3,7 @@
 mod broken;
 mod documents;
 mod image;
+mod links;
 mod logs;
 mod module;
 mod module_copy;

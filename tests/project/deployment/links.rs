@@ -1,0 +1,121 @@
+//! Every link of a document leads somewhere, and every path that a document names is there.
+
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
+
+use regex::Regex;
+
+use testkit::project;
+
+/// The documents of the project, by their paths, with their texts.
+fn documents() -> Vec<(PathBuf, String)> {
+    let mut documents: Vec<(PathBuf, String)> = [
+        "README.md",
+        "ARCHITECTURE.md",
+        "CONTRIBUTING.md",
+        "CHANGELOG.md",
+    ]
+    .map(|name| (project::root().join(name), project::read(name)))
+    .into();
+    for folder in [".gitlab", "crates", "docs", "schemas", "terraform"] {
+        documents.extend(project::files(folder, ".md"));
+    }
+    documents
+}
+
+/// What stands outside of blocks of code.
+fn prose(text: &str) -> String {
+    Regex::new("(?ms)^ *```.*?^ *```$")
+        .unwrap()
+        .replace_all(text, "")
+        .into_owned()
+}
+
+/// The anchors of the headings of a document, as GitLab makes them.
+fn anchors(text: &str) -> BTreeSet<String> {
+    let heading = Regex::new("(?m)^#+ (.+)$").unwrap();
+    let dropped = Regex::new(r"[^\w\s-]").unwrap();
+    heading
+        .captures_iter(&prose(text))
+        .map(|found| {
+            let heading = found[1].trim().to_lowercase();
+            dropped.replace_all(&heading, "").replace(' ', "-")
+        })
+        .collect()
+}
+
+/// What is wrong with a link from `document` to `target`.
+fn objection(document: &Path, target: &str) -> Option<String> {
+    if target.starts_with("https://") || target.starts_with("http://") {
+        return None;
+    }
+    let (file, anchor) = target.split_once('#').unwrap_or((target, ""));
+    let file = if file.is_empty() {
+        document.to_owned()
+    } else {
+        document.parent().unwrap().join(file)
+    };
+    let what = match (file.exists(), anchor) {
+        (false, _) => "is not there",
+        (true, "") => return None,
+        (true, anchor) => {
+            let text = std::fs::read_to_string(&file).unwrap();
+            if anchors(&text).contains(anchor) {
+                return None;
+            }
+            "has no such heading"
+        }
+    };
+    Some(format!("{}: {target} {what}", document.display()))
+}
+
+#[test]
+fn every_link_of_the_documents_leads_somewhere() {
+    let link = Regex::new(r"\]\(([^()\s]+)\)").unwrap();
+    let documents = documents();
+    let mut seen = 0;
+    let mut wrong = Vec::new();
+    for (path, text) in &documents {
+        for found in link.captures_iter(&prose(text)) {
+            seen += 1;
+            wrong.extend(objection(path, &found[1]));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(seen > 100, "only {seen} links were found");
+}
+
+#[test]
+fn every_path_that_a_document_names_is_there() {
+    let named = Regex::new(
+        r"`((?:src|tests|crates|benches|docs|schemas|terraform|migrations|\.ci|\.config)/[\w./-]*)`",
+    )
+    .unwrap();
+    let mut seen = 0;
+    let mut gone = Vec::new();
+    for (path, text) in documents() {
+        // What was released is told in the words of its day.
+        if path.ends_with("CHANGELOG.md") {
+            continue;
+        }
+        for found in named.captures_iter(&prose(&text)) {
+            seen += 1;
+            if !project::root().join(&found[1]).exists() {
+                gone.push(format!("{}: {}", path.display(), &found[1]));
+            }
+        }
+    }
+    assert!(gone.is_empty(), "{}", gone.join("\n"));
+    assert!(seen > 50, "only {seen} paths were found");
+}
+
+#[test]
+fn a_heading_has_the_anchor_that_gitlab_gives_it() {
+    let text = "# The `run` of a day, and its end\n```sh\n# no heading\n```\n## guard-refused\n";
+    assert_eq!(
+        anchors(text).into_iter().collect::<Vec<_>>(),
+        ["guard-refused", "the-run-of-a-day-and-its-end"]
+    );
+}
