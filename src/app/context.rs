@@ -11,7 +11,7 @@ use crate::{
         self, Config, DirectoryConfig, Environment, GitLabConfig, LoadedConfig, PubSubConfig,
         Requirement, Sources,
     },
-    telemetry::logs::{self, Form, GOOGLE_CLOUD_VARIABLES, Surroundings},
+    telemetry::logs::{self, Form, GOOGLE_CLOUD_VARIABLES, LogDestination},
 };
 
 /// A flag that sets a key of the configuration: the key, the flag, the value.
@@ -95,21 +95,21 @@ fn start_log(
     // Of the process also in `within`: who reads its log does not change with its configuration.
     let process = Environment::of_process();
     let is_set = |name: &str| process.get(name).is_some_and(|value| !value.is_empty());
-    let surroundings = Surroundings {
+    let destination = LogDestination {
         serving,
         on_google_cloud: GOOGLE_CLOUD_VARIABLES.into_iter().any(is_set),
         on_terminal: io::stderr().is_terminal(),
         no_colour: is_set("NO_COLOR"),
     };
     let form = match log.format {
-        config::LogFormat::Auto => surroundings.usual_form(),
-        config::LogFormat::Text => surroundings.text(),
+        config::LogFormat::Auto => destination.usual_form(),
+        config::LogFormat::Text => destination.text(),
         config::LogFormat::Json => Form::Json,
     };
     logs::install(logs::Options {
         filter: logs::filter(&level(log, serving))?,
         form,
-        stream: surroundings.stream(form),
+        stream: destination.stream(form),
         project: project.map(str::to_owned),
     })?;
     Ok(())

@@ -5,7 +5,7 @@ use std::{fmt::Write as _, string::FromUtf8Error};
 use clap::{Arg, CommandFactory, ValueEnum};
 use clap_complete::{Shell, generate};
 
-use super::{Cli, Failure, output};
+use super::{Cli, Failure, common::output};
 
 /// Prints a script with which a shell completes commands and flags
 #[derive(Debug, clap::Args)]

@@ -1,10 +1,11 @@
 //! `config check` and `config show`.
 
+mod connect_check;
+
 use clap::Subcommand;
 use serde::Serialize;
 
-use super::{
-    connect_check,
+use super::common::{
     failure::Failure,
     output::{self, Output, Row},
 };

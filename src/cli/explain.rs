@@ -5,8 +5,10 @@ use serde::Serialize;
 
 use super::{
     Failure,
-    output::{self, Output, Row},
-    who,
+    common::{
+        output::{self, Output, Row},
+        target,
+    },
 };
 use crate::{
     app::{clients::UserClients, context::ProcessContext},
@@ -30,7 +32,7 @@ use crate::{
 #[command(after_help = "Example:\n  lookup-gitlab-sync explain spqr1")]
 pub struct Args {
     /// A CRSid, a username or a GitLab id
-    #[arg(value_parser = who::parse)]
+    #[arg(value_parser = target::parse)]
     who: Who,
     /// How it is printed
     #[arg(long, value_enum, default_value_t)]
@@ -74,7 +76,7 @@ impl Args {
                 "account",
                 format!(
                     "GitLab cannot show {}, and shows other accounts: {}",
-                    who::show(&self.who),
+                    target::show(&self.who),
                     error.what()
                 ),
             ),
@@ -117,7 +119,7 @@ impl Args {
     async fn nobody(&self, clients: &UserClients) -> Result<Vec<Step>, CallError> {
         let mut steps = vec![Step::new(
             "account",
-            format!("no account in GitLab is {}", who::show(&self.who)),
+            format!("no account in GitLab is {}", target::show(&self.who)),
         )];
         if let Who::Person(person) = &self.who {
             let standing = clients.shared_looks().standing(*person).await?;

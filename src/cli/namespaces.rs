@@ -8,11 +8,13 @@ use serde::Serialize;
 
 use super::{
     Failure,
-    attempt::state,
-    follow::{Watch, to_the_end},
-    output::{self, Output, Row},
-    published::Published,
-    requester::requester,
+    common::{
+        attempt_text::state,
+        follow::{Watch, to_the_end},
+        output::{self, Output, Row},
+        published::Published,
+        requester::requester,
+    },
 };
 use crate::{
     app::{

@@ -12,8 +12,10 @@ use serde::Serialize;
 
 use super::{
     Failure,
-    output::{self, Output, Row},
-    percent::percent,
+    common::{
+        output::{self, Output, Row},
+        percent::percent,
+    },
 };
 use crate::{
     app::{clients::UserClients, context::ProcessContext},

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 
 use super::{
     Failure,
-    follow::{Watch, follow},
-    output::{self, Output},
-    published::Published,
-    requester::{reason, requester},
-    who,
+    common::{
+        follow::{Watch, follow},
+        output::{self, Output},
+        published::Published,
+        requester::{reason, requester},
+        target,
+    },
 };
 use crate::{
     app::{clients::connect, context::ProcessContext},
@@ -24,7 +26,7 @@ use crate::{
 #[command(after_help = "Example:\n  lookup-gitlab-sync resync spqr1 external-partner 42 --follow")]
 pub struct Args {
     /// A CRSid, a username or a GitLab id, each
-    #[arg(required = true, value_parser = who::parse)]
+    #[arg(required = true, value_parser = target::parse)]
     who: Vec<Who>,
     /// Decide and report, write nothing
     #[arg(long)]
@@ -56,7 +58,7 @@ impl Args {
         for (who, body) in &bodies {
             let attributes =
                 attributes::for_message(run.as_str(), "user_sync", &Traceparent::new());
-            published.insert(users.publish(body, attributes).await?, who::show(who));
+            published.insert(users.publish(body, attributes).await?, target::show(who));
         }
         output::note(&format!("{} published, run {run}", published.len()))?;
         if let Some(outcomes) = outcomes {

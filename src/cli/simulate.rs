@@ -12,9 +12,11 @@ use simulator::{
 
 use super::{
     Failure,
-    global::GlobalOptions,
-    output::{self, Output, Row},
-    population,
+    common::{
+        global::GlobalOptions,
+        output::{self, Output, Row},
+        population,
+    },
 };
 use crate::{
     app::signals::StopSignals,

@@ -2,11 +2,13 @@
 
 use super::{
     Failure,
-    follow::{Watch, follow},
-    output::{self, Output},
-    percent::percent,
-    published::Published,
-    requester::{reason, requester},
+    common::{
+        follow::{Watch, follow},
+        output::{self, Output},
+        percent::percent,
+        published::Published,
+        requester::{reason, requester},
+    },
 };
 use crate::{
     app::{clients::connect, context::ProcessContext},

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::{
     Failure,
-    output::{self, Output, Row},
+    common::output::{self, Output, Row},
 };
 use crate::{
     app::{clients::connect, context::ProcessContext},

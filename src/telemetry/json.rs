@@ -7,7 +7,7 @@ use serde::{
 };
 use tracing::Level;
 
-use super::{printable::printable_json, record::Record};
+use super::{escape::escape_json, record::Record};
 
 /// Names that the line itself uses.
 const TAKEN: [&str; 3] = ["severity", "time", "target"];
@@ -22,7 +22,7 @@ pub(super) fn line(record: &Record, project: Option<&str>) -> String {
         &mut serde_json::Serializer::new(&mut bytes),
     );
     let text = written.ok().and_then(|()| String::from_utf8(bytes).ok());
-    printable_json(&text.unwrap_or_default()).into_owned()
+    escape_json(&text.unwrap_or_default()).into_owned()
 }
 
 fn object<S: Serializer>(

@@ -17,7 +17,7 @@ use tracing_subscriber::{
     util::{SubscriberInitExt, TryInitError},
 };
 
-pub use super::surroundings::{Form, GOOGLE_CLOUD_VARIABLES, Stream, Surroundings};
+pub use super::log_destination::{Form, GOOGLE_CLOUD_VARIABLES, Stream, LogDestination};
 use super::{json, record::Record, text};
 
 /// A log filter that nobody can act on.
@@ -268,7 +268,7 @@ mod tests {
             assert_eq!(log.matches('\n').count(), 1, "one line: {log:?}");
             let line = log.trim_end_matches('\n');
             assert!(
-                !line.contains(crate::telemetry::printable::is_unsafe),
+                !line.contains(crate::telemetry::escape::is_unsafe),
                 "{line:?}"
             );
         }

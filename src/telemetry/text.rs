@@ -5,7 +5,7 @@ use std::{borrow::Cow, fmt::Write};
 use serde_json::Value;
 use tracing::Level;
 
-use super::{printable::printable, record::Record};
+use super::{escape::escape, record::Record};
 
 /// Time, level, event, message, then the fields by name.
 pub(super) fn line(record: &Record, colour: bool) -> String {
@@ -15,7 +15,7 @@ pub(super) fn line(record: &Record, colour: bool) -> String {
     line += &paint.level(record.level);
     for part in [&record.event, &record.message].into_iter().flatten() {
         line.push(' ');
-        line += &printable(part);
+        line += &escape(part);
     }
     let traceparent = record
         .traceparent
@@ -30,7 +30,7 @@ pub(super) fn line(record: &Record, colour: bool) -> String {
         let _ = write!(
             line,
             " {}{}",
-            paint.dim(&format!("{}=", printable(name))),
+            paint.dim(&format!("{}=", escape(name))),
             value_text(&value)
         );
     }
@@ -51,7 +51,7 @@ fn value_text(value: &Value) -> String {
         }
         other => other.to_string().into(),
     };
-    printable(&text).into_owned()
+    escape(&text).into_owned()
 }
 
 struct Paint {

@@ -4,7 +4,7 @@
 use std::{error::Error, iter};
 
 use super::Settings;
-use crate::telemetry::{causes, printable};
+use crate::telemetry::{causes, escape};
 
 /// The most that is told of a cause, in characters.
 const LONGEST: usize = 240;
@@ -101,7 +101,7 @@ pub(crate) fn innermost(error: &(dyn Error + 'static)) -> String {
     let cause = causes::innermost(error).to_string();
     // The number beside the system's own words tells a person nothing.
     let words = cause.split(" (os error ").next().unwrap_or(&cause);
-    printable(words).chars().take(LONGEST).collect()
+    escape(words).chars().take(LONGEST).collect()
 }
 
 #[cfg(test)]
@@ -144,7 +144,7 @@ mod tests {
     fn the_innermost_cause_is_told_and_understood(#[case] words: &str, #[case] obstacle: Obstacle) {
         let error = met(words);
         assert_eq!(Obstacle::of(&error), Some(obstacle));
-        assert_eq!(innermost(&error), printable(words));
+        assert_eq!(innermost(&error), escape(words));
     }
 
     #[test]

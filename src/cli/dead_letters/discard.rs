@@ -11,7 +11,7 @@ use crate::{
     app::{clients::connect, context::ProcessContext},
     cli::{
         Failure,
-        output::{self, Output, Row},
+        common::output::{self, Output, Row},
     },
     config::MessagingConfig,
     messaging::dead_letters::{Discarded, discard},

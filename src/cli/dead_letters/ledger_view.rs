@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::{
-    cli::attempt::told,
+    cli::common::attempt_text::told,
     namespaces::ledger::{
         Ledger, LedgerError,
         history::{SyncAttempt, SyncPreview},

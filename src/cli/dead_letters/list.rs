@@ -8,7 +8,7 @@ use crate::{
     app::{clients::connect, context::ProcessContext},
     cli::{
         Failure,
-        output::{self, Output},
+        common::output::{self, Output},
     },
     config::MessagingConfig,
     messaging::{PubSubError, dead_letters::Scan},

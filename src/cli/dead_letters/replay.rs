@@ -1,6 +1,6 @@
 //! `dead-letters replay`.
 
-mod forecast;
+mod preview_line;
 mod progress;
 
 use std::time::Duration;
@@ -10,13 +10,13 @@ use jiff::Timestamp;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
-use self::{forecast::forecast, progress::Bar};
-use super::{filter::Chosen, foresight::Foresight};
+use self::{preview_line::forecast, progress::Bar};
+use super::{filter::Chosen, preview::Foresight};
 use crate::{
     app::{clients::connect, context::ProcessContext},
     cli::{
         Failure,
-        output::{self, Output, Row},
+        common::output::{self, Output, Row},
     },
     config::MessagingConfig,
     messaging::dead_letters::{ReplayEvent, ReplayOptions, Scan, Selection, Skip, Summary, replay},

@@ -8,15 +8,15 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     filter::Filter,
-    foresight::{Foreseen, Foresight},
     ledger_view::LedgerView,
+    preview::{Foreseen, Foresight},
     text::{self, Body},
 };
 use crate::{
     app::{clients::connect, context::ProcessContext},
     cli::{
         Failure,
-        output::{self, Output, Row},
+        common::output::{self, Output, Row},
     },
     config::MessagingConfig,
     messaging::{

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::{
-    cli::output::Row,
+    cli::common::output::Row,
     messaging::dead_letters::{About, Seen},
 };
 

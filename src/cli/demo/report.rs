@@ -3,7 +3,7 @@
 use serde::Serialize;
 use simulator::population::{Mismatch, Population};
 
-use crate::cli::{Failure, output::Row};
+use crate::cli::{Failure, common::output::Row};
 
 /// What the demo saw.
 #[derive(Debug, Serialize)]

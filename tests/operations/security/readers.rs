@@ -14,7 +14,7 @@ use lookup_gitlab_sync::{
         Connection, dead_letter,
         wire::{Cause, DecodeError, SyncTick, UserRequest, Who},
     },
-    telemetry::printable,
+    telemetry::escape,
     upstream::{Answer, CallError, Transport, TransportError},
     users::{
         account::AccountId,
@@ -112,7 +112,7 @@ fn runtime() -> Runtime {
 /// A failed call is told in one line that quotes nothing, and always in one of a few ways: digits aside.
 fn failed(error: &CallError) -> String {
     let text = error.to_string();
-    assert_eq!(printable(&text), text);
+    assert_eq!(escape(&text), text);
     assert!(text.len() < 600, "{text}");
     let same: String = text.chars().filter(|c| !c.is_ascii_digit()).collect();
     assert!(same.is_ascii() || same.contains('`'), "{text}");

@@ -8,9 +8,9 @@ use serde::Serialize;
 
 use super::words;
 use crate::{
-    cli::output::{self, Output, Row},
+    cli::common::output::{self, Output, Row},
     messaging::dead_letters::{ReplayEvent, Skip},
-    telemetry::printable,
+    telemetry::escape,
 };
 
 /// Progress on a terminal; what was not replayed is said as it happens.
@@ -93,8 +93,8 @@ impl Told<'_> {
         match output {
             Output::Json => output::print(output, std::slice::from_ref(self)),
             Output::Table | Output::Csv => {
-                let why = printable(self.why.unwrap_or_default());
-                output::note(&format!("{} {}: {why}", self.kind, printable(self.id)))
+                let why = escape(self.why.unwrap_or_default());
+                output::note(&format!("{} {}: {why}", self.kind, escape(self.id)))
             }
         }
     }

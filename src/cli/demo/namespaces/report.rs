@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::tables::Bought;
 use crate::{
-    cli::{Failure, output::Row},
+    cli::{Failure, common::output::Row},
     namespaces::ledger::history::SyncAttempt,
 };
 

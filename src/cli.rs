@@ -1,0 +1,160 @@
+//! The commands, one file each: parse, load what the command needs, do it, say what became of it.
+
+mod common;
+mod completions;
+mod config;
+mod dead_letters;
+#[cfg(feature = "simulate")]
+mod demo;
+mod explain;
+mod namespaces;
+mod plan;
+mod resync;
+mod serve;
+#[cfg(feature = "simulate")]
+mod simulate;
+mod tick;
+mod topology;
+
+use clap::{
+    Parser, Subcommand,
+    error::{ContextKind, ContextValue},
+};
+
+use crate::telemetry::escape;
+
+pub use self::common::{
+    failure::{Exit, Failure},
+    global::GlobalOptions,
+};
+
+/// Keeps a self-managed GitLab in step with the university directory that decides who may sign in.
+#[derive(Debug, Parser)]
+#[command(
+    name = "lookup-gitlab-sync",
+    version,
+    about,
+    arg_required_else_help = true
+)]
+pub struct Cli {
+    /// What every command understands.
+    #[command(flatten)]
+    pub global: GlobalOptions,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What was typed. Where it cannot be, this says so and ends the process.
+pub fn parse() -> Cli {
+    Cli::try_parse().unwrap_or_else(|error| escape_usage(error).exit())
+}
+
+/// The same error, with what was typed made safe to print: it may be a name that somebody else chose.
+fn escape_usage(mut error: clap::Error) -> clap::Error {
+    let typed: Vec<(ContextKind, ContextValue)> = error
+        .context()
+        .filter_map(|(kind, value)| match value {
+            ContextValue::String(text) => {
+                Some((kind, ContextValue::String(escape(text).into_owned())))
+            }
+            _ => None,
+        })
+        .collect();
+    for (kind, value) in typed {
+        error.insert(kind, value);
+    }
+    error
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+#[expect(
+    missing_docs,
+    reason = "each command's text stands at its arguments, where `--help` takes it from"
+)]
+pub enum Command {
+    #[cfg(feature = "simulate")]
+    Demo(demo::Args),
+    #[cfg(feature = "simulate")]
+    Simulate(simulate::Args),
+    Serve(serve::Args),
+    Plan(plan::Args),
+    Explain(explain::Args),
+    Tick(tick::Args),
+    Resync(resync::Args),
+    DeadLetters(dead_letters::Args),
+    Namespaces(namespaces::Args),
+    Topology(topology::Args),
+    Config(config::Args),
+    Completions(completions::Args),
+}
+
+impl Cli {
+    /// How many threads it computes on; `None` is one for each processor.
+    pub fn threads(&self) -> Option<usize> {
+        if let Command::Serve(args) = &self.command {
+            args.threads()
+        } else {
+            None
+        }
+    }
+}
+
+impl Command {
+    /// Whether it ends by itself on SIGINT and SIGTERM, finishing its work first.
+    fn stops_by_itself(&self) -> bool {
+        match self {
+            #[cfg(feature = "simulate")]
+            Self::Simulate(_) => true,
+            Self::Serve(_) | Self::DeadLetters(_) => true,
+            #[cfg(feature = "simulate")]
+            Self::Demo(_) => false,
+            Self::Plan(_)
+            | Self::Explain(_)
+            | Self::Tick(_)
+            | Self::Resync(_)
+            | Self::Namespaces(_)
+            | Self::Topology(_)
+            | Self::Config(_)
+            | Self::Completions(_) => false,
+        }
+    }
+
+    async fn run(self, global: GlobalOptions) -> Result<(), Failure> {
+        let context = &global.context();
+        match self {
+            #[cfg(feature = "simulate")]
+            Self::Demo(args) => args.run(&global).await,
+            #[cfg(feature = "simulate")]
+            Self::Simulate(args) => args.run(&global).await,
+            Self::Serve(args) => args.run(context).await,
+            Self::Plan(args) => args.run(context).await,
+            Self::Explain(args) => args.run(context).await,
+            Self::Tick(args) => args.run(context).await,
+            Self::Resync(args) => args.run(context).await,
+            Self::DeadLetters(args) => args.run(context).await,
+            Self::Namespaces(args) => args.run(context).await,
+            Self::Topology(args) => args.run(context).await,
+            Self::Config(args) => args.run(context).await,
+            Self::Completions(args) => args.run(),
+        }
+    }
+}
+
+/// Runs the command to its end, or to an interrupt that the command does not take for itself.
+///
+/// # Errors
+/// With the exit code and what to tell the person.
+pub async fn run(cli: Cli) -> Result<(), Failure> {
+    if cli.command.stops_by_itself() {
+        return cli.command.run(cli.global).await;
+    }
+    tokio::select! {
+        result = cli.command.run(cli.global) => result,
+        interrupt = tokio::signal::ctrl_c() => match interrupt {
+            Ok(()) => Err(Failure::interrupted()),
+            Err(error) => Err(Failure::from(error)),
+        },
+    }
+}

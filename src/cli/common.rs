@@ -1,0 +1,13 @@
+//! What several commands share: their options, what they print, and how they fail.
+
+pub(super) mod attempt_text;
+pub(super) mod failure;
+pub(super) mod follow;
+pub(super) mod global;
+pub(super) mod output;
+pub(super) mod percent;
+#[cfg(feature = "simulate")]
+pub(super) mod population;
+pub(super) mod published;
+pub(super) mod requester;
+pub(super) mod target;

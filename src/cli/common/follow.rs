@@ -1,0 +1,244 @@
+//! `--follow`: shows what became of a tick or of resyncs, to the end.
+
+mod bar;
+mod named;
+mod progress;
+mod watch;
+
+pub use bar::Bar;
+pub use watch::Watch;
+
+use std::io;
+
+use serde::Serialize;
+use tokio::time::timeout;
+
+use self::progress::Progress;
+use super::{
+    failure::Failure,
+    output::{self, Output, Row},
+};
+use crate::messaging::{Follow, wire::SyncOutcome};
+
+/// Follows to the end and prints what came of it: for people and spreadsheets who was changed, and beside it how many
+/// ended how; for programs each outcome as it comes, and the counts at the end.
+///
+/// `dry_run`: the command asked for nothing else.
+pub async fn follow(
+    outcomes: Follow,
+    mut watch: Watch,
+    dry_run: bool,
+    output: Output,
+) -> Result<(), Failure> {
+    let mut teller = Teller::new(output);
+    let ended = to_the_end(outcomes, &mut watch, |watch, outcome| {
+        teller.tell(watch, outcome)
+    })
+    .await;
+    teller.bar.clear();
+    if watch.is_coalesced() {
+        output::note("covered by a sweep that began after this tick: nothing of its own to do")?;
+    }
+    match output {
+        Output::Json => output::print(output, &watch.lines())?,
+        Output::Table | Output::Csv => {
+            output::print(output, watch.named())?;
+            output::note(&watch.in_words())?;
+        }
+    }
+    if let Some(told) = watch.dry_run(dry_run) {
+        output::note(&told)?;
+    }
+    ended?;
+    watch.verdict()
+}
+
+/// Tells what comes as it comes.
+struct Teller {
+    output: Output,
+    bar: Bar,
+    /// What was told last, without a bar.
+    told: Option<Progress>,
+}
+
+impl Teller {
+    fn new(output: Output) -> Self {
+        Self {
+            output,
+            bar: Bar::when(output != Output::Json),
+            told: None,
+        }
+    }
+
+    fn tell(&mut self, watch: &Watch, outcome: &SyncOutcome) -> io::Result<()> {
+        self.bar.show(watch);
+        if self.output == Output::Json {
+            return output::print(self.output, &[Outcome(outcome)]);
+        }
+        match watch.progress() {
+            Some(progress) if !self.bar.is_shown() && !self.has_told(progress) => {
+                self.told = Some(progress.clone());
+                output::note(&progress.to_string())
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn has_told(&self, progress: &Progress) -> bool {
+        self.told
+            .as_ref()
+            .is_some_and(|told| told.is_like(progress))
+    }
+}
+
+/// Takes in outcomes until everything has come, telling each to `tell`.
+///
+/// # Errors
+/// When nothing came for as long as [`Watch::patience`] says, with what is missing; or when Pub/Sub ended the stream.
+pub async fn to_the_end(
+    mut outcomes: Follow,
+    watch: &mut Watch,
+    tell: impl FnMut(&Watch, &SyncOutcome) -> io::Result<()>,
+) -> Result<(), Failure> {
+    let ended = take_in(async || outcomes.next().await, watch, tell).await;
+    if let Err(error) = outcomes.close().await {
+        tracing::warn!(event = "follow_not_closed", %error);
+    }
+    ended
+}
+
+async fn take_in(
+    mut next: impl AsyncFnMut() -> Option<SyncOutcome>,
+    watch: &mut Watch,
+    mut tell: impl FnMut(&Watch, &SyncOutcome) -> io::Result<()>,
+) -> Result<(), Failure> {
+    while !watch.is_complete() {
+        let patience = watch.patience();
+        match timeout(patience, next()).await {
+            Ok(Some(outcome)) => {
+                watch.see(&outcome);
+                tell(watch, &outcome)?;
+            }
+            Ok(None) => return Err(given_up("Pub/Sub ended the stream", watch)),
+            Err(_) => {
+                let silence = format!("nothing came for {} s", patience.as_secs());
+                return Err(given_up(&silence, watch));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn given_up(why: &str, watch: &Watch) -> Failure {
+    let last = watch
+        .progress()
+        .map(|progress| format!("; the last that was said: {progress}"));
+    anyhow::anyhow!(
+        "{why}; still missing: {}{}",
+        watch.missing(),
+        last.unwrap_or_default()
+    )
+    .into()
+}
+
+#[derive(Serialize)]
+struct Outcome<'a>(&'a SyncOutcome);
+
+impl Row for Outcome<'_> {
+    const COLUMNS: &'static [&'static str] = &["kind", "username", "decision", "reason", "result"];
+
+    fn cells(&self) -> Vec<String> {
+        let Self(outcome) = self;
+        [
+            &outcome.kind,
+            &outcome.username,
+            &outcome.decision,
+            &outcome.reason,
+            &outcome.result,
+        ]
+        .map(|cell| cell.clone().unwrap_or_default())
+        .to_vec()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::time::sleep;
+
+    use super::{
+        progress::{RUN_HELD, RUN_READING},
+        *,
+    };
+
+    fn outcome(kind: &str) -> SyncOutcome {
+        SyncOutcome {
+            kind: Some(kind.to_owned()),
+            stage: Some("fan-out".to_owned()),
+            ..SyncOutcome::default()
+        }
+    }
+
+    fn reading(pages: u64) -> SyncOutcome {
+        SyncOutcome {
+            pages: Some(pages),
+            accounts: Some(pages * 100),
+            people: Some(pages * 40),
+            ..outcome(RUN_READING)
+        }
+    }
+
+    fn held() -> SyncOutcome {
+        SyncOutcome {
+            detail: Some("GitLab answered 502".to_owned()),
+            ..outcome(RUN_HELD)
+        }
+    }
+
+    fn started() -> SyncOutcome {
+        SyncOutcome {
+            messages: Some(0),
+            ..outcome("run_started")
+        }
+    }
+
+    /// Follows outcomes that come after so many seconds each; the stream stays open.
+    async fn followed(script: Vec<(u64, SyncOutcome)>) -> (Result<(), Failure>, Watch) {
+        let mut script = script.into_iter();
+        let mut watch = Watch::run();
+        let next = async || match script.next() {
+            Some((seconds, outcome)) => {
+                sleep(Duration::from_secs(seconds)).await;
+                Some(outcome)
+            }
+            None => std::future::pending().await,
+        };
+        let ended = take_in(next, &mut watch, |_, _| Ok(())).await;
+        (ended, watch)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_sweep_of_minutes_and_a_hold_of_hours_are_waited_for_as_long_as_the_run_says_so() {
+        let mut script = vec![(50, reading(1)), (200, reading(80)), (200, reading(120))];
+        script.extend((0..240).map(|_| (30, held())));
+        script.extend([(200, reading(200)), (100, started())]);
+        let (ended, watch) = followed(script).await;
+        assert!(ended.is_ok() && watch.is_complete());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_run_that_says_nothing_at_all_is_given_up_after_a_minute_with_the_question_what_serves()
+     {
+        let begun = tokio::time::Instant::now();
+        let (ended, _) = followed(Vec::new()).await;
+        assert_eq!(begun.elapsed().as_secs(), 60);
+        insta::assert_snapshot!(ended.unwrap_err().to_string(), @"error: nothing came for 60 s; still missing: the run itself: does a fan-out serve?");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_run_that_falls_silent_while_it_reads_is_told_with_how_far_it_came() {
+        let (ended, _) = followed(vec![(1, reading(34))]).await;
+        insta::assert_snapshot!(ended.unwrap_err().to_string(), @"error: nothing came for 300 s; still missing: the rest of the run; the last that was said: the run reads: 3400 accounts on 34 pages, 1360 people so far");
+    }
+}

@@ -1,0 +1,308 @@
+use std::{
+    collections::{BTreeMap, BTreeSet, HashSet},
+    fmt::Write as _,
+    time::Duration,
+};
+
+use serde::Serialize;
+
+use super::{named::Named, progress::Progress};
+use crate::{
+    cli::{Failure, common::output::Row},
+    messaging::{Stage, wire::SyncOutcome},
+};
+
+/// How long nothing may come before what is missing is given up.
+const SILENCE: Duration = Duration::from_mins(1);
+/// The same after a run said that it reads or is held. It says so at least every half minute; a page may take one, is
+/// asked for again a few times, and a stage that ended is started again.
+const SILENCE_OF_A_RUN_AT_WORK: Duration = Duration::from_mins(5);
+
+/// What has come of a run so far. One subject counts once, however often its outcome comes.
+#[derive(Debug)]
+pub struct Watch {
+    awaited: Awaited,
+    subjects: HashSet<Subject>,
+    ends: BTreeMap<(String, String, String), u64>,
+    /// Those that a person wants to see by name: whoever was changed or was to be, and what failed.
+    named: Vec<Named>,
+    /// Changes that have come to their end.
+    changed: u64,
+    dead: u64,
+    /// Changes that were due, and not made because of dry run.
+    withheld: u64,
+    /// What the run last said of itself, until something of it comes to an end.
+    progress: Option<Progress>,
+    /// How the run itself ended, if it has.
+    run: Option<RunEnd>,
+}
+
+/// What there is to wait for.
+#[derive(Debug)]
+enum Awaited {
+    /// As many accounts as the run's own record will say.
+    Run,
+    /// These messages, by id, with whom each is about.
+    Messages(BTreeMap<String, String>),
+}
+
+/// What outcomes are counted by: a user's, by account; a dead letter that names none, by message.
+#[derive(Debug, PartialEq, Eq, Hash)]
+enum Subject {
+    Account(u64),
+    Message(String),
+}
+
+/// How a tick ended.
+#[derive(Debug)]
+enum RunEnd {
+    Started { messages: u64, changes: u64 },
+    Coalesced,
+    Refused { reason: String, detail: String },
+}
+
+impl Watch {
+    /// Waits for a run that starts with one tick.
+    pub fn run() -> Self {
+        Self::new(Awaited::Run)
+    }
+
+    /// Waits for single messages, by id, with whom each is about.
+    pub fn messages(messages: BTreeMap<String, String>) -> Self {
+        Self::new(Awaited::Messages(messages))
+    }
+
+    fn new(awaited: Awaited) -> Self {
+        Self {
+            awaited,
+            subjects: HashSet::new(),
+            ends: BTreeMap::new(),
+            named: Vec::new(),
+            changed: 0,
+            dead: 0,
+            withheld: 0,
+            progress: None,
+            run: None,
+        }
+    }
+
+    /// Takes in one outcome.
+    pub fn see(&mut self, outcome: &SyncOutcome) {
+        self.progress = Progress::of(outcome);
+        if self.progress.is_some() {
+            return;
+        }
+        match outcome.kind.as_deref() {
+            Some("run_started") => {
+                let count = |field: Option<u64>| field.unwrap_or(0);
+                self.run = Some(RunEnd::Started {
+                    messages: count(outcome.messages),
+                    changes: count(outcome.blocks).saturating_add(count(outcome.unblocks)),
+                });
+            }
+            Some("coalesced") => self.run = Some(RunEnd::Coalesced),
+            _ if outcome.stage.as_deref() == Some(Stage::FanOut.as_str()) => {
+                self.see_dead_tick(outcome);
+            }
+            _ => self.see_user(outcome),
+        }
+    }
+
+    fn see_dead_tick(&mut self, outcome: &SyncOutcome) {
+        let text = |field: &Option<String>| field.clone().unwrap_or_default();
+        if outcome.dead_letter_reason.is_some() {
+            let (reason, detail) = (text(&outcome.dead_letter_reason), text(&outcome.detail));
+            self.run = Some(RunEnd::Refused { reason, detail });
+        }
+    }
+
+    fn see_user(&mut self, outcome: &SyncOutcome) {
+        let message = || Subject::Message(outcome.message_id.clone().unwrap_or_default());
+        let subject = match (&self.awaited, outcome.gitlab_user_id) {
+            (Awaited::Run, Some(id)) => Subject::Account(id),
+            (Awaited::Run, None) | (Awaited::Messages(_), _) => message(),
+        };
+        if !self.subjects.insert(subject) {
+            return;
+        }
+        if outcome.result.as_deref() == Some("dry_run") {
+            self.withheld += 1;
+        }
+        let text = |field: &Option<String>| field.clone().unwrap_or_else(|| "-".to_owned());
+        let result = match &outcome.dead_letter_reason {
+            Some(reason) => {
+                self.dead += 1;
+                format!("dead-lettered: {reason}")
+            }
+            None => text(&outcome.result),
+        };
+        let is_change = matches!(outcome.decision.as_deref(), Some("block" | "unblock"));
+        self.changed += u64::from(is_change);
+        let is_asked_for = matches!(self.awaited, Awaited::Messages(_));
+        if is_change || is_asked_for || outcome.result.as_deref() != Some("unchanged") {
+            self.named.push(Named::of(outcome, &result));
+        }
+        *self
+            .ends
+            .entry((text(&outcome.decision), text(&outcome.reason), result))
+            .or_default() += 1;
+    }
+
+    /// How many subjects there are in all, as soon as that is known.
+    pub fn total(&self) -> Option<u64> {
+        match (&self.awaited, &self.run) {
+            (Awaited::Messages(messages), _) => Some(messages.len() as u64),
+            (Awaited::Run, Some(RunEnd::Started { messages, .. })) => Some(*messages),
+            (Awaited::Run, Some(RunEnd::Coalesced | RunEnd::Refused { .. })) => Some(0),
+            (Awaited::Run, None) => None,
+        }
+    }
+
+    /// How many have come.
+    pub fn seen(&self) -> u64 {
+        self.subjects.len() as u64
+    }
+
+    /// What of the work has come and how much there is of it, as soon as that is known: of a run its changes, which are
+    /// what takes time and what a person waits for; of single messages all of them.
+    pub fn work(&self) -> Option<(u64, u64)> {
+        match (&self.awaited, &self.run) {
+            (Awaited::Messages(messages), _) => Some((self.seen(), messages.len() as u64)),
+            (Awaited::Run, Some(RunEnd::Started { changes, .. })) => {
+                Some((self.changed.min(*changes), *changes))
+            }
+            (Awaited::Run, Some(RunEnd::Coalesced | RunEnd::Refused { .. }) | None) => None,
+        }
+    }
+
+    /// What the run says of itself, if nothing of it has come to an end since.
+    pub const fn progress(&self) -> Option<&Progress> {
+        self.progress.as_ref()
+    }
+
+    /// How long nothing may come from now on.
+    pub const fn patience(&self) -> Duration {
+        match self.progress {
+            None => SILENCE,
+            Some(_) => SILENCE_OF_A_RUN_AT_WORK,
+        }
+    }
+
+    /// Whether another run's sweep has done its work.
+    pub const fn is_coalesced(&self) -> bool {
+        matches!(self.run, Some(RunEnd::Coalesced))
+    }
+
+    /// Whether everything has come.
+    pub fn is_complete(&self) -> bool {
+        self.total().is_some_and(|total| self.seen() >= total)
+    }
+
+    /// What has not come, in words.
+    pub fn missing(&self) -> String {
+        match (&self.awaited, self.total()) {
+            (Awaited::Messages(messages), _) => {
+                let came = |id: &str| self.subjects.contains(&Subject::Message(id.to_owned()));
+                let missing: BTreeSet<&str> = messages
+                    .iter()
+                    .filter(|(id, _)| !came(id))
+                    .map(|(_, who)| who.as_str())
+                    .collect();
+                missing.into_iter().collect::<Vec<_>>().join(", ")
+            }
+            (Awaited::Run, Some(total)) => {
+                format!("{} of {total} accounts", total.saturating_sub(self.seen()))
+            }
+            (Awaited::Run, None) if self.progress.is_some() => "the rest of the run".to_owned(),
+            (Awaited::Run, None) => "the run itself: does a fan-out serve?".to_owned(),
+        }
+    }
+
+    /// Why GitLab is as it was, where dry run is the reason. `asked`: by this very command.
+    pub fn dry_run(&self, asked: bool) -> Option<String> {
+        let changes = match self.withheld {
+            0 => return None,
+            1 => "1 change was".to_owned(),
+            many => format!("{many} changes were"),
+        };
+        let remedy = if asked {
+            "as --dry-run asked for"
+        } else {
+            "to have such changes made, serve with mode = \"apply\" or LOOKUP_GITLAB_SYNC__MODE=apply"
+        };
+        Some(format!("{changes} withheld by dry run: {remedy}"))
+    }
+
+    /// Whoever was changed or was to be, and what failed; of single messages all.
+    pub fn named(&self) -> &[Named] {
+        &self.named
+    }
+
+    /// How many ended how, in words.
+    pub fn in_words(&self) -> String {
+        let mut words = match self.seen() {
+            1 => "1 account has come to its end".to_owned(),
+            many => format!("{many} accounts have come to their end"),
+        };
+        for ((decision, reason, result), accounts) in &self.ends {
+            // Memory does not fail to be written.
+            let _ = write!(words, "\n  {accounts:>7}  {decision} ({reason}): {result}");
+        }
+        words
+    }
+
+    /// How many ended how.
+    pub fn lines(&self) -> Vec<Line> {
+        let line =
+            |((decision, reason, result), accounts): (&(String, String, String), &u64)| Line {
+                kind: "summary",
+                accounts: *accounts,
+                decision: decision.clone(),
+                reason: reason.clone(),
+                result: result.clone(),
+            };
+        self.ends.iter().map(line).collect()
+    }
+
+    /// Whether it all went well.
+    pub fn verdict(&self) -> Result<(), Failure> {
+        match &self.run {
+            Some(RunEnd::Refused { reason, detail }) if reason == "guard_refused" => Err(
+                Failure::guard_refused(format!("the guard refused this run: {detail}")),
+            ),
+            Some(RunEnd::Refused { reason, detail }) => {
+                Err(anyhow::anyhow!("the tick was dead-lettered ({reason}): {detail}").into())
+            }
+            Some(RunEnd::Started { .. } | RunEnd::Coalesced) | None if self.dead > 0 => {
+                Err(anyhow::anyhow!("{} messages were dead-lettered", self.dead).into())
+            }
+            Some(RunEnd::Started { .. } | RunEnd::Coalesced) | None => Ok(()),
+        }
+    }
+}
+
+/// One line of the summary.
+#[derive(Serialize)]
+pub struct Line {
+    kind: &'static str,
+    accounts: u64,
+    decision: String,
+    reason: String,
+    result: String,
+}
+
+impl Row for Line {
+    const COLUMNS: &'static [&'static str] = &["accounts", "decision", "reason", "result"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.accounts.to_string(),
+            self.decision.clone(),
+            self.reason.clone(),
+            self.result.clone(),
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests;

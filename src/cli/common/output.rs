@@ -1,0 +1,241 @@
+//! Results on standard output: a table for people, JSON lines or CSV for programs.
+
+use std::{
+    env,
+    io::{self, IsTerminal, Write},
+};
+
+use clap::ValueEnum;
+use comfy_table::{Attribute, Cell, ContentArrangement, Table, presets};
+use serde::Serialize;
+
+use crate::telemetry::{escape, escape_json};
+
+/// How results are printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// A table as wide as the terminal
+    #[default]
+    Table,
+    /// One JSON object a line
+    Json,
+    /// Comma-separated values with a header
+    Csv,
+}
+
+/// How a report that is one document is printed: it has no rows that a spreadsheet could hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Report {
+    /// As it goes, for people
+    #[default]
+    Table,
+    /// One JSON document at the end
+    Json,
+}
+
+/// One line of a result. Its JSON form is what `Serialize` says.
+pub trait Row: Serialize {
+    /// The names of the columns.
+    const COLUMNS: &'static [&'static str];
+
+    /// A text for each column.
+    fn cells(&self) -> Vec<String>;
+}
+
+/// Prints rows on standard output. A reader that goes away early, such as `head`, is no failure.
+///
+/// A table is as wide as `COLUMNS` says, else as the terminal is; in a pipe each of its rows is one line. Without rows
+/// nothing is printed but the header of CSV.
+///
+/// # Errors
+/// When standard output cannot be written.
+pub fn print<R: Row>(output: Output, rows: &[R]) -> io::Result<()> {
+    let colour =
+        io::stdout().is_terminal() && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let mut out = io::stdout().lock();
+    unless_gone(write(&mut out, output, rows, colour, columns()).and_then(|()| out.flush()))
+}
+
+/// The width that the environment asks for.
+fn columns() -> Option<u16> {
+    env::var("COLUMNS")
+        .ok()?
+        .parse()
+        .ok()
+        .filter(|width| *width > 0)
+}
+
+/// A reader that went away is no failure.
+fn unless_gone(written: io::Result<()>) -> io::Result<()> {
+    match written {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result,
+    }
+}
+
+/// Tells a person something as part of the result, on standard output.
+///
+/// # Errors
+/// When standard output cannot be written.
+pub fn say(text: &str) -> io::Result<()> {
+    unless_gone(writeln!(io::stdout(), "{text}"))
+}
+
+/// Tells a person something beside the result, on standard error, so that the result can be piped.
+///
+/// # Errors
+/// When standard error cannot be written.
+pub fn note(text: &str) -> io::Result<()> {
+    unless_gone(writeln!(io::stderr(), "{text}"))
+}
+
+/// Writes rows. `width` stands in for the terminal's.
+///
+/// # Errors
+/// When `out` cannot be written.
+pub fn write<R: Row>(
+    out: &mut impl Write,
+    output: Output,
+    rows: &[R],
+    colour: bool,
+    width: Option<u16>,
+) -> io::Result<()> {
+    match output {
+        Output::Table if rows.is_empty() => Ok(()),
+        Output::Table => write_table(out, rows, colour, width),
+        Output::Json => rows.iter().try_for_each(|row| {
+            let json = serde_json::to_string(row)?;
+            writeln!(out, "{}", escape_json(&json))
+        }),
+        Output::Csv => {
+            write_record(out, R::COLUMNS.iter().copied())?;
+            rows.iter()
+                .try_for_each(|row| write_record(out, row.cells().iter().map(String::as_str)))
+        }
+    }
+}
+
+fn write_table<R: Row>(
+    out: &mut impl Write,
+    rows: &[R],
+    colour: bool,
+    width: Option<u16>,
+) -> io::Result<()> {
+    let mut table = Table::new();
+    table
+        .load_style(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Dynamic);
+    if let Some(width) = width {
+        table.set_width(width);
+    }
+    if colour {
+        table.enforce_styling();
+    }
+    let heading = |name: &&str| {
+        let cell = Cell::new(name);
+        if colour {
+            cell.add_attribute(Attribute::Bold)
+        } else {
+            cell
+        }
+    };
+    table.set_header(R::COLUMNS.iter().map(heading));
+    for row in rows {
+        table.add_row(row.cells().iter().map(|cell| escape(cell).into_owned()));
+    }
+    writeln!(out, "{}", table.trim_fmt())
+}
+
+/// What a spreadsheet takes for the beginning of a formula, in either width.
+const FORMULA: [char; 8] = [
+    '=', '+', '-', '@', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}',
+];
+
+/// A record of RFC 4180, each text made printable first: a field with a line break in it would be
+/// a line of its own for every tool that reads line by line. A text that a spreadsheet would compute
+/// gets an apostrophe before it, which spreadsheets read as "this is text".
+fn write_record<'c>(out: &mut impl Write, cells: impl Iterator<Item = &'c str>) -> io::Result<()> {
+    for (index, cell) in cells.enumerate() {
+        if index > 0 {
+            write!(out, ",")?;
+        }
+        let mut cell = escape(cell);
+        if cell.trim_start_matches([' ', '"']).starts_with(FORMULA) {
+            cell.to_mut().insert(0, '\'');
+        }
+        if cell.contains([',', '"']) || cell.trim() != cell {
+            write!(out, "\"{}\"", cell.replace('"', "\"\""))?;
+        } else {
+            write!(out, "{cell}")?;
+        }
+    }
+    writeln!(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use serde::Serialize;
+
+    use super::{Output, Row, write};
+
+    #[derive(Serialize)]
+    struct Line {
+        username: &'static str,
+        reason: &'static str,
+    }
+
+    impl Row for Line {
+        const COLUMNS: &'static [&'static str] = &["username", "reason"];
+
+        fn cells(&self) -> Vec<String> {
+            vec![self.username.to_owned(), self.reason.to_owned()]
+        }
+    }
+
+    const LINES: [Line; 3] = [
+        Line {
+            username: "spqr1",
+            reason: "cancelled_in_lookup",
+        },
+        Line {
+            username: "a\n\u{1b}[2Jb",
+            reason: "a, \"quoted\" text that is longer than the terminal is wide",
+        },
+        Line {
+            username: " 漢字",
+            reason: "",
+        },
+    ];
+
+    fn printed(output: Output, colour: bool, width: Option<u16>) -> String {
+        let mut out = Vec::new();
+        write(&mut out, output, &LINES, colour, width).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_table_fits_the_terminal_and_its_cells_cannot_escape() {
+        insta::assert_snapshot!(printed(Output::Table, false, Some(44)));
+    }
+
+    #[test]
+    fn csv_has_a_header_and_one_line_a_row() {
+        insta::assert_snapshot!(printed(Output::Csv, false, None));
+    }
+
+    #[test]
+    fn json_is_one_object_a_line() {
+        insta::assert_snapshot!(printed(Output::Json, false, None));
+    }
+
+    #[rstest]
+    #[case(true)]
+    #[case(false)]
+    fn a_table_has_colour_only_when_asked_for(#[case] colour: bool) {
+        assert_eq!(
+            printed(Output::Table, colour, Some(80)).contains('\u{1b}'),
+            colour
+        );
+    }
+}

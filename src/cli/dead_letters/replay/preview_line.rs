@@ -1,0 +1,75 @@
+use serde::Serialize;
+
+use super::words;
+use crate::{
+    cli::{
+        Failure,
+        common::output::Row,
+        dead_letters::{preview::Foresight, text},
+    },
+    messaging::dead_letters::{Letter, ReplayOptions, Seen},
+};
+
+/// What the service would do with `letter` now.
+///
+/// # Errors
+/// When that cannot be told.
+pub(super) async fn forecast(
+    letter: &Letter,
+    foresight: &Foresight<'_>,
+    options: &ReplayOptions,
+) -> Result<Forecasted, Failure> {
+    let Seen {
+        id,
+        stage,
+        about,
+        history,
+        ..
+    } = &letter.seen;
+    let (now, detail) = if let Some(skip) = options.skip(&letter.seen) {
+        ("skipped", words(skip).to_owned())
+    } else {
+        let foreseen = foresight.of(letter).await?;
+        if let Some(error) = foreseen.unknown {
+            return Err(error.into());
+        }
+        (foreseen.word, foreseen.detail)
+    };
+    Ok(Forecasted {
+        kind: "forecast",
+        id: id.clone(),
+        topic: stage.topic().as_str(),
+        about: text::about(about),
+        reason: history.why().as_str(),
+        replays: history.replays,
+        now,
+        detail,
+    })
+}
+
+/// One letter and its forecast.
+#[derive(Serialize)]
+pub(super) struct Forecasted {
+    kind: &'static str,
+    id: String,
+    topic: &'static str,
+    about: String,
+    reason: &'static str,
+    replays: u32,
+    now: &'static str,
+    detail: String,
+}
+
+impl Row for Forecasted {
+    const COLUMNS: &'static [&'static str] =
+        &["id", "topic", "about", "died of", "replays", "would now"];
+
+    fn cells(&self) -> Vec<String> {
+        let texts = [self.topic, &self.about, self.reason].map(ToOwned::to_owned);
+        let ends = [self.replays.to_string(), self.detail.clone()];
+        std::iter::once(self.id.clone())
+            .chain(texts)
+            .chain(ends)
+            .collect()
+    }
+}

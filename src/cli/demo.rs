@@ -1,0 +1,103 @@
+//! `demo`: the whole service against simulated servers in this process, with the end state checked.
+
+mod namespaces;
+mod report;
+mod steps;
+
+use simulator::world::{Settings, World};
+
+use self::{report::Report, steps::Stage};
+use super::{
+    Failure,
+    common::{
+        global::GlobalOptions,
+        output::{self, Output, Report as Form},
+        population,
+    },
+    simulate,
+};
+use crate::{
+    app::{StageConsumers, clients::connect, context::ProcessContext, stages::UserStages},
+    config::Config,
+    messaging::Topology,
+};
+
+/// Runs the whole service against simulated servers, shows what it does, and checks the end state
+///
+/// It always applies, and only to the servers it starts in its own process; no file and no
+/// variable of yours is read. Exit code 0 only if everything ended as it must.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  lookup-gitlab-sync demo --users 20000 --seed 7")]
+pub struct Args {
+    /// The namespace pipeline instead.
+    #[arg(
+        help = "The namespace pipeline instead, on a throw-away PostgreSQL (its server has to be installed)"
+    )]
+    #[arg(long, conflicts_with_all = ["users", "seed", "gitlab_users", "gitlab_recording", "lookup_people"])]
+    namespaces: bool,
+    #[command(flatten)]
+    population: population::Args,
+    /// A report for people, or one JSON document
+    #[arg(long, value_enum, default_value_t)]
+    output: Form,
+}
+
+impl Args {
+    pub(super) async fn run(self, global: &GlobalOptions) -> Result<(), Failure> {
+        if self.namespaces {
+            return Box::pin(namespaces::run(global, self.output)).await;
+        }
+        let population = self.population.population()?;
+        let world = World::start(&population, Settings::default()).await?;
+        let config: Config = only_of(&world, global).start(false)?;
+        let connection = connect(&config.pubsub).await?;
+        Topology::new(&connection).apply().await?;
+        let mut stages = StageConsumers::default();
+        stages
+            .add_users(UserStages::ALL, &config, &connection)
+            .await?;
+        stages.consume();
+        let narrated = self.output == Form::Table;
+        let mut stage = Stage {
+            population: &population,
+            world: &world,
+            connection: &connection,
+            narrated,
+        };
+        let result = play(&mut stage).await;
+        stages.stop(config.serve.grace).await;
+        simulate::stop(world).await;
+        let report = result?;
+        if !narrated {
+            output::print(Output::Json, &[&report])?;
+        }
+        report.verdict()
+    }
+}
+
+/// The environment of these servers and nothing else: neither variables nor a file of the user's.
+/// Each of thousands of outcomes is a line of the log, so that only errors are shown unless asked.
+fn only_of(world: &World, global: &GlobalOptions) -> ProcessContext {
+    let mut global = global.clone();
+    global.log_level.get_or_insert_with(|| "error".to_owned());
+    global.context_within(world.environment().into_iter().collect())
+}
+
+async fn play(stage: &mut Stage<'_>) -> Result<Report, Failure> {
+    stage.introduce()?;
+    let first = stage.first_tick().await?;
+    let second = stage.second_tick().await?;
+    let mismatches = stage.check_end()?;
+    let resync = stage.a_person_returns(&first).await?;
+    let dead_letter = stage.a_poisoned_message().await?;
+    let report = Report::new(
+        stage.population,
+        first,
+        second,
+        mismatches,
+        resync,
+        dead_letter,
+    );
+    stage.conclude(&report)?;
+    Ok(report)
+}

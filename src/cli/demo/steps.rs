@@ -1,0 +1,337 @@
+//! The demo, act by act: real messages, over real HTTP and gRPC.
+
+use std::{
+    collections::BTreeMap,
+    io,
+    time::{Duration, Instant},
+};
+
+use simulator::{
+    control::Control,
+    gitlab::State,
+    population::{Mismatch, Population},
+    world::World,
+};
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::report::{Changed, DeadLetter, Report, Resync, Run};
+use crate::{
+    cli::{
+        Failure,
+        common::{
+            follow::{Bar, Watch, to_the_end},
+            output::{self, Output},
+        },
+    },
+    directory::Crsid,
+    messaging::{
+        Connection, DeadLetterReason, Follow, RunId, Topic, Traceparent, attributes,
+        dead_letters::{ReplayOptions, Seen, Selection, list, replay},
+        wire::{Cause, SyncOutcome, SyncTick, UserRequest, Who},
+    },
+};
+
+/// How long a dead letter is waited for.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How many changes are shown.
+const SHOWN: usize = 8;
+/// Not a CRSid, and so nobody.
+const POISON: &str = r#"{"crsid":"Robert'); DROP TABLE users;--"}"#;
+
+/// Everything that the acts play on.
+pub struct Stage<'a> {
+    /// Who there is, and how each must end.
+    pub population: &'a Population,
+    /// The servers.
+    pub world: &'a World,
+    /// Pub/Sub, as an operator sees it.
+    pub connection: &'a Connection,
+    /// Whether it is told to a person as it goes.
+    pub narrated: bool,
+}
+
+impl Stage<'_> {
+    pub fn introduce(&self) -> io::Result<()> {
+        let counts = self.population.counts();
+        self.say(&format!(
+            "{} accounts in a simulated GitLab at {}, {} people in a simulated Lookup,\nand a Pub/Sub of our own. Nothing outside this process is touched.\nGitLab's answers cost nothing here; `simulate --gitlab-cost real` shows what a real one takes.",
+            counts.accounts,
+            self.world.gitlab.url(),
+            counts.people
+        ))
+    }
+
+    pub async fn first_tick(&self) -> Result<Run, Failure> {
+        self.say(
+            "\n1. A tick: everything is read, every account decided, each change looked at again\n",
+        )?;
+        let run = self.tick().await?;
+        self.say(&summary(&run))?;
+        if self.narrated {
+            let shown: Vec<Changed> = run.changes.iter().take(SHOWN).cloned().collect();
+            output::print(Output::Table, &shown)?;
+        }
+        let more = run.changes.len().saturating_sub(SHOWN);
+        if more > 0 {
+            self.say(&format!(" … and {more} more"))?;
+        }
+        Ok(run)
+    }
+
+    pub async fn second_tick(&self) -> Result<Run, Failure> {
+        self.say("\n2. A second tick: there is nothing left to do\n")?;
+        let run = self.tick().await?;
+        self.say(&summary(&run))?;
+        Ok(run)
+    }
+
+    /// Compares every account with the end that the population's generator wrote down for it.
+    pub fn check_end(&self) -> io::Result<Vec<Mismatch>> {
+        if self.population.expected().is_empty() {
+            return Ok(Vec::new());
+        }
+        let mismatches = self.population.check(&self.world.gitlab.snapshot());
+        let checked = self.population.expected().len();
+        self.say(&format!(
+            "   {} of {checked} accounts are as they must be",
+            checked - mismatches.len()
+        ))?;
+        Ok(mismatches)
+    }
+
+    /// Somebody whom the first tick blocked is a member again.
+    pub async fn a_person_returns(&self, first: &Run) -> Result<Option<Resync>, Failure> {
+        let blocked = |changed: &&Changed| changed.decision == "block" && changed.crsid.is_some();
+        let Some(changed) = first.changes.iter().find(blocked) else {
+            return Ok(None);
+        };
+        let Some(crsid) = changed.crsid.as_deref().and_then(Crsid::parse) else {
+            return Ok(None);
+        };
+        self.say(&format!(
+            "\n3. {crsid} is a member again: a resync of one user\n"
+        ))?;
+        self.world.lookup.set_cancelled(crsid.as_str(), false);
+        let outcome = self.resync(crsid).await?;
+        let account = self.world.gitlab.account(changed.id);
+        let active = account.is_some_and(|account| account.state == State::Active);
+        let resync = Resync {
+            crsid: crsid.to_string(),
+            result: outcome.result,
+            active,
+        };
+        let word = |field: Option<String>| field.unwrap_or_default();
+        self.say(&format!(
+            "   account {} ({}): {} ({}); it is {}active",
+            changed.id,
+            changed.username,
+            word(outcome.decision),
+            word(outcome.reason),
+            if active { "" } else { "not " }
+        ))?;
+        Ok(Some(resync))
+    }
+
+    /// Nobody can be found by it: given up at its first delivery, listed, and given up again when it is replayed.
+    pub async fn a_poisoned_message(&self) -> Result<DeadLetter, Failure> {
+        self.say(&format!("\n4. A poisoned message: {POISON}\n"))?;
+        let users = self.connection.publisher(Topic::UserSync).await?;
+        let attributes =
+            attributes::for_message(RunId::new().as_str(), "user_sync", &Traceparent::new());
+        users.publish_raw(POISON.into(), attributes).await?;
+        let letter = self.letter_that_died(1).await?;
+        let reason = letter
+            .history
+            .reason
+            .map_or("none", DeadLetterReason::as_str)
+            .to_owned();
+        let detail = letter.history.detail.clone().unwrap_or_default();
+        self.say(&format!(
+            "   listed: dead letter {} ({reason}): {detail}",
+            letter.id
+        ))?;
+        let selection = Selection::of_ids([letter.id]);
+        let (options, stopping) = (ReplayOptions::new(), CancellationToken::new());
+        let replayed = replay(self.connection, &selection, &options, &stopping, &|_| ())
+            .await
+            .replayed;
+        let deaths = self.letter_that_died(2).await?.history.deaths;
+        self.say(&format!(
+            "   {replayed} replayed; it is poison still, and is a dead letter for the second time"
+        ))?;
+        Ok(DeadLetter {
+            body: POISON.to_owned(),
+            reason,
+            detail,
+            replayed,
+            deaths,
+        })
+    }
+
+    /// The one dead letter, as soon as it has died `deaths` times.
+    async fn letter_that_died(&self, deaths: u32) -> Result<Seen, Failure> {
+        let selection = Selection {
+            min_deaths: Some(deaths),
+            ..Selection::default()
+        };
+        let listed = async {
+            loop {
+                match list(self.connection, &selection).await?.as_slice() {
+                    [] => sleep(Duration::from_millis(50)).await,
+                    [letter] => return Ok(letter.clone()),
+                    letters => {
+                        return Err(anyhow::anyhow!(
+                            "{} dead letters, where one was expected",
+                            letters.len()
+                        ));
+                    }
+                }
+            }
+        };
+        Ok(timeout(PATIENCE, listed)
+            .await
+            .map_err(|_| anyhow::anyhow!("nothing was dead-lettered"))??)
+    }
+
+    pub fn conclude(&self, report: &Report) -> Result<(), Failure> {
+        if report.verdict().is_ok() {
+            self.say("\nEverything ended as it must.")?;
+        }
+        Ok(())
+    }
+
+    async fn tick(&self) -> Result<Run, Failure> {
+        let run_id = RunId::new();
+        let outcomes = Follow::open(self.connection, &run_id).await?;
+        let ticks = self.connection.publisher(Topic::SyncTick).await?;
+        let calls = Calls::counted(self.world);
+        let started = Instant::now();
+        let attributes = attributes::for_message(run_id.as_str(), "sync_tick", &Traceparent::new());
+        ticks.publish(&SyncTick::default(), attributes).await?;
+        let mut changes = BTreeMap::new();
+        let mut watch = Watch::run();
+        let bar = Bar::when(self.narrated);
+        to_the_end(outcomes, &mut watch, |watch, outcome| {
+            changes.extend(changed(outcome).map(|changed| (changed.id, changed)));
+            bar.show(watch);
+            Ok(())
+        })
+        .await?;
+        bar.clear();
+        watch.verdict()?;
+        Ok(run(
+            &watch,
+            changes.into_values().collect(),
+            &calls.since(self.world),
+            started.elapsed(),
+        ))
+    }
+
+    async fn resync(&self, crsid: Crsid) -> Result<SyncOutcome, Failure> {
+        let run_id = RunId::new();
+        let outcomes = Follow::open(self.connection, &run_id).await?;
+        let users = self.connection.publisher(Topic::UserSync).await?;
+        let request = UserRequest {
+            who: Who::Person(crsid),
+            cause: Cause::Resync,
+            dry_run: false,
+            requested_by: Some("demo".to_owned()),
+            reason: None,
+        };
+        let attributes = attributes::for_message(run_id.as_str(), "user_sync", &Traceparent::new());
+        let message = users.publish(&request.to_wire(), attributes).await?;
+        let mut watch = Watch::messages([(message, crsid.to_string())].into());
+        let mut last = SyncOutcome::default();
+        to_the_end(outcomes, &mut watch, |_, outcome| {
+            last = outcome.clone();
+            Ok(())
+        })
+        .await?;
+        Ok(last)
+    }
+
+    fn say(&self, text: &str) -> io::Result<()> {
+        if self.narrated {
+            output::say(text)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// The change that an outcome tells of.
+fn changed(outcome: &SyncOutcome) -> Option<Changed> {
+    if outcome.result.as_deref() != Some("applied") {
+        return None;
+    }
+    Some(Changed {
+        id: outcome.gitlab_user_id?,
+        username: outcome.username.clone()?,
+        crsid: outcome.crsid.clone(),
+        decision: outcome.decision.clone()?,
+        reason: outcome.reason.clone()?,
+    })
+}
+
+fn run(watch: &Watch, changes: Vec<Changed>, calls: &Calls, took: Duration) -> Run {
+    let count = |decision: &str| {
+        changes
+            .iter()
+            .filter(|changed| changed.decision == decision)
+            .count() as u64
+    };
+    Run {
+        outcomes: watch.seen(),
+        blocked: count("block"),
+        unblocked: count("unblock"),
+        gitlab_reads: calls.gitlab_reads,
+        gitlab_writes: calls.gitlab_writes,
+        lookup_calls: calls.lookup,
+        milliseconds: took.as_millis(),
+        changes,
+    }
+}
+
+fn summary(run: &Run) -> String {
+    format!(
+        "   {} outcomes in {} ms: {} blocked, {} unblocked\n   GitLab: {} reads and {} writes; Lookup: {} calls\n",
+        run.outcomes,
+        run.milliseconds,
+        run.blocked,
+        run.unblocked,
+        run.gitlab_reads,
+        run.gitlab_writes,
+        run.lookup_calls
+    )
+}
+
+/// What the servers were asked.
+#[derive(Clone, Copy, Debug)]
+struct Calls {
+    gitlab_reads: usize,
+    gitlab_writes: usize,
+    lookup: usize,
+}
+
+impl Calls {
+    fn counted(world: &World) -> Self {
+        let (gitlab, lookup): (&Control, &Control) =
+            (world.gitlab.control(), world.lookup.control());
+        let gitlab_reads = gitlab.count("GET", "*");
+        Self {
+            gitlab_reads,
+            gitlab_writes: gitlab.count("*", "*") - gitlab_reads,
+            lookup: lookup.count("*", "*"),
+        }
+    }
+
+    fn since(self, world: &World) -> Self {
+        let now = Self::counted(world);
+        Self {
+            gitlab_reads: now.gitlab_reads - self.gitlab_reads,
+            gitlab_writes: now.gitlab_writes - self.gitlab_writes,
+            lookup: now.lookup - self.lookup,
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! Who reads the log, and so which form it takes and where it goes.
+
+/// How a line looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// Readable text.
+    Text {
+        /// With terminal colours.
+        colour: bool,
+    },
+    /// JSON lines as Cloud Logging reads them.
+    Json,
+}
+
+/// Where lines go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stream {
+    /// Standard output: of a serving process the logs are all there is.
+    Output,
+    /// Standard error: standard output is for results.
+    Error,
+}
+
+/// What the form of the lines depends on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "four facts, each true or not, and none implied by another"
+)]
+pub struct LogDestination {
+    /// The process serves; it is no command that a person waits for.
+    pub serving: bool,
+    /// Cloud Run or Cloud Functions: one of [`GOOGLE_CLOUD_VARIABLES`] is set.
+    pub on_google_cloud: bool,
+    /// Standard error is a terminal.
+    pub on_terminal: bool,
+    /// `NO_COLOR` is set.
+    pub no_colour: bool,
+}
+
+/// What Cloud Run sets, see <https://docs.cloud.google.com/run/docs/container-contract#env-vars>.
+pub const GOOGLE_CLOUD_VARIABLES: [&str; 4] = [
+    "K_SERVICE",
+    "K_REVISION",
+    "CLOUD_RUN_WORKER_POOL",
+    "CLOUD_RUN_JOB",
+];
+
+impl LogDestination {
+    /// The form when nobody asked for one. A serving process that nobody watches writes for a log
+    /// collector; a command writes for a person, unless it runs as a job on Google Cloud.
+    pub fn usual_form(self) -> Form {
+        let collected = self.on_google_cloud || (self.serving && !self.on_terminal);
+        if collected { Form::Json } else { self.text() }
+    }
+
+    /// Text, with colours where they can be seen and are wanted.
+    pub fn text(self) -> Form {
+        Form::Text {
+            colour: self.on_terminal && !self.no_colour,
+        }
+    }
+
+    /// Where lines of `form` go.
+    pub fn stream(self, form: Form) -> Stream {
+        match form {
+            Form::Json if self.serving => Stream::Output,
+            Form::Json | Form::Text { .. } => Stream::Error,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::{Form, Stream, LogDestination};
+
+    const TEXT: Form = Form::Text { colour: false };
+    const COLOUR: Form = Form::Text { colour: true };
+
+    #[rstest]
+    #[case::command_on_a_terminal(false, false, true, COLOUR, Stream::Error)]
+    #[case::command_in_a_pipe(false, false, false, TEXT, Stream::Error)]
+    #[case::job_on_google_cloud(false, true, false, Form::Json, Stream::Error)]
+    #[case::serve_on_a_terminal(true, false, true, COLOUR, Stream::Error)]
+    #[case::serve_in_a_container(true, false, false, Form::Json, Stream::Output)]
+    #[case::serve_on_google_cloud(true, true, false, Form::Json, Stream::Output)]
+    fn lines_go_where_they_are_read(
+        #[case] serving: bool,
+        #[case] on_google_cloud: bool,
+        #[case] on_terminal: bool,
+        #[case] form: Form,
+        #[case] stream: Stream,
+    ) {
+        let destination = LogDestination {
+            serving,
+            on_google_cloud,
+            on_terminal,
+            no_colour: false,
+        };
+        assert_eq!(destination.usual_form(), form);
+        assert_eq!(destination.stream(form), stream);
+        let plain = LogDestination {
+            no_colour: true,
+            ..destination
+        };
+        assert_ne!(plain.usual_form(), COLOUR, "NO_COLOR is honoured");
+    }
+}
