@@ -28,7 +28,7 @@ pub use self::{
     error_kind::ErrorKind,
     evidence::Verdict,
     failure::GateFailure,
-    probe_permit::Passage,
+    probe_permit::ProbePermit,
     subject::Subject,
     upstream_id::{Name, Side},
 };
@@ -98,16 +98,16 @@ impl Gate {
     /// Waits until a caller may try again: the gate is open, or this caller is its one probe. After a failure that
     /// did not close the gate this also waits out a short pause, so that nobody tries again in a tight loop.
     /// Cancelled, it leaves the queue.
-    pub async fn passable(self: &Arc<Self>) -> Passage {
+    pub async fn passable(self: &Arc<Self>) -> ProbePermit {
         self.wait(false).await
     }
 
     /// The same for one whose own call failed already: while the gate is closed, who has not been heard yet goes first.
-    pub async fn passable_again(self: &Arc<Self>) -> Passage {
+    pub async fn passable_again(self: &Arc<Self>) -> ProbePermit {
         self.wait(true).await
     }
 
-    async fn wait(self: &Arc<Self>, again: bool) -> Passage {
+    async fn wait(self: &Arc<Self>, again: bool) -> ProbePermit {
         loop {
             let mut opened = pin!(self.opened.notified());
             // Before the state is read, so that an opening in between is not missed.
@@ -115,14 +115,14 @@ impl Gate {
             if self.state().shut().is_none() {
                 match self.rest() {
                     Some(until) => sleep_until(until).await,
-                    None => return Passage { probe: None },
+                    None => return ProbePermit { probe: None },
                 }
                 continue;
             }
             tokio::select! {
                 biased;
                 () = opened => {}
-                passage = self.queue(again) => if let Some(passage) = passage { return passage },
+                permit = self.queue(again) => if let Some(permit) = permit { return permit },
             }
         }
     }
@@ -200,7 +200,7 @@ impl Gate {
     }
 
     /// The head of the queue waits here until it may probe. `None` if the gate opened meanwhile.
-    async fn queue(self: &Arc<Self>, again: bool) -> Option<Passage> {
+    async fn queue(self: &Arc<Self>, again: bool) -> Option<ProbePermit> {
         let turns = if again { &self.again } else { &self.turn };
         let mut turn = Arc::clone(turns).acquire_owned().await.ok()?;
         let _head = (!again).then(|| Head::of(self));
@@ -209,7 +209,7 @@ impl Gate {
             match queued {
                 Queued::Opened => return None,
                 Queued::Offered(id) => {
-                    return Some(Passage {
+                    return Some(ProbePermit {
                         probe: Some((Arc::clone(self), id)),
                     });
                 }

@@ -8,11 +8,11 @@ use super::Gate;
 /// of the one probe, and dropping it unused gives the place to the next waiter.
 #[must_use = "dropping it gives the place of the probe to the next waiter"]
 #[derive(Debug)]
-pub struct Passage {
+pub struct ProbePermit {
     pub(super) probe: Option<(Arc<Gate>, u64)>,
 }
 
-impl Drop for Passage {
+impl Drop for ProbePermit {
     fn drop(&mut self) {
         if let Some((gate, id)) = &self.probe {
             gate.state().withdrawn(*id);

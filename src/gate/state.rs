@@ -29,7 +29,7 @@ pub(super) struct State {
     failures: u32,
     successes: BTreeMap<Purpose, u64>,
     rest_until: Option<Instant>,
-    passages: u64,
+    permits: u64,
     /// Whether one waits at the head of the queue who did not fail yet.
     fresh_head: bool,
 }
@@ -153,15 +153,15 @@ impl State {
             Probe::Free if again && self.fresh_head => Queued::Wait(turn, now + FIRST_PAUSE),
             Probe::Offered { .. } if again => Queued::Wait(turn, now + FIRST_PAUSE),
             Probe::Free | Probe::Offered { .. } => {
-                self.passages += 1;
-                let to = self.passages;
+                self.permits += 1;
+                let to = self.permits;
                 closed.probe = Probe::Offered { to, turn };
                 Queued::Offered(to)
             }
         }
     }
 
-    /// The passage `id` is gone: an offer that nobody took is free again.
+    /// The permit `id` is gone: an offer that nobody took is free again.
     pub(super) fn withdrawn(&mut self, id: u64) {
         if let Door::Closed(closed) = &mut self.door
             && matches!(closed.probe, Probe::Offered { to, .. } if to == id)

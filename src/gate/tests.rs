@@ -30,7 +30,7 @@ fn closed() -> Arc<Gate> {
 
 async fn waits(gate: &Arc<Gate>) -> Duration {
     let begun = Instant::now();
-    let _passage = gate.passable().await;
+    let _permit = gate.passable().await;
     begun.elapsed()
 }
 
@@ -70,7 +70,7 @@ async fn the_pauses_grow_to_a_minute_at_most() {
     let mut pauses = Vec::new();
     for _ in 0..12 {
         let begun = Instant::now();
-        let _passage = gate.passable().await;
+        let _permit = gate.passable().await;
         pauses.push(begun.elapsed().as_secs_f64());
         gate.enter()
             .unwrap()
@@ -93,9 +93,9 @@ async fn no_probe_goes_before_retry_after() {
         ..GateFailure::new(ErrorKind::Throttled, "")
     };
     let gate = closed();
-    let passage = gate.passable().await;
+    let permit = gate.passable().await;
     gate.enter().unwrap().failed(&asking);
-    drop(passage);
+    drop(permit);
     assert!(waits(&gate).await >= Duration::from_mins(5));
 
     let gate = Gate::new(Name::GitLab, Side::Read);

@@ -8,7 +8,7 @@ use super::*;
 async fn a_waiter_is_let_through_as_the_probe_after_a_pause_and_its_success_opens_the_gate() {
     let gate = closed();
     let begun = Instant::now();
-    let _passage = gate.passable().await;
+    let _permit = gate.passable().await;
     let waited = begun.elapsed().as_secs_f64();
     assert!((1.0..=2.1).contains(&waited), "{waited}");
     let ticket = gate.enter().unwrap();
@@ -31,7 +31,7 @@ async fn a_call_that_did_not_wait_fails_at_once_until_a_probe_is_due_and_then_is
     assert!(waiting.is_err(), "the queue waits for that probe too");
     probe.failed(&GateFailure::new(ErrorKind::Unavailable, ""));
     assert!(gate.enter().is_err());
-    let _passage = timeout(Duration::from_secs(10), gate.passable())
+    let _permit = timeout(Duration::from_secs(10), gate.passable())
         .await
         .unwrap();
     gate.enter().unwrap().succeeded();
@@ -69,12 +69,12 @@ async fn a_probe_that_is_dropped_or_never_made_frees_the_place() {
     let gate = closed();
     let unused = gate.passable().await;
     drop(unused);
-    let passage = timeout(Duration::from_secs(5), gate.passable())
+    let permit = timeout(Duration::from_secs(5), gate.passable())
         .await
         .unwrap();
     drop(gate.enter().unwrap());
-    drop(passage);
-    let _passage = timeout(Duration::from_secs(5), gate.passable())
+    drop(permit);
+    let _permit = timeout(Duration::from_secs(5), gate.passable())
         .await
         .unwrap();
     assert!(gate.enter().unwrap().is_probe());
@@ -88,7 +88,7 @@ async fn a_waiter_that_gives_up_leaves_the_queue() {
             .await
             .is_err()
     );
-    let _passage = timeout(Duration::from_secs(5), gate.passable())
+    let _permit = timeout(Duration::from_secs(5), gate.passable())
         .await
         .unwrap();
 }
@@ -124,7 +124,7 @@ async fn five_thousand_waiters_make_one_probe_at_a_time_and_all_go_on_once_it_op
         );
         waiters.spawn(async move {
             loop {
-                let _passage = gate.passable().await;
+                let _permit = gate.passable().await;
                 let Ok(ticket) = gate.enter() else { continue };
                 if Instant::now() < up_at {
                     assert_eq!(

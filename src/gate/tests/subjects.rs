@@ -80,7 +80,7 @@ async fn what_different_subjects_closed_only_a_whole_success_of_the_same_purpose
         "an unblock is let through and opens nothing"
     );
     for said in [Said::Part, Said::Judged] {
-        let _passage = gate.passable().await;
+        let _permit = gate.passable().await;
         ends(&gate, BLOCK, 6, said);
         assert!(gate.closed_because().is_some(), "{said:?}");
     }
@@ -107,7 +107,7 @@ async fn a_part_of_a_change_neither_resets_nor_opens_what_the_whole_failed() {
         ticket.failed_about(Some(&Subject::account(1)), &throttled);
     }
     assert!(gate.closed_because().is_some());
-    let _passage = gate.passable().await;
+    let _permit = gate.passable().await;
     ends(&gate, BLOCK, 1, Said::Part);
     assert!(gate.closed_because().is_some());
     ends(&gate, BLOCK, 1, Said::Whole);
@@ -121,12 +121,12 @@ async fn who_has_not_failed_yet_is_the_probe_before_those_who_have() {
     for _ in 0..5 {
         let gate = Arc::clone(&gate);
         again.spawn(async move {
-            let _passage = gate.passable_again().await;
+            let _permit = gate.passable_again().await;
             panic!("one who failed is the probe");
         });
     }
     tokio::task::yield_now().await;
-    let _passage = timeout(Duration::from_secs(10), gate.passable())
+    let _permit = timeout(Duration::from_secs(10), gate.passable())
         .await
         .unwrap();
     assert!(gate.enter_for(BLOCK).unwrap().is_probe());
@@ -146,14 +146,14 @@ async fn the_pause_that_one_subject_was_told_holds_for_another_only_once_it_is_t
     };
     let gate = Gate::new(Name::GitLab, Side::Write);
     told(&gate, 1);
-    let passage = timeout(Duration::from_secs(5), gate.passable()).await;
+    let permit = timeout(Duration::from_secs(5), gate.passable()).await;
     told(&gate, 2);
-    drop(passage);
+    drop(permit);
     assert!(waits(&gate).await > Duration::from_mins(14));
     // One alone is believed by itself.
     let gate = Gate::new(Name::GitLab, Side::Write);
     told(&gate, 1);
     let begun = Instant::now();
-    let _passage = gate.passable_again().await;
+    let _permit = gate.passable_again().await;
     assert!(begun.elapsed() > Duration::from_mins(14));
 }

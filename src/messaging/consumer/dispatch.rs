@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     failpoint,
-    gate::{Gate, Passage},
+    gate::{Gate, ProbePermit},
     messaging::{
         DeadLetter, DeadLetterReason, Delivery, Disposition, Handler, Hold, Outcomes, PubSubError,
         Publisher, Stage, Traceparent, dead_letter, line, wire::SyncOutcome,
@@ -131,9 +131,9 @@ impl<H: Handler, D: DeadLetters, R: Records> Dispatch<H, D, R> {
     async fn conclude(&self, delivery: &Arc<Delivery>, stopping: &CancellationToken) -> End {
         let _at_work = self.holds.begin();
         let mut patience = Patience::new();
-        let mut passage = None;
+        let mut permit = None;
         loop {
-            let (disposition, took) = self.ask(delivery, passage.take()).await;
+            let (disposition, took) = self.ask(delivery, permit.take()).await;
             let subject = Subject {
                 stage: self.handler.stage(),
                 delivery,
@@ -156,7 +156,7 @@ impl<H: Handler, D: DeadLetters, R: Records> Dispatch<H, D, R> {
             subject.held();
             let pause = patience.pause(&hold);
             match Box::pin(self.wait(delivery, &hold, pause, stopping)).await {
-                Waited::Passes(leave) => passage = Some(leave),
+                Waited::Passes(leave) => permit = Some(leave),
                 Waited::Superseded => {
                     let record = self.handler.superseded(delivery);
                     return self.done(&subject, record);
@@ -199,7 +199,7 @@ impl<H: Handler, D: DeadLetters, R: Records> Dispatch<H, D, R> {
     async fn ask(
         &self,
         delivery: &Arc<Delivery>,
-        _passage: Option<Passage>,
+        _permit: Option<ProbePermit>,
     ) -> (Disposition, Duration) {
         let started = Instant::now();
         let handled = async { self.handler.handle(Arc::clone(delivery)).await };
@@ -364,7 +364,7 @@ impl Subject<'_> {
 /// How a wait ended.
 enum Waited {
     /// It may be handled again.
-    Passes(Passage),
+    Passes(ProbePermit),
     /// Another message covers it.
     Superseded,
     /// It is given back, for others to have its place.
@@ -374,7 +374,7 @@ enum Waited {
 }
 
 /// Pauses first: who has been let through a gate may be its probe, and must go at once.
-async fn pass(gate: &Arc<Gate>, pause: Duration, again: bool) -> Passage {
+async fn pass(gate: &Arc<Gate>, pause: Duration, again: bool) -> ProbePermit {
     tokio::time::sleep(pause).await;
     if again {
         gate.passable_again().await
