@@ -24,7 +24,7 @@ use tokio::{
 pub(crate) use self::failure::LONGEST_REQUESTED_PAUSE;
 use self::state::{Queued, State, Turned};
 pub use self::{
-    call_guard::Ticket,
+    call_guard::CallGuard,
     error_kind::ErrorKind,
     evidence::Verdict,
     failure::GateFailure,
@@ -151,7 +151,7 @@ impl Gate {
     ///
     /// # Errors
     /// [`Shut`] otherwise, at once.
-    pub fn enter(self: &Arc<Self>) -> Result<Ticket, Shut> {
+    pub fn enter(self: &Arc<Self>) -> Result<CallGuard, Shut> {
         self.enter_for("")
     }
 
@@ -159,9 +159,9 @@ impl Gate {
     ///
     /// # Errors
     /// [`Shut`] otherwise, at once.
-    pub fn enter_for(self: &Arc<Self>, purpose: &'static str) -> Result<Ticket, Shut> {
+    pub fn enter_for(self: &Arc<Self>, purpose: &'static str) -> Result<CallGuard, Shut> {
         let probe = self.state().enter(purpose, Instant::now())?;
-        Ok(Ticket {
+        Ok(CallGuard {
             gate: Arc::clone(self),
             purpose,
             probe,

@@ -197,7 +197,7 @@ impl Directory for FileDirectory {
     fn standings<'a>(&'a self, people: &'a [Crsid]) -> BoxFuture<'a, Result<Standings, CallError>> {
         Box::pin(async move {
             const OPERATION: &str = "read_file";
-            let ticket = self
+            let guard = self
                 .gate
                 .enter()
                 .map_err(|shut| CallError::withheld(OPERATION, &self.gate, &shut))?;
@@ -212,11 +212,11 @@ impl Directory for FileDirectory {
                         blame,
                         fault.clone(),
                     );
-                    ticket.failed(&fault.at_gate(&error.to_string()));
+                    guard.failed(&fault.at_gate(&error.to_string()));
                     return Err(error);
                 }
             };
-            ticket.succeeded();
+            guard.succeeded();
             let standing = |crsid: &Crsid| Some((*crsid, known.get(crsid)?.0));
             Ok(people.iter().filter_map(standing).collect())
         })

@@ -13,14 +13,14 @@ use super::{
 /// One call on its way. What became of it is told by one of its methods; dropped untold, a probe's place is free again.
 #[must_use = "the gate has to learn how the call went"]
 #[derive(Debug)]
-pub struct Ticket {
+pub struct CallGuard {
     pub(super) gate: Arc<Gate>,
     pub(super) purpose: Purpose,
     pub(super) probe: bool,
     pub(super) told: bool,
 }
 
-impl Ticket {
+impl CallGuard {
     /// Whether this call is the one probe of a closed gate: it gets one attempt.
     pub fn is_probe(&self) -> bool {
         self.probe
@@ -76,7 +76,7 @@ impl Ticket {
     }
 }
 
-impl Drop for Ticket {
+impl Drop for CallGuard {
     fn drop(&mut self) {
         if self.probe && !self.told {
             self.gate.state().abandoned();

@@ -120,7 +120,7 @@ impl NamespaceWorker {
 
     /// Takes the namespace's lock, and sends the newest sync if it has to be sent.
     async fn step(&self, job: &SyncJob<'_>) -> Result<SendStep, SendError> {
-        let Ok(ticket) = self.gate.enter() else {
+        let Ok(guard) = self.gate.enter() else {
             return Ok(SendStep::Ended(Disposition::Hold(
                 Arc::clone(&self.gate).into(),
             )));
@@ -137,11 +137,11 @@ impl NamespaceWorker {
         };
         let (session, newest) = match look.await {
             Ok(found) => {
-                ticket.succeeded();
+                guard.succeeded();
                 found
             }
             Err(LedgerError::Database(error)) if is_lock_timeout(&error) => {
-                ticket.succeeded();
+                guard.succeeded();
                 return Ok(SendStep::Ended(Disposition::Retry(
                     "another worker sends for this namespace".to_owned(),
                 )));
@@ -151,7 +151,7 @@ impl NamespaceWorker {
                     "the ledger database does not work: {}",
                     causes::on_one_line(&error)
                 );
-                ticket.failed(&GateFailure::new(ErrorKind::Unreachable, &why));
+                guard.failed(&GateFailure::new(ErrorKind::Unreachable, &why));
                 return Err(SendError::Ledger(error));
             }
         };

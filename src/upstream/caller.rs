@@ -174,7 +174,7 @@ impl Upstream {
         gate.admits(call.purpose)
             .map_err(|shut| call.withheld(gate, &shut))?;
         let mut place = self.admit().await;
-        let ticket = gate
+        let guard = gate
             .enter_for(call.purpose)
             .map_err(|shut| call.withheld(gate, &shut))?;
         let clock = &self.shared.clock;
@@ -182,7 +182,7 @@ impl Upstream {
             Some(objection) => Err(objection),
             None => judge(answer),
         };
-        let mut pauses = retry::pauses(if ticket.is_probe() {
+        let mut pauses = retry::pauses(if guard.is_probe() {
             1
         } else {
             self.shared.attempts
@@ -190,20 +190,20 @@ impl Upstream {
         loop {
             let fault = match self.attempt(call, &judge).await {
                 Ok(value) => {
-                    ticket.ended(Said::Whole, call.about.as_ref());
+                    guard.ended(Said::Whole, call.about.as_ref());
                     return Ok(value);
                 }
                 Err(fault) => fault,
             };
             drop(place);
             let Some(pause) = retry::pause_before_next(&fault, pauses.next()) else {
-                return Err(self.settle(Side::Read, call, ticket, &fault));
+                return Err(self.settle(Side::Read, call, guard, &fault));
             };
             tracing::debug!(operation = call.operation, %fault, ?pause, "read is tried again");
             sleep(pause).await;
             place = self.admit().await;
-            if !ticket.is_probe() && gate.admits(call.purpose).is_err() {
-                return Err(self.settle(Side::Read, call, ticket, &fault));
+            if !guard.is_probe() && gate.admits(call.purpose).is_err() {
+                return Err(self.settle(Side::Read, call, guard, &fault));
             }
         }
     }
@@ -237,15 +237,15 @@ impl Upstream {
             Some(reservation) => self.admit_at_once(call, reservation)?,
             None => self.admit().await,
         };
-        let ticket = gate
+        let guard = gate
             .enter_for(call.purpose)
             .map_err(|shut| call.withheld(gate, &shut))?;
         match self.attempt(call, &judge).await {
             Ok(value) => {
-                ticket.ended(said(&value), call.about.as_ref());
+                guard.ended(said(&value), call.about.as_ref());
                 Ok(value)
             }
-            Err(fault) => Err(self.settle(Side::Write, call, ticket, &fault)),
+            Err(fault) => Err(self.settle(Side::Write, call, guard, &fault)),
         }
     }
 

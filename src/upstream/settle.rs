@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Blame, Call, CallError, Fault, Upstream, Whose};
-use crate::gate::{ErrorKind, Gate, Said, Side, Ticket, Verdict};
+use crate::gate::{CallGuard, ErrorKind, Gate, Said, Side, Verdict};
 
 impl Upstream {
     /// Tells the gate what became of the call, and makes its error.
@@ -11,7 +11,7 @@ impl Upstream {
         &self,
         side: Side,
         call: &Call,
-        ticket: Ticket,
+        guard: CallGuard,
         fault: &Fault,
     ) -> CallError {
         let gate = self.gate(side);
@@ -22,15 +22,15 @@ impl Upstream {
         let certain = whose == Whose::Subject;
         error.blame = match &call.about {
             about if kind == ErrorKind::BadRequest => {
-                ticket.ended(Said::Judged, about.as_ref());
+                guard.ended(Said::Judged, about.as_ref());
                 Blame::Call
             }
-            Some(about) if certain => blame(ticket.blamed(about), gate, certain),
+            Some(about) if certain => blame(guard.blamed(about), gate, certain),
             Some(about) if whose == Whose::Unknown || gate.suspects(call.purpose, about) => {
-                blame(ticket.doubtful(about, &failure), gate, certain)
+                blame(guard.doubtful(about, &failure), gate, certain)
             }
             about => {
-                ticket.failed_about(about.as_ref(), &failure);
+                guard.failed_about(about.as_ref(), &failure);
                 Blame::Upstream(gate)
             }
         };

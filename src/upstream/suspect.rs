@@ -18,14 +18,14 @@ impl Upstream {
         let withheld = |shut: Shut| call.withheld(&gate, &shut);
         gate.admits(call.purpose).map_err(withheld)?;
         let _place = self.admit().await;
-        let ticket = gate.enter_for(call.purpose).map_err(withheld)?;
+        let guard = gate.enter_for(call.purpose).map_err(withheld)?;
         match self.attempt(call, &judge).await {
             Ok(value) => {
-                ticket.succeeded();
+                guard.succeeded();
                 Ok(Ok(value))
             }
             Err(fault) if fault.may_lie_in_what_was_asked() => Ok(Err(fault)),
-            Err(fault) => Err(self.settle(Side::Read, call, ticket, &fault)),
+            Err(fault) => Err(self.settle(Side::Read, call, guard, &fault)),
         }
     }
 

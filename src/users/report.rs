@@ -192,8 +192,8 @@ mod tests {
         let reports = Reports::to(Arc::clone(&kept) as Arc<dyn Records>);
         let gate = Gate::new(Name::GitLab, Side::Read);
         let fault = Fault::new(ErrorKind::Unauthenticated, "answered 401");
-        let ticket = gate.enter().unwrap();
-        ticket.failed(&fault.at_gate("GitLab answered 401: check GITLAB_TOKEN"));
+        let guard = gate.enter().unwrap();
+        guard.failed(&fault.at_gate("GitLab answered 401: check GITLAB_TOKEN"));
         reports.held(&delivery(), &gate, "unused: the gate says why it is closed");
         sleep(Duration::from_secs(65)).await;
         reports.goes_on();

@@ -11,10 +11,10 @@ async fn a_waiter_is_let_through_as_the_probe_after_a_pause_and_its_success_open
     let _permit = gate.passable().await;
     let waited = begun.elapsed().as_secs_f64();
     assert!((1.0..=2.1).contains(&waited), "{waited}");
-    let ticket = gate.enter().unwrap();
-    assert!(ticket.is_probe());
+    let guard = gate.enter().unwrap();
+    assert!(guard.is_probe());
     assert!(gate.enter().is_err(), "there is one probe at a time");
-    ticket.succeeded();
+    guard.succeeded();
     assert_eq!(gate.closed_because(), None);
     assert!(!gate.enter().unwrap().is_probe());
 }
@@ -49,9 +49,9 @@ async fn waiters_that_drop_their_leave_before_they_call_still_open_the_gate() {
             loop {
                 drop(gate.passable().await);
                 tokio::time::sleep(Duration::from_millis(10)).await;
-                let Ok(ticket) = gate.enter() else { continue };
+                let Ok(guard) = gate.enter() else { continue };
                 tokio::time::sleep(Duration::from_millis(100)).await;
-                ticket.succeeded();
+                guard.succeeded();
                 return;
             }
         });
@@ -125,7 +125,7 @@ async fn five_thousand_waiters_make_one_probe_at_a_time_and_all_go_on_once_it_op
         waiters.spawn(async move {
             loop {
                 let _permit = gate.passable().await;
-                let Ok(ticket) = gate.enter() else { continue };
+                let Ok(guard) = gate.enter() else { continue };
                 if Instant::now() < up_at {
                     assert_eq!(
                         under_way.fetch_add(1, Ordering::SeqCst),
@@ -135,9 +135,9 @@ async fn five_thousand_waiters_make_one_probe_at_a_time_and_all_go_on_once_it_op
                     probes.fetch_add(1, Ordering::SeqCst);
                     tokio::time::sleep(Duration::from_secs(1)).await;
                     under_way.fetch_sub(1, Ordering::SeqCst);
-                    ticket.failed(&GateFailure::new(ErrorKind::Unavailable, ""));
+                    guard.failed(&GateFailure::new(ErrorKind::Unavailable, ""));
                 } else {
-                    ticket.succeeded();
+                    guard.succeeded();
                     return;
                 }
             }

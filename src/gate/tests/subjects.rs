@@ -6,16 +6,16 @@ const BLOCK: &str = "block_user";
 const UNBLOCK: &str = "unblock_user";
 
 fn doubtful(gate: &Arc<Gate>, id: u64) -> Verdict {
-    let ticket = gate.enter_for(BLOCK).unwrap();
-    ticket.doubtful(
+    let guard = gate.enter_for(BLOCK).unwrap();
+    guard.doubtful(
         &Subject::account(id),
         &GateFailure::new(ErrorKind::ServerError, "answered 500"),
     )
 }
 
 fn ends(gate: &Arc<Gate>, purpose: &'static str, id: u64, said: Said) {
-    let ticket = gate.enter_for(purpose).unwrap();
-    ticket.ended(said, Some(&Subject::account(id)));
+    let guard = gate.enter_for(purpose).unwrap();
+    guard.ended(said, Some(&Subject::account(id)));
 }
 
 /// A write gate that five different accounts closed.
@@ -103,8 +103,8 @@ async fn a_part_of_a_change_neither_resets_nor_opens_what_the_whole_failed() {
     let throttled = GateFailure::new(ErrorKind::Throttled, "answered 429");
     for _ in 0..FAILURES {
         ends(&gate, BLOCK, 1, Said::Part);
-        let ticket = gate.enter_for(BLOCK).unwrap();
-        ticket.failed_about(Some(&Subject::account(1)), &throttled);
+        let guard = gate.enter_for(BLOCK).unwrap();
+        guard.failed_about(Some(&Subject::account(1)), &throttled);
     }
     assert!(gate.closed_because().is_some());
     let _permit = gate.passable().await;
@@ -141,8 +141,8 @@ async fn the_pause_that_one_subject_was_told_holds_for_another_only_once_it_is_t
     };
     let told = |gate: &Arc<Gate>, id| {
         let about = Subject::account(id);
-        let ticket = gate.enter_for(BLOCK).unwrap();
-        ticket.failed_about(Some(&about), &maintenance);
+        let guard = gate.enter_for(BLOCK).unwrap();
+        guard.failed_about(Some(&about), &maintenance);
     };
     let gate = Gate::new(Name::GitLab, Side::Write);
     told(&gate, 1);

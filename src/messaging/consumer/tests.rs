@@ -167,15 +167,15 @@ async fn two_hours_of_outage_cost_a_held_message_nothing() {
     for _ in 0..1000 {
         let gate = Arc::clone(&gate);
         scene = scene.answering(move || {
-            let Ok(ticket) = gate.enter() else {
+            let Ok(guard) = gate.enter() else {
                 return Disposition::Hold(gate.into());
             };
             if began.elapsed() < outage {
                 let fault = Fault::new(ErrorKind::TimedOut, "gave no answer".to_owned());
-                ticket.failed(&fault.at_gate("gave no answer"));
+                guard.failed(&fault.at_gate("gave no answer"));
                 return Disposition::Hold(gate.into());
             }
-            ticket.succeeded();
+            guard.succeeded();
             done()
         });
     }
