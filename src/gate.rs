@@ -73,7 +73,7 @@ pub enum Said {
 
 /// Why a gate withheld a call.
 #[derive(Clone, Debug)]
-pub struct Shut {
+pub struct GateClosed {
     /// What kind of failure closed it.
     pub kind: ErrorKind,
     /// Why and since when, in one line.
@@ -112,7 +112,7 @@ impl Gate {
             let mut opened = pin!(self.opened.notified());
             // Before the state is read, so that an opening in between is not missed.
             opened.as_mut().enable();
-            if self.state().shut().is_none() {
+            if self.state().closed().is_none() {
                 match self.rest() {
                     Some(until) => sleep_until(until).await,
                     None => return ProbePermit { probe: None },
@@ -129,7 +129,7 @@ impl Gate {
 
     /// Why and since when it is closed; `None` when open.
     pub fn closed_because(&self) -> Option<String> {
-        self.state().shut().map(|shut| shut.why.to_string())
+        self.state().closed().map(|closed| closed.why.to_string())
     }
 
     /// Whether it is closed for every call, and not only for those of one purpose.
@@ -150,16 +150,16 @@ impl Gate {
     /// Lets one call through: the gate is open, or a probe is due and this call is it.
     ///
     /// # Errors
-    /// [`Shut`] otherwise, at once.
-    pub fn enter(self: &Arc<Self>) -> Result<CallGuard, Shut> {
+    /// [`GateClosed`] otherwise, at once.
+    pub fn enter(self: &Arc<Self>) -> Result<CallGuard, GateClosed> {
         self.enter_for("")
     }
 
     /// The same for a gate whose calls have different purposes, a closed set.
     ///
     /// # Errors
-    /// [`Shut`] otherwise, at once.
-    pub fn enter_for(self: &Arc<Self>, purpose: &'static str) -> Result<CallGuard, Shut> {
+    /// [`GateClosed`] otherwise, at once.
+    pub fn enter_for(self: &Arc<Self>, purpose: &'static str) -> Result<CallGuard, GateClosed> {
         let probe = self.state().enter(purpose, Instant::now())?;
         Ok(CallGuard {
             gate: Arc::clone(self),
@@ -172,8 +172,8 @@ impl Gate {
     /// Whether [`Gate::enter_for`] would let a call through now.
     ///
     /// # Errors
-    /// [`Shut`] if not.
-    pub fn admits(&self, purpose: &'static str) -> Result<(), Shut> {
+    /// [`GateClosed`] if not.
+    pub fn admits(&self, purpose: &'static str) -> Result<(), GateClosed> {
         self.state().admits(purpose, Instant::now())
     }
 
@@ -243,17 +243,23 @@ impl Gate {
         let (upstream, gate) = (self.upstream.as_str(), self.side.as_str());
         match turned {
             Turned::No => {}
-            Turned::Closed { shut, quiet: true } => {
+            Turned::Closed {
+                closed,
+                quiet: true,
+            } => {
                 self.measure(false);
-                let why = &shut.why;
-                let reason = shut.kind.as_str();
+                let why = &closed.why;
+                let reason = closed.kind.as_str();
                 tracing::warn!(event = "gate_closed", upstream, gate, reason, %why,
                     "{} calls to {upstream} are held until its maintenance is over: {why}", gate);
             }
-            Turned::Closed { shut, quiet: false } => {
+            Turned::Closed {
+                closed,
+                quiet: false,
+            } => {
                 self.measure(false);
-                let why = &shut.why;
-                let reason = shut.kind.as_str();
+                let why = &closed.why;
+                let reason = closed.kind.as_str();
                 tracing::error!(event = "gate_closed", upstream, gate, reason, %why,
                     "{} calls to {upstream} are held until it works again: {why}", gate);
             }

@@ -200,7 +200,7 @@ impl Directory for FileDirectory {
             let guard = self
                 .gate
                 .enter()
-                .map_err(|shut| CallError::withheld(OPERATION, &self.gate, &shut))?;
+                .map_err(|closed| CallError::withheld(OPERATION, &self.gate, &closed))?;
             let known = match self.read().await {
                 Ok(known) => known,
                 Err(fault) => {

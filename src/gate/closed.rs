@@ -5,7 +5,7 @@ use jiff::{Timestamp, Unit};
 use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 
 use super::{
-    ErrorKind, FIRST_PAUSE, GateFailure, LONGEST_PAUSE, QUIET, Shut, Subject,
+    ErrorKind, FIRST_PAUSE, GateClosed, GateFailure, LONGEST_PAUSE, QUIET, Subject,
     evidence::Purpose,
     state::{Event, Turned},
 };
@@ -13,7 +13,7 @@ use super::{
 #[derive(Debug)]
 pub(super) struct Closed {
     pub(super) since: Instant,
-    pub(super) shut: Shut,
+    pub(super) reason: GateClosed,
     pub(super) pauses: ExponentialBackoff,
     pub(super) next_probe: Instant,
     /// Whoever failed already waits until then: the pause that one answer about one subject asked for.
@@ -46,7 +46,7 @@ impl Closed {
         let next_probe = next_probe.max(rest_until.unwrap_or(now));
         Self {
             since: now,
-            shut: shut(failure),
+            reason: reason(failure),
             pauses,
             next_probe,
             again_after: next_probe,
@@ -87,20 +87,20 @@ impl Closed {
             return Turned::No;
         }
         if other {
-            self.shut = shut(failure);
+            self.reason = reason(failure);
         }
         self.quiet = false;
         Turned::Closed {
-            shut: self.shut.clone(),
+            closed: self.reason.clone(),
             quiet: false,
         }
     }
 }
 
-fn shut(failure: &GateFailure<'_>) -> Shut {
+fn reason(failure: &GateFailure<'_>) -> GateClosed {
     let wall = Timestamp::now();
     let wall = wall.round(Unit::Second).unwrap_or(wall);
-    Shut {
+    GateClosed {
         kind: failure.kind,
         why: format!("{} (held since {wall})", failure.why).into(),
     }

@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, time::Duration};
 use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 
 use super::{
-    ErrorKind, FAILURES, FIRST_PAUSE, GateFailure, LONGEST_REQUESTED_PAUSE, Said, Shut, Subject,
-    Verdict,
+    ErrorKind, FAILURES, FIRST_PAUSE, GateClosed, GateFailure, LONGEST_REQUESTED_PAUSE, Said,
+    Subject, Verdict,
     closed::{Closed, Probe, pauses},
     evidence::{DIFFERENT, Evidence, Purpose},
 };
@@ -53,17 +53,17 @@ pub(super) enum Turned {
     No,
     /// It closed, or what keeps it closed is worse than was told.
     Closed {
-        shut: Shut,
+        closed: GateClosed,
         quiet: bool,
     },
     Opened(Duration),
 }
 
 impl State {
-    pub(super) fn shut(&self) -> Option<&Shut> {
+    pub(super) fn closed(&self) -> Option<&GateClosed> {
         match &self.door {
             Door::Open => None,
-            Door::Closed(closed) => Some(&closed.shut),
+            Door::Closed(closed) => Some(&closed.reason),
         }
     }
 
@@ -93,7 +93,7 @@ impl State {
 
     /// Any call may be the probe once one is due; that it has waited in the queue only brings it here in time.
     /// So no caller that loses its place keeps the gate closed.
-    pub(super) fn admits(&self, purpose: Purpose, now: Instant) -> Result<(), Shut> {
+    pub(super) fn admits(&self, purpose: Purpose, now: Instant) -> Result<(), GateClosed> {
         let Some(closed) = self.withholding(purpose) else {
             return Ok(());
         };
@@ -105,12 +105,12 @@ impl State {
         if admits {
             Ok(())
         } else {
-            Err(closed.shut.clone())
+            Err(closed.reason.clone())
         }
     }
 
     /// Ok(true) for the probe.
-    pub(super) fn enter(&mut self, purpose: Purpose, now: Instant) -> Result<bool, Shut> {
+    pub(super) fn enter(&mut self, purpose: Purpose, now: Instant) -> Result<bool, GateClosed> {
         self.admits(purpose, now)?;
         let Door::Closed(closed) = &mut self.door else {
             return Ok(false);
@@ -289,9 +289,12 @@ impl State {
     }
 
     fn close(&mut self, closed: Closed) -> Turned {
-        let (shut, quiet) = (closed.shut.clone(), closed.quiet);
+        let (reason, quiet) = (closed.reason.clone(), closed.quiet);
         self.door = Door::Closed(Box::new(closed));
-        Turned::Closed { shut, quiet }
+        Turned::Closed {
+            closed: reason,
+            quiet,
+        }
     }
 
     /// What withholds calls of that purpose.

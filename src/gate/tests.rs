@@ -49,8 +49,8 @@ async fn it_closes_after_three_failures_in_a_row_and_not_before() {
         why.starts_with("GitLab answered 503 (held since 2"),
         "{why}"
     );
-    let shut = gate.enter().unwrap_err();
-    assert_eq!(shut.kind, ErrorKind::Unavailable);
+    let closed = gate.enter().unwrap_err();
+    assert_eq!(closed.kind, ErrorKind::Unavailable);
 }
 
 #[tokio::test(start_paused = true)]

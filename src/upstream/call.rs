@@ -4,7 +4,7 @@ use reqwest::{Method, Request, header::HeaderMap};
 use url::Url;
 
 use super::CallError;
-use crate::gate::{Gate, Shut, Subject};
+use crate::gate::{Gate, GateClosed, Subject};
 
 /// One request, to be sent as often as its kind allows.
 #[derive(Clone, Debug)]
@@ -46,9 +46,9 @@ impl Call {
         self
     }
 
-    /// The error of it where `gate` is shut.
-    pub(super) fn withheld(&self, gate: &Arc<Gate>, shut: &Shut) -> CallError {
-        CallError::withheld(self.operation, gate, shut).for_purpose(self.purpose)
+    /// The error of it where `gate` is closed.
+    pub(super) fn withheld(&self, gate: &Arc<Gate>, closed: &GateClosed) -> CallError {
+        CallError::withheld(self.operation, gate, closed).for_purpose(self.purpose)
     }
 
     pub(super) fn request(&self) -> Request {

@@ -172,11 +172,11 @@ impl Upstream {
     ) -> Result<T, CallError> {
         let gate = &self.shared.reads;
         gate.admits(call.purpose)
-            .map_err(|shut| call.withheld(gate, &shut))?;
+            .map_err(|closed| call.withheld(gate, &closed))?;
         let mut place = self.admit().await;
         let guard = gate
             .enter_for(call.purpose)
-            .map_err(|shut| call.withheld(gate, &shut))?;
+            .map_err(|closed| call.withheld(gate, &closed))?;
         let clock = &self.shared.clock;
         let judge = |answer: &Answer| match clock.objection(answer, Timestamp::now()) {
             Some(objection) => Err(objection),
@@ -232,14 +232,14 @@ impl Upstream {
     ) -> Result<T, CallError> {
         let gate = &self.shared.writes;
         gate.admits(call.purpose)
-            .map_err(|shut| call.withheld(gate, &shut))?;
+            .map_err(|closed| call.withheld(gate, &closed))?;
         let _place = match &self.reservation {
             Some(reservation) => self.admit_at_once(call, reservation)?,
             None => self.admit().await,
         };
         let guard = gate
             .enter_for(call.purpose)
-            .map_err(|shut| call.withheld(gate, &shut))?;
+            .map_err(|closed| call.withheld(gate, &closed))?;
         match self.attempt(call, &judge).await {
             Ok(value) => {
                 guard.ended(said(&value), call.about.as_ref());

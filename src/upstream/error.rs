@@ -1,7 +1,7 @@
 use std::{error::Error, sync::Arc};
 
 use super::{Fault, Settings, advice::advice};
-use crate::gate::{ErrorKind, Gate, Name, Shut};
+use crate::gate::{ErrorKind, Gate, GateClosed, Name};
 
 /// Whose fault a failed call is (`Whose fault it is` in the messaging design).
 #[derive(Clone, Debug)]
@@ -101,15 +101,15 @@ impl CallError {
     }
 
     /// The error of a call that `gate` withheld.
-    pub(crate) fn withheld(operation: &'static str, gate: &Arc<Gate>, shut: &Shut) -> Self {
+    pub(crate) fn withheld(operation: &'static str, gate: &Arc<Gate>, closed: &GateClosed) -> Self {
         Self {
             operation,
             blame: Blame::Upstream(Arc::clone(gate)),
-            kind: shut.kind,
+            kind: closed.kind,
             purpose: operation,
             sent: false,
             may_lie_in_what_was_asked: false,
-            text: format!("{operation} not called: {}", shut.why).into(),
+            text: format!("{operation} not called: {}", closed.why).into(),
             what: format!("{operation} not called").into(),
             source: None,
         }

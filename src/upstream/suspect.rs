@@ -1,7 +1,7 @@
 //! Reads of something that may itself be to blame when they fail: one row, one person.
 
 use super::{Answer, Blame, Call, CallError, Fault, Upstream};
-use crate::gate::{Shut, Side};
+use crate::gate::{GateClosed, Side};
 
 impl Upstream {
     /// Asks once for something that may itself be to blame if it fails. Such a failure is an answer, and tells the gate
@@ -15,7 +15,7 @@ impl Upstream {
         judge: impl Fn(&Answer) -> Result<T, Fault>,
     ) -> Result<Result<T, Fault>, CallError> {
         let gate = self.gate(Side::Read);
-        let withheld = |shut: Shut| call.withheld(&gate, &shut);
+        let withheld = |closed: GateClosed| call.withheld(&gate, &closed);
         gate.admits(call.purpose).map_err(withheld)?;
         let _place = self.admit().await;
         let guard = gate.enter_for(call.purpose).map_err(withheld)?;
