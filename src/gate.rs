@@ -1,12 +1,12 @@
 //! A circuit breaker for everything this service calls: the APIs and the databases.
 
+mod breaker;
 mod call_guard;
 mod closed;
 mod error_kind;
 mod evidence;
 mod failure;
 mod probe_permit;
-mod state;
 mod subject;
 mod upstream_id;
 
@@ -21,8 +21,8 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
+use self::breaker::{Breaker, Queued, Transition};
 pub(crate) use self::failure::LONGEST_REQUESTED_PAUSE;
-use self::state::{Queued, State, Turned};
 pub use self::{
     call_guard::CallGuard,
     error_kind::ErrorKind,
@@ -50,12 +50,12 @@ pub use self::{
 pub struct Gate {
     upstream: Name,
     side: Side,
-    state: Mutex<State>,
+    breaker: Mutex<Breaker>,
     /// One permit: held by the waiter that is, or is next to be, the probe.
     turn: Arc<Semaphore>,
     /// The same for those who failed already.
     again: Arc<Semaphore>,
-    /// Told whenever the gate opens, under the lock of `state`. It wakes in the order of arrival, which a `watch`
+    /// Told whenever the gate opens, under the lock of `breaker`. It wakes in the order of arrival, which a `watch`
     /// draws by lot: a schedule of faults would not replay.
     opened: Notify,
 }
@@ -86,7 +86,7 @@ impl Gate {
         let gate = Self {
             upstream,
             side,
-            state: Mutex::default(),
+            breaker: Mutex::default(),
             turn: Arc::new(Semaphore::new(1)),
             again: Arc::new(Semaphore::new(1)),
             opened: Notify::new(),
@@ -112,7 +112,7 @@ impl Gate {
             let mut opened = pin!(self.opened.notified());
             // Before the state is read, so that an opening in between is not missed.
             opened.as_mut().enable();
-            if self.state().closed().is_none() {
+            if self.breaker().closed().is_none() {
                 match self.rest() {
                     Some(until) => sleep_until(until).await,
                     None => return ProbePermit { probe: None },
@@ -129,12 +129,12 @@ impl Gate {
 
     /// Why and since when it is closed; `None` when open.
     pub fn closed_because(&self) -> Option<String> {
-        self.state().closed().map(|closed| closed.why.to_string())
+        self.breaker().closed().map(|closed| closed.why.to_string())
     }
 
     /// Whether it is closed for every call, and not only for those of one purpose.
     pub fn withholds_all(&self) -> bool {
-        self.state().withholds_all()
+        self.breaker().withholds_all()
     }
 
     /// Which upstream this is a gate of.
@@ -160,7 +160,7 @@ impl Gate {
     /// # Errors
     /// [`GateClosed`] otherwise, at once.
     pub fn enter_for(self: &Arc<Self>, purpose: &'static str) -> Result<CallGuard, GateClosed> {
-        let probe = self.state().enter(purpose, Instant::now())?;
+        let probe = self.breaker().enter(purpose, Instant::now())?;
         Ok(CallGuard {
             gate: Arc::clone(self),
             purpose,
@@ -174,29 +174,29 @@ impl Gate {
     /// # Errors
     /// [`GateClosed`] if not.
     pub fn admits(&self, purpose: &'static str) -> Result<(), GateClosed> {
-        self.state().admits(purpose, Instant::now())
+        self.breaker().admits(purpose, Instant::now())
     }
 
     /// How many calls of that purpose reached their end since the process began.
     pub fn successes(&self, purpose: &'static str) -> u64 {
-        self.state().successes(purpose)
+        self.breaker().successes(purpose)
     }
 
     /// Whether `about` failed at that purpose while others succeeded, and has not succeeded since.
     pub fn suspects(&self, purpose: &'static str, about: &Subject) -> bool {
-        self.state()
+        self.breaker()
             .evidence()
             .failed_alone(purpose, about, Instant::now())
     }
 
     /// Whether a call about `about` failed since the last success of such calls.
     pub fn is_failing(&self, about: &Subject) -> bool {
-        self.state().evidence().is_failing(about)
+        self.breaker().evidence().is_failing(about)
     }
 
     /// Nobody who waits in [`Gate::passable`] goes on before `until`: the upstream asked for a pause.
     pub fn rest_until(&self, until: Instant) {
-        self.state().rest_until(until);
+        self.breaker().rest_until(until);
     }
 
     /// The head of the queue waits here until it may probe. `None` if the gate opened meanwhile.
@@ -205,7 +205,7 @@ impl Gate {
         let mut turn = Arc::clone(turns).acquire_owned().await.ok()?;
         let _head = (!again).then(|| Head::of(self));
         loop {
-            let queued = self.state().offer(turn, again, Instant::now());
+            let queued = self.breaker().offer(turn, again, Instant::now());
             match queued {
                 Queued::Opened => return None,
                 Queued::Offered(id) => {
@@ -222,28 +222,28 @@ impl Gate {
     }
 
     fn rest(&self) -> Option<Instant> {
-        self.state().rest(Instant::now())
+        self.breaker().rest(Instant::now())
     }
 
     /// Lets one event act on the state, and tells the world if that opened or closed the gate.
-    fn apply<T>(&self, event: impl FnOnce(&mut State) -> (Turned, T)) -> T {
-        let mut state = self.state();
-        let (turned, answer) = event(&mut state);
-        match turned {
-            Turned::No => return answer,
-            Turned::Closed { .. } => {}
-            Turned::Opened(_) => self.opened.notify_waiters(),
+    fn apply<T>(&self, event: impl FnOnce(&mut Breaker) -> (Transition, T)) -> T {
+        let mut breaker = self.breaker();
+        let (transition, answer) = event(&mut breaker);
+        match transition {
+            Transition::Unchanged => return answer,
+            Transition::Closed { .. } => {}
+            Transition::Opened(_) => self.opened.notify_waiters(),
         }
-        drop(state);
-        self.tell(&turned);
+        drop(breaker);
+        self.tell(&transition);
         answer
     }
 
-    fn tell(&self, turned: &Turned) {
+    fn tell(&self, transition: &Transition) {
         let (upstream, gate) = (self.upstream.as_str(), self.side.as_str());
-        match turned {
-            Turned::No => {}
-            Turned::Closed {
+        match transition {
+            Transition::Unchanged => {}
+            Transition::Closed {
                 closed,
                 quiet: true,
             } => {
@@ -253,7 +253,7 @@ impl Gate {
                 tracing::warn!(event = "gate_closed", upstream, gate, reason, %why,
                     "{} calls to {upstream} are held until its maintenance is over: {why}", gate);
             }
-            Turned::Closed {
+            Transition::Closed {
                 closed,
                 quiet: false,
             } => {
@@ -263,7 +263,7 @@ impl Gate {
                 tracing::error!(event = "gate_closed", upstream, gate, reason, %why,
                     "{} calls to {upstream} are held until it works again: {why}", gate);
             }
-            Turned::Opened(closed_for) => {
+            Transition::Opened(closed_for) => {
                 self.measure(true);
                 let closed_seconds = closed_for.as_secs();
                 tracing::info!(
@@ -284,8 +284,8 @@ impl Gate {
         .set(if open { 1.0 } else { 0.0 });
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn breaker(&self) -> MutexGuard<'_, Breaker> {
+        self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -294,14 +294,14 @@ struct Head<'a>(&'a Gate);
 
 impl<'a> Head<'a> {
     fn of(gate: &'a Gate) -> Self {
-        gate.state().fresh_head(true);
+        gate.breaker().fresh_head(true);
         Self(gate)
     }
 }
 
 impl Drop for Head<'_> {
     fn drop(&mut self) {
-        self.0.state().fresh_head(false);
+        self.0.breaker().fresh_head(false);
     }
 }
 

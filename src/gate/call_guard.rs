@@ -6,8 +6,8 @@ use tokio::time::Instant;
 
 use super::{
     Gate, GateFailure, Said, Subject, Verdict,
+    breaker::{Breaker, Event, Transition},
     evidence::Purpose,
-    state::{Event, State, Turned},
 };
 
 /// One call on its way. What became of it is told by one of its methods; dropped untold, a probe's place is free again.
@@ -33,7 +33,7 @@ impl CallGuard {
 
     /// The call was answered as it should be; it was about `about`.
     pub fn ended(self, said: Said, about: Option<&Subject>) {
-        self.end(about, |state, event| (state.succeeded(event, said), ()));
+        self.end(about, |breaker, event| (breaker.succeeded(event, said), ()));
     }
 
     /// The upstream as a whole failed.
@@ -43,27 +43,27 @@ impl CallGuard {
 
     /// The upstream says that it fails everybody, in answer to a call about `about`.
     pub fn failed_about(self, about: Option<&Subject>, failure: &GateFailure<'_>) {
-        self.end(about, |state, event| (state.failed(event, failure), ()));
+        self.end(about, |breaker, event| (breaker.failed(event, failure), ()));
     }
 
     /// The call failed, and that may be the fault of what it was `about`: whose it is, by what others met.
     pub fn doubtful(self, about: &Subject, failure: &GateFailure<'_>) -> Verdict {
-        self.end(Some(about), |state, event| {
-            state.doubtful(event, about, failure)
+        self.end(Some(about), |breaker, event| {
+            breaker.doubtful(event, about, failure)
         })
     }
 
     /// The call failed for a reason that is told to be of what it was `about`: nothing is said of others by it.
     pub fn blamed(self, about: &Subject) -> Verdict {
-        self.end(Some(about), |state, event| {
-            (Turned::No, state.blamed(event, about))
+        self.end(Some(about), |breaker, event| {
+            (Transition::Unchanged, breaker.blamed(event, about))
         })
     }
 
     fn end<T>(
         mut self,
         about: Option<&Subject>,
-        event: impl FnOnce(&mut State, Event<'_>) -> (Turned, T),
+        event: impl FnOnce(&mut Breaker, Event<'_>) -> (Transition, T),
     ) -> T {
         self.told = true;
         let happened = Event {
@@ -72,14 +72,14 @@ impl CallGuard {
             probe: self.probe,
             now: Instant::now(),
         };
-        self.gate.apply(|state| event(state, happened))
+        self.gate.apply(|breaker| event(breaker, happened))
     }
 }
 
 impl Drop for CallGuard {
     fn drop(&mut self) {
         if self.probe && !self.told {
-            self.gate.state().abandoned();
+            self.gate.breaker().abandoned();
         }
     }
 }

@@ -6,8 +6,8 @@ use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 
 use super::{
     ErrorKind, FIRST_PAUSE, GateClosed, GateFailure, LONGEST_PAUSE, QUIET, Subject,
+    breaker::{Event, Transition},
     evidence::Purpose,
-    state::{Event, Turned},
 };
 
 #[derive(Debug)]
@@ -67,7 +67,7 @@ impl Closed {
         event: Event<'_>,
         failure: &GateFailure<'_>,
         asked: Option<Instant>,
-    ) -> Turned {
+    ) -> Transition {
         self.probe = Probe::Free;
         let pause = self.pauses.next().unwrap_or(LONGEST_PAUSE);
         self.next_probe = self.next_probe.max(event.now + pause);
@@ -81,16 +81,16 @@ impl Closed {
     }
 
     /// Maintenance that lasts, or turns out to be something else, is for a person after all.
-    fn worsened(&mut self, now: Instant, failure: &GateFailure<'_>) -> Turned {
+    fn worsened(&mut self, now: Instant, failure: &GateFailure<'_>) -> Transition {
         let other = failure.kind != ErrorKind::Maintenance;
         if !self.quiet || !other && now.saturating_duration_since(self.since) < QUIET {
-            return Turned::No;
+            return Transition::Unchanged;
         }
         if other {
             self.reason = reason(failure);
         }
         self.quiet = false;
-        Turned::Closed {
+        Transition::Closed {
             closed: self.reason.clone(),
             quiet: false,
         }

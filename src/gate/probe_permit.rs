@@ -15,7 +15,7 @@ pub struct ProbePermit {
 impl Drop for ProbePermit {
     fn drop(&mut self) {
         if let Some((gate, id)) = &self.probe {
-            gate.state().withdrawn(*id);
+            gate.breaker().withdrawn(*id);
         }
     }
 }

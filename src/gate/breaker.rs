@@ -22,8 +22,8 @@ pub(super) struct Event<'a> {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct State {
-    door: Door,
+pub(super) struct Breaker {
+    state: GateState,
     evidence: Evidence,
     /// Calls that failed everybody in a row.
     failures: u32,
@@ -35,7 +35,7 @@ pub(super) struct State {
 }
 
 #[derive(Debug, Default)]
-enum Door {
+enum GateState {
     #[default]
     Open,
     Closed(Box<Closed>),
@@ -49,8 +49,8 @@ pub(super) enum Queued {
 }
 
 /// Whether an event opened or closed the gate.
-pub(super) enum Turned {
-    No,
+pub(super) enum Transition {
+    Unchanged,
     /// It closed, or what keeps it closed is worse than was told.
     Closed {
         closed: GateClosed,
@@ -59,16 +59,16 @@ pub(super) enum Turned {
     Opened(Duration),
 }
 
-impl State {
+impl Breaker {
     pub(super) fn closed(&self) -> Option<&GateClosed> {
-        match &self.door {
-            Door::Open => None,
-            Door::Closed(closed) => Some(&closed.reason),
+        match &self.state {
+            GateState::Open => None,
+            GateState::Closed(closed) => Some(&closed.reason),
         }
     }
 
     pub(super) fn withholds_all(&self) -> bool {
-        matches!(&self.door, Door::Closed(closed) if closed.only.is_none())
+        matches!(&self.state, GateState::Closed(closed) if closed.only.is_none())
     }
 
     pub(super) fn successes(&self, purpose: Purpose) -> u64 {
@@ -86,7 +86,7 @@ impl State {
 
     pub(super) fn rest_until(&mut self, until: Instant) {
         self.rest_until = self.rest_until.max(Some(until));
-        if let Door::Closed(closed) = &mut self.door {
+        if let GateState::Closed(closed) = &mut self.state {
             closed.next_probe = closed.next_probe.max(until);
         }
     }
@@ -112,7 +112,7 @@ impl State {
     /// Ok(true) for the probe.
     pub(super) fn enter(&mut self, purpose: Purpose, now: Instant) -> Result<bool, GateClosed> {
         self.admits(purpose, now)?;
-        let Door::Closed(closed) = &mut self.door else {
+        let GateState::Closed(closed) = &mut self.state else {
             return Ok(false);
         };
         if !closed.withholds(purpose) {
@@ -139,7 +139,7 @@ impl State {
         again: bool,
         now: Instant,
     ) -> Queued {
-        let Door::Closed(closed) = &mut self.door else {
+        let GateState::Closed(closed) = &mut self.state else {
             return Queued::Opened;
         };
         let due = if again {
@@ -163,7 +163,7 @@ impl State {
 
     /// The permit `id` is gone: an offer that nobody took is free again.
     pub(super) fn withdrawn(&mut self, id: u64) {
-        if let Door::Closed(closed) = &mut self.door
+        if let GateState::Closed(closed) = &mut self.state
             && matches!(closed.probe, Probe::Offered { to, .. } if to == id)
         {
             closed.probe = Probe::Free;
@@ -171,15 +171,15 @@ impl State {
     }
 
     pub(super) fn abandoned(&mut self) {
-        if let Door::Closed(closed) = &mut self.door {
+        if let GateState::Closed(closed) = &mut self.state {
             closed.probe = Probe::Free;
         }
     }
 
-    pub(super) fn succeeded(&mut self, event: Event<'_>, said: Said) -> Turned {
+    pub(super) fn succeeded(&mut self, event: Event<'_>, said: Said) -> Transition {
         // A call that began before the gate closed says nothing of now.
         if self.withholding(event.purpose).is_some() && !event.probe {
-            return Turned::No;
+            return Transition::Unchanged;
         }
         match said {
             Said::Part => {}
@@ -191,11 +191,11 @@ impl State {
                 *self.successes.entry(event.purpose).or_default() += 1;
             }
         }
-        let Door::Closed(closed) = &mut self.door else {
-            return Turned::No;
+        let GateState::Closed(closed) = &mut self.state else {
+            return Transition::Unchanged;
         };
         if !event.probe {
-            return Turned::No;
+            return Transition::Unchanged;
         }
         let opens = match said {
             Said::Part => false,
@@ -205,17 +205,17 @@ impl State {
         if !opens {
             closed.probe = Probe::Free;
             closed.next_probe = event.now;
-            return Turned::No;
+            return Transition::Unchanged;
         }
         let closed_for = event.now.saturating_duration_since(closed.since);
-        self.door = Door::Open;
+        self.state = GateState::Open;
         self.failures = 0;
         self.rest_until = None;
-        Turned::Opened(closed_for)
+        Transition::Opened(closed_for)
     }
 
     /// The upstream as a whole failed, as far as the answer tells.
-    pub(super) fn failed(&mut self, event: Event<'_>, failure: &GateFailure<'_>) -> Turned {
+    pub(super) fn failed(&mut self, event: Event<'_>, failure: &GateFailure<'_>) -> Transition {
         if let Some(about) = event.about {
             self.evidence.note(event.purpose, about);
         }
@@ -227,14 +227,14 @@ impl State {
                 return closed.probe_failed(event, failure, asked);
             }
             closed.next_probe = closed.next_probe.max(asked.unwrap_or(event.now));
-            return Turned::No;
+            return Transition::Unchanged;
         }
         self.failures += 1;
         let at_once = failure.kind.needs_a_person() || failure.kind == ErrorKind::Maintenance;
         if self.failures < FAILURES && !at_once {
             let pause = pauses().next().unwrap_or(FIRST_PAUSE);
             self.rest_until = self.rest_until.max(asked).max(Some(event.now + pause));
-            return Turned::No;
+            return Transition::Unchanged;
         }
         let mut closed = Closed::new(failure, self.rest_until, event.now);
         closed.again_after = closed.next_probe.max(asked.unwrap_or(event.now));
@@ -254,19 +254,19 @@ impl State {
         event: Event<'_>,
         about: &Subject,
         failure: &GateFailure<'_>,
-    ) -> (Turned, Verdict) {
+    ) -> (Transition, Verdict) {
         if let Some(closed) = self.withholding_mut(event.purpose) {
-            let turned = if event.probe {
+            let transition = if event.probe {
                 closed.probe_failed(event, failure, None)
             } else {
-                Turned::No
+                Transition::Unchanged
             };
             self.evidence.note(event.purpose, about);
-            return (turned, Verdict::Everybody);
+            return (transition, Verdict::Everybody);
         }
         let verdict = self.evidence.failed(event.purpose, about, event.now);
         if verdict != Verdict::Everybody {
-            return (Turned::No, verdict);
+            return (Transition::Unchanged, verdict);
         }
         let why = format!(
             "{}; so it was with {DIFFERENT} different ones and nobody succeeded",
@@ -278,7 +278,7 @@ impl State {
         };
         let mut closed = Closed::new(&failure, self.rest_until, event.now);
         // Two purposes at once are more than one gate tells apart.
-        closed.only = matches!(self.door, Door::Open).then_some(event.purpose);
+        closed.only = matches!(self.state, GateState::Open).then_some(event.purpose);
         (self.close(closed), verdict)
     }
 
@@ -288,10 +288,10 @@ impl State {
         self.evidence.blame(event.purpose, about)
     }
 
-    fn close(&mut self, closed: Closed) -> Turned {
+    fn close(&mut self, closed: Closed) -> Transition {
         let (reason, quiet) = (closed.reason.clone(), closed.quiet);
-        self.door = Door::Closed(Box::new(closed));
-        Turned::Closed {
+        self.state = GateState::Closed(Box::new(closed));
+        Transition::Closed {
             closed: reason,
             quiet,
         }
@@ -299,16 +299,16 @@ impl State {
 
     /// What withholds calls of that purpose.
     fn withholding(&self, purpose: Purpose) -> Option<&Closed> {
-        match &self.door {
-            Door::Closed(closed) if closed.withholds(purpose) => Some(closed),
-            Door::Open | Door::Closed(_) => None,
+        match &self.state {
+            GateState::Closed(closed) if closed.withholds(purpose) => Some(closed),
+            GateState::Open | GateState::Closed(_) => None,
         }
     }
 
     fn withholding_mut(&mut self, purpose: Purpose) -> Option<&mut Closed> {
-        match &mut self.door {
-            Door::Closed(closed) if closed.withholds(purpose) => Some(closed),
-            Door::Open | Door::Closed(_) => None,
+        match &mut self.state {
+            GateState::Closed(closed) if closed.withholds(purpose) => Some(closed),
+            GateState::Open | GateState::Closed(_) => None,
         }
     }
 }
