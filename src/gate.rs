@@ -21,7 +21,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use self::breaker::{Breaker, Queued, Transition};
+use self::breaker::{Breaker, ProbeTurn, Transition};
 pub(crate) use self::failure::LONGEST_REQUESTED_PAUSE;
 pub use self::{
     call_guard::CallGuard,
@@ -33,7 +33,7 @@ pub use self::{
     upstream_id::{Name, Side},
 };
 
-/// Closed while an upstream as a whole does not work. Handlers that meet a closed gate hold their message.
+/// ClosedGate while an upstream as a whole does not work. Handlers that meet a closed gate hold their message.
 ///
 /// It closes after three calls in a row that fail everybody, and at once when the credentials are refused or the upstream
 /// is in maintenance. A call about one subject whose failure may be that subject's own closes it only together with
@@ -203,17 +203,17 @@ impl Gate {
     async fn queue(self: &Arc<Self>, again: bool) -> Option<ProbePermit> {
         let turns = if again { &self.again } else { &self.turn };
         let mut turn = Arc::clone(turns).acquire_owned().await.ok()?;
-        let _head = (!again).then(|| Head::of(self));
+        let _head = (!again).then(|| QueueHead::of(self));
         loop {
             let queued = self.breaker().offer(turn, again, Instant::now());
             match queued {
-                Queued::Opened => return None,
-                Queued::Offered(id) => {
+                ProbeTurn::Opened => return None,
+                ProbeTurn::Offered(id) => {
                     return Some(ProbePermit {
                         probe: Some((Arc::clone(self), id)),
                     });
                 }
-                Queued::Wait(kept, until) => {
+                ProbeTurn::Wait(kept, until) => {
                     turn = kept;
                     sleep_until(until).await;
                 }
@@ -290,16 +290,16 @@ impl Gate {
 }
 
 /// Says, as long as it lives, that one who did not fail yet is the head of its queue.
-struct Head<'a>(&'a Gate);
+struct QueueHead<'a>(&'a Gate);
 
-impl<'a> Head<'a> {
+impl<'a> QueueHead<'a> {
     fn of(gate: &'a Gate) -> Self {
         gate.breaker().fresh_head(true);
         Self(gate)
     }
 }
 
-impl Drop for Head<'_> {
+impl Drop for QueueHead<'_> {
     fn drop(&mut self) {
         self.0.breaker().fresh_head(false);
     }

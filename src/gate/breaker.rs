@@ -7,13 +7,13 @@ use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 use super::{
     ErrorKind, FAILURES, FIRST_PAUSE, GateClosed, GateFailure, LONGEST_REQUESTED_PAUSE, Said,
     Subject, Verdict,
-    closed::{Closed, Probe, pauses},
+    closed::{ClosedGate, ProbeSlot, pauses},
     evidence::{DIFFERENT, Evidence, Purpose},
 };
 
 /// One call that went through the gate, as far as its end matters to it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Event<'a> {
+pub(super) struct GateEvent<'a> {
     pub(super) purpose: Purpose,
     pub(super) about: Option<&'a Subject>,
     /// It was the probe of the closed gate.
@@ -38,11 +38,11 @@ pub(super) struct Breaker {
 enum GateState {
     #[default]
     Open,
-    Closed(Box<Closed>),
+    Closed(Box<ClosedGate>),
 }
 
 /// What becomes of the head of the queue.
-pub(super) enum Queued {
+pub(super) enum ProbeTurn {
     Opened,
     Wait(OwnedSemaphorePermit, Instant),
     Offered(u64),
@@ -98,9 +98,9 @@ impl Breaker {
             return Ok(());
         };
         let admits = match closed.probe {
-            Probe::Offered { .. } => true,
-            Probe::Free => closed.next_probe <= now,
-            Probe::UnderWay { .. } => false,
+            ProbeSlot::Offered { .. } => true,
+            ProbeSlot::Free => closed.next_probe <= now,
+            ProbeSlot::UnderWay { .. } => false,
         };
         if admits {
             Ok(())
@@ -118,12 +118,12 @@ impl Breaker {
         if !closed.withholds(purpose) {
             return Ok(false);
         }
-        let turn = match std::mem::replace(&mut closed.probe, Probe::Free) {
-            Probe::Offered { turn, .. } => Some(turn),
-            Probe::Free => None,
-            Probe::UnderWay { held } => held,
+        let turn = match std::mem::replace(&mut closed.probe, ProbeSlot::Free) {
+            ProbeSlot::Offered { turn, .. } => Some(turn),
+            ProbeSlot::Free => None,
+            ProbeSlot::UnderWay { held } => held,
         };
-        closed.probe = Probe::UnderWay { held: turn };
+        closed.probe = ProbeSlot::UnderWay { held: turn };
         Ok(true)
     }
 
@@ -138,9 +138,9 @@ impl Breaker {
         turn: OwnedSemaphorePermit,
         again: bool,
         now: Instant,
-    ) -> Queued {
+    ) -> ProbeTurn {
         let GateState::Closed(closed) = &mut self.state else {
-            return Queued::Opened;
+            return ProbeTurn::Opened;
         };
         let due = if again {
             closed.next_probe.max(closed.again_after)
@@ -148,15 +148,15 @@ impl Breaker {
             closed.next_probe
         };
         match closed.probe {
-            Probe::UnderWay { .. } => Queued::Wait(turn, due.max(now + FIRST_PAUSE)),
-            Probe::Free if due > now => Queued::Wait(turn, due),
-            Probe::Free if again && self.fresh_head => Queued::Wait(turn, now + FIRST_PAUSE),
-            Probe::Offered { .. } if again => Queued::Wait(turn, now + FIRST_PAUSE),
-            Probe::Free | Probe::Offered { .. } => {
+            ProbeSlot::UnderWay { .. } => ProbeTurn::Wait(turn, due.max(now + FIRST_PAUSE)),
+            ProbeSlot::Free if due > now => ProbeTurn::Wait(turn, due),
+            ProbeSlot::Free if again && self.fresh_head => ProbeTurn::Wait(turn, now + FIRST_PAUSE),
+            ProbeSlot::Offered { .. } if again => ProbeTurn::Wait(turn, now + FIRST_PAUSE),
+            ProbeSlot::Free | ProbeSlot::Offered { .. } => {
                 self.permits += 1;
                 let to = self.permits;
-                closed.probe = Probe::Offered { to, turn };
-                Queued::Offered(to)
+                closed.probe = ProbeSlot::Offered { to, turn };
+                ProbeTurn::Offered(to)
             }
         }
     }
@@ -164,19 +164,19 @@ impl Breaker {
     /// The permit `id` is gone: an offer that nobody took is free again.
     pub(super) fn withdrawn(&mut self, id: u64) {
         if let GateState::Closed(closed) = &mut self.state
-            && matches!(closed.probe, Probe::Offered { to, .. } if to == id)
+            && matches!(closed.probe, ProbeSlot::Offered { to, .. } if to == id)
         {
-            closed.probe = Probe::Free;
+            closed.probe = ProbeSlot::Free;
         }
     }
 
     pub(super) fn abandoned(&mut self) {
         if let GateState::Closed(closed) = &mut self.state {
-            closed.probe = Probe::Free;
+            closed.probe = ProbeSlot::Free;
         }
     }
 
-    pub(super) fn succeeded(&mut self, event: Event<'_>, said: Said) -> Transition {
+    pub(super) fn succeeded(&mut self, event: GateEvent<'_>, said: Said) -> Transition {
         // A call that began before the gate closed says nothing of now.
         if self.withholding(event.purpose).is_some() && !event.probe {
             return Transition::Unchanged;
@@ -203,7 +203,7 @@ impl Breaker {
             Said::Whole => true,
         };
         if !opens {
-            closed.probe = Probe::Free;
+            closed.probe = ProbeSlot::Free;
             closed.next_probe = event.now;
             return Transition::Unchanged;
         }
@@ -215,7 +215,7 @@ impl Breaker {
     }
 
     /// The upstream as a whole failed, as far as the answer tells.
-    pub(super) fn failed(&mut self, event: Event<'_>, failure: &GateFailure<'_>) -> Transition {
+    pub(super) fn failed(&mut self, event: GateEvent<'_>, failure: &GateFailure<'_>) -> Transition {
         if let Some(about) = event.about {
             self.evidence.note(event.purpose, about);
         }
@@ -236,7 +236,7 @@ impl Breaker {
             self.rest_until = self.rest_until.max(asked).max(Some(event.now + pause));
             return Transition::Unchanged;
         }
-        let mut closed = Closed::new(failure, self.rest_until, event.now);
+        let mut closed = ClosedGate::new(failure, self.rest_until, event.now);
         closed.again_after = closed.next_probe.max(asked.unwrap_or(event.now));
         // One answer about one subject: the next about another is asked before all wait as long as it says.
         match event.about {
@@ -251,7 +251,7 @@ impl Breaker {
     /// The call failed, and that may be the fault of what it was about.
     pub(super) fn doubtful(
         &mut self,
-        event: Event<'_>,
+        event: GateEvent<'_>,
         about: &Subject,
         failure: &GateFailure<'_>,
     ) -> (Transition, Verdict) {
@@ -276,19 +276,19 @@ impl Breaker {
             why: &why,
             ..*failure
         };
-        let mut closed = Closed::new(&failure, self.rest_until, event.now);
+        let mut closed = ClosedGate::new(&failure, self.rest_until, event.now);
         // Two purposes at once are more than one gate tells apart.
         closed.only = matches!(self.state, GateState::Open).then_some(event.purpose);
         (self.close(closed), verdict)
     }
 
     /// Its own fault, for a reason that the answer told.
-    pub(super) fn blamed(&mut self, event: Event<'_>, about: &Subject) -> Verdict {
+    pub(super) fn blamed(&mut self, event: GateEvent<'_>, about: &Subject) -> Verdict {
         let _ = self.succeeded(event, Said::Part);
         self.evidence.blame(event.purpose, about)
     }
 
-    fn close(&mut self, closed: Closed) -> Transition {
+    fn close(&mut self, closed: ClosedGate) -> Transition {
         let (reason, quiet) = (closed.reason.clone(), closed.quiet);
         self.state = GateState::Closed(Box::new(closed));
         Transition::Closed {
@@ -298,14 +298,14 @@ impl Breaker {
     }
 
     /// What withholds calls of that purpose.
-    fn withholding(&self, purpose: Purpose) -> Option<&Closed> {
+    fn withholding(&self, purpose: Purpose) -> Option<&ClosedGate> {
         match &self.state {
             GateState::Closed(closed) if closed.withholds(purpose) => Some(closed),
             GateState::Open | GateState::Closed(_) => None,
         }
     }
 
-    fn withholding_mut(&mut self, purpose: Purpose) -> Option<&mut Closed> {
+    fn withholding_mut(&mut self, purpose: Purpose) -> Option<&mut ClosedGate> {
         match &mut self.state {
             GateState::Closed(closed) if closed.withholds(purpose) => Some(closed),
             GateState::Open | GateState::Closed(_) => None,

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::{
     Gate, GateFailure, Said, Subject, Verdict,
-    breaker::{Breaker, Event, Transition},
+    breaker::{Breaker, GateEvent, Transition},
     evidence::Purpose,
 };
 
@@ -63,10 +63,10 @@ impl CallGuard {
     fn end<T>(
         mut self,
         about: Option<&Subject>,
-        event: impl FnOnce(&mut Breaker, Event<'_>) -> (Transition, T),
+        event: impl FnOnce(&mut Breaker, GateEvent<'_>) -> (Transition, T),
     ) -> T {
         self.told = true;
-        let happened = Event {
+        let happened = GateEvent {
             purpose: self.purpose,
             about,
             probe: self.probe,

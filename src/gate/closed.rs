@@ -6,19 +6,19 @@ use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 
 use super::{
     ErrorKind, FIRST_PAUSE, GateClosed, GateFailure, LONGEST_PAUSE, QUIET, Subject,
-    breaker::{Event, Transition},
+    breaker::{GateEvent, Transition},
     evidence::Purpose,
 };
 
 #[derive(Debug)]
-pub(super) struct Closed {
+pub(super) struct ClosedGate {
     pub(super) since: Instant,
     pub(super) reason: GateClosed,
     pub(super) pauses: ExponentialBackoff,
     pub(super) next_probe: Instant,
     /// Whoever failed already waits until then: the pause that one answer about one subject asked for.
     pub(super) again_after: Instant,
-    pub(super) probe: Probe,
+    pub(super) probe: ProbeSlot,
     /// Only calls of that purpose are withheld: different subjects failed at it. `None`: all calls are.
     pub(super) only: Option<Purpose>,
     /// About whom the one answer was that closed it.
@@ -29,13 +29,13 @@ pub(super) struct Closed {
 
 /// The one place for a probe. The queue's turn lies in it until the probe has ended, if the probe came by the queue.
 #[derive(Debug)]
-pub(super) enum Probe {
+pub(super) enum ProbeSlot {
     Free,
     Offered { to: u64, turn: OwnedSemaphorePermit },
     UnderWay { held: Option<OwnedSemaphorePermit> },
 }
 
-impl Closed {
+impl ClosedGate {
     pub(super) fn new(
         failure: &GateFailure<'_>,
         rest_until: Option<Instant>,
@@ -50,7 +50,7 @@ impl Closed {
             pauses,
             next_probe,
             again_after: next_probe,
-            probe: Probe::Free,
+            probe: ProbeSlot::Free,
             only: None,
             witness: None,
             quiet: failure.kind == ErrorKind::Maintenance,
@@ -64,11 +64,11 @@ impl Closed {
     /// The probe failed: the next goes later. What one answer about one subject asked for holds for all once another says so.
     pub(super) fn probe_failed(
         &mut self,
-        event: Event<'_>,
+        event: GateEvent<'_>,
         failure: &GateFailure<'_>,
         asked: Option<Instant>,
     ) -> Transition {
-        self.probe = Probe::Free;
+        self.probe = ProbeSlot::Free;
         let pause = self.pauses.next().unwrap_or(LONGEST_PAUSE);
         self.next_probe = self.next_probe.max(event.now + pause);
         let asked = asked.unwrap_or(event.now);
