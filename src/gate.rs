@@ -26,7 +26,7 @@ pub(crate) use self::failure::LONGEST_REQUESTED_PAUSE;
 pub use self::{
     call_guard::CallGuard,
     error_kind::ErrorKind,
-    evidence::Verdict,
+    evidence::FaultVerdict,
     failure::GateFailure,
     probe_permit::ProbePermit,
     subject::Subject,
@@ -62,7 +62,7 @@ pub struct Gate {
 
 /// How much of what was to be done a call that succeeded did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Said {
+pub enum Completion {
     /// All of it: others can be expected to succeed too.
     Whole,
     /// The upstream answered as it should, and there was nothing to do, or it may not be done.

@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, time::Duration};
 use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 
 use super::{
-    ErrorKind, FAILURES, FIRST_PAUSE, GateClosed, GateFailure, LONGEST_REQUESTED_PAUSE, Said,
-    Subject, Verdict,
+    Completion, ErrorKind, FAILURES, FIRST_PAUSE, FaultVerdict, GateClosed, GateFailure,
+    LONGEST_REQUESTED_PAUSE, Subject,
     closed::{ClosedGate, ProbeSlot, pauses},
     evidence::{DIFFERENT, Evidence, Purpose},
 };
@@ -176,15 +176,15 @@ impl Breaker {
         }
     }
 
-    pub(super) fn succeeded(&mut self, event: GateEvent<'_>, said: Said) -> Transition {
+    pub(super) fn succeeded(&mut self, event: GateEvent<'_>, said: Completion) -> Transition {
         // A call that began before the gate closed says nothing of now.
         if self.withholding(event.purpose).is_some() && !event.probe {
             return Transition::Unchanged;
         }
         match said {
-            Said::Part => {}
-            Said::Judged => self.failures = 0,
-            Said::Whole => {
+            Completion::Part => {}
+            Completion::Judged => self.failures = 0,
+            Completion::Whole => {
                 self.failures = 0;
                 self.evidence
                     .succeeded(event.purpose, event.about, event.now);
@@ -198,9 +198,9 @@ impl Breaker {
             return Transition::Unchanged;
         }
         let opens = match said {
-            Said::Part => false,
-            Said::Judged => closed.only.is_none(),
-            Said::Whole => true,
+            Completion::Part => false,
+            Completion::Judged => closed.only.is_none(),
+            Completion::Whole => true,
         };
         if !opens {
             closed.probe = ProbeSlot::Free;
@@ -254,7 +254,7 @@ impl Breaker {
         event: GateEvent<'_>,
         about: &Subject,
         failure: &GateFailure<'_>,
-    ) -> (Transition, Verdict) {
+    ) -> (Transition, FaultVerdict) {
         if let Some(closed) = self.withholding_mut(event.purpose) {
             let transition = if event.probe {
                 closed.probe_failed(event, failure, None)
@@ -262,10 +262,10 @@ impl Breaker {
                 Transition::Unchanged
             };
             self.evidence.note(event.purpose, about);
-            return (transition, Verdict::Everybody);
+            return (transition, FaultVerdict::Everybody);
         }
         let verdict = self.evidence.failed(event.purpose, about, event.now);
-        if verdict != Verdict::Everybody {
+        if verdict != FaultVerdict::Everybody {
             return (Transition::Unchanged, verdict);
         }
         let why = format!(
@@ -283,8 +283,8 @@ impl Breaker {
     }
 
     /// Its own fault, for a reason that the answer told.
-    pub(super) fn blamed(&mut self, event: GateEvent<'_>, about: &Subject) -> Verdict {
-        let _ = self.succeeded(event, Said::Part);
+    pub(super) fn blamed(&mut self, event: GateEvent<'_>, about: &Subject) -> FaultVerdict {
+        let _ = self.succeeded(event, Completion::Part);
         self.evidence.blame(event.purpose, about)
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use super::{
-    Gate, GateFailure, Said, Subject, Verdict,
+    Completion, FaultVerdict, Gate, GateFailure, Subject,
     breaker::{Breaker, GateEvent, Transition},
     evidence::Purpose,
 };
@@ -28,11 +28,11 @@ impl CallGuard {
 
     /// The upstream works.
     pub fn succeeded(self) {
-        self.ended(Said::Whole, None);
+        self.ended(Completion::Whole, None);
     }
 
     /// The call was answered as it should be; it was about `about`.
-    pub fn ended(self, said: Said, about: Option<&Subject>) {
+    pub fn ended(self, said: Completion, about: Option<&Subject>) {
         self.end(about, |breaker, event| (breaker.succeeded(event, said), ()));
     }
 
@@ -47,14 +47,14 @@ impl CallGuard {
     }
 
     /// The call failed, and that may be the fault of what it was `about`: whose it is, by what others met.
-    pub fn doubtful(self, about: &Subject, failure: &GateFailure<'_>) -> Verdict {
+    pub fn doubtful(self, about: &Subject, failure: &GateFailure<'_>) -> FaultVerdict {
         self.end(Some(about), |breaker, event| {
             breaker.doubtful(event, about, failure)
         })
     }
 
     /// The call failed for a reason that is told to be of what it was `about`: nothing is said of others by it.
-    pub fn blamed(self, about: &Subject) -> Verdict {
+    pub fn blamed(self, about: &Subject) -> FaultVerdict {
         self.end(Some(about), |breaker, event| {
             (Transition::Unchanged, breaker.blamed(event, about))
         })

@@ -23,7 +23,7 @@ pub(super) type Purpose = &'static str;
 
 /// Whose fault a failure is, by what is known of the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum FaultVerdict {
     /// That of the subject: others succeed, or nobody else is known to fail.
     Subject {
         /// Nobody has been told yet, since its last success.
@@ -63,7 +63,12 @@ impl Evidence {
     }
 
     /// A call of that purpose about `about` failed.
-    pub(super) fn failed(&mut self, purpose: Purpose, about: &Subject, now: Instant) -> Verdict {
+    pub(super) fn failed(
+        &mut self,
+        purpose: Purpose,
+        about: &Subject,
+        now: Instant,
+    ) -> FaultVerdict {
         if self.failed_alone(purpose, about, now) {
             self.alone.insert((purpose, about.clone()), now);
             return self.blame(purpose, about);
@@ -71,11 +76,11 @@ impl Evidence {
         let failing = self.note(purpose, about);
         let (different, times) = (failing.len(), failing.get(about).copied());
         if different >= DIFFERENT {
-            Verdict::Everybody
+            FaultVerdict::Everybody
         } else if different == 1 || times.is_some_and(|times| times >= PATIENCE) {
             self.blame(purpose, about)
         } else {
-            Verdict::Unknown
+            FaultVerdict::Unknown
         }
     }
 
@@ -88,12 +93,12 @@ impl Evidence {
     }
 
     /// Its own fault for a reason of its own, whatever others do.
-    pub(super) fn blame(&mut self, purpose: Purpose, about: &Subject) -> Verdict {
+    pub(super) fn blame(&mut self, purpose: Purpose, about: &Subject) -> FaultVerdict {
         if self.told.len() >= REMEMBERED {
             self.told.clear();
         }
         let news = self.told.insert((purpose, about.clone()));
-        Verdict::Subject { news }
+        FaultVerdict::Subject { news }
     }
 
     /// Whether others succeeded at what it failed at, within the memory.
@@ -136,12 +141,12 @@ mod tests {
         let mut evidence = Evidence::default();
         let now = Instant::now();
         let first = evidence.failed(BLOCK, &account(1), now);
-        assert_eq!(first, Verdict::Subject { news: true });
+        assert_eq!(first, FaultVerdict::Subject { news: true });
         let again = evidence.failed(BLOCK, &account(1), now);
-        assert_eq!(again, Verdict::Subject { news: false });
+        assert_eq!(again, FaultVerdict::Subject { news: false });
         evidence.succeeded(BLOCK, Some(&account(1)), now);
         let anew = evidence.failed(BLOCK, &account(1), now);
-        assert_eq!(anew, Verdict::Subject { news: true });
+        assert_eq!(anew, FaultVerdict::Subject { news: true });
     }
 
     #[tokio::test(start_paused = true)]
@@ -150,12 +155,15 @@ mod tests {
         let now = Instant::now();
         evidence.failed(BLOCK, &account(1), now);
         for id in 2..=4 {
-            assert_eq!(evidence.failed(BLOCK, &account(id), now), Verdict::Unknown);
+            assert_eq!(
+                evidence.failed(BLOCK, &account(id), now),
+                FaultVerdict::Unknown
+            );
         }
         let fifth = evidence.failed(BLOCK, &account(5), now);
-        assert_eq!(fifth, Verdict::Everybody);
+        assert_eq!(fifth, FaultVerdict::Everybody);
         let elsewhere = evidence.failed("unblock_user", &account(6), now);
-        assert_eq!(elsewhere, Verdict::Subject { news: true });
+        assert_eq!(elsewhere, FaultVerdict::Subject { news: true });
     }
 
     #[tokio::test(start_paused = true)]
@@ -170,7 +178,7 @@ mod tests {
             let now = begun + Duration::from_hours(hours);
             for id in 1..=100 {
                 let verdict = evidence.failed(BLOCK, &account(id), now);
-                let Verdict::Subject { news } = verdict else {
+                let FaultVerdict::Subject { news } = verdict else {
                     panic!("{verdict:?}")
                 };
                 assert_eq!(news, hours == 0 && id != 1, "account {id}");
@@ -192,8 +200,8 @@ mod tests {
             verdicts
                 .iter()
                 .take(7)
-                .all(|said| *said == Verdict::Unknown)
+                .all(|said| *said == FaultVerdict::Unknown)
         );
-        assert_eq!(verdicts.last(), Some(&Verdict::Subject { news: true }));
+        assert_eq!(verdicts.last(), Some(&FaultVerdict::Subject { news: true }));
     }
 }

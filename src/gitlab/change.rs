@@ -1,6 +1,6 @@
 use super::blame::{message_is, refused};
 use crate::{
-    gate::{ErrorKind, Said},
+    gate::{Completion, ErrorKind},
     upstream::{Answer, Fault, Whose},
 };
 use url::Url;
@@ -82,10 +82,10 @@ fn state_reason(answer: &Answer) -> Option<&'static str> {
 
 impl Change {
     /// How much it tells of what others can expect.
-    pub(super) const fn said(&self) -> Said {
+    pub(super) const fn completion(&self) -> Completion {
         match self {
-            Self::Made => Said::Whole,
-            Self::AlreadySo | Self::StateForbids(_) | Self::Gone => Said::Judged,
+            Self::Made => Completion::Whole,
+            Self::AlreadySo | Self::StateForbids(_) | Self::Gone => Completion::Judged,
         }
     }
 }

@@ -12,7 +12,7 @@ use super::{
     change::{change, is_owner_not_found},
 };
 use crate::{
-    gate::{ErrorKind, Said, Subject},
+    gate::{Completion, ErrorKind, Subject},
     upstream::{Answer, Call, CallError, Fault, Scalar},
 };
 
@@ -52,8 +52,14 @@ impl Client {
                 Err(refused(answer, &self.base))
             }
         };
-        let said = |stored: &bool| if *stored { Said::Part } else { Said::Judged };
-        self.upstream.change(&call, judge, said).await
+        let completion = |stored: &bool| {
+            if *stored {
+                Completion::Part
+            } else {
+                Completion::Judged
+            }
+        };
+        self.upstream.change(&call, judge, completion).await
     }
 
     /// `POST /users/:id/block`. Never repeated in process.
@@ -80,7 +86,7 @@ impl Client {
     ) -> Result<Change, CallError> {
         let call = self.change_of(operation, id, &[action], &json!({}));
         let judge = |answer: &Answer| change(answer, &self.base);
-        self.upstream.change(&call, judge, Change::said).await
+        self.upstream.change(&call, judge, Change::completion).await
     }
 
     /// A POST under the account. Sent as JSON: in Maintenance Mode GitLab sends whoever sends anything else to its front

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     config,
-    gate::{ErrorKind, Gate, Said, Side},
+    gate::{Completion, ErrorKind, Gate, Side},
 };
 
 /// A wait for the upstream's rate limit that a person would notice.
@@ -190,7 +190,7 @@ impl Upstream {
         loop {
             let fault = match self.attempt(call, &judge).await {
                 Ok(value) => {
-                    guard.ended(Said::Whole, call.about.as_ref());
+                    guard.ended(Completion::Whole, call.about.as_ref());
                     return Ok(value);
                 }
                 Err(fault) => fault,
@@ -217,7 +217,7 @@ impl Upstream {
         call: &Call,
         judge: impl Fn(&Answer) -> Result<T, Fault>,
     ) -> Result<T, CallError> {
-        self.change(call, judge, |_| Said::Whole).await
+        self.change(call, judge, |_| Completion::Whole).await
     }
 
     /// The same, where not every answer that is none of a failure means that the whole was done.
@@ -228,7 +228,7 @@ impl Upstream {
         &self,
         call: &Call,
         judge: impl Fn(&Answer) -> Result<T, Fault>,
-        said: impl Fn(&T) -> Said,
+        said: impl Fn(&T) -> Completion,
     ) -> Result<T, CallError> {
         let gate = &self.shared.writes;
         gate.admits(call.purpose)

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Blame, Call, CallError, Fault, Upstream, Whose};
-use crate::gate::{CallGuard, ErrorKind, Gate, Said, Side, Verdict};
+use crate::gate::{CallGuard, Completion, ErrorKind, FaultVerdict, Gate, Side};
 
 impl Upstream {
     /// Tells the gate what became of the call, and makes its error.
@@ -22,7 +22,7 @@ impl Upstream {
         let certain = whose == Whose::Subject;
         error.blame = match &call.about {
             about if kind == ErrorKind::BadRequest => {
-                guard.ended(Said::Judged, about.as_ref());
+                guard.ended(Completion::Judged, about.as_ref());
                 Blame::Call
             }
             Some(about) if certain => blame(guard.blamed(about), gate, certain),
@@ -38,10 +38,10 @@ impl Upstream {
     }
 }
 
-fn blame(verdict: Verdict, gate: Arc<Gate>, certain: bool) -> Blame {
+fn blame(verdict: FaultVerdict, gate: Arc<Gate>, certain: bool) -> Blame {
     match verdict {
-        Verdict::Subject { news } => Blame::Subject { news, certain },
-        Verdict::Unknown => Blame::Unclear(gate),
-        Verdict::Everybody => Blame::Upstream(gate),
+        FaultVerdict::Subject { news } => Blame::Subject { news, certain },
+        FaultVerdict::Unknown => Blame::Unclear(gate),
+        FaultVerdict::Everybody => Blame::Upstream(gate),
     }
 }

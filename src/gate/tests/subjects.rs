@@ -5,7 +5,7 @@ use super::*;
 const BLOCK: &str = "block_user";
 const UNBLOCK: &str = "unblock_user";
 
-fn doubtful(gate: &Arc<Gate>, id: u64) -> Verdict {
+fn doubtful(gate: &Arc<Gate>, id: u64) -> FaultVerdict {
     let guard = gate.enter_for(BLOCK).unwrap();
     guard.doubtful(
         &Subject::account(id),
@@ -13,7 +13,7 @@ fn doubtful(gate: &Arc<Gate>, id: u64) -> Verdict {
     )
 }
 
-fn ends(gate: &Arc<Gate>, purpose: &'static str, id: u64, said: Said) {
+fn ends(gate: &Arc<Gate>, purpose: &'static str, id: u64, said: Completion) {
     let guard = gate.enter_for(purpose).unwrap();
     guard.ended(said, Some(&Subject::account(id)));
 }
@@ -33,7 +33,10 @@ async fn one_subject_that_fails_closes_no_gate_however_often() {
     let gate = Gate::new(Name::GitLab, Side::Write);
     for _ in 0..50 {
         let verdict = doubtful(&gate, 1);
-        assert!(matches!(verdict, Verdict::Subject { .. }), "{verdict:?}");
+        assert!(
+            matches!(verdict, FaultVerdict::Subject { .. }),
+            "{verdict:?}"
+        );
     }
     assert_eq!(gate.closed_because(), None);
 }
@@ -45,11 +48,14 @@ async fn a_hundred_who_failed_while_another_succeeded_close_no_gate() {
         for id in 1..=4 {
             doubtful(&gate, round * 4 + id);
         }
-        ends(&gate, BLOCK, 1_000, Said::Whole);
+        ends(&gate, BLOCK, 1_000, Completion::Whole);
     }
     for id in 1..=100 {
         let verdict = doubtful(&gate, id);
-        assert!(matches!(verdict, Verdict::Subject { .. }), "{verdict:?}");
+        assert!(
+            matches!(verdict, FaultVerdict::Subject { .. }),
+            "{verdict:?}"
+        );
     }
     assert_eq!(gate.closed_because(), None);
 }
@@ -60,10 +66,10 @@ async fn five_different_subjects_close_it_unless_one_succeeds_as_a_whole_between
     for id in 1..=4 {
         doubtful(&gate, id);
     }
-    ends(&gate, BLOCK, 9, Said::Whole);
+    ends(&gate, BLOCK, 9, Completion::Whole);
     for id in 11..=14 {
         doubtful(&gate, id);
-        ends(&gate, BLOCK, 9, Said::Part);
+        ends(&gate, BLOCK, 9, Completion::Part);
     }
     assert_eq!(gate.closed_because(), None);
     doubtful(&gate, 15);
@@ -74,23 +80,23 @@ async fn five_different_subjects_close_it_unless_one_succeeds_as_a_whole_between
 #[tokio::test(start_paused = true)]
 async fn what_different_subjects_closed_only_a_whole_success_of_the_same_purpose_opens() {
     let gate = closed_by_five();
-    ends(&gate, UNBLOCK, 6, Said::Whole);
+    ends(&gate, UNBLOCK, 6, Completion::Whole);
     assert!(
         gate.closed_because().is_some(),
         "an unblock is let through and opens nothing"
     );
-    for said in [Said::Part, Said::Judged] {
+    for said in [Completion::Part, Completion::Judged] {
         let _permit = gate.passable().await;
         ends(&gate, BLOCK, 6, said);
         assert!(gate.closed_because().is_some(), "{said:?}");
     }
-    ends(&gate, BLOCK, 6, Said::Whole);
+    ends(&gate, BLOCK, 6, Completion::Whole);
     assert_eq!(gate.closed_because(), None);
     for id in 1..=5 {
         let verdict = doubtful(&gate, id);
         assert_eq!(
             verdict,
-            Verdict::Subject { news: id != 1 },
+            FaultVerdict::Subject { news: id != 1 },
             "they failed alone"
         );
     }
@@ -102,15 +108,15 @@ async fn a_part_of_a_change_neither_resets_nor_opens_what_the_whole_failed() {
     let gate = Gate::new(Name::GitLab, Side::Write);
     let throttled = GateFailure::new(ErrorKind::Throttled, "answered 429");
     for _ in 0..FAILURES {
-        ends(&gate, BLOCK, 1, Said::Part);
+        ends(&gate, BLOCK, 1, Completion::Part);
         let guard = gate.enter_for(BLOCK).unwrap();
         guard.failed_about(Some(&Subject::account(1)), &throttled);
     }
     assert!(gate.closed_because().is_some());
     let _permit = gate.passable().await;
-    ends(&gate, BLOCK, 1, Said::Part);
+    ends(&gate, BLOCK, 1, Completion::Part);
     assert!(gate.closed_because().is_some());
-    ends(&gate, BLOCK, 1, Said::Whole);
+    ends(&gate, BLOCK, 1, Completion::Whole);
     assert_eq!(gate.closed_because(), None);
 }
 
