@@ -30,7 +30,7 @@ pub use self::{
     failure::GateFailure,
     probe_permit::ProbePermit,
     subject::Subject,
-    upstream_id::{Name, Side},
+    upstream_id::{CallKind, UpstreamId},
 };
 
 /// ClosedGate while an upstream as a whole does not work. Handlers that meet a closed gate hold their message.
@@ -48,8 +48,8 @@ pub use self::{
 /// in the second, so that a probe is never the same subject first. Every other call fails at once.
 #[derive(Debug)]
 pub struct Gate {
-    upstream: Name,
-    side: Side,
+    upstream: UpstreamId,
+    side: CallKind,
     breaker: Mutex<Breaker>,
     /// One permit: held by the waiter that is, or is next to be, the probe.
     turn: Arc<Semaphore>,
@@ -82,7 +82,7 @@ pub struct GateClosed {
 
 impl Gate {
     /// An open gate.
-    pub fn new(upstream: Name, side: Side) -> Arc<Self> {
+    pub fn new(upstream: UpstreamId, side: CallKind) -> Arc<Self> {
         let gate = Self {
             upstream,
             side,
@@ -138,12 +138,12 @@ impl Gate {
     }
 
     /// Which upstream this is a gate of.
-    pub fn upstream(&self) -> Name {
+    pub fn upstream(&self) -> UpstreamId {
         self.upstream
     }
 
     /// Which calls go through it.
-    pub fn side(&self) -> Side {
+    pub fn side(&self) -> CallKind {
         self.side
     }
 

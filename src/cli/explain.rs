@@ -14,7 +14,7 @@ use crate::{
     app::{clients::UserClients, context::ProcessContext},
     config::ReadingConfig,
     directory::{Crsid, Standing},
-    gate::Name,
+    gate::UpstreamId,
     messaging::wire::Who,
     upstream::{Blame, CallError},
     users::{
@@ -133,7 +133,7 @@ impl Args {
 /// Whether GitLab fails at this account alone.
 async fn is_about_one(error: &CallError, clients: &UserClients) -> bool {
     let gitlabs = match &error.blame {
-        Blame::Upstream(gate) => gate.upstream() == Name::GitLab,
+        Blame::Upstream(gate) => gate.upstream() == UpstreamId::GitLab,
         Blame::Call | Blame::Subject { .. } | Blame::Unclear(_) => true,
     };
     gitlabs && error.may_lie_in_what_was_asked() && clients.reader.proves_well().await.is_ok()

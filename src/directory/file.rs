@@ -13,7 +13,7 @@ use serde::Deserialize;
 use super::{Crsid, Directory, Standing, Standings};
 use crate::{
     config::objection,
-    gate::{ErrorKind, Gate, Name, Side},
+    gate::{CallKind, ErrorKind, Gate, UpstreamId},
     upstream::{Blame, CallError, Fault, Scalar, Settings},
 };
 
@@ -101,7 +101,7 @@ impl FileDirectory {
     /// # Errors
     /// [`FileError`].
     pub fn open(path: &Path) -> Result<Self, FileError> {
-        let gate = Gate::new(Name::DirectoryFile, Side::Read);
+        let gate = Gate::new(UpstreamId::DirectoryFile, CallKind::Read);
         let directory = Self {
             path: path.to_owned(),
             gate,
@@ -206,7 +206,7 @@ impl Directory for FileDirectory {
                 Err(fault) => {
                     let blame = Blame::Upstream(Arc::clone(&self.gate));
                     let error = CallError::of(
-                        Name::DirectoryFile,
+                        UpstreamId::DirectoryFile,
                         OPERATION,
                         &SETTINGS,
                         blame,

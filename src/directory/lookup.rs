@@ -18,7 +18,7 @@ use self::{people::Batches, token::TokenSource};
 use super::{Crsid, Directory, Standings};
 use crate::{
     config::{self, LookupCredentials},
-    gate::{Gate, Name, Side},
+    gate::{CallKind, Gate, UpstreamId},
     upstream::{
         Authorize, BuildError, Call, CallError, Line, SecretHeader, Settings, Transport, Upstream,
         Wire, warn_without_clock,
@@ -70,7 +70,7 @@ impl Lookup {
         if config.url.cannot_be_a_base() {
             return Err(BuildError::Address("LOOKUP_URL"));
         }
-        let line = Line::new(Name::Lookup, transport, config.calls.timeout);
+        let line = Line::new(UpstreamId::Lookup, transport, config.calls.timeout);
         let (settings, authorize) = credentials(&config.credentials, &line)?;
         Ok(Self {
             upstream: Upstream::new(line, &config.calls, settings, authorize),
@@ -144,7 +144,7 @@ impl Directory for Lookup {
     }
 
     fn gates(&self) -> Vec<Arc<Gate>> {
-        vec![self.upstream.gate(Side::Read)]
+        vec![self.upstream.gate(CallKind::Read)]
     }
 }
 

@@ -21,7 +21,7 @@ fn fail(gate: &Arc<Gate>) {
 }
 
 fn closed() -> Arc<Gate> {
-    let gate = Gate::new(Name::GitLab, Side::Read);
+    let gate = Gate::new(UpstreamId::GitLab, CallKind::Read);
     for _ in 0..FAILURES {
         fail(&gate);
     }
@@ -36,7 +36,7 @@ async fn waits(gate: &Arc<Gate>) -> Duration {
 
 #[tokio::test(start_paused = true)]
 async fn it_closes_after_three_failures_in_a_row_and_not_before() {
-    let gate = Gate::new(Name::GitLab, Side::Read);
+    let gate = Gate::new(UpstreamId::GitLab, CallKind::Read);
     fail(&gate);
     fail(&gate);
     gate.enter().unwrap().succeeded();
@@ -56,7 +56,7 @@ async fn it_closes_after_three_failures_in_a_row_and_not_before() {
 #[tokio::test(start_paused = true)]
 async fn refused_credentials_close_it_at_once() {
     for kind in [ErrorKind::Unauthenticated, ErrorKind::Forbidden] {
-        let gate = Gate::new(Name::GitLab, Side::Read);
+        let gate = Gate::new(UpstreamId::GitLab, CallKind::Read);
         gate.enter()
             .unwrap()
             .failed(&GateFailure::new(kind, "GitLab answered 401"));
@@ -98,7 +98,7 @@ async fn no_probe_goes_before_retry_after() {
     drop(permit);
     assert!(waits(&gate).await >= Duration::from_mins(5));
 
-    let gate = Gate::new(Name::GitLab, Side::Read);
+    let gate = Gate::new(UpstreamId::GitLab, CallKind::Read);
     for _ in 0..FAILURES {
         gate.enter().unwrap().failed(&asking);
     }
@@ -107,7 +107,7 @@ async fn no_probe_goes_before_retry_after() {
 
 #[tokio::test(start_paused = true)]
 async fn a_failure_that_did_not_close_it_keeps_waiters_from_a_tight_loop() {
-    let gate = Gate::new(Name::GitLab, Side::Read);
+    let gate = Gate::new(UpstreamId::GitLab, CallKind::Read);
     fail(&gate);
     assert!(gate.enter().is_ok(), "calls still go through");
     assert!(waits(&gate).await >= Duration::from_secs(1));
@@ -117,7 +117,7 @@ async fn a_failure_that_did_not_close_it_keeps_waiters_from_a_tight_loop() {
 
 #[tokio::test(start_paused = true)]
 async fn calls_that_began_before_it_closed_neither_open_it_nor_lengthen_its_pause() {
-    let gate = Gate::new(Name::GitLab, Side::Read);
+    let gate = Gate::new(UpstreamId::GitLab, CallKind::Read);
     let (late_success, late_failure) = (gate.enter().unwrap(), gate.enter().unwrap());
     for _ in 0..FAILURES {
         fail(&gate);

@@ -4,7 +4,7 @@ use std::fmt;
 
 /// An API this service calls; the label of its metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Name {
+pub enum UpstreamId {
     /// GitLab.
     GitLab,
     /// Lookup, its token endpoint included.
@@ -17,7 +17,7 @@ pub enum Name {
     Ledger,
 }
 
-impl Name {
+impl UpstreamId {
     /// The label `upstream` of metrics and log lines.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -30,7 +30,7 @@ impl Name {
     }
 }
 
-impl fmt::Display for Name {
+impl fmt::Display for UpstreamId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::GitLab => "GitLab",
@@ -44,14 +44,14 @@ impl fmt::Display for Name {
 
 /// Reads and writes of an upstream work or fail apart: GitLab in maintenance mode reads well and refuses writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Side {
+pub enum CallKind {
     /// Calls that change nothing.
     Read,
     /// Calls that change state.
     Write,
 }
 
-impl Side {
+impl CallKind {
     /// The label `gate` of metrics and log lines.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     config::{self, Mode},
-    gate::{ErrorKind, Gate, Name, Side, Subject},
+    gate::{CallKind, ErrorKind, Gate, Subject, UpstreamId},
     upstream::{
         Answer, BuildError, Call, CallError, Fault, Line, Settings, Transport, Upstream, Wire,
     },
@@ -74,7 +74,7 @@ impl Client {
         if config.url.cannot_be_a_base() {
             return Err(BuildError::Address("GITLAB_URL"));
         }
-        let line = Line::new(Name::GitLab, transport, config.calls.timeout);
+        let line = Line::new(UpstreamId::GitLab, transport, config.calls.timeout);
         let upstream = Upstream::new(line, &config.calls, &SETTINGS, token);
         upstream.keep_time();
         Ok(Self {
@@ -122,12 +122,12 @@ impl Client {
 
     /// The gate that reads go through.
     pub fn read_gate(&self) -> Arc<Gate> {
-        self.upstream.gate(Side::Read)
+        self.upstream.gate(CallKind::Read)
     }
 
     /// The gate that writes go through.
     pub fn write_gate(&self) -> Arc<Gate> {
-        self.upstream.gate(Side::Write)
+        self.upstream.gate(CallKind::Write)
     }
 
     /// `GET /user`: the token's owner. Also the neutral probe.

@@ -23,7 +23,7 @@ use crate::namespaces::{
 };
 use crate::{
     failpoint,
-    gate::{ErrorKind, Gate, GateFailure, Name, Side, Subject},
+    gate::{CallKind, ErrorKind, Gate, GateFailure, Subject, UpstreamId},
     keyed_lock::KeyedLock,
     messaging::{
         DeadLetter, DeadLetterReason, Delivery, Disposition, Handler, SUPERSEDED, Stage, detail,
@@ -85,7 +85,7 @@ impl NamespaceWorker {
             provisioner,
             settle,
             in_process: KeyedLock::default(),
-            gate: Gate::new(Name::Ledger, Side::Write),
+            gate: Gate::new(UpstreamId::Ledger, CallKind::Write),
         }
     }
 

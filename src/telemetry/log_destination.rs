@@ -74,7 +74,7 @@ impl LogDestination {
 mod tests {
     use rstest::rstest;
 
-    use super::{Form, Stream, LogDestination};
+    use super::{Form, LogDestination, Stream};
 
     const TEXT: Form = Form::Text { colour: false };
     const COLOUR: Form = Form::Text { colour: true };

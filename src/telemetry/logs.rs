@@ -17,7 +17,7 @@ use tracing_subscriber::{
     util::{SubscriberInitExt, TryInitError},
 };
 
-pub use super::log_destination::{Form, GOOGLE_CLOUD_VARIABLES, Stream, LogDestination};
+pub use super::log_destination::{Form, GOOGLE_CLOUD_VARIABLES, LogDestination, Stream};
 use super::{json, record::Record, text};
 
 /// A log filter that nobody can act on.

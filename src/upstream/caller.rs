@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     config,
-    gate::{Completion, ErrorKind, Gate, Side},
+    gate::{CallKind, Completion, ErrorKind, Gate},
 };
 
 /// A wait for the upstream's rate limit that a person would notice.
@@ -72,8 +72,8 @@ impl Upstream {
             newcomers: Arc::default(),
             budget: Arc::new(Budget::new(calls.requests_per_minute)),
             told_wait: Arc::default(),
-            reads: Gate::new(name, Side::Read),
-            writes: Gate::new(name, Side::Write),
+            reads: Gate::new(name, CallKind::Read),
+            writes: Gate::new(name, CallKind::Write),
             clock: Clock::default(),
         };
         Self {
@@ -98,8 +98,8 @@ impl Upstream {
             newcomers: Arc::clone(&self.shared.newcomers),
             budget: Arc::clone(&self.shared.budget),
             told_wait: Arc::clone(&self.shared.told_wait),
-            reads: Gate::new(name, Side::Read),
-            writes: Gate::new(name, Side::Write),
+            reads: Gate::new(name, CallKind::Read),
+            writes: Gate::new(name, CallKind::Write),
             clock: Clock::default(),
         };
         Self {
@@ -155,7 +155,7 @@ impl Upstream {
     }
 
     /// The gate of one side.
-    pub fn gate(&self, side: Side) -> Arc<Gate> {
+    pub fn gate(&self, side: CallKind) -> Arc<Gate> {
         Arc::clone(self.gate_of(side))
     }
 
@@ -197,13 +197,13 @@ impl Upstream {
             };
             drop(place);
             let Some(pause) = retry::pause_before_next(&fault, pauses.next()) else {
-                return Err(self.settle(Side::Read, call, guard, &fault));
+                return Err(self.settle(CallKind::Read, call, guard, &fault));
             };
             tracing::debug!(operation = call.operation, %fault, ?pause, "read is tried again");
             sleep(pause).await;
             place = self.admit().await;
             if !guard.is_probe() && gate.admits(call.purpose).is_err() {
-                return Err(self.settle(Side::Read, call, guard, &fault));
+                return Err(self.settle(CallKind::Read, call, guard, &fault));
             }
         }
     }
@@ -245,7 +245,7 @@ impl Upstream {
                 guard.ended(said(&value), call.about.as_ref());
                 Ok(value)
             }
-            Err(fault) => Err(self.settle(Side::Write, call, guard, &fault)),
+            Err(fault) => Err(self.settle(CallKind::Write, call, guard, &fault)),
         }
     }
 
@@ -394,10 +394,10 @@ impl Upstream {
         .for_purpose(call.purpose)
     }
 
-    fn gate_of(&self, side: Side) -> &Arc<Gate> {
+    fn gate_of(&self, side: CallKind) -> &Arc<Gate> {
         match side {
-            Side::Read => &self.shared.reads,
-            Side::Write => &self.shared.writes,
+            CallKind::Read => &self.shared.reads,
+            CallKind::Write => &self.shared.writes,
         }
     }
 }

@@ -1,7 +1,7 @@
 use std::{error::Error, sync::Arc};
 
 use super::{Fault, Settings, advice::advice};
-use crate::gate::{ErrorKind, Gate, GateClosed, Name};
+use crate::gate::{ErrorKind, Gate, GateClosed, UpstreamId};
 
 /// Whose fault a failed call is (`Whose fault it is` in the messaging design).
 #[derive(Clone, Debug)]
@@ -74,7 +74,7 @@ impl CallError {
 
     /// The error of a call that `fault` ended.
     pub(crate) fn of(
-        name: Name,
+        name: UpstreamId,
         operation: &'static str,
         settings: &'static Settings,
         blame: Blame,

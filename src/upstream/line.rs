@@ -8,19 +8,19 @@ use super::{
     obstacle::{Obstacle, innermost},
     proxy::Beside,
 };
-use crate::gate::{ErrorKind, Name};
+use crate::gate::{ErrorKind, UpstreamId};
 
 /// One exchange with an upstream: a deadline, and the metrics of it. No retry, no gate, no budget.
 #[derive(Clone, Debug)]
 pub struct Line {
-    name: Name,
+    name: UpstreamId,
     transport: Arc<dyn Transport>,
     deadline: Duration,
 }
 
 impl Line {
     /// A line to `name`; `deadline` bounds one exchange, its body included.
-    pub fn new(name: Name, transport: Arc<dyn Transport>, deadline: Duration) -> Self {
+    pub fn new(name: UpstreamId, transport: Arc<dyn Transport>, deadline: Duration) -> Self {
         Self {
             name,
             transport,
@@ -34,7 +34,7 @@ impl Line {
     }
 
     /// Which upstream this leads to.
-    pub fn name(&self) -> Name {
+    pub fn name(&self) -> UpstreamId {
         self.name
     }
 

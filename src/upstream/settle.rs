@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use super::{Blame, Call, CallError, Fault, Upstream, Whose};
-use crate::gate::{CallGuard, Completion, ErrorKind, FaultVerdict, Gate, Side};
+use crate::gate::{CallGuard, CallKind, Completion, ErrorKind, FaultVerdict, Gate};
 
 impl Upstream {
     /// Tells the gate what became of the call, and makes its error.
     pub(super) fn settle(
         &self,
-        side: Side,
+        side: CallKind,
         call: &Call,
         guard: CallGuard,
         fault: &Fault,

@@ -1,7 +1,7 @@
 //! Reads of something that may itself be to blame when they fail: one row, one person.
 
 use super::{Answer, Blame, Call, CallError, Fault, Upstream};
-use crate::gate::{GateClosed, Side};
+use crate::gate::{CallKind, GateClosed};
 
 impl Upstream {
     /// Asks once for something that may itself be to blame if it fails. Such a failure is an answer, and tells the gate
@@ -14,7 +14,7 @@ impl Upstream {
         call: &Call,
         judge: impl Fn(&Answer) -> Result<T, Fault>,
     ) -> Result<Result<T, Fault>, CallError> {
-        let gate = self.gate(Side::Read);
+        let gate = self.gate(CallKind::Read);
         let withheld = |closed: GateClosed| call.withheld(&gate, &closed);
         gate.admits(call.purpose).map_err(withheld)?;
         let _place = self.admit().await;
@@ -25,13 +25,13 @@ impl Upstream {
                 Ok(Ok(value))
             }
             Err(fault) if fault.may_lie_in_what_was_asked() => Ok(Err(fault)),
-            Err(fault) => Err(self.settle(Side::Read, call, guard, &fault)),
+            Err(fault) => Err(self.settle(CallKind::Read, call, guard, &fault)),
         }
     }
 
     /// The error of reads that failed with `fault`, as it was found out afterwards to be the upstream's.
     pub fn blamed(&self, operation: &'static str, fault: Fault) -> CallError {
-        let blame = Blame::Upstream(self.gate(Side::Read));
+        let blame = Blame::Upstream(self.gate(CallKind::Read));
         let shared = &self.shared;
         CallError::of(shared.line.name(), operation, shared.settings, blame, fault)
     }

@@ -139,7 +139,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        gate::{ErrorKind, Name, Side},
+        gate::{CallKind, ErrorKind, UpstreamId},
         upstream::Fault,
     };
 
@@ -190,7 +190,7 @@ mod tests {
     async fn a_run_that_is_held_names_its_gate_and_why_until_it_goes_on() {
         let kept = Arc::new(Kept::default());
         let reports = Reports::to(Arc::clone(&kept) as Arc<dyn Records>);
-        let gate = Gate::new(Name::GitLab, Side::Read);
+        let gate = Gate::new(UpstreamId::GitLab, CallKind::Read);
         let fault = Fault::new(ErrorKind::Unauthenticated, "answered 401");
         let guard = gate.enter().unwrap();
         guard.failed(&fault.at_gate("GitLab answered 401: check GITLAB_TOKEN"));

@@ -196,7 +196,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        gate::{ErrorKind, Name},
+        gate::{ErrorKind, UpstreamId},
         upstream::{Blame, Fault, Settings},
     };
 
@@ -233,7 +233,7 @@ mod tests {
                 Ok(standings.collect())
             } else {
                 Err(CallError::of(
-                    Name::Lookup,
+                    UpstreamId::Lookup,
                     "list_people",
                     &SETTINGS,
                     Blame::Call,

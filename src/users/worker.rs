@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     directory::SharedLooks,
-    gate::{Gate, Name, Subject},
+    gate::{Gate, Subject, UpstreamId},
     gitlab,
     keyed_lock::KeyedLock,
     messaging::{
@@ -308,7 +308,7 @@ impl Handler for UserWorker {
 
     /// Who needs no directory goes on while that is down; nothing goes on without GitLab.
     fn all_wait_at(&self, gate: &Gate) -> bool {
-        gate.upstream() == Name::GitLab
+        gate.upstream() == UpstreamId::GitLab
     }
 }
 

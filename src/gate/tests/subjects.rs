@@ -20,7 +20,7 @@ fn ends(gate: &Arc<Gate>, purpose: &'static str, id: u64, said: Completion) {
 
 /// A write gate that five different accounts closed.
 fn closed_by_five() -> Arc<Gate> {
-    let gate = Gate::new(Name::GitLab, Side::Write);
+    let gate = Gate::new(UpstreamId::GitLab, CallKind::Write);
     for id in 1..=5 {
         doubtful(&gate, id);
     }
@@ -30,7 +30,7 @@ fn closed_by_five() -> Arc<Gate> {
 
 #[tokio::test(start_paused = true)]
 async fn one_subject_that_fails_closes_no_gate_however_often() {
-    let gate = Gate::new(Name::GitLab, Side::Write);
+    let gate = Gate::new(UpstreamId::GitLab, CallKind::Write);
     for _ in 0..50 {
         let verdict = doubtful(&gate, 1);
         assert!(
@@ -43,7 +43,7 @@ async fn one_subject_that_fails_closes_no_gate_however_often() {
 
 #[tokio::test(start_paused = true)]
 async fn a_hundred_who_failed_while_another_succeeded_close_no_gate() {
-    let gate = Gate::new(Name::GitLab, Side::Write);
+    let gate = Gate::new(UpstreamId::GitLab, CallKind::Write);
     for round in 0..25 {
         for id in 1..=4 {
             doubtful(&gate, round * 4 + id);
@@ -62,7 +62,7 @@ async fn a_hundred_who_failed_while_another_succeeded_close_no_gate() {
 
 #[tokio::test(start_paused = true)]
 async fn five_different_subjects_close_it_unless_one_succeeds_as_a_whole_between_them() {
-    let gate = Gate::new(Name::GitLab, Side::Write);
+    let gate = Gate::new(UpstreamId::GitLab, CallKind::Write);
     for id in 1..=4 {
         doubtful(&gate, id);
     }
@@ -105,7 +105,7 @@ async fn what_different_subjects_closed_only_a_whole_success_of_the_same_purpose
 
 #[tokio::test(start_paused = true)]
 async fn a_part_of_a_change_neither_resets_nor_opens_what_the_whole_failed() {
-    let gate = Gate::new(Name::GitLab, Side::Write);
+    let gate = Gate::new(UpstreamId::GitLab, CallKind::Write);
     let throttled = GateFailure::new(ErrorKind::Throttled, "answered 429");
     for _ in 0..FAILURES {
         ends(&gate, BLOCK, 1, Completion::Part);
@@ -150,14 +150,14 @@ async fn the_pause_that_one_subject_was_told_holds_for_another_only_once_it_is_t
         let guard = gate.enter_for(BLOCK).unwrap();
         guard.failed_about(Some(&about), &maintenance);
     };
-    let gate = Gate::new(Name::GitLab, Side::Write);
+    let gate = Gate::new(UpstreamId::GitLab, CallKind::Write);
     told(&gate, 1);
     let permit = timeout(Duration::from_secs(5), gate.passable()).await;
     told(&gate, 2);
     drop(permit);
     assert!(waits(&gate).await > Duration::from_mins(14));
     // One alone is believed by itself.
-    let gate = Gate::new(Name::GitLab, Side::Write);
+    let gate = Gate::new(UpstreamId::GitLab, CallKind::Write);
     told(&gate, 1);
     let begun = Instant::now();
     let _permit = gate.passable_again().await;

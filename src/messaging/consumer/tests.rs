@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use self::doubles::Scene;
 use crate::{
-    gate::{ErrorKind, Gate, Name, Side},
+    gate::{CallKind, ErrorKind, Gate, UpstreamId},
     messaging::{
         DeadLetter, DeadLetterReason, Disposition, Hold, disposition::Met, wire::SyncOutcome,
     },
@@ -128,7 +128,7 @@ async fn a_panic_is_a_retry() {
 
 /// A gate that GitLab's writes find closed.
 fn closed_gate() -> Arc<Gate> {
-    let gate = Gate::new(Name::GitLab, Side::Write);
+    let gate = Gate::new(UpstreamId::GitLab, CallKind::Write);
     for _ in 0..3 {
         let fault = Fault::new(ErrorKind::TimedOut, "gave no answer".to_owned());
         gate.enter()
@@ -189,7 +189,7 @@ async fn a_message_that_is_held_at_an_open_gate_asks_less_and_less_often() {
     let began = Instant::now();
     let mut scene = Scene::new();
     for _ in 0..20 {
-        let open = Gate::new(Name::GitLab, Side::Write);
+        let open = Gate::new(UpstreamId::GitLab, CallKind::Write);
         scene = scene.answering(move || Disposition::Hold(open.into()));
     }
     let (journal, _) = scene.answering(done).play().await;
@@ -219,7 +219,7 @@ async fn a_message_that_is_held_by_its_own_failures_while_others_succeed_is_trie
             "copy of the body for attempts_exhausted: GitLab answered 422 (not this one)",
         ),
     ] {
-        let gate = Gate::new(Name::GitLab, Side::Write);
+        let gate = Gate::new(UpstreamId::GitLab, CallKind::Write);
         let mut scene = Scene::new().at_attempt(Some(attempt));
         for _ in 0..6 {
             let gate = Arc::clone(&gate);
@@ -232,7 +232,7 @@ async fn a_message_that_is_held_by_its_own_failures_while_others_succeed_is_trie
 
 #[tokio::test(start_paused = true)]
 async fn a_message_whose_calls_are_withheld_is_held_for_as_long_as_it_takes() {
-    let gate = Gate::new(Name::GitLab, Side::Write);
+    let gate = Gate::new(UpstreamId::GitLab, CallKind::Write);
     let mut scene = Scene::new().at_attempt(Some(10));
     for _ in 0..50 {
         let gate = Arc::clone(&gate);

@@ -28,7 +28,7 @@ use crate::namespaces::{
 };
 use crate::{
     config::CallsConfig,
-    gate::{ErrorKind, Gate, Name, Side, Subject},
+    gate::{CallKind, ErrorKind, Gate, Subject, UpstreamId},
     upstream::{
         Answer, Authorize, BuildError, Call, CallError, Fault, Line, Settings, TransportError,
         Upstream, Whose, Wire,
@@ -81,7 +81,7 @@ impl ProvisioningClient {
             return Err(BuildError::Address("namespaces.provisioning_url"));
         }
         let line = Line::new(
-            Name::Provisioning,
+            UpstreamId::Provisioning,
             Arc::new(Wire::new(calls)?),
             calls.timeout,
         );
@@ -172,8 +172,8 @@ impl ProvisioningClient {
     /// The gates of both kinds of calls.
     pub fn gates(&self) -> [Arc<Gate>; 2] {
         [
-            self.upstream.gate(Side::Read),
-            self.upstream.gate(Side::Write),
+            self.upstream.gate(CallKind::Read),
+            self.upstream.gate(CallKind::Write),
         ]
     }
 
