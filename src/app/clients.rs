@@ -8,7 +8,7 @@ use crate::{
     directory::{self, Directory, SharedLooks},
     gitlab,
     messaging::{Connection, PubSubError},
-    users::{forecast::Forecaster, rules::Rules},
+    users::{preview::Previewer, rules::Rules},
 };
 
 /// How many people's second looks share one question: what fits in a `person/list` call.
@@ -58,9 +58,9 @@ impl UserClients {
     }
 
     /// Says what the stages would do with a message now.
-    pub fn forecaster(&self) -> Forecaster {
+    pub fn previewer(&self) -> Previewer {
         let directory = Arc::clone(&self.directory);
-        Forecaster::new(
+        Previewer::new(
             self.reader.clone(),
             directory,
             self.shared_looks(),

@@ -15,15 +15,17 @@ use crate::{
     config::ReadingConfig,
     directory::{Crsid, Standing},
     gate::UpstreamId,
-    messaging::wire::Who,
+    messaging::wire::{Cause, UserRequest, Who},
     upstream::{Blame, CallError},
     users::{
         account::{Account, AccountId, LastSeen, State},
         class::Class,
         marker::{MARKER_KEY, Proof, Recorded, proof},
         observe::Observation,
-        policy::{Decision, KeepReason},
+        policy::{Decision, KeepReason, decide},
+        preview::{Preview, of_observation},
         resolve::{Resolution, resolve},
+        rules::Rules,
     },
 };
 
@@ -106,12 +108,11 @@ impl Args {
         own: AccountId,
         clients: &UserClients,
     ) -> Result<Vec<Step>, CallError> {
-        let today = Timestamp::now().to_zoned_datetime(TimeZone::UTC).date();
         let directory = clients.shared_looks();
-        let look =
-            Observation::at(id, own, &clients.reader, &directory, &clients.rules, today).await?;
-        match look {
-            Some(look) => Ok(explain(&look, own)),
+        let observation =
+            Observation::read(id, own, &clients.reader, &directory, &clients.rules).await?;
+        match observation {
+            Some(observation) => Ok(explain(&observation, own, &clients.rules)),
             None => self.nobody(clients).await,
         }
     }
@@ -182,13 +183,18 @@ fn not_human(id: AccountId) -> Vec<Step> {
     ]
 }
 
-fn explain(look: &Observation, own: AccountId) -> Vec<Step> {
-    let Observation {
-        account,
-        facts,
-        decision,
-        ..
-    } = look;
+fn explain(observation: &Observation, own: AccountId, rules: &Rules) -> Vec<Step> {
+    let Observation { account, facts, .. } = observation;
+    let today = Timestamp::now().to_zoned_datetime(TimeZone::UTC).date();
+    let decision = decide(facts, rules.policy, today);
+    let resync = UserRequest {
+        who: Who::Account(account.id.0),
+        cause: Cause::Resync,
+        dry_run: false,
+        requested_by: None,
+        reason: None,
+    };
+    let preview = of_observation(observation, &resync, "", own, rules);
     let mut steps = vec![
         Step::new(
             "account",
@@ -232,7 +238,7 @@ fn explain(look: &Observation, own: AccountId) -> Vec<Step> {
     }));
     steps.extend([
         Step::new("decision", decision.to_string()),
-        Step::new("a resync would", would(*decision)),
+        Step::new("a resync would", would(&preview)),
     ]);
     steps
 }
@@ -317,10 +323,15 @@ fn recorded(recorded: &Recorded, own: AccountId) -> String {
     }
 }
 
-fn would(decision: Decision) -> &'static str {
-    match decision {
-        Decision::Block(_) => "block it (in mode apply)",
-        Decision::Unblock(_) => "unblock it (in mode apply)",
-        Decision::Keep(_) => "change nothing",
+fn would(preview: &Preview) -> &'static str {
+    match preview {
+        Preview::Change(Decision::Block(_)) => "block it (in mode apply)",
+        Preview::Change(Decision::Unblock(_)) => "unblock it (in mode apply)",
+        Preview::Change(Decision::Keep(_))
+        | Preview::DryRun(_)
+        | Preview::Nothing(..)
+        | Preview::Run { .. }
+        | Preview::DeadLetter(..)
+        | Preview::Retry(_) => "change nothing",
     }
 }

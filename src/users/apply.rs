@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::{
     marker::{MARKER_KEY, Marker},
     observe::Observation,
-    policy::{BlockReason, Decision},
+    policy::{AccountChange, BlockReason},
 };
 use crate::{
     failpoint,
@@ -27,11 +27,9 @@ pub enum ApplyOutcome {
     Gone,
     /// Nothing was written: the look is too old to act on.
     TooOld,
-    /// There was nothing to change.
-    Nothing,
 }
 
-/// Applies the decision of `look` as part of `run`.
+/// Makes `change` to the account that was observed, as part of `run`.
 ///
 /// A block is `PUT` marker, then `POST` block; an unblock is one `POST`, made only from a block
 /// of ours, since on a banned account it would lift the ban. No step is ever repeated here: after
@@ -40,43 +38,43 @@ pub enum ApplyOutcome {
 /// # Errors
 /// A call that got no usable answer. The account may or may not have been changed.
 pub async fn apply(
-    look: &Observation,
+    change: AccountChange,
+    observation: &Observation,
     run: &str,
     gitlab: &Client,
     permit: &WritePermit,
     now: Timestamp,
 ) -> Result<ApplyOutcome, CallError> {
-    if !look.is_fresh() {
+    if !observation.is_fresh() {
         return Ok(ApplyOutcome::TooOld);
     }
-    match look.decision {
-        Decision::Block(reason) => block(look, reason, run, gitlab, permit, now).await,
-        Decision::Unblock(_) => {
+    match change {
+        AccountChange::Block(reason) => block(observation, reason, run, gitlab, permit, now).await,
+        AccountChange::Unblock(_) => {
             failpoint::pass("before_unblock");
-            let change = gitlab.unblock(permit, look.account.id.0).await?;
+            let change = gitlab.unblock(permit, observation.account.id.0).await?;
             failpoint::pass("after_unblock");
             Ok(change.into())
         }
-        Decision::Keep(_) => Ok(ApplyOutcome::Nothing),
     }
 }
 
 async fn block(
-    look: &Observation,
+    observation: &Observation,
     reason: BlockReason,
     run: &str,
     gitlab: &Client,
     permit: &WritePermit,
     now: Timestamp,
 ) -> Result<ApplyOutcome, CallError> {
-    let id = look.account.id.0;
+    let id = observation.account.id.0;
     failpoint::pass("before_marker");
     let again = match reason {
         BlockReason::UnblockedByIdentityProvider => true,
         BlockReason::CancelledInLookup | BlockReason::Inactive => false,
     };
     let marker = Marker::new(reason.as_str(), now, run)
-        .following(look.account.marker.as_ref(), again)
+        .following(observation.account.marker.as_ref(), again)
         .to_value();
     if !gitlab
         .set_custom_attribute(permit, id, MARKER_KEY, &marker)
@@ -84,7 +82,7 @@ async fn block(
     {
         return Ok(ApplyOutcome::Gone);
     }
-    if !look.is_fresh() {
+    if !observation.is_fresh() {
         return Ok(ApplyOutcome::TooOld);
     }
     failpoint::pass("before_block");

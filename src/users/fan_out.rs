@@ -16,12 +16,12 @@ use metrics::{counter, gauge};
 
 pub use super::user_messages::UserMessages;
 use super::{
-    guard::{Limits, Refusal},
+    guard::Limits,
     notices,
     on_its_way::OnItsWay,
     outcome::Recorder,
     plan::{Decided, Plan},
-    policy::Decision,
+    refusals::RunRefusal,
     report::Reports,
     rules::Rules,
     sweep::{Progress, SweepError},
@@ -32,11 +32,11 @@ use crate::{
     directory::Directory,
     failpoint, gitlab,
     messaging::{
-        DeadLetter, DeadLetterReason, Delivery, Disposition, Handler, PubSubError, Stage,
-        StageMessages, Traceparent, attributes,
+        DeadLetter, Delivery, Disposition, Handler, PubSubError, Stage, StageMessages, Traceparent,
+        attributes,
         consumer::Records,
         dead_letter,
-        wire::{Cause, Planned, SyncTick, UserRequest, Who},
+        wire::{Cause, SyncTick, UserRequest, Who},
     },
     upstream::CallError,
 };
@@ -173,21 +173,10 @@ impl<P: UserMessages> FanOut<P> {
         }
         match self.read_and_decide(&run).await {
             Ok(plan) => self.guard_and_publish(&run, &plan, recorder).await,
-            Err(SweepError::Call(error)) => self.without_a_sweep(&run, error).await,
-            Err(error @ SweepError::Implausible { .. }) => refuse(
-                DeadLetterReason::DirectoryImplausible,
-                error.to_string(),
-                recorder,
-                None,
-            ),
-            Err(
-                error @ (SweepError::TooManyAccounts { .. } | SweepError::TooManyPeople { .. }),
-            ) => refuse(
-                DeadLetterReason::TooManyUnreadable,
-                error.to_string(),
-                recorder,
-                None,
-            ),
+            Err(error) => match RunRefusal::try_from(error) {
+                Ok(refusal) => refuse(refusal, recorder, None),
+                Err(error) => self.without_a_sweep(&run, error).await,
+            },
         }
     }
 
@@ -257,7 +246,8 @@ impl<P: UserMessages> FanOut<P> {
         recorder: Recorder,
     ) -> Disposition {
         if let Err(refusal) = plan.check(&self.limits(run)) {
-            return refuse_by_guard(&refusal, recorder, plan);
+            counter!("sync_guard_refusals_total").increment(1);
+            return refuse(RunRefusal::by_guard(&refusal), recorder, Some(plan));
         }
         notices::tell(plan);
         let due: Vec<&Decided> = plan
@@ -329,7 +319,7 @@ impl<P: UserMessages> FanOut<P> {
         let request = UserRequest {
             who: Who::Account(decided.account.id.0),
             cause: Cause::Tick {
-                planned: planned(decided.decision),
+                planned: decided.decision.into(),
                 planned_reason: Some(decided.decision.reason().to_owned()),
                 planned_at: Some(run.now),
             },
@@ -382,27 +372,9 @@ impl<P: UserMessages> Handler for FanOut<P> {
     }
 }
 
-/// A decision as it is written in a message.
-pub const fn planned(decision: Decision) -> Planned {
-    match decision {
-        Decision::Block(_) => Planned::Block,
-        Decision::Unblock(_) => Planned::Unblock,
-        Decision::Keep(_) => Planned::Keep,
-    }
-}
-
-fn refuse_by_guard(refusal: &Refusal, recorder: Recorder, plan: &Plan) -> Disposition {
-    counter!("sync_guard_refusals_total").increment(1);
-    let detail = format!("the run would change more than the guard allows: {refusal}");
-    refuse(DeadLetterReason::GuardRefused, detail, recorder, Some(plan))
-}
-
-fn refuse(
-    reason: DeadLetterReason,
-    detail: String,
-    recorder: Recorder,
-    plan: Option<&Plan>,
-) -> Disposition {
+/// The end of a tick whose run publishes nothing.
+fn refuse(refusal: RunRefusal, recorder: Recorder, plan: Option<&Plan>) -> Disposition {
+    let RunRefusal { reason, detail } = refusal;
     let mut record = recorder.run(reason.as_str(), plan);
     record.detail = Some(detail.clone());
     Disposition::DeadLetter(DeadLetter {

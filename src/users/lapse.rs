@@ -34,6 +34,31 @@ impl Lapse {
         }
     }
 
+    /// Which plans may be applied as things stand.
+    pub fn validity(&self) -> PlanValidity {
+        PlanValidity {
+            after: self.after,
+            newest: *self.newest.lock().unwrap_or_else(PoisonError::into_inner),
+        }
+    }
+}
+
+/// Which plans may be applied, given the plans that were seen so far.
+#[derive(Clone, Copy, Debug)]
+pub struct PlanValidity {
+    after: SignedDuration,
+    newest: Option<Timestamp>,
+}
+
+impl PlanValidity {
+    /// Where no plan was seen yet: one lapses `after` so long.
+    pub const fn unseen(after: SignedDuration) -> Self {
+        Self {
+            after,
+            newest: None,
+        }
+    }
+
     /// Whether a plan of that moment may not be applied any more at `now`. One that does not say when it was made has
     /// lapsed: nobody knows which run still counts it.
     pub fn is_over(&self, planned_at: Option<Timestamp>, now: Timestamp) -> bool {
@@ -41,7 +66,7 @@ impl Lapse {
             return true;
         };
         let age = now.duration_since(planned_at);
-        let newest = *self.newest.lock().unwrap_or_else(PoisonError::into_inner);
-        age > self.after || age < -CLOCKS || newest.is_some_and(|newest| planned_at < newest)
+        let superseded = self.newest.is_some_and(|newest| planned_at < newest);
+        age > self.after || age < -CLOCKS || superseded
     }
 }

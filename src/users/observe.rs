@@ -2,13 +2,11 @@
 
 use std::time::Duration;
 
-use jiff::civil::Date;
-
 use super::{
     account::{Account, AccountId, Identity, LastSeen, State},
     marker::{BLOCKED_BY_KEY, EXEMPT_KEY, MARKER_KEY, Marker, Recorded, UNBLOCKED_BY_KEY},
     moment::Moment,
-    policy::{Decision, Facts, decide},
+    policy::Facts,
     rules::Rules,
 };
 use crate::{
@@ -21,15 +19,13 @@ use crate::{
 /// How old a look may be when it is acted on.
 const FRESH: Duration = Duration::from_secs(5);
 
-/// One account as it is now, and what is to be done with it.
+/// One account and its person as they are now.
 #[derive(Debug)]
 pub struct Observation {
     /// The account.
     pub account: Account,
     /// What the decision depends on.
     pub facts: Facts,
-    /// The decision.
-    pub decision: Decision,
     taken: Moment,
 }
 
@@ -38,13 +34,12 @@ impl Observation {
     ///
     /// # Errors
     /// When GitLab or the directory gave no usable answer.
-    pub async fn at(
+    pub async fn read(
         id: AccountId,
         own: AccountId,
         gitlab: &gitlab::Client,
         directory: &SharedLooks,
         rules: &Rules,
-        today: Date,
     ) -> Result<Option<Self>, CallError> {
         // Before the question: an answer that took long on its way tells of when it was asked for.
         let taken = Moment::now();
@@ -61,11 +56,9 @@ impl Observation {
             // The directory may take long, and GitLab has nothing to do with that.
             facts.standing = gitlab.aside(directory.standing(person)).await?;
         }
-        let decision = decide(&facts, rules.policy, today);
         Ok(Some(Self {
             account,
             facts,
-            decision,
             taken,
         }))
     }

@@ -9,6 +9,7 @@ use super::{
     class::Class,
     plan::Plan,
     policy::{Decision, Facts},
+    resolve::Resolution,
 };
 use crate::messaging::{
     Delivery, SUPERSEDED,
@@ -98,6 +99,16 @@ impl Recorder {
             Who::Account(id) => self.record.gitlab_user_id = Some(*id),
             Who::Username(username) => self.record.username = Some(username.clone()),
             Who::Person(crsid) => self.record.crsid = Some(crsid.to_string()),
+        }
+    }
+
+    /// Adds which account it is, where it is one.
+    pub fn resolution(&mut self, resolution: &Resolution) {
+        match resolution {
+            Resolution::One(id) | Resolution::NotHuman(id) => {
+                self.record.gitlab_user_id = Some(id.0);
+            }
+            Resolution::Nobody | Resolution::Several(_) => {}
         }
     }
 

@@ -9,7 +9,7 @@ use super::{
     class::{Class, Classes},
     marker::{block_is_ours, is_lifted_without_record},
 };
-use crate::directory::Standing;
+use crate::{directory::Standing, messaging::wire::Planned};
 
 /// Everything a decision depends on, but for the day.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,6 +95,34 @@ pub enum Decision {
     Unblock(UnblockReason),
     /// Leave it as it is.
     Keep(KeepReason),
+}
+
+/// A decision that changes the account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum AccountChange {
+    /// Block it.
+    Block(BlockReason),
+    /// Unblock it.
+    Unblock(UnblockReason),
+}
+
+impl From<AccountChange> for Decision {
+    fn from(change: AccountChange) -> Self {
+        match change {
+            AccountChange::Block(reason) => Self::Block(reason),
+            AccountChange::Unblock(reason) => Self::Unblock(reason),
+        }
+    }
+}
+
+impl From<Decision> for Planned {
+    fn from(decision: Decision) -> Self {
+        match decision {
+            Decision::Block(_) => Self::Block,
+            Decision::Unblock(_) => Self::Unblock,
+            Decision::Keep(_) => Self::Keep,
+        }
+    }
 }
 
 /// Why an account is blocked.
@@ -235,9 +263,15 @@ impl Decision {
 
     /// Whether it changes GitLab.
     pub const fn is_change(self) -> bool {
+        self.change().is_some()
+    }
+
+    /// The change, unless the account is kept.
+    pub const fn change(self) -> Option<AccountChange> {
         match self {
-            Self::Block(_) | Self::Unblock(_) => true,
-            Self::Keep(_) => false,
+            Self::Block(reason) => Some(AccountChange::Block(reason)),
+            Self::Unblock(reason) => Some(AccountChange::Unblock(reason)),
+            Self::Keep(_) => None,
         }
     }
 }

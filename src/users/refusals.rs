@@ -1,7 +1,46 @@
-//! What is told of a user's message that is given up at once.
+//! What is told of a message that is dead-lettered at once.
 
-use super::account::AccountId;
-use crate::messaging::{DeadLetter, DeadLetterReason, Disposition};
+use super::{account::AccountId, guard::Refusal, sweep::SweepError};
+use crate::{
+    messaging::{DeadLetter, DeadLetterReason, Disposition},
+    upstream::CallError,
+};
+
+/// Why a run publishes nothing and its tick becomes a dead letter.
+#[derive(Debug)]
+pub struct RunRefusal {
+    /// The closed list.
+    pub reason: DeadLetterReason,
+    /// One line for an operator.
+    pub detail: String,
+}
+
+impl RunRefusal {
+    /// The run would change too much.
+    pub fn by_guard(refusal: &Refusal) -> Self {
+        Self {
+            reason: DeadLetterReason::GuardRefused,
+            detail: format!("the run would change more than the guard allows: {refusal}"),
+        }
+    }
+}
+
+/// What the sweep found out refuses the run; a call that failed does not.
+impl TryFrom<SweepError> for RunRefusal {
+    type Error = CallError;
+
+    fn try_from(error: SweepError) -> Result<Self, CallError> {
+        let detail = error.to_string();
+        let reason = match error {
+            SweepError::Call(error) => return Err(error),
+            SweepError::Implausible { .. } => DeadLetterReason::DirectoryImplausible,
+            SweepError::TooManyAccounts { .. } | SweepError::TooManyPeople { .. } => {
+                DeadLetterReason::TooManyUnreadable
+            }
+        };
+        Ok(Self { reason, detail })
+    }
+}
 
 /// Several accounts are the person that a message names.
 pub fn ambiguous(ids: &[AccountId]) -> DeadLetter {

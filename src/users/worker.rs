@@ -5,40 +5,40 @@
 
 use std::sync::Arc;
 
-use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+use jiff::Timestamp;
 use metrics::counter;
 
 use super::{
     about,
     account::AccountId,
     apply::{ApplyOutcome, apply},
+    evaluate::{
+        Evaluation, EvaluationInput, Unresolved, evaluate, evaluate_resolution, is_kept_by_plan,
+    },
     failure,
-    fan_out::planned,
     lapse::Lapse,
     observe::Observation,
     outcome::{End, Recorder},
-    policy::{Decision, KeepReason},
-    refusals::{ambiguous, over_resync_limit},
-    resolve::{Resolution, resolve_request},
+    policy::{AccountChange, Decision},
+    refusals::over_resync_limit,
+    resolve::resolve_request,
     resync_limit::ResyncLimit,
     rules::Rules,
 };
 use crate::{
     directory::SharedLooks,
     gate::{Gate, Subject, UpstreamId},
-    gitlab,
+    gitlab::{self, WritePermit},
     keyed_lock::KeyedLock,
     messaging::{
         Delivery, Disposition, Handler, Stage,
-        wire::{Cause, Planned, SyncOutcome, UserRequest, Who},
+        wire::{Cause, Planned, SyncOutcome, UserRequest},
     },
     upstream::CallError,
 };
 
 /// The calls of one message at most: look, marker, block. What follows a failure, such as the probe, takes its own.
 const CALLS: u32 = 3;
-/// How far GitLab's clock and the fan-out's may differ.
-const CLOCKS: SignedDuration = SignedDuration::from_mins(1);
 /// How often a message starts again from the look before it is given back.
 const LOOKS: usize = 3;
 
@@ -64,7 +64,7 @@ struct Job<'a> {
 }
 
 /// How far one look led.
-enum Step {
+enum WorkerStep {
     Ended(Option<Decision>, End),
     LookAgain,
     Disposed(Disposition),
@@ -96,21 +96,12 @@ impl UserWorker {
         };
         tell_resync(&request, delivery);
         let recorder = self.recorder(delivery, &request);
-        match &request.cause {
-            Cause::Tick {
-                planned: Planned::Keep,
-                planned_reason,
-                ..
-            } if matches!(request.who, Who::Account(_)) => {
-                self.saw_plan(&request);
-                planned_to_keep(planned_reason.as_deref(), recorder)
-            }
-            // Boxed: it is large, and nearly every message of a run ends above.
-            Cause::Tick { .. } | Cause::Resync => {
-                self.saw_plan(&request);
-                Box::pin(self.work(delivery, &request, recorder)).await
-            }
+        self.saw_plan(&request);
+        if is_kept_by_plan(&request) {
+            return planned_to_keep(&request, recorder);
         }
+        // Boxed: it is large, and nearly every message of a run ends above.
+        Box::pin(self.work(delivery, &request, recorder)).await
     }
 
     /// Takes note of a plan that may be applied: an earlier one then may not.
@@ -122,14 +113,6 @@ impl UserWorker {
             && !request.dry_run
         {
             self.lapse.saw(*at, Timestamp::now());
-        }
-    }
-
-    /// Whether it is too late for a change that a run planned. A resync has no plan.
-    fn is_too_late(&self, cause: &Cause) -> bool {
-        match cause {
-            Cause::Resync => false,
-            Cause::Tick { planned_at, .. } => self.lapse.is_over(*planned_at, Timestamp::now()),
         }
     }
 
@@ -163,21 +146,11 @@ impl UserWorker {
         mut recorder: Recorder,
     ) -> Result<Disposition, CallError> {
         let own = AccountId(self.gitlab.own_id().await?);
-        let id = match resolve_request(request, own, &self.gitlab, &self.rules.classes).await? {
-            Resolution::One(id) => id,
-            Resolution::Nobody => {
-                return Ok(Disposition::Done(recorder.user(None, End::Gone, 0)));
-            }
-            Resolution::NotHuman(id) => {
-                recorder.fields().gitlab_user_id = Some(id.0);
-                let keep = Decision::Keep(KeepReason::NotHuman);
-                return Ok(Disposition::Done(recorder.user(
-                    Some(keep),
-                    End::Unchanged,
-                    0,
-                )));
-            }
-            Resolution::Several(ids) => return Ok(Disposition::DeadLetter(ambiguous(&ids))),
+        let resolution = resolve_request(request, own, &self.gitlab, &self.rules.classes).await?;
+        recorder.resolution(&resolution);
+        let id = match evaluate_resolution(resolution) {
+            Ok(id) => id,
+            Err(unresolved) => return Ok(without_account(unresolved, recorder, 0)),
         };
         let _held = self.accounts.lock(id).await;
         let gitlab = self.gitlab.reserve(CALLS).await;
@@ -199,27 +172,16 @@ impl UserWorker {
     ) -> Result<Disposition, CallError> {
         let mut slow = false;
         for _ in 0..LOOKS {
-            let now = Timestamp::now();
-            let today = now.to_zoned_datetime(TimeZone::UTC).date();
-            let look = Observation::at(
-                id,
-                job.own,
-                &job.gitlab,
-                &self.directory,
-                &self.rules,
-                today,
-            )
-            .await?;
-            let step = if let Some(look) = &look {
-                slow |= look.age() > failure::SLOW;
-                recorder.account(&look.account, &look.facts);
-                self.act(look, job, now).await?
-            } else {
-                recorder.fields().gitlab_user_id = Some(id.0);
-                Step::Ended(None, End::Gone)
+            let Some(observation) =
+                Observation::read(id, job.own, &job.gitlab, &self.directory, &self.rules).await?
+            else {
+                let calls = job.gitlab.calls_made();
+                return Ok(without_account(Unresolved::GONE, recorder, calls));
             };
-            match step {
-                Step::Ended(decision, end) => {
+            slow |= observation.age() > failure::SLOW;
+            recorder.account(&observation.account, &observation.facts);
+            match self.act(&observation, job).await? {
+                WorkerStep::Ended(decision, end) => {
                     if let Some(decision) = decision {
                         count_resync(decision, job);
                     }
@@ -229,53 +191,57 @@ impl UserWorker {
                         job.gitlab.calls_made(),
                     )));
                 }
-                Step::Disposed(disposition) => return Ok(disposition),
-                Step::LookAgain => {}
+                WorkerStep::Disposed(disposition) => return Ok(disposition),
+                WorkerStep::LookAgain => {}
             }
         }
         Ok(failure::when_looks_are_old(slow, &job.gitlab).await)
     }
 
-    async fn act(
-        &self,
-        look: &Observation,
-        job: &Job<'_>,
-        now: Timestamp,
-    ) -> Result<Step, CallError> {
-        let ended = |end| Ok(Step::Ended(Some(look.decision), end));
-        if !agrees(look.decision, &job.request.cause) {
-            return ended(
-                if is_own_change(look, &job.request.cause, job.run, job.own) {
-                    End::Applied
-                } else {
-                    End::ChangedSincePlanned
-                },
-            );
-        }
-        if !look.decision.is_change() {
-            return ended(End::Unchanged);
-        }
-        let Some(permit) = job.gitlab.permit(job.request.dry_run) else {
-            return ended(End::DryRun);
-        };
-        if self.is_too_late(&job.request.cause) {
-            return ended(End::PlanLapsed);
-        }
-        if matches!(job.request.cause, Cause::Resync) && !self.resync_limit.admit(job.message) {
-            return Ok(Step::Disposed(over_resync_limit()));
-        }
-        match apply(look, job.run, &job.gitlab, &permit, now).await? {
-            ApplyOutcome::Applied => {
-                counter!("sync_changes_applied_total", "action" => look.decision.action())
-                    .increment(1);
-                ended(End::Applied)
+    /// Does what the evaluation of the message says.
+    async fn act(&self, observation: &Observation, job: &Job<'_>) -> Result<WorkerStep, CallError> {
+        let now = Timestamp::now();
+        let evaluation = evaluate(EvaluationInput {
+            request: job.request,
+            run: job.run,
+            own: job.own,
+            observation,
+            policy: self.rules.policy,
+            plans: self.lapse.validity(),
+            permit: job.gitlab.permit(job.request.dry_run),
+            now,
+        });
+        match evaluation {
+            Evaluation::Write(change, permit) => {
+                self.write(change, observation, job, &permit, now).await
             }
-            ApplyOutcome::AlreadySo => ended(End::AlreadySo),
-            ApplyOutcome::StateForbids(_) => ended(End::StateForbids),
-            ApplyOutcome::Gone => ended(End::Gone),
-            ApplyOutcome::Nothing => ended(End::Unchanged),
-            ApplyOutcome::TooOld => Ok(Step::LookAgain),
+            Evaluation::Finished(decision, end) => Ok(WorkerStep::Ended(decision, end)),
         }
+    }
+
+    async fn write(
+        &self,
+        change: AccountChange,
+        observation: &Observation,
+        job: &Job<'_>,
+        permit: &WritePermit,
+        now: Timestamp,
+    ) -> Result<WorkerStep, CallError> {
+        if matches!(job.request.cause, Cause::Resync) && !self.resync_limit.admit(job.message) {
+            return Ok(WorkerStep::Disposed(over_resync_limit()));
+        }
+        let decision = Decision::from(change);
+        let end = match apply(change, observation, job.run, &job.gitlab, permit, now).await? {
+            ApplyOutcome::Applied => {
+                counter!("sync_changes_applied_total", "action" => decision.action()).increment(1);
+                End::Applied
+            }
+            ApplyOutcome::AlreadySo => End::AlreadySo,
+            ApplyOutcome::StateForbids(_) => End::StateForbids,
+            ApplyOutcome::Gone => End::Gone,
+            ApplyOutcome::TooOld => return Ok(WorkerStep::LookAgain),
+        };
+        Ok(WorkerStep::Ended(Some(decision), end))
     }
 }
 
@@ -335,58 +301,23 @@ fn count_resync(decision: Decision, job: &Job<'_>) {
     }
 }
 
-/// Whether a fresh decision is the planned one. A resync has no plan to agree with.
-pub(super) fn agrees(fresh: Decision, cause: &Cause) -> bool {
-    match cause {
-        Cause::Resync => true,
-        Cause::Tick {
-            planned: plan,
-            planned_reason,
-            ..
-        } => {
-            *plan == planned(fresh)
-                && planned_reason
-                    .as_deref()
-                    .is_none_or(|reason| reason == fresh.reason())
-        }
-    }
-}
-
-/// Whether the account already shows what this message was to do: an earlier delivery did it and
-/// its answer was lost.
-pub(super) fn is_own_change(look: &Observation, cause: &Cause, run: &str, own: AccountId) -> bool {
-    let Cause::Tick {
-        planned,
-        planned_at,
-        ..
-    } = cause
-    else {
-        return false;
-    };
-    match planned {
-        Planned::Keep => false,
-        Planned::Block => {
-            look.facts.ours
-                && look
-                    .account
-                    .marker
-                    .as_ref()
-                    .is_some_and(|marker| marker.run == run)
-        }
-        Planned::Unblock => {
-            let undone = look.account.unblocked_by.when_by(own);
-            let since_plan = |(undone, planned): (Timestamp, Timestamp)| {
-                undone.duration_since(planned) > -CLOCKS
-            };
-            look.account.state.is_open() && undone.zip(*planned_at).is_some_and(since_plan)
-        }
-    }
-}
-
 /// A run's message that plans nothing is done without a call, whatever its age.
-fn planned_to_keep(reason: Option<&str>, recorder: Recorder) -> Disposition {
+fn planned_to_keep(request: &UserRequest, recorder: Recorder) -> Disposition {
     let mut record = recorder.user(None, End::Unchanged, 0);
     record.decision = Some(Planned::Keep.as_str().to_owned());
-    record.reason = reason.map(str::to_owned);
+    record.reason = match &request.cause {
+        Cause::Tick { planned_reason, .. } => planned_reason.clone(),
+        Cause::Resync => None,
+    };
     Disposition::Done(record)
+}
+
+/// The end of a message that leads to no account.
+fn without_account(unresolved: Unresolved, recorder: Recorder, calls: u32) -> Disposition {
+    match unresolved {
+        Unresolved::Finished(decision, end) => {
+            Disposition::Done(recorder.user(decision, end, calls))
+        }
+        Unresolved::DeadLetter(letter) => Disposition::DeadLetter(letter),
+    }
 }

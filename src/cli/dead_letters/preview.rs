@@ -10,26 +10,29 @@ use crate::{
     app::{clients::UserClients, context::ProcessContext, namespace_clients::ledger_for_reading},
     cli::Failure,
     config::{Config, NamespacesConfig},
-    messaging::{Stage, dead_letters::Letter},
+    messaging::{Stage, dead_letters::Letter, wire::NamespaceRequest},
     namespaces::{
         ledger::{Ledger, LedgerError},
         worker::unrecorded,
     },
     upstream::CallError,
-    users::forecast::{Forecast, Forecaster, of_namespace},
+    users::preview::{Preview, Previewer},
 };
 
-/// Looks ahead. The ledger is asked afresh for each letter, and none of its tables is created.
-pub(super) struct Foresight<'a> {
+/// The word for a namespace whose newest recorded sync would be sent.
+const SYNC_SENT: &str = "namespace_sync";
+
+/// Previews letters. The ledger is asked afresh for each letter, and none of its tables is created.
+pub(super) struct LetterPreviewer<'a> {
     context: &'a ProcessContext,
     ledger: Option<Result<Ledger, LedgerError>>,
     settle: Duration,
-    forecaster: OnceCell<Forecaster>,
+    users: OnceCell<Previewer>,
 }
 
 /// What would become of a letter.
 #[derive(Debug)]
-pub(super) struct Foreseen {
+pub(super) struct LetterPreview {
     /// One word of a closed list, for programs.
     pub(super) word: &'static str,
     /// In one sentence.
@@ -40,14 +43,14 @@ pub(super) struct Foreseen {
     pub(super) unknown: Option<CallError>,
 }
 
-impl<'a> Foresight<'a> {
+impl<'a> LetterPreviewer<'a> {
     /// Nothing is asked yet, and nothing but Pub/Sub need be configured for what is not asked.
     pub(super) fn new(context: &'a ProcessContext, namespaces: &NamespacesConfig) -> Self {
         Self {
             context,
             ledger: ledger_for_reading(namespaces),
             settle: namespaces.settle,
-            forecaster: OnceCell::new(),
+            users: OnceCell::new(),
         }
     }
 
@@ -55,81 +58,86 @@ impl<'a> Foresight<'a> {
     ///
     /// # Errors
     /// When what the letter concerns is not configured.
-    pub(super) async fn of(&self, letter: &Letter) -> Result<Foreseen, Failure> {
-        match letter.seen.stage {
-            Stage::FanOut | Stage::UserWorker => self.of_users(letter).await,
-            Stage::NamespaceWorker => Ok(self.of_namespace(letter).await),
-        }
-    }
-
-    async fn of_users(&self, letter: &Letter) -> Result<Foreseen, Failure> {
-        let forecaster = self.forecaster.get_or_try_init(async || {
-            let config: Config = self.context.load()?.config;
-            Ok::<_, Failure>(UserClients::for_reading(&config)?.forecaster())
-        });
-        let run = letter.seen.run.as_deref().unwrap_or(&letter.seen.id);
-        let forecast = forecaster
-            .await?
-            .forecast(letter.seen.stage, &letter.body, run)
-            .await;
-        Ok(match forecast {
-            Ok(forecast) => Foreseen::from(forecast),
-            Err(error) => Foreseen {
-                word: "unknown",
-                detail: format!("cannot be told: {error}"),
-                ledger: None,
-                unknown: Some(error),
-            },
+    pub(super) async fn of(&self, letter: &Letter) -> Result<LetterPreview, Failure> {
+        Ok(match letter.seen.stage {
+            Stage::FanOut => self.users().await?.tick(&letter.body).await.into(),
+            Stage::UserWorker => {
+                let run = letter.seen.run.as_deref().unwrap_or(&letter.seen.id);
+                self.users().await?.user(&letter.body, run).await.into()
+            }
+            Stage::NamespaceWorker => self.of_namespace(letter).await,
         })
     }
 
-    async fn of_namespace(&self, letter: &Letter) -> Foreseen {
-        let forecast = of_namespace(&letter.body);
-        let Forecast::Namespace(id) = forecast else {
-            return Foreseen::from(forecast);
+    async fn users(&self) -> Result<&Previewer, Failure> {
+        self.users
+            .get_or_try_init(async || {
+                let config: Config = self.context.load()?.config;
+                Ok(UserClients::for_reading(&config)?.previewer())
+            })
+            .await
+    }
+
+    /// Any such message means the newest sync; what the ledger says of it is asked for beside.
+    async fn of_namespace(&self, letter: &Letter) -> LetterPreview {
+        let id = match NamespaceRequest::decode(&letter.body) {
+            Ok(request) => request.namespace_id,
+            Err(error) => return Preview::from(error).into(),
         };
         let view = LedgerView::of(id, self.ledger.as_ref(), self.settle).await;
         let known = match &view {
-            LedgerView::NotConfigured | LedgerView::Unreadable { .. } => Foreseen::from(forecast),
+            LedgerView::NotConfigured | LedgerView::Unreadable { .. } => LetterPreview::new(
+                SYNC_SENT,
+                format!("the newest recorded sync of namespace {id} is sent"),
+            ),
             LedgerView::Unrecorded => {
                 let letter = unrecorded(id);
-                Foreseen::from(Forecast::DeadLetter(letter.reason, letter.detail))
+                Preview::DeadLetter(letter.reason, letter.detail).into()
             }
             LedgerView::Recorded(outlook) => {
                 let sync = outlook.newest.id;
-                let (word, detail) = if outlook.due {
-                    (
-                        forecast.as_str(),
-                        format!("sync {sync} of namespace {id} is sent"),
-                    )
+                if outlook.due {
+                    LetterPreview::new(SYNC_SENT, format!("sync {sync} of namespace {id} is sent"))
                 } else {
-                    (
+                    LetterPreview::new(
                         "nothing",
                         format!("nothing: sync {sync} was answered, and nobody has asked since"),
                     )
-                };
-                Foreseen {
-                    word,
-                    detail,
-                    ledger: None,
-                    unknown: None,
                 }
             }
         };
-        Foreseen {
+        LetterPreview {
             ledger: Some(view),
             ..known
         }
     }
 }
 
-impl From<Forecast> for Foreseen {
-    fn from(forecast: Forecast) -> Self {
+impl LetterPreview {
+    fn new(word: &'static str, detail: String) -> Self {
         Self {
-            word: forecast.as_str(),
-            detail: forecast.to_string(),
+            word,
+            detail,
             ledger: None,
             unknown: None,
         }
+    }
+}
+
+impl From<Preview> for LetterPreview {
+    fn from(preview: Preview) -> Self {
+        Self::new(preview.as_str(), preview.to_string())
+    }
+}
+
+impl From<Result<Preview, CallError>> for LetterPreview {
+    fn from(preview: Result<Preview, CallError>) -> Self {
+        preview.map_or_else(
+            |error| Self {
+                unknown: Some(error.clone()),
+                ..Self::new("unknown", format!("cannot be told: {error}"))
+            },
+            Self::from,
+        )
     }
 }

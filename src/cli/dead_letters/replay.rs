@@ -10,8 +10,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
-use self::{preview_line::forecast, progress::Bar};
-use super::{filter::Chosen, preview::Foresight};
+use self::{preview_line::preview, progress::Bar};
+use super::{filter::Chosen, preview::LetterPreviewer};
 use crate::{
     app::{clients::connect, context::ProcessContext},
     cli::{
@@ -22,7 +22,7 @@ use crate::{
     messaging::dead_letters::{ReplayEvent, ReplayOptions, Scan, Selection, Skip, Summary, replay},
 };
 
-/// Forecasts under way at once.
+/// Previews under way at once.
 const AT_ONCE: usize = 8;
 
 /// Publishes dead letters again, each to the topic it came from
@@ -66,7 +66,7 @@ impl Args {
             ..ReplayOptions::new()
         };
         if self.dry_run {
-            return self.forecast(context, &selection, &options, stopping).await;
+            return self.preview(context, &selection, &options, stopping).await;
         }
         let config: MessagingConfig = context.load()?.config;
         let connection = connect(&config.pubsub).await?;
@@ -82,8 +82,8 @@ impl Args {
         verdict(summary)
     }
 
-    /// Each letter's forecast; JSON as they come, a table at the end.
-    async fn forecast(
+    /// Each letter's preview; JSON as they come, a table at the end.
+    async fn preview(
         &self,
         context: &ProcessContext,
         selection: &Selection,
@@ -91,20 +91,20 @@ impl Args {
         stopping: &CancellationToken,
     ) -> Result<(), Failure> {
         let config: MessagingConfig = context.load()?.config;
-        let foresight = Foresight::new(context, &config.namespaces);
+        let previewer = LetterPreviewer::new(context, &config.namespaces);
         let connection = connect(&config.pubsub).await?;
         let mut scan = Scan::new(&connection, selection, stopping.clone());
-        let forecast = self.forecast_all(&mut scan, &foresight, options).await;
+        let preview = self.preview_all(&mut scan, &previewer, options).await;
         let missing: Vec<String> = scan.missing().iter().cloned().collect();
         scan.release().await;
-        output::note(&format!("{} seen, nothing published", forecast?))?;
+        output::note(&format!("{} seen, nothing published", preview?))?;
         not_seen(&missing)
     }
 
-    async fn forecast_all(
+    async fn preview_all(
         &self,
         scan: &mut Scan,
-        foresight: &Foresight<'_>,
+        previewer: &LetterPreviewer<'_>,
         options: &ReplayOptions,
     ) -> Result<u64, Failure> {
         let mut table = Vec::new();
@@ -118,7 +118,7 @@ impl Args {
             for some in letters.chunks(AT_ONCE) {
                 let lines = join_all(
                     some.iter()
-                        .map(|letter| forecast(letter, foresight, options)),
+                        .map(|letter| preview(letter, previewer, options)),
                 )
                 .await;
                 let lines = lines.into_iter().collect::<Result<Vec<_>, _>>()?;

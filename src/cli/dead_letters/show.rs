@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     filter::Filter,
     ledger_view::LedgerView,
-    preview::{Foreseen, Foresight},
+    preview::{LetterPreview, LetterPreviewer},
     text::{self, Body},
 };
 use crate::{
@@ -59,13 +59,13 @@ impl Args {
             )
             .into());
         };
-        let foresight = Foresight::new(context, &config.namespaces);
-        let now = foresight.of(&letter).await?;
+        let previewer = LetterPreviewer::new(context, &config.namespaces);
+        let now = previewer.of(&letter).await?;
         self.print(&letter, &now)?;
         now.unknown.map_or(Ok(()), |error| Err(error.into()))
     }
 
-    fn print(&self, letter: &Letter, now: &Foreseen) -> Result<(), Failure> {
+    fn print(&self, letter: &Letter, now: &LetterPreview) -> Result<(), Failure> {
         match self.output {
             Output::Json => output::print(self.output, &[Whole::of(letter, now)])?,
             Output::Table | Output::Csv => output::print(self.output, &fields(letter, now))?,
@@ -92,7 +92,7 @@ impl Row for Field {
     }
 }
 
-fn fields(letter: &Letter, now: &Foreseen) -> Vec<Field> {
+fn fields(letter: &Letter, now: &LetterPreview) -> Vec<Field> {
     let Letter {
         seen,
         body,
@@ -197,7 +197,7 @@ struct Past<'a> {
 }
 
 impl<'a> Whole<'a> {
-    fn of(letter: &'a Letter, now: &'a Foreseen) -> Self {
+    fn of(letter: &'a Letter, now: &'a LetterPreview) -> Self {
         let Letter {
             seen, attributes, ..
         } = letter;

@@ -105,11 +105,11 @@ pub fn worker_over(
     UserWorker::new(gitlab, looks, Arc::clone(rules), resyncs_per_hour)
 }
 
-fn gitlab(world: &Arc<World>) -> gitlab::Client {
+pub fn gitlab(world: &Arc<World>) -> gitlab::Client {
     gitlab::Client::over(Way::to_gitlab(world), &gitlab_config(), Mode::Apply).unwrap()
 }
 
-fn directory(world: &Arc<World>) -> Arc<dyn directory::Directory> {
+pub fn directory(world: &Arc<World>) -> Arc<dyn directory::Directory> {
     Arc::new(directory::Lookup::over(Way::to_lookup(world), &lookup_config()).unwrap())
 }
 

@@ -186,7 +186,9 @@ impl World {
         self.handled.push(message);
         self.workers[worker].saw(message.planned_at, self.now);
         let fresh = decide(&self.facts(message.person), POLICY, day("2026-11-01"));
-        let over = self.workers[worker].is_over(Some(message.planned_at), self.now);
+        let over = self.workers[worker]
+            .validity()
+            .is_over(Some(message.planned_at), self.now);
         if fresh != message.decision || over {
             return;
         }
@@ -268,16 +270,25 @@ fn a_plan_lapses_with_its_time_and_with_a_later_one() {
     let lapse = Lapse::new(LAPSES);
     let now = at("2026-11-01T12:00:00Z");
     let ago = |minutes| Some(now - SignedDuration::from_mins(minutes));
-    assert!(!lapse.is_over(ago(0), now));
-    assert!(!lapse.is_over(ago(120), now));
-    assert!(lapse.is_over(ago(121), now));
-    assert!(!lapse.is_over(ago(-10), now), "two clocks");
-    assert!(lapse.is_over(ago(-11), now), "a plan from the future");
-    assert!(lapse.is_over(None, now), "nobody knows how old it is");
+    assert!(!lapse.validity().is_over(ago(0), now));
+    assert!(!lapse.validity().is_over(ago(120), now));
+    assert!(lapse.validity().is_over(ago(121), now));
+    assert!(!lapse.validity().is_over(ago(-10), now), "two clocks");
+    assert!(
+        lapse.validity().is_over(ago(-11), now),
+        "a plan from the future"
+    );
+    assert!(
+        lapse.validity().is_over(None, now),
+        "nobody knows how old it is"
+    );
     lapse.saw(now + SignedDuration::from_hours(1), now);
-    assert!(!lapse.is_over(ago(30), now), "no plan of ours is so late");
+    assert!(
+        !lapse.validity().is_over(ago(30), now),
+        "no plan of ours is so late"
+    );
     lapse.saw(ago(20).unwrap(), now);
-    assert!(lapse.is_over(ago(30), now));
-    assert!(!lapse.is_over(ago(20), now));
-    assert!(!lapse.is_over(ago(10), now));
+    assert!(lapse.validity().is_over(ago(30), now));
+    assert!(!lapse.validity().is_over(ago(20), now));
+    assert!(!lapse.validity().is_over(ago(10), now));
 }

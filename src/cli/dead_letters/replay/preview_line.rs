@@ -1,3 +1,5 @@
+//! The dry run of a replay: each letter beside what would become of it.
+
 use serde::Serialize;
 
 use super::words;
@@ -5,7 +7,7 @@ use crate::{
     cli::{
         Failure,
         common::output::Row,
-        dead_letters::{preview::Foresight, text},
+        dead_letters::{preview::LetterPreviewer, text},
     },
     messaging::dead_letters::{Letter, ReplayOptions, Seen},
 };
@@ -14,11 +16,11 @@ use crate::{
 ///
 /// # Errors
 /// When that cannot be told.
-pub(super) async fn forecast(
+pub(super) async fn preview(
     letter: &Letter,
-    foresight: &Foresight<'_>,
+    previewer: &LetterPreviewer<'_>,
     options: &ReplayOptions,
-) -> Result<Forecasted, Failure> {
+) -> Result<PreviewLine, Failure> {
     let Seen {
         id,
         stage,
@@ -29,13 +31,13 @@ pub(super) async fn forecast(
     let (now, detail) = if let Some(skip) = options.skip(&letter.seen) {
         ("skipped", words(skip).to_owned())
     } else {
-        let foreseen = foresight.of(letter).await?;
-        if let Some(error) = foreseen.unknown {
+        let preview = previewer.of(letter).await?;
+        if let Some(error) = preview.unknown {
             return Err(error.into());
         }
-        (foreseen.word, foreseen.detail)
+        (preview.word, preview.detail)
     };
-    Ok(Forecasted {
+    Ok(PreviewLine {
         kind: "forecast",
         id: id.clone(),
         topic: stage.topic().as_str(),
@@ -47,9 +49,9 @@ pub(super) async fn forecast(
     })
 }
 
-/// One letter and its forecast.
+/// One letter and its preview.
 #[derive(Serialize)]
-pub(super) struct Forecasted {
+pub(super) struct PreviewLine {
     kind: &'static str,
     id: String,
     topic: &'static str,
@@ -60,7 +62,7 @@ pub(super) struct Forecasted {
     detail: String,
 }
 
-impl Row for Forecasted {
+impl Row for PreviewLine {
     const COLUMNS: &'static [&'static str] =
         &["id", "topic", "about", "died of", "replays", "would now"];
 
