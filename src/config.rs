@@ -31,6 +31,7 @@ mod values;
 pub use self::{
     authority::CertificateAuthority,
     calls::CallsConfig,
+    database_url::database_url_objection,
     directory::{DirectoryConfig, LookupConfig, LookupCredentials},
     effective::EffectiveSetting,
     encoding::objection,

@@ -45,7 +45,7 @@ const PARAMETERS: [(&str, ParameterCheck); 18] = [
 ];
 
 /// What is wrong with an address, without a word of it but the name of a parameter.
-pub(super) fn objection(text: &str) -> Option<String> {
+pub fn database_url_objection(text: &str) -> Option<String> {
     let is_one = |url: &Url| matches!(url.scheme(), "postgres" | "postgresql");
     let Some(url) = Url::parse(text).ok().filter(is_one) else {
         return Some(format!("is no such address; allowed: {DATABASE}"));
@@ -109,7 +109,7 @@ fn names() -> String {
 mod tests {
     use rstest::rstest;
 
-    use super::objection;
+    use super::database_url_objection;
 
     #[rstest]
     #[case("postgres://sync:hush@db.example.ac.uk/ledger")]
@@ -122,7 +122,7 @@ mod tests {
     )]
     #[case("postgres://h/d?options[search_path]=x&application_name=x&statement-cache-capacity=5")]
     fn what_the_client_reads_is_allowed(#[case] address: &str) {
-        assert_eq!(objection(address), None);
+        assert_eq!(database_url_objection(address), None);
     }
 
     #[rstest]
@@ -148,7 +148,7 @@ mod tests {
     #[case("sslmode=require#hush", "holds a #")]
     fn what_it_does_not_read_is_named_without_its_value(#[case] query: &str, #[case] said: &str) {
         let address = format!("postgres://sync:hush@db.example.ac.uk/ledger?{query}");
-        let objection = objection(&address).unwrap();
+        let objection = database_url_objection(&address).unwrap();
         assert!(objection.contains(said), "{objection}");
         assert!(
             !objection.contains("hush") || query == "hush",
@@ -161,7 +161,7 @@ mod tests {
     #[case("db.example.ac.uk/ledger?password=hush")]
     #[case("")]
     fn another_address_is_told_without_a_word_of_it(#[case] address: &str) {
-        let objection = objection(address).unwrap();
+        let objection = database_url_objection(address).unwrap();
         assert_eq!(
             objection,
             "is no such address; allowed: a postgres:// address"

@@ -2,12 +2,12 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use url::Url;
 
 use super::{
     calls::CallsConfig,
-    database_url::{DATABASE, objection},
+    database_url::{DATABASE, database_url_objection},
     error::{ConfigError, ConfigErrors},
     reader::{ConfigReader, missing_key},
     secret::Secret,
@@ -38,8 +38,8 @@ pub struct NamespacesConfig {
     pub concurrency: u32,
     /// How long a provisioning call may go on after the worker that made it has gone. 2 min.
     pub settle: Duration,
-    ledger_database_url: Option<SecretString>,
-    provisioning_database_url: Option<SecretString>,
+    ledger_database_url: Option<Secret>,
+    provisioning_database_url: Option<Secret>,
     /// Whose the provisioning tables are.
     pub migrations: MigrationMode,
     limits: DatabaseLimits,
@@ -50,8 +50,8 @@ pub struct NamespacesConfig {
 /// One database and how it is used.
 #[derive(Clone, Debug)]
 pub struct DatabaseConfig {
-    /// `postgres://user:password@host:port/name`
-    pub url: SecretString,
+    /// `postgres://user:password@host:port/name`; read again where it stands in a file.
+    pub url: Secret,
     /// The rest.
     pub limits: DatabaseLimits,
 }
@@ -287,11 +287,7 @@ impl NamespacesConfig {
         self.database(self.provisioning_database_url.as_ref(), PROVISIONING)
     }
 
-    fn database(
-        &self,
-        url: Option<&SecretString>,
-        key: &str,
-    ) -> Result<DatabaseConfig, ConfigErrors> {
+    fn database(&self, url: Option<&Secret>, key: &str) -> Result<DatabaseConfig, ConfigErrors> {
         Ok(DatabaseConfig {
             url: given(url, key, DATABASE)?.clone(),
             limits: self.limits.clone(),
@@ -334,10 +330,10 @@ fn names(reader: &mut ConfigReader<'_>, key: &str, default: &[&str]) -> Vec<Stri
 }
 
 /// An address that holds a password, which no mistake may show.
-fn address(reader: &mut ConfigReader<'_>, key: &str) -> Option<SecretString> {
+fn address(reader: &mut ConfigReader<'_>, key: &str) -> Option<Secret> {
     let url = reader.secret(key)?;
-    match objection(url.expose_secret()) {
-        None => Some(url.expose_secret().into()),
+    match database_url_objection(url.expose_secret()) {
+        None => Some(url),
         Some(objection) => {
             reader.reject(key, objection);
             None

@@ -1,16 +1,26 @@
 //! The connections to `PostgreSQL`: how many, how long they may take, how they are encrypted.
 
-use std::{path::PathBuf, str::FromStr, sync::Arc, time::Duration};
+use std::{
+    path::PathBuf,
+    str::FromStr,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use futures::FutureExt;
-use secrecy::{ExposeSecret, SecretString};
+use reqwest::header::HeaderValue;
+use secrecy::ExposeSecret;
 use sqlx::{
-    AssertSqlSafe, Connection, PgPool,
+    AssertSqlSafe, Connection, PgPool, Postgres,
+    pool::PoolConnection,
     postgres::{PgConnectOptions, PgPoolOptions, PgSslMode},
 };
 
-use crate::config;
 pub use crate::config::{MigrationMode, TlsMode};
+use crate::{
+    config::{self, Secret, database_url_objection},
+    upstream::Credential,
+};
 
 /// A connection that lay idle for longer is tested before use: after a restart of the server all of them are dead.
 const TRUSTED_IDLE: Duration = Duration::from_secs(1);
@@ -20,7 +30,7 @@ const TRUSTED_IDLE: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug)]
 pub struct DatabaseSettings {
     /// `postgres://user:password@host:port/name?sslmode=…`
-    pub url: SecretString,
+    pub url: Secret,
     /// Connections at once, at most. 10.
     pub max_connections: u32,
     /// Wait for a connection, opening one included, at most. 5 s.
@@ -39,7 +49,7 @@ pub struct DatabaseSettings {
 
 impl DatabaseSettings {
     /// The defaults for `url`.
-    pub fn new(url: SecretString) -> Self {
+    pub fn new(url: Secret) -> Self {
         Self {
             url,
             max_connections: 10,
@@ -69,12 +79,138 @@ impl From<config::DatabaseConfig> for DatabaseSettings {
     }
 }
 
-/// A pool that connects when it is first asked, and says at the server that it is for `purpose`.
+/// The connections to one database, opened when they are first asked for. Cheap to clone.
 ///
-/// # Errors
-/// For settings that make no sense.
-pub fn pool(settings: &DatabaseSettings, purpose: &str) -> Result<PgPool, sqlx::Error> {
-    let mut options = PgConnectOptions::from_str(settings.url.expose_secret())?
+/// Where the address stands in a file, the file is read again every 30 s and whenever no connection can be opened. Who
+/// changes a role's password replaces the file and restarts nothing. Open sessions are kept.
+#[derive(Clone, Debug)]
+pub struct DatabasePool {
+    pool: PgPool,
+    address: Option<Arc<AddressFile>>,
+}
+
+impl DatabasePool {
+    /// Connections that tell the server their `purpose`. `setting` names the address in the log.
+    ///
+    /// # Errors
+    /// For settings that cannot be used.
+    pub fn new(
+        settings: &DatabaseSettings,
+        purpose: &str,
+        setting: &'static str,
+    ) -> Result<Self, sqlx::Error> {
+        let options = connect_options(settings, settings.url.expose_secret(), purpose)?;
+        Ok(Self {
+            pool: lazy_pool(settings, options),
+            address: AddressFile::of(settings, purpose, setting).map(Arc::new),
+        })
+    }
+
+    /// A connection, within [`DatabaseSettings::acquire_timeout`].
+    ///
+    /// # Errors
+    /// When there is none: the server cannot be reached or refuses the role, or all connections are in use.
+    pub async fn acquire(&self) -> Result<PoolConnection<Postgres>, sqlx::Error> {
+        let Some(address) = &self.address else {
+            return self.pool.acquire().await;
+        };
+        let used = address.follow(&self.pool).await;
+        match self.pool.acquire().await {
+            Err(_) if address.renew(&self.pool, &used).await => self.pool.acquire().await,
+            acquired => acquired,
+        }
+    }
+
+    /// Whether the database answers now; for readiness.
+    ///
+    /// # Errors
+    /// The error of the database, or of the wait for a connection.
+    pub async fn ready(&self) -> Result<(), sqlx::Error> {
+        let mut connection = self.acquire().await?;
+        let ask = sqlx::query("SELECT 1").execute(&mut *connection);
+        ask.await.map(drop)
+    }
+
+    /// Closes the connections.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+/// An address that stands in a file.
+#[derive(Debug)]
+struct AddressFile {
+    setting: &'static str,
+    credential: Credential,
+    settings: DatabaseSettings,
+    purpose: String,
+    /// The generation of the credential that was last handed to the pool, or found unusable.
+    seen: Mutex<u64>,
+}
+
+impl AddressFile {
+    /// `None` where the address stands in no file.
+    fn of(settings: &DatabaseSettings, purpose: &str, setting: &'static str) -> Option<Self> {
+        settings.url.file()?;
+        Some(Self {
+            setting,
+            credential: Credential::new(setting, &settings.url, str::to_owned)?,
+            settings: settings.clone(),
+            purpose: purpose.to_owned(),
+            seen: Mutex::default(),
+        })
+    }
+
+    /// Hands the pool the address that stands in the file, which is looked at every 30 s; that address.
+    async fn follow(&self, pool: &PgPool) -> HeaderValue {
+        let address = self.credential.value().await;
+        self.apply(pool, &address);
+        address
+    }
+
+    /// After no connection could be opened with `used`: whether the file holds another address now.
+    async fn renew(&self, pool: &PgPool, used: &HeaderValue) -> bool {
+        let renewed = self.credential.renew(used).await;
+        if renewed {
+            self.follow(pool).await;
+        }
+        renewed
+    }
+
+    fn apply(&self, pool: &PgPool, address: &HeaderValue) {
+        let generation = self.credential.generation();
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if *seen == generation {
+            return;
+        }
+        *seen = generation;
+        let text = address.to_str().unwrap_or_default();
+        let options = match database_url_objection(text) {
+            Some(objection) => Err(objection),
+            None => connect_options(&self.settings, text, &self.purpose)
+                .map_err(|_| "is not the address of a database".to_owned()),
+        };
+        match options {
+            Ok(options) => pool.set_connect_options(options),
+            Err(problem) => {
+                let setting = self.setting;
+                tracing::warn!(
+                    event = "credentials_unusable",
+                    setting,
+                    problem,
+                    "{setting} in its file {problem}; the last one is used on"
+                );
+            }
+        }
+    }
+}
+
+fn connect_options(
+    settings: &DatabaseSettings,
+    url: &str,
+    purpose: &str,
+) -> Result<PgConnectOptions, sqlx::Error> {
+    let mut options = PgConnectOptions::from_str(url)?
         .application_name(&format!("lookup-gitlab-sync {purpose}"))
         // Else a start-up parameter that PgBouncer refuses unless it is told to ignore it.
         .extra_float_digits(None);
@@ -84,8 +220,12 @@ pub fn pool(settings: &DatabaseSettings, purpose: &str) -> Result<PgPool, sqlx::
     if let Some(path) = &settings.ca_certificate {
         options = options.ssl_root_cert(path);
     }
+    Ok(options)
+}
+
+fn lazy_pool(settings: &DatabaseSettings, options: PgConnectOptions) -> PgPool {
     let session: Arc<str> = session(settings).into();
-    Ok(PgPoolOptions::new()
+    PgPoolOptions::new()
         .max_connections(settings.max_connections)
         .acquire_timeout(settings.acquire_timeout)
         .idle_timeout(Duration::from_mins(10))
@@ -108,7 +248,7 @@ pub fn pool(settings: &DatabaseSettings, purpose: &str) -> Result<PgPool, sqlx::
             }
             .boxed()
         })
-        .connect_lazy_with(options))
+        .connect_lazy_with(options)
 }
 
 /// What every session is told once it stands. As parameters of the start-up packet a pooler refuses them, or drops them

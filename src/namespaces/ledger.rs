@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use sqlx::{
-    Connection, PgConnection, PgPool,
+    Connection, PgConnection,
     migrate::{MigrateError, Migrator},
 };
 
@@ -18,7 +18,7 @@ use crate::namespaces::{
         Document, InvalidDocument,
         rules::{DocumentRules, RuleViolation, joined},
     },
-    database::{self, DatabaseSettings},
+    database::{DatabasePool, DatabaseSettings},
     ledger::attempt_state::AttemptState,
     pooler::{SessionCheckError, refuse_shared_sessions},
     session::{LockedSession, NamespaceLock},
@@ -35,6 +35,9 @@ static MIGRATIONS: Migrator = Migrator {
     table_name: std::borrow::Cow::Borrowed("ledger_migrations"),
     ..sqlx::migrate!("migrations/ledger")
 };
+
+/// What the ledger's address is called.
+const SETTING: &str = "namespaces.ledger_database_url";
 
 /// A ledger that cannot be used. No text holds the address, which holds the password.
 #[derive(Debug, thiserror::Error)]
@@ -71,7 +74,7 @@ pub enum LedgerError {
 /// The ledger. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Ledger {
-    pub(super) pool: PgPool,
+    pub(super) pool: DatabasePool,
     rules: Arc<DocumentRules>,
 }
 
@@ -116,22 +119,24 @@ impl Ledger {
     /// # Errors
     /// [`LedgerError`].
     pub async fn open(settings: &DatabaseSettings) -> Result<Self, LedgerError> {
-        let pool = database::pool(settings, "ledger").map_err(LedgerError::Settings)?;
+        let pool = DatabasePool::new(settings, "ledger", SETTING).map_err(LedgerError::Settings)?;
         match refuse_shared_sessions(&pool).await {
             // The migrations say it in their own words.
             Ok(()) | Err(SessionCheckError::Unknown(_)) => {}
             Err(shared @ SessionCheckError::Shared) => return Err(shared.into()),
         }
+        let mut connection = pool.acquire().await.map_err(unmigrated)?;
         MIGRATIONS
-            .run(&pool)
+            .run(&mut *connection)
             .await
             .map_err(LedgerError::Migration)?;
+        drop(connection);
         let ledger = Self::of(pool);
         ledger.tell_of_parts().await?;
         Ok(ledger)
     }
 
-    fn of(pool: PgPool) -> Self {
+    fn of(pool: DatabasePool) -> Self {
         Self {
             pool,
             rules: Arc::default(),
@@ -152,6 +157,7 @@ impl Ledger {
 
     /// Before syncs were complete, a sync that was followed by another before a worker came was never sent.
     async fn tell_of_parts(&self) -> Result<(), sqlx::Error> {
+        let mut connection = self.pool.acquire().await?;
         let namespaces: Vec<i64> = sqlx::query_scalar(
             "SELECT newest.namespace_id FROM namespace_syncs AS newest
              WHERE NOT newest.complete
@@ -162,7 +168,7 @@ impl Ledger {
                          WHERE namespace_sync_id = older.id AND state = 'completed'))
              ORDER BY 1 LIMIT 100",
         )
-        .fetch_all(&self.pool)
+        .fetch_all(&mut *connection)
         .await?;
         if !namespaces.is_empty() {
             tracing::warn!(
@@ -179,7 +185,8 @@ impl Ledger {
     /// # Errors
     /// For settings that cannot be used.
     pub fn for_reading(settings: &DatabaseSettings) -> Result<Self, LedgerError> {
-        let pool = database::pool(settings, "ledger, reading").map_err(LedgerError::Settings)?;
+        let pool = DatabasePool::new(settings, "ledger, reading", SETTING)
+            .map_err(LedgerError::Settings)?;
         Ok(Self::of(pool))
     }
 
@@ -188,7 +195,7 @@ impl Ledger {
     /// # Errors
     /// What it, or the wait for a connection, ended in.
     pub async fn ready(&self) -> Result<(), sqlx::Error> {
-        sqlx::query("SELECT 1").execute(&self.pool).await.map(drop)
+        self.pool.ready().await
     }
 
     /// Closes the connections.
@@ -213,7 +220,8 @@ impl Ledger {
             return Ok(None);
         }
         let today = today();
-        let mut transaction = self.pool.begin().await?;
+        let mut connection = self.pool.acquire().await?;
+        let mut transaction = connection.begin().await?;
         lock_recording(&mut transaction, namespace_id).await?;
         let newest = completed(&mut transaction, namespace_id, today).await?;
         let nothing = Document::default();
@@ -242,7 +250,8 @@ impl Ledger {
         namespace_id: i64,
         requested_by: Option<&str>,
     ) -> Result<Option<RecordedSync>, LedgerError> {
-        let mut transaction = self.pool.begin().await?;
+        let mut connection = self.pool.acquire().await?;
+        let mut transaction = connection.begin().await?;
         lock_recording(&mut transaction, namespace_id).await?;
         let Some(newest) = completed(&mut transaction, namespace_id, today()).await? else {
             return Ok(None);
@@ -287,6 +296,10 @@ pub(super) async fn newest_complete(
         }
         found => Ok(found),
     }
+}
+
+fn unmigrated(error: sqlx::Error) -> LedgerError {
+    LedgerError::Migration(error.into())
 }
 
 /// What day it is in UTC, as GitLab counts.

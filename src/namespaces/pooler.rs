@@ -3,8 +3,10 @@
 //! The lock of a namespace lives as long as a session. Behind such a pooler it is taken on one session and looked for on
 //! another, so that two workers would send at once and believe themselves alone.
 
-use sqlx::{AssertSqlSafe, PgConnection, PgPool};
+use sqlx::{AssertSqlSafe, PgConnection};
 use uuid::Uuid;
+
+use super::database::DatabasePool;
 
 /// How often it is tried to be caught at it.
 const ROUNDS: usize = 3;
@@ -30,7 +32,7 @@ pub enum SessionCheckError {
 ///
 /// # Errors
 /// [`NoSessions`].
-pub async fn refuse_shared_sessions(pool: &PgPool) -> Result<(), SessionCheckError> {
+pub async fn refuse_shared_sessions(pool: &DatabasePool) -> Result<(), SessionCheckError> {
     let shared = are_shared(pool).await;
     if shared.map_err(SessionCheckError::Unknown)? {
         Err(SessionCheckError::Shared)
@@ -39,7 +41,7 @@ pub async fn refuse_shared_sessions(pool: &PgPool) -> Result<(), SessionCheckErr
     }
 }
 
-async fn are_shared(pool: &PgPool) -> Result<bool, sqlx::Error> {
+async fn are_shared(pool: &DatabasePool) -> Result<bool, sqlx::Error> {
     let (mut own, mut other) = (pool.acquire().await?, pool.acquire().await?);
     for _ in 0..ROUNDS {
         let word = Uuid::new_v4().to_string();

@@ -209,6 +209,7 @@ async fn discovery(State(portal): State<Portal>) -> Response {
 }
 
 async fn jwks(State(portal): State<Portal>) -> Response {
+    portal.keys.refresh().await;
     kept(&json!(portal.keys.published()))
 }
 

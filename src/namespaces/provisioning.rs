@@ -22,7 +22,6 @@ pub mod token;
 
 use std::{future::IntoFuture, io, sync::Arc, time::Duration};
 
-use sqlx::PgPool;
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use url::Url;
@@ -31,7 +30,7 @@ use crate::{config::CertificateAuthority, upstream::BuildError};
 
 pub use portal_keys::KeyTiming;
 
-use crate::namespaces::contract::document::rules::DocumentRules;
+use crate::namespaces::{contract::document::rules::DocumentRules, database::DatabasePool};
 use portal_keys::PortalKeys;
 use service::ProvisioningService;
 
@@ -83,7 +82,7 @@ pub enum ProvisioningOpenError {
 /// What all calls share. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct ProvisioningState {
-    pool: PgPool,
+    pool: DatabasePool,
     keys: Arc<PortalKeys>,
     service: Arc<ProvisioningService>,
     calls: TaskTracker,
@@ -118,10 +117,7 @@ impl ProvisioningState {
     /// # Errors
     /// What it, or the wait for a connection, ended in.
     pub async fn ready(&self) -> Result<(), sqlx::Error> {
-        sqlx::query("SELECT 1")
-            .execute(&self.pool)
-            .await
-            .map(|_| ())
+        self.pool.ready().await
     }
 
     /// Waits for the calls that run, then closes the database. For a server that is not [`serve`]'s.

@@ -1,6 +1,8 @@
 //! A connection that holds one of a namespace's advisory locks.
 
-use sqlx::{PgConnection, PgPool, Postgres, pool::PoolConnection};
+use sqlx::{PgConnection, Postgres, pool::PoolConnection};
+
+use super::database::DatabasePool;
 
 /// What is locked. Each of these has keys of its own, also where all of them are in one database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +40,7 @@ impl LockedSession {
     ///
     /// # Errors
     /// No connection, or no lock in time.
-    pub async fn open(pool: &PgPool, lock: NamespaceLock) -> Result<Self, sqlx::Error> {
+    pub async fn open(pool: &DatabasePool, lock: NamespaceLock) -> Result<Self, sqlx::Error> {
         let key = lock.key();
         let connection = pool.acquire().await?;
         // From here on a drop must not give the connection back: the lock may have been granted unseen.

@@ -26,6 +26,7 @@ pub struct Desk {
     pub receiver: Receiver,
     pub worker: Arc<NamespaceWorker>,
     pub pool: PgPool,
+    pub key: KeyFiles,
     keys: SigningKeys,
     database: Database,
 }
@@ -52,6 +53,7 @@ impl Desk {
             worker: Arc::new(worker),
             ledger,
             receiver,
+            key: files,
             keys,
             database,
         }

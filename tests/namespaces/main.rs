@@ -28,6 +28,7 @@ mod portal;
 mod provisioning;
 mod receiver;
 mod refusals;
+mod replaced_secrets;
 mod stand;
 mod surviving;
 mod visitors;

@@ -1,6 +1,10 @@
 //! `PostgreSQL` behind a pooler.
 
-use lookup_gitlab_sync::namespaces::{database, ledger::Ledger, provisioning};
+use lookup_gitlab_sync::namespaces::{
+    database::{self, DatabasePool},
+    ledger::Ledger,
+    provisioning,
+};
 use sqlx::Row;
 use testkit::{
     pgbouncer::PgBouncer,
@@ -22,7 +26,8 @@ async fn behind_pgbouncer_in_session_mode_every_session_has_its_limits_and_the_l
     let recorded = ledger.record(42, &document(30), None).await.unwrap();
     assert!(recorded.unwrap().changed);
 
-    let pool = database::pool(&settings, "test").unwrap();
+    let pool = DatabasePool::new(&settings, "test", "test").unwrap();
+    let mut connection = pool.acquire().await.unwrap();
     for (name, value) in [
         ("lock_timeout", "30s"),
         ("statement_timeout", "15s"),
@@ -30,7 +35,10 @@ async fn behind_pgbouncer_in_session_mode_every_session_has_its_limits_and_the_l
         ("TimeZone", "UTC"),
     ] {
         let show = sqlx::AssertSqlSafe(format!("SHOW {name}"));
-        let row = sqlx::raw_sql(show).fetch_one(&pool).await.unwrap();
+        let row = sqlx::raw_sql(show)
+            .fetch_one(&mut *connection)
+            .await
+            .unwrap();
         assert_eq!(row.get::<String, _>(0), value, "{name}");
     }
 }

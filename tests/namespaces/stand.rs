@@ -24,8 +24,8 @@ pub const TOKEN: &str = "open-sesame";
 pub struct Stand {
     pub receiver: Receiver,
     pub database: String,
+    pub key: KeyFiles,
     pubsub: String,
-    key: KeyFiles,
     ports: [u16; 3],
     processes: [Option<Child>; 3],
     broker: Option<Broker>,

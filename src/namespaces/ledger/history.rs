@@ -103,13 +103,15 @@ impl Ledger {
         limit: u32,
         overdue: Duration,
     ) -> Result<Vec<SyncHistory>, LedgerError> {
+        let mut connection = self.pool.acquire().await?;
         let rows = sqlx::query(
             "SELECT id, created_at, attrs_sha256 FROM namespace_syncs WHERE namespace_id = $1 ORDER BY id DESC LIMIT $2",
         )
         .bind(namespace_id)
         .bind(i64::from(limit))
-        .fetch_all(&self.pool)
+        .fetch_all(&mut *connection)
         .await?;
+        drop(connection);
         let mut syncs = Vec::with_capacity(rows.len());
         for row in rows {
             let id = row.try_get("id")?;
@@ -126,12 +128,13 @@ impl Ledger {
     }
 
     async fn requests(&self, sync_id: i64) -> Result<Vec<SyncRequest>, sqlx::Error> {
+        let mut connection = self.pool.acquire().await?;
         let rows = sqlx::query(
             "SELECT requested_at, requested_by, changed, resync FROM namespace_sync_requests
              WHERE namespace_sync_id = $1 ORDER BY id",
         )
         .bind(sync_id)
-        .fetch_all(&self.pool)
+        .fetch_all(&mut *connection)
         .await?;
         let request = |row: &PgRow| {
             Ok(SyncRequest {
@@ -149,12 +152,13 @@ impl Ledger {
         sync_id: i64,
         overdue: Duration,
     ) -> Result<Vec<SyncAttempt>, sqlx::Error> {
+        let mut connection = self.pool.acquire().await?;
         let rows = sqlx::query(
             "SELECT id, state, http_status, parts, detail, started_at, finished_at, clock_timestamp() AS now
              FROM namespace_sync_attempts WHERE namespace_sync_id = $1 ORDER BY id",
         )
         .bind(sync_id)
-        .fetch_all(&self.pool)
+        .fetch_all(&mut *connection)
         .await?;
         let overdue = SignedDuration::try_from(overdue).unwrap_or(SignedDuration::MAX);
         rows.iter().map(|row| attempt(row, overdue)).collect()

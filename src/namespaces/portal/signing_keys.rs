@@ -1,6 +1,11 @@
 //! The portal's keys: one signs, all are published.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use jsonwebtoken::{
@@ -8,15 +13,25 @@ use jsonwebtoken::{
     jwk::{Jwk, JwkSet, PublicKeyUse, ThumbprintHash},
 };
 use serde::Serialize;
+use tokio::{task::spawn_blocking, time::Instant};
 use url::Url;
 use uuid::Uuid;
 
-use crate::config::objection;
-use crate::namespaces::contract::claims::{AUDIENCE, LIFETIME, SUBJECT};
+use crate::{
+    config::objection,
+    namespaces::contract::claims::{AUDIENCE, LIFETIME, SUBJECT},
+    telemetry::causes,
+};
 
 /// How far `iat` lies back, in seconds, and why there is no `nbf`: GitLab has no leeway, and refuses a token of a clock that
 /// is one second ahead of its own.
 const BACKDATED: i64 = 30;
+
+/// How often the files are read again. A refused token has them read at once.
+const READ_AGAIN: Duration = Duration::from_secs(30);
+
+/// What the file of the key that signs is called.
+const SETTING: &str = "PORTAL_SIGNING_KEY_FILE";
 
 /// Keys that cannot be used. No text holds anything of a key.
 #[derive(Debug, thiserror::Error)]
@@ -36,11 +51,33 @@ pub enum SigningKeyError {
 }
 
 /// What signs, and what is published. Cheap to clone.
+///
+/// The files are read again every 30 s, and at once when a token is refused: a key is rotated without a restart.
 #[derive(Clone)]
 pub struct SigningKeys {
-    issuer: Arc<str>,
-    signing: Arc<(Header, EncodingKey)>,
-    published: Arc<JwkSet>,
+    files: Arc<KeyFiles>,
+    current: Arc<Mutex<CurrentKeys>>,
+}
+
+/// Where the keys stand.
+#[derive(Debug)]
+struct KeyFiles {
+    issuer: Box<str>,
+    signing: PathBuf,
+    published: Vec<PathBuf>,
+}
+
+struct CurrentKeys {
+    keys: Arc<LoadedKeys>,
+    looked: Instant,
+    /// Whether the files were unusable when they were last read, which is told once.
+    unusable: bool,
+}
+
+struct LoadedKeys {
+    header: Header,
+    key: EncodingKey,
+    published: JwkSet,
 }
 
 #[derive(Serialize)]
@@ -57,80 +94,157 @@ impl SigningKeys {
     /// The keys of the portal at `portal`: the private key in `signing` signs, and it and those in `others` are published.
     ///
     /// # Errors
-    /// [`KeyError`].
+    /// [`SigningKeyError`].
     pub fn load(
         portal: &Url,
         signing: &Path,
         others: &[impl AsRef<Path>],
     ) -> Result<Self, SigningKeyError> {
-        let others = others
-            .iter()
-            .map(|path| public(path.as_ref(), &read(path.as_ref())?))
-            .collect::<Result<Vec<_>, _>>()?;
-        Self::of(portal, signing, &read(signing)?, others)
-    }
-
-    fn of(
-        portal: &Url,
-        path: &Path,
-        pem: &[u8],
-        others: Vec<Jwk>,
-    ) -> Result<Self, SigningKeyError> {
-        let key = EncodingKey::from_rsa_pem(pem).map_err(|_| form(path, "private"))?;
-        let own = named(Jwk::from_encoding_key(&key, Algorithm::RS256))?;
-        let mut header = Header::new(Algorithm::RS256);
-        header.kid.clone_from(&own.common.key_id);
-        let mut keys = vec![own];
-        for other in others {
-            if keys
-                .iter()
-                .all(|key| key.common.key_id != other.common.key_id)
-            {
-                keys.push(other);
-            }
-        }
-        Ok(Self {
+        let files = KeyFiles {
             // An issuer is compared as text: without the slash that an address without a path has.
             issuer: portal.as_str().trim_end_matches('/').into(),
-            signing: Arc::new((header, key)),
-            published: Arc::new(JwkSet { keys }),
+            signing: signing.to_owned(),
+            published: others.iter().map(|path| path.as_ref().to_owned()).collect(),
+        };
+        let current = CurrentKeys {
+            keys: Arc::new(files.read()?),
+            looked: Instant::now(),
+            unusable: false,
+        };
+        Ok(Self {
+            files: Arc::new(files),
+            current: Arc::new(Mutex::new(current)),
         })
     }
 
     /// `iss`.
     pub fn issuer(&self) -> &str {
-        &self.issuer
+        &self.files.issuer
     }
 
     /// What the portal publishes.
-    pub fn published(&self) -> &JwkSet {
-        &self.published
+    pub fn published(&self) -> JwkSet {
+        self.keys().published.clone()
     }
 
-    /// A token for the provisioning API, good for [`LIFETIME`] from `now`.
+    /// The name of the key that signs.
+    pub fn key_id(&self) -> Option<String> {
+        self.keys().header.kid.clone()
+    }
+
+    /// A token for the provisioning API, valid for [`LIFETIME`] from `now`.
     ///
     /// # Errors
     /// When the key cannot sign.
     pub fn token(&self, now: Timestamp) -> Result<String, SigningKeyError> {
         let now = now.as_second();
         let claims = SignedClaims {
-            iss: &self.issuer,
+            iss: self.issuer(),
             aud: AUDIENCE,
             sub: SUBJECT,
             iat: now - BACKDATED,
             exp: now + i64::try_from(LIFETIME.as_secs()).unwrap_or(0),
             jti: Uuid::new_v4().to_string(),
         };
-        let (header, key) = &*self.signing;
-        encode(header, &claims, key).map_err(SigningKeyError::Unusable)
+        let keys = self.keys();
+        encode(&keys.header, &claims, &keys.key).map_err(SigningKeyError::Unusable)
+    }
+
+    /// Reads the files again if that was last done 30 s ago or more.
+    pub async fn refresh(&self) {
+        let due = {
+            let mut current = self.current();
+            let due = current.looked.elapsed() >= READ_AGAIN;
+            if due {
+                // Of all who ask at once, one looks.
+                current.looked = Instant::now();
+            }
+            due
+        };
+        if due {
+            self.reload().await;
+        }
+    }
+
+    /// Reads the files again. Files that cannot be used change nothing.
+    pub async fn reload(&self) {
+        let files = Arc::clone(&self.files);
+        match spawn_blocking(move || files.read()).await {
+            Ok(Ok(keys)) => self.replace(keys),
+            Ok(Err(problem)) => self.keep(&causes::on_one_line(&problem)),
+            Err(_) => self.keep("the key files could not be read"),
+        }
+    }
+
+    fn replace(&self, keys: LoadedKeys) {
+        let mut current = self.current();
+        current.looked = Instant::now();
+        current.unusable = false;
+        if current.keys.header == keys.header && current.keys.published == keys.published {
+            return;
+        }
+        current.keys = Arc::new(keys);
+        drop(current);
+        tracing::info!(
+            event = "credentials_read_again",
+            setting = SETTING,
+            "the keys of {SETTING} and namespaces.published_key_files have changed in their files, and the new ones are \
+             used from now on"
+        );
+    }
+
+    fn keep(&self, problem: &str) {
+        let mut current = self.current();
+        current.looked = Instant::now();
+        let told = std::mem::replace(&mut current.unusable, true);
+        drop(current);
+        if !told {
+            tracing::warn!(
+                event = "credentials_unusable",
+                setting = SETTING,
+                problem,
+                "{problem}; the last keys are used on"
+            );
+        }
+    }
+
+    fn keys(&self) -> Arc<LoadedKeys> {
+        Arc::clone(&self.current().keys)
+    }
+
+    fn current(&self) -> MutexGuard<'_, CurrentKeys> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl std::fmt::Debug for SigningKeys {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Keys")
-            .field("issuer", &self.issuer)
+impl fmt::Debug for SigningKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SigningKeys")
+            .field("files", &self.files)
             .finish_non_exhaustive()
+    }
+}
+
+impl KeyFiles {
+    fn read(&self) -> Result<LoadedKeys, SigningKeyError> {
+        let pem = read(&self.signing)?;
+        let key = EncodingKey::from_rsa_pem(&pem).map_err(|_| form(&self.signing, "private"))?;
+        let own = named(Jwk::from_encoding_key(&key, Algorithm::RS256))?;
+        let mut header = Header::new(Algorithm::RS256);
+        header.kid.clone_from(&own.common.key_id);
+        let mut keys = vec![own];
+        for path in &self.published {
+            let other = public(path, &read(path)?)?;
+            let is_other = |key: &Jwk| key.common.key_id != other.common.key_id;
+            if keys.iter().all(is_other) {
+                keys.push(other);
+            }
+        }
+        Ok(LoadedKeys {
+            header,
+            key,
+            published: JwkSet { keys },
+        })
     }
 }
 

@@ -93,7 +93,11 @@ async fn find(
     let Ok(Path(id)) = id else {
         return Err(ProvisionRefusal::NoSuchNamespace);
     };
-    let namespace = namespace::find(&state.pool, &id)
+    let look = async {
+        let mut connection = state.pool.acquire().await?;
+        namespace::find(&mut connection, &id).await
+    };
+    let namespace = look
         .await
         .map_err(|source| ProvisionRefusal::Service(ProvisionError::of("namespace", source)))?;
     let namespace = namespace.ok_or(ProvisionRefusal::NoSuchNamespace)?;

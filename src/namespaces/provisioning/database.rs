@@ -1,13 +1,13 @@
 //! The tables that provisioning writes: whose they are, and whether they are all there.
 
 use sqlx::{
-    PgPool,
+    PgConnection,
     migrate::{MigrateError, Migrator},
 };
 
 pub use crate::namespaces::database::{DatabaseSettings, MigrationMode, TlsMode};
 use crate::namespaces::{
-    database,
+    database::DatabasePool,
     pooler::{SessionCheckError, refuse_shared_sessions},
 };
 
@@ -16,6 +16,9 @@ static MIGRATIONS: Migrator = Migrator {
     table_name: std::borrow::Cow::Borrowed("provisioning_migrations"),
     ..sqlx::migrate!("migrations/provisioning")
 };
+
+/// What the address is called.
+const SETTING: &str = "namespaces.provisioning_database_url";
 
 /// A database that cannot be used. No text holds the address, which holds the password.
 #[derive(Debug, thiserror::Error)]
@@ -44,33 +47,35 @@ pub enum DatabaseOpenError {
 ///
 /// # Errors
 /// [`OpenError`]; with [`Migrations::Off`] only for settings that make no sense.
-pub async fn open(settings: &DatabaseSettings) -> Result<PgPool, DatabaseOpenError> {
-    let pool = database::pool(settings, "provisioning").map_err(DatabaseOpenError::Settings)?;
+pub async fn open(settings: &DatabaseSettings) -> Result<DatabasePool, DatabaseOpenError> {
+    let pool = DatabasePool::new(settings, "provisioning", SETTING)
+        .map_err(DatabaseOpenError::Settings)?;
     match refuse_shared_sessions(&pool).await {
         // A database that does not answer is met again below, where it has to be there at the start.
         Ok(()) | Err(SessionCheckError::Unknown(_)) => {}
         Err(shared @ SessionCheckError::Shared) => return Err(shared.into()),
     }
+    let connect = async || pool.acquire().await.map_err(DatabaseOpenError::Unreachable);
     match settings.migrations {
-        MigrationMode::On => migrate(&pool).await?,
+        MigrationMode::On => migrate(&mut *connect().await?).await?,
         MigrationMode::Off => {}
-        MigrationMode::Verify => verify(&pool).await?,
+        MigrationMode::Verify => verify(&mut *connect().await?).await?,
     }
     Ok(pool)
 }
 
-async fn migrate(pool: &PgPool) -> Result<(), DatabaseOpenError> {
+async fn migrate(connection: &mut PgConnection) -> Result<(), DatabaseOpenError> {
     // `schema_migrations` is the list of GitLab's own migrations; ours is named otherwise.
     let gitlabs =
         sqlx::query_scalar::<_, bool>("SELECT to_regclass('schema_migrations') IS NOT NULL")
-            .fetch_one(pool)
+            .fetch_one(&mut *connection)
             .await
             .map_err(DatabaseOpenError::Unreachable)?;
     if gitlabs {
         return Err(DatabaseOpenError::GitLabs);
     }
     MIGRATIONS
-        .run(pool)
+        .run(connection)
         .await
         .map_err(DatabaseOpenError::Migration)
 }
@@ -159,7 +164,7 @@ const COLUMNS: [(&str, &[&str]); 7] = [
     ),
 ];
 
-async fn verify(pool: &PgPool) -> Result<(), DatabaseOpenError> {
+async fn verify(connection: &mut PgConnection) -> Result<(), DatabaseOpenError> {
     let (tables, columns): (Vec<&str>, Vec<&str>) = COLUMNS
         .iter()
         .flat_map(|(table, columns)| columns.iter().map(move |column| (*table, *column)))
@@ -173,7 +178,7 @@ async fn verify(pool: &PgPool) -> Result<(), DatabaseOpenError> {
     )
     .bind(tables)
     .bind(columns)
-    .fetch_all(pool)
+    .fetch_all(connection)
     .await
     .map_err(DatabaseOpenError::Unreachable)?;
     if missing.is_empty() {

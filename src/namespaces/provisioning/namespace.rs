@@ -1,6 +1,6 @@
 //! Which namespace `:id` means.
 
-use sqlx::{PgPool, Row, postgres::PgRow};
+use sqlx::{PgConnection, Row, postgres::PgRow};
 
 /// GitLab nests groups 20 deep; a path with more segments names nothing.
 const MAX_SEGMENTS: usize = 21;
@@ -23,17 +23,20 @@ pub struct Namespace {
 ///
 /// # Errors
 /// Only those of the database.
-pub async fn find(pool: &PgPool, id_or_path: &str) -> Result<Option<Namespace>, sqlx::Error> {
+pub async fn find(
+    connection: &mut PgConnection,
+    id_or_path: &str,
+) -> Result<Option<Namespace>, sqlx::Error> {
     let row = if !id_or_path.is_empty() && id_or_path.bytes().all(|byte| byte.is_ascii_digit()) {
         match id_or_path.parse::<i64>() {
-            Ok(id) => by_id(pool, id).await?,
+            Ok(id) => by_id(connection, id).await?,
             Err(_) => None,
         }
     } else {
         let segments: Vec<&str> = id_or_path.split('/').collect();
         let possible = segments.len() <= MAX_SEGMENTS && !id_or_path.contains('\0');
         if possible {
-            by_path(pool, &segments).await?
+            by_path(connection, &segments).await?
         } else {
             None
         }
@@ -41,16 +44,19 @@ pub async fn find(pool: &PgPool, id_or_path: &str) -> Result<Option<Namespace>, 
     row.map(|row| read(&row)).transpose().map(Option::flatten)
 }
 
-async fn by_id(pool: &PgPool, id: i64) -> Result<Option<PgRow>, sqlx::Error> {
+async fn by_id(connection: &mut PgConnection, id: i64) -> Result<Option<PgRow>, sqlx::Error> {
     sqlx::query(
         "SELECT id::bigint, organization_id::bigint, type, parent_id IS NULL AS root FROM namespaces WHERE id = $1",
     )
     .bind(id)
-    .fetch_optional(pool)
+    .fetch_optional(connection)
     .await
 }
 
-async fn by_path(pool: &PgPool, segments: &[&str]) -> Result<Option<PgRow>, sqlx::Error> {
+async fn by_path(
+    connection: &mut PgConnection,
+    segments: &[&str],
+) -> Result<Option<PgRow>, sqlx::Error> {
     sqlx::query(
         "WITH RECURSIVE walk AS (
              SELECT id, 1 AS depth FROM namespaces WHERE parent_id IS NULL AND lower(path) = lower($1[1])
@@ -62,7 +68,7 @@ async fn by_path(pool: &PgPool, segments: &[&str]) -> Result<Option<PgRow>, sqlx
          FROM walk JOIN namespaces USING (id) WHERE depth = cardinality($1) ORDER BY id LIMIT 1",
     )
     .bind(segments)
-    .fetch_optional(pool)
+    .fetch_optional(connection)
     .await
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
-use sqlx::{Connection, PgConnection, PgPool};
+use sqlx::{Connection, PgConnection};
 
 use super::{
     add_ons, base_product, compute_minutes,
@@ -23,6 +23,7 @@ use crate::{
             },
             response::{PartResult, PartResults, ProvisionResponse},
         },
+        database::DatabasePool,
         session::{LockedSession, NamespaceLock},
     },
 };
@@ -71,7 +72,7 @@ pub(super) struct StepContext<'a> {
 /// Provisions namespaces.
 #[derive(Debug)]
 pub struct ProvisioningService {
-    pool: PgPool,
+    pool: DatabasePool,
     /// Before the database's own lock: without it, a hundred calls for one namespace would each wait for that one on a
     /// connection of their own, and no other namespace would get a connection.
     in_process: KeyedLock<i64>,
@@ -90,7 +91,7 @@ enum ProvisioningStep<'a> {
 
 impl ProvisioningService {
     /// `deadline` bounds a call, its wait for its turn included; `rules` are those that every document keeps.
-    pub fn new(pool: PgPool, deadline: Duration, rules: DocumentRules) -> Self {
+    pub fn new(pool: DatabasePool, deadline: Duration, rules: DocumentRules) -> Self {
         Self {
             pool,
             in_process: KeyedLock::default(),

@@ -9,7 +9,7 @@ use std::{
     },
 };
 
-use futures::future::{BoxFuture, ready};
+use futures::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 use reqwest::{
     Method,
@@ -261,7 +261,14 @@ fn judge(answer: &Answer) -> Result<ProvisionOutcome, Fault> {
 /// A token, used until half of its life is over.
 struct PortalToken {
     keys: SigningKeys,
-    current: Mutex<Option<(HeaderValue, Timestamp)>>,
+    current: Mutex<Option<SignedToken>>,
+}
+
+#[derive(Clone)]
+struct SignedToken {
+    value: HeaderValue,
+    signed: Timestamp,
+    key_id: Option<String>,
 }
 
 impl PortalToken {
@@ -269,10 +276,12 @@ impl PortalToken {
         let now = Timestamp::now();
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         let half = SignedDuration::try_from(LIFETIME / 2).unwrap_or_default();
-        if let Some((value, signed)) = &*current
-            && now.duration_since(*signed).abs() < half
+        let key_id = self.keys.key_id();
+        if let Some(token) = &*current
+            && token.key_id == key_id
+            && now.duration_since(token.signed).abs() < half
         {
-            return Ok(value.clone());
+            return Ok(token.value.clone());
         }
         let refused = |why: &'static str| {
             Fault::new(ErrorKind::Unauthenticated, format!("not called: {why}"))
@@ -284,8 +293,18 @@ impl PortalToken {
         let mut value =
             HeaderValue::from_str(&token).map_err(|_| refused("the token is no header"))?;
         value.set_sensitive(true);
-        *current = Some((value.clone(), now));
+        *current = Some(SignedToken {
+            value: value.clone(),
+            signed: now,
+            key_id,
+        });
         Ok(value)
+    }
+
+    /// Forgets `used`; whether it was the token in use.
+    fn forget(&self, used: &HeaderValue) -> bool {
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        current.take_if(|token| token.value == used).is_some()
     }
 }
 
@@ -297,14 +316,19 @@ impl fmt::Debug for PortalToken {
 
 impl Authorize for PortalToken {
     fn header(&self) -> BoxFuture<'_, Result<Option<(HeaderName, HeaderValue)>, Fault>> {
-        Box::pin(async move { Ok(Some((HeaderName::from_static(HEADER), self.value()?))) })
+        Box::pin(async move {
+            self.keys.refresh().await;
+            Ok(Some((HeaderName::from_static(HEADER), self.value()?)))
+        })
     }
 
+    /// The key may have been replaced in its file, and a fresh token is another one in any case.
     fn renew<'a>(&'a self, used: &'a HeaderValue) -> BoxFuture<'a, bool> {
-        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        if current.as_ref().is_some_and(|(value, _)| value == used) {
-            *current = None;
-        }
-        Box::pin(ready(true))
+        Box::pin(async move {
+            if self.forget(used) {
+                self.keys.reload().await;
+            }
+            true
+        })
     }
 }

@@ -58,9 +58,10 @@ async fn migrations_make_the_tables_once_and_keep_a_list_of_their_own() {
 async fn the_plans_have_gitlabs_numbers() {
     let database = Database::create().await;
     let pool = open(&settings(&database, MigrationMode::On)).await.unwrap();
+    let mut connection = pool.acquire().await.unwrap();
     let plans: Vec<(i16, String)> =
         sqlx::query_as("SELECT plan_name_uid, name FROM plans ORDER BY 1")
-            .fetch_all(&pool)
+            .fetch_all(&mut *connection)
             .await
             .unwrap();
     let names = [
@@ -109,8 +110,9 @@ async fn a_gitlab_database_gets_no_tables_of_ours() {
 async fn verifying_names_each_missing_column() {
     let database = Database::create().await;
     let pool = open(&settings(&database, MigrationMode::On)).await.unwrap();
+    let mut connection = pool.acquire().await.unwrap();
     sqlx::raw_sql("ALTER TABLE plans DROP COLUMN plan_name_uid; DROP TABLE namespace_limits")
-        .execute(&pool)
+        .execute(&mut *connection)
         .await
         .unwrap();
     let refused = open(&settings(&database, MigrationMode::Verify))
@@ -205,8 +207,10 @@ fn server_with_tls() -> (Server, PathBuf) {
 
 async fn encrypted(settings: &DatabaseSettings) -> Result<bool, DatabaseOpenError> {
     let pool = open(settings).await?;
+    let mut connection = pool.acquire().await.unwrap();
     let ssl = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()";
-    Ok(sqlx::query_scalar(ssl).fetch_one(&pool).await.unwrap())
+    let encrypted = sqlx::query_scalar(ssl).fetch_one(&mut *connection).await;
+    Ok(encrypted.unwrap())
 }
 
 #[tokio::test]
