@@ -1,3 +1,5 @@
+//! The identifier of a person in Lookup.
+
 use std::fmt;
 
 /// A person's identifier in Lookup: `^[a-z][a-z0-9]{1,7}$`, lower case.

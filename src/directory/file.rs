@@ -1,3 +1,5 @@
+//! A directory that is a file of JSON lines.
+
 use std::{
     collections::HashMap,
     fs::{self, File},

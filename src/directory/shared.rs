@@ -1,3 +1,5 @@
+//! Batches concurrent questions about single people into shared calls.
+
 use std::{
     fmt,
     sync::{Arc, Mutex, PoisonError},

@@ -1,3 +1,5 @@
+//! The result of a block or an unblock, read from GitLab's response.
+
 use super::blame::{message_is, refused};
 use crate::{
     gate::{Completion, ErrorKind},

@@ -1,3 +1,5 @@
+//! The client of GitLab's API.
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use url::Url;

@@ -1,3 +1,5 @@
+//! One page of GitLab's listing of accounts, and the cursor between two pages.
+
 use base64::{Engine, prelude::BASE64_URL_SAFE as URL_SAFE};
 use reqwest::header::{HeaderMap, LINK};
 use url::form_urlencoded;

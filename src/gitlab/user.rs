@@ -1,3 +1,5 @@
+//! A row of GitLab's users API.
+
 use jiff::{Timestamp, civil::Date, tz::Offset};
 
 /// One row of GitLab's users API, as an administrator sees it.

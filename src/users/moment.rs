@@ -1,3 +1,5 @@
+//! A point in time by the monotonic clock and by the wall clock.
+
 use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;

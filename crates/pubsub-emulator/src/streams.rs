@@ -1,3 +1,5 @@
+//! Ends or silences the open streaming pulls, for tests.
+
 use tokio::sync::watch;
 
 /// What befalls the streaming pulls of a broker, for tests.

@@ -1,3 +1,5 @@
+//! The HTTP port: health, metrics and limits.
+
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

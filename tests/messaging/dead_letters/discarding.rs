@@ -1,3 +1,5 @@
+//! `dead-letters discard` writes what it discards to a file first.
+
 use std::{collections::BTreeSet, os::unix::fs::PermissionsExt as _};
 
 use lookup_gitlab_sync::messaging::{

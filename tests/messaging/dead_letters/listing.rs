@@ -1,3 +1,5 @@
+//! `dead-letters list` filters, and changes nothing.
+
 use jiff::{SignedDuration, Timestamp};
 use lookup_gitlab_sync::messaging::{
     DeadLetterReason, Stage,

@@ -1,3 +1,5 @@
+//! Dead letters on Google's emulator.
+
 use lookup_gitlab_sync::messaging::{
     DeadLetterReason, Stage,
     dead_letter::Why,

@@ -1,3 +1,5 @@
+//! `dead-letters replay` publishes to the original topic, with the history of the message.
+
 use std::time::Duration;
 
 use jiff::Timestamp;

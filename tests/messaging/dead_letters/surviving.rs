@@ -1,3 +1,5 @@
+//! A replay that is killed at any point loses nothing.
+
 use std::collections::BTreeSet;
 use std::sync::{
     Arc,

@@ -1,3 +1,5 @@
+//! The progress bar of a command that follows a run.
+
 use std::{
     io::{self, IsTerminal},
     time::Duration,

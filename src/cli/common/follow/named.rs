@@ -1,3 +1,5 @@
+//! One row of the table at the end of a run: an account, or a message that names none.
+
 use serde::Serialize;
 
 use crate::{cli::common::output::Row, messaging::wire::SyncOutcome};

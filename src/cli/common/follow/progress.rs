@@ -1,3 +1,5 @@
+//! The records by which a run reports that it reads or waits.
+
 use std::fmt;
 
 use crate::messaging::{Stage, wire::SyncOutcome};

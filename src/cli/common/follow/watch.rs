@@ -1,3 +1,5 @@
+//! Collects the outcomes of a run and decides when it has ended.
+
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
     fmt::Write as _,

@@ -1,3 +1,5 @@
+//! Shows the progress of a replay, and each message that was not replayed.
+
 use std::{
     io::{self, IsTerminal},
     time::Duration,

@@ -1,3 +1,5 @@
+//! A field of the document: absent, null or a value.
+
 use serde::{Serialize, Serializer};
 
 /// A field of the document: what is absent stays as it is, null clears, a value sets.

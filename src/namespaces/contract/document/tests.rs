@@ -1,3 +1,5 @@
+//! How a document is read, written in its canonical form and hashed.
+
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,

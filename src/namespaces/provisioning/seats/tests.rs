@@ -1,3 +1,5 @@
+//! The rules for seats, case by case.
+
 use jiff::civil::date;
 use proptest::{option, prelude::*};
 use rstest::rstest;

@@ -1,3 +1,5 @@
+//! When a followed run has ended, and what it counts.
+
 use super::*;
 
 fn user(id: u64) -> SyncOutcome {

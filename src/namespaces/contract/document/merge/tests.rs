@@ -1,3 +1,5 @@
+//! What a newer document takes over from the recorded one.
+
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,

@@ -1,3 +1,5 @@
+//! Which documents break a rule, and how the error names it.
+
 #![allow(
     clippy::unwrap_used,
     reason = "a test that meets the unexpected has failed"
