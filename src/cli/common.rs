@@ -8,6 +8,6 @@ pub(super) mod output;
 pub(super) mod percent;
 #[cfg(feature = "simulate")]
 pub(super) mod population;
-pub(super) mod published;
+pub(super) mod requested_run;
 pub(super) mod requester;
 pub(super) mod target;

@@ -12,7 +12,7 @@ use super::{
         attempt_text::state,
         follow::{Watch, to_the_end},
         output::{self, Output, Row},
-        published::Published,
+        requested_run::{RequestedRun, print_published},
         requester::requester,
     },
 };
@@ -23,7 +23,6 @@ use crate::{
         namespace_clients::{ledger, recorder},
     },
     config::{AnyConfig, MessagingConfig, objection},
-    messaging::{Follow, RunId},
     namespaces::{
         contract::document::{Document, MAX_BYTES},
         ledger::{
@@ -117,15 +116,10 @@ async fn ask(
     let config: MessagingConfig = context.start(false)?;
     let connection = connect(&config.pubsub).await?;
     let recorder = recorder(&config.namespaces, &connection).await?;
-    let run = RunId::new();
-    let outcomes = if asking.follow {
-        Some(Follow::open(&connection, &run).await?)
-    } else {
-        None
-    };
+    let run = RequestedRun::open(&connection, asking.follow).await?;
     let requested = match document {
-        Some(document) => recorder.record(id, document, by.as_deref(), &run).await,
-        None => recorder.resync(id, by.as_deref(), &run).await.map(Some),
+        Some(document) => recorder.record(id, document, by.as_deref(), &run.id).await,
+        None => recorder.resync(id, by.as_deref(), &run.id).await.map(Some),
     };
     let Some(requested) = requested.map_err(explained)? else {
         let nothing = "the document says nothing: nothing is recorded and nothing is sent";
@@ -133,13 +127,12 @@ async fn ask(
         return Ok(());
     };
     output::note(&said(id, document.is_some(), &requested))?;
-    let Some(outcomes) = outcomes else {
-        let about = format!("namespace {id}");
-        let published = Published::new(&requested.message_id, &about, run.as_str());
-        return Ok(output::print(asking.output, &[published])?);
+    let published = BTreeMap::from([(requested.message_id, format!("namespace {id}"))]);
+    let run_id = run.id.clone();
+    let Some(outcomes) = run.into_outcomes() else {
+        return print_published(&published, &run_id, asking.output);
     };
-    let message = BTreeMap::from([(requested.message_id, format!("namespace {id}"))]);
-    let mut watch = Watch::messages(message);
+    let mut watch = Watch::messages(published);
     to_the_end(outcomes, &mut watch, |_, _| Ok(())).await?;
     let syncs = recorder
         .ledger()

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use super::{
     Failure,
     common::{
-        follow::{Watch, follow},
+        follow::Watch,
         output::{self, Output},
-        published::Published,
+        requested_run::RequestedRun,
         requester::{reason, requester},
         target,
     },
@@ -16,7 +16,7 @@ use crate::{
     app::{clients::connect, context::ProcessContext},
     config::MessagingConfig,
     messaging::{
-        Follow, RunId, Topic, Traceparent, attributes,
+        Topic, Traceparent, attributes,
         wire::{Cause, UserRequest, UserSync, Who},
     },
 };
@@ -48,27 +48,17 @@ impl Args {
         let config: MessagingConfig = context.start(false)?;
         let connection = connect(&config.pubsub).await?;
         let users = connection.publisher(Topic::UserSync).await?;
-        let run = RunId::new();
-        let outcomes = if self.follow {
-            Some(Follow::open(&connection, &run).await?)
-        } else {
-            None
-        };
+        let run = RequestedRun::open(&connection, self.follow).await?;
         let mut published = BTreeMap::new();
         for (who, body) in &bodies {
             let attributes =
-                attributes::for_message(run.as_str(), "user_sync", &Traceparent::new());
+                attributes::for_message(run.id.as_str(), "user_sync", &Traceparent::new());
             published.insert(users.publish(body, attributes).await?, target::show(who));
         }
-        output::note(&format!("{} published, run {run}", published.len()))?;
-        if let Some(outcomes) = outcomes {
-            let watch = Watch::messages(published);
-            return follow(outcomes, watch, self.dry_run, self.output).await;
-        }
-        let rows = published
-            .iter()
-            .map(|(message_id, who)| Published::new(message_id, who, run.as_str()));
-        Ok(output::print(self.output, &rows.collect::<Vec<_>>())?)
+        output::note(&format!("{} published, run {}", published.len(), run.id))?;
+        let watch = Watch::messages(published.clone());
+        run.finish(&published, watch, self.dry_run, self.output)
+            .await
     }
 
     /// A body for each, all of them such that the stage takes them.

@@ -1,19 +1,21 @@
 //! `tick`: asks for one run over all accounts.
 
+use std::collections::BTreeMap;
+
 use super::{
     Failure,
     common::{
-        follow::{Watch, follow},
+        follow::Watch,
         output::{self, Output},
         percent::percent,
-        published::Published,
+        requested_run::RequestedRun,
         requester::{reason, requester},
     },
 };
 use crate::{
     app::{clients::connect, context::ProcessContext},
     config::MessagingConfig,
-    messaging::{Follow, RunId, Topic, Traceparent, attributes, wire::SyncTick},
+    messaging::{Topic, Traceparent, attributes, wire::SyncTick},
 };
 
 /// Publishes a tick, and with --follow shows the run to its end
@@ -49,20 +51,13 @@ impl Args {
         let config: MessagingConfig = context.start(false)?;
         let connection = connect(&config.pubsub).await?;
         let ticks = connection.publisher(Topic::SyncTick).await?;
-        let run = RunId::new();
-        let outcomes = if self.follow {
-            Some(Follow::open(&connection, &run).await?)
-        } else {
-            None
-        };
-        let attributes = attributes::for_message(run.as_str(), "sync_tick", &Traceparent::new());
+        let run = RequestedRun::open(&connection, self.follow).await?;
+        let attributes = attributes::for_message(run.id.as_str(), "sync_tick", &Traceparent::new());
         let message_id = ticks.publish(&tick, attributes).await?;
-        output::note(&format!("tick {message_id} published, run {run}"))?;
-        if let Some(outcomes) = outcomes {
-            return follow(outcomes, Watch::run(), self.dry_run, self.output).await;
-        }
-        let published = Published::new(&message_id, "everybody", run.as_str());
-        Ok(output::print(self.output, &[published])?)
+        output::note(&format!("tick {message_id} published, run {}", run.id))?;
+        let published = BTreeMap::from([(message_id, "everybody".to_owned())]);
+        run.finish(&published, Watch::run(), self.dry_run, self.output)
+            .await
     }
 
     fn tick(&self, requested_by: Option<String>) -> SyncTick {

@@ -8,6 +8,9 @@ use crate::app::context::{Flag, ProcessContext};
 #[cfg(feature = "simulate")]
 use crate::config::Environment;
 
+/// What the help of a command puts above these options.
+const HEADING: &str = "Global options";
+
 /// What every command understands.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct GlobalOptions {
@@ -15,16 +18,16 @@ pub struct GlobalOptions {
     #[arg(
         help = "The configuration file [default: LOOKUP_GITLAB_SYNC_CONFIG, or ./lookup-gitlab-sync.toml if it is there]"
     )]
-    #[arg(long, global = true, value_name = "PATH")]
+    #[arg(long, global = true, help_heading = HEADING, value_name = "PATH")]
     pub config: Option<PathBuf>,
     /// A level, or a filter of `tracing`.
     #[arg(
         help = "A level, or a filter such as info,lookup_gitlab_sync=debug [default: LOG_LEVEL, or info]"
     )]
-    #[arg(long, global = true, value_name = "LEVEL")]
+    #[arg(long, global = true, help_heading = HEADING, value_name = "LEVEL")]
     pub log_level: Option<String>,
     /// How log lines look
-    #[arg(long, global = true, value_name = "FORMAT")]
+    #[arg(long, global = true, help_heading = HEADING, value_name = "FORMAT")]
     pub log_format: Option<LogFormatOption>,
 }
 
@@ -62,5 +65,57 @@ impl GlobalOptions {
         let format =
             format.map(|format| ("log.format", "--log-format", format.get_name().to_owned()));
         level.into_iter().chain(format).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{Command, CommandFactory};
+
+    use super::HEADING;
+    use crate::cli::Cli;
+
+    /// `command` and every command below it, each with its full name.
+    fn all(command: &Command, name: &str) -> Vec<(String, Command)> {
+        let inner = command
+            .get_subcommands()
+            .filter(|inner| inner.get_name() != "help");
+        let below = inner.flat_map(|inner| all(inner, &format!("{name} {}", inner.get_name())));
+        let own = (name.to_owned(), command.clone());
+        std::iter::once(own).chain(below).collect()
+    }
+
+    #[test]
+    fn the_help_of_every_command_shows_its_own_options_before_the_global_ones() {
+        let mut program = Cli::command();
+        program.build();
+        let commands = all(&program, "lookup-gitlab-sync");
+        assert!(commands.len() > 15, "the commands are found");
+        for (name, mut command) in commands {
+            for help in [command.render_help(), command.render_long_help()] {
+                let help = help.to_string();
+                let heading = help
+                    .find(&format!("\n{HEADING}:\n"))
+                    .unwrap_or_else(|| panic!("{name} has no heading: {help}"));
+                let (own, global) = help.split_at(heading);
+                let global = global.split("\nExample").next().unwrap();
+                let options = |text: &str| -> Vec<String> {
+                    let words = text.lines().map(str::trim_start);
+                    let words = words.filter(|line| line.starts_with('-'));
+                    let option = |line: &str| line.split("--").nth(1).map(ToOwned::to_owned);
+                    words
+                        .filter_map(option)
+                        .map(|option| option.split([' ', ',']).next().unwrap().to_owned())
+                        .collect()
+                };
+                assert_eq!(
+                    options(global),
+                    ["config", "log-level", "log-format"],
+                    "{name}"
+                );
+                assert!(options(own).contains(&"help".to_owned()), "{name}");
+                assert!(!options(own).contains(&"config".to_owned()), "{name}");
+            }
+        }
     }
 }
