@@ -24,7 +24,7 @@ use clap::{
 use crate::telemetry::escape;
 
 pub use self::common::{
-    failure::{Exit, Failure},
+    failure::{CommandFailure, ExitReason},
     global::GlobalOptions,
 };
 
@@ -75,19 +75,19 @@ fn escape_usage(mut error: clap::Error) -> clap::Error {
 )]
 pub enum Command {
     #[cfg(feature = "simulate")]
-    Demo(demo::Args),
+    Demo(demo::DemoArgs),
     #[cfg(feature = "simulate")]
-    Simulate(simulate::Args),
-    Serve(serve::Args),
-    Plan(plan::Args),
-    Explain(explain::Args),
-    Tick(tick::Args),
-    Resync(resync::Args),
-    DeadLetters(dead_letters::Args),
-    Namespaces(namespaces::Args),
-    Topology(topology::Args),
-    Config(config::Args),
-    Completions(completions::Args),
+    Simulate(simulate::SimulateArgs),
+    Serve(serve::ServeArgs),
+    Plan(plan::PlanArgs),
+    Explain(explain::ExplainArgs),
+    Tick(tick::TickArgs),
+    Resync(resync::ResyncArgs),
+    DeadLetters(dead_letters::DeadLettersArgs),
+    Namespaces(namespaces::NamespacesArgs),
+    Topology(topology::TopologyArgs),
+    Config(config::ConfigArgs),
+    Completions(completions::CompletionsArgs),
 }
 
 impl Cli {
@@ -121,7 +121,7 @@ impl Command {
         }
     }
 
-    async fn run(self, global: GlobalOptions) -> Result<(), Failure> {
+    async fn run(self, global: GlobalOptions) -> Result<(), CommandFailure> {
         let context = &global.context();
         match self {
             #[cfg(feature = "simulate")]
@@ -146,15 +146,15 @@ impl Command {
 ///
 /// # Errors
 /// With the exit code and what to tell the person.
-pub async fn run(cli: Cli) -> Result<(), Failure> {
+pub async fn run(cli: Cli) -> Result<(), CommandFailure> {
     if cli.command.stops_by_itself() {
         return cli.command.run(cli.global).await;
     }
     tokio::select! {
         result = cli.command.run(cli.global) => result,
         interrupt = tokio::signal::ctrl_c() => match interrupt {
-            Ok(()) => Err(Failure::interrupted()),
-            Err(error) => Err(Failure::from(error)),
+            Ok(()) => Err(CommandFailure::interrupted()),
+            Err(error) => Err(CommandFailure::from(error)),
         },
     }
 }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use lookup_gitlab_sync::{
-    cli::{self, Cli, Failure},
+    cli::{self, Cli, CommandFailure},
     telemetry::panics,
 };
 
@@ -23,7 +23,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(cli: Cli) -> Result<(), Failure> {
+fn run(cli: Cli) -> Result<(), CommandFailure> {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     if let Some(threads) = cli.threads() {
         builder.worker_threads(threads);

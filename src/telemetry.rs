@@ -18,6 +18,6 @@ mod text;
 
 pub use self::{
     escape::{escape, escape_json},
-    health::Health,
+    health::HealthChecks,
     metrics::Metrics,
 };

@@ -11,7 +11,7 @@ use crate::{
         self, Config, DirectoryConfig, Environment, GitLabConfig, LoadedConfig, PubSubConfig,
         Requirement, Sources,
     },
-    telemetry::logs::{self, Form, GOOGLE_CLOUD_VARIABLES, LogDestination},
+    telemetry::logs::{self, GOOGLE_CLOUD_VARIABLES, LineFormat, LogDestination},
 };
 
 /// A flag that sets a key of the configuration: the key, the flag, the value.
@@ -104,9 +104,9 @@ fn start_log(
     let form = match log.format {
         config::LogFormat::Auto => destination.usual_form(),
         config::LogFormat::Text => destination.text(),
-        config::LogFormat::Json => Form::Json,
+        config::LogFormat::Json => LineFormat::Json,
     };
-    logs::install(logs::Options {
+    logs::install(logs::LogOptions {
         filter: logs::filter(&level(log, serving))?,
         form,
         stream: destination.stream(form),

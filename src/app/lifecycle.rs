@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     namespaces::provisioning::ProvisioningState,
-    telemetry::{causes, http::Server},
+    telemetry::{causes, http::HttpServer},
 };
 
 /// What serves.
@@ -38,7 +38,7 @@ pub(super) struct HttpTask {
 
 impl HttpTask {
     /// Lets `server` answer from now on; `is_public` if on routes of a stage too.
-    pub fn start(server: Server, is_public: bool) -> Self {
+    pub fn start(server: HttpServer, is_public: bool) -> Self {
         let stop = CancellationToken::new();
         Self {
             task: tokio::spawn(server.serve(stop.clone())),
@@ -129,8 +129,8 @@ mod tests {
 
     use super::*;
     use crate::telemetry::{
-        Health, Metrics,
-        logs::{Form, Lines, filter, subscriber},
+        HealthChecks, Metrics,
+        logs::{LineFormat, LogLines, filter, subscriber},
     };
 
     /// What a log holds in memory.
@@ -154,7 +154,7 @@ mod tests {
     async fn end(http: HttpTask) -> (Result<(), AppError>, Vec<serde_json::Value>) {
         let buffer = Buffer::default();
         let writer = buffer.clone();
-        let lines = Lines::new(Form::Json, None, jiff::Timestamp::now);
+        let lines = LogLines::new(LineFormat::Json, None, jiff::Timestamp::now);
         let log = subscriber(filter("info").unwrap(), lines, move || writer.clone());
         let _log = tracing::subscriber::set_default(log);
         let serving = RunningProcess {
@@ -170,10 +170,10 @@ mod tests {
         (ended, lines.collect())
     }
 
-    async fn server() -> Server {
+    async fn server() -> HttpServer {
         let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let (metrics, _) = Metrics::local().unwrap();
-        Server::bind(any_port, Health::new(), metrics)
+        HttpServer::bind(any_port, HealthChecks::new(), metrics)
             .await
             .unwrap()
     }

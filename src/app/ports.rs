@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 use super::error::AppError;
 use crate::{
     config::ServeConfig,
-    telemetry::{Health, Metrics, http::Server},
+    telemetry::{HealthChecks, Metrics, http::HttpServer},
 };
 
 /// Of health and metrics beside a stage that is is_public over HTTP.
@@ -50,9 +50,9 @@ impl ListenPorts {
     }
 
     /// Takes the port of health and metrics.
-    pub async fn server(self, health: &Health) -> Result<Server, AppError> {
+    pub async fn server(self, health: &HealthChecks) -> Result<HttpServer, AppError> {
         let (port, setting) = self.own;
-        let server = Server::bind(everywhere(port), health.clone(), Metrics::install()?).await;
+        let server = HttpServer::bind(everywhere(port), health.clone(), Metrics::install()?).await;
         server.map_err(taken(port, setting))
     }
 

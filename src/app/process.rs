@@ -23,7 +23,7 @@ use crate::{
         ledger::Ledger,
         provisioning::{self, ProvisioningState},
     },
-    telemetry::Health,
+    telemetry::HealthChecks,
 };
 
 /// A stage that has heard nothing of Pub/Sub for this long is not alive: idle ones ask every 30 s.
@@ -39,7 +39,7 @@ pub(crate) async fn serve(
 ) -> Result<(), AppError> {
     let mut signals = StopSignals::catch()?;
     let plan = StagePlan::load(context, stages)?;
-    let health = Health::new();
+    let health = HealthChecks::new();
     let ports = ListenPorts::of(&plan.serve, plan.is_public())?;
     let server = ports.server(&health).await?;
     let public = ports.listener().await?;
@@ -155,7 +155,7 @@ impl PreparedProcess {
     }
 
     /// Alive while Pub/Sub reaches every stage; ready while besides every gate is open and every database answers.
-    fn register(&self, health: &Health) {
+    fn register(&self, health: &HealthChecks) {
         for (stage, liveness) in &self.consumers.loops {
             let alive = liveness.clone();
             health.register_liveness(stage.as_str(), move || {

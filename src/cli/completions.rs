@@ -5,20 +5,20 @@ use std::{fmt::Write as _, string::FromUtf8Error};
 use clap::{Arg, CommandFactory, ValueEnum};
 use clap_complete::{Shell, generate};
 
-use super::{Cli, Failure, common::output};
+use super::{Cli, CommandFailure, common::output};
 
 /// Prints a script with which a shell completes commands and flags
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  lookup-gitlab-sync completions bash > lookup-gitlab-sync.bash")]
-pub struct Args {
+pub struct CompletionsArgs {
     /// Whose script
     #[arg(value_enum)]
-    shell: Name,
+    shell: ShellName,
 }
 
 /// A shell by its name.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Name {
+enum ShellName {
     /// For `source` in ~/.bashrc, or a file in /usr/share/bash-completion/completions
     Bash,
     /// For a file _lookup-gitlab-sync in a folder of $fpath
@@ -29,12 +29,12 @@ enum Name {
 
 const PROGRAM: &str = "lookup-gitlab-sync";
 
-impl Args {
-    pub(super) fn run(self) -> Result<(), Failure> {
+impl CompletionsArgs {
+    pub(super) fn run(self) -> Result<(), CommandFailure> {
         let script = match self.shell {
-            Name::Bash => bash()?,
-            Name::Zsh => script(Shell::Zsh, PROGRAM)?,
-            Name::Fish => fish()?,
+            ShellName::Bash => bash()?,
+            ShellName::Zsh => script(Shell::Zsh, PROGRAM)?,
+            ShellName::Fish => fish()?,
         };
         Ok(output::say(script.trim_end())?)
     }

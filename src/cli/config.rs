@@ -6,8 +6,8 @@ use clap::Subcommand;
 use serde::Serialize;
 
 use super::common::{
-    failure::Failure,
-    output::{self, Output, Row},
+    failure::CommandFailure,
+    output::{self, OutputFormat, OutputRow},
 };
 use crate::{
     app::context::ProcessContext,
@@ -17,13 +17,13 @@ use crate::{
 /// Checks the configuration, or shows what is in effect
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  lookup-gitlab-sync config check")]
-pub struct Args {
+pub struct ConfigArgs {
     #[command(subcommand)]
-    action: Action,
+    action: ConfigAction,
 }
 
 #[derive(Debug, Subcommand)]
-enum Action {
+enum ConfigAction {
     /// Tells every mistake of the configuration; exit code 78 if there is any
     ///
     /// GitLab and the directory have to be there. Pub/Sub may be missing, since reading commands do
@@ -35,22 +35,22 @@ enum Action {
         connect: bool,
         /// How the tokens are printed
         #[arg(long, value_enum, default_value_t, requires = "connect")]
-        output: Output,
+        output: OutputFormat,
     },
     /// Shows every key, its effective value with secrets redacted, and where the value came from
     #[command(after_help = "Example:\n  lookup-gitlab-sync config show --output json")]
     Show {
         /// How it is printed
         #[arg(long, value_enum, default_value_t)]
-        output: Output,
+        output: OutputFormat,
     },
 }
 
-impl Args {
-    pub(super) async fn run(self, context: &ProcessContext) -> Result<(), Failure> {
+impl ConfigArgs {
+    pub(super) async fn run(self, context: &ProcessContext) -> Result<(), CommandFailure> {
         match self.action {
-            Action::Check { connect: false, .. } => Ok(output::say(check(context)?)?),
-            Action::Check {
+            ConfigAction::Check { connect: false, .. } => Ok(output::say(check(context)?)?),
+            ConfigAction::Check {
                 connect: true,
                 output,
             } => {
@@ -58,12 +58,12 @@ impl Args {
                 let config: ReadingConfig = context.start(false)?;
                 connect_check::check(&config.gitlab, config.mode, output).await
             }
-            Action::Show { output } => show(context, output),
+            ConfigAction::Show { output } => show(context, output),
         }
     }
 }
 
-fn check(context: &ProcessContext) -> Result<&'static str, Failure> {
+fn check(context: &ProcessContext) -> Result<&'static str, CommandFailure> {
     let config: ReadingConfig = context.load()?.config;
     Ok(match config.pubsub {
         Some(_) => "the configuration is good",
@@ -73,24 +73,28 @@ fn check(context: &ProcessContext) -> Result<&'static str, Failure> {
     })
 }
 
-fn show(context: &ProcessContext, output: Output) -> Result<(), Failure> {
+fn show(context: &ProcessContext, output: OutputFormat) -> Result<(), CommandFailure> {
     let loaded = context.load()?;
     let _: &AnyConfig = &loaded.config;
     output::print(
         output,
-        &loaded.settings.iter().map(Line::from).collect::<Vec<_>>(),
+        &loaded
+            .settings
+            .iter()
+            .map(SettingLine::from)
+            .collect::<Vec<_>>(),
     )?;
     Ok(())
 }
 
 #[derive(Serialize)]
-struct Line<'s> {
+struct SettingLine<'s> {
     key: &'s str,
     value: Option<&'s serde_json::Value>,
     source: String,
 }
 
-impl<'s> From<&'s EffectiveSetting> for Line<'s> {
+impl<'s> From<&'s EffectiveSetting> for SettingLine<'s> {
     fn from(setting: &'s EffectiveSetting) -> Self {
         Self {
             key: &setting.key,
@@ -100,7 +104,7 @@ impl<'s> From<&'s EffectiveSetting> for Line<'s> {
     }
 }
 
-impl Row for Line<'_> {
+impl OutputRow for SettingLine<'_> {
     const COLUMNS: &'static [&'static str] = &["key", "value", "source"];
 
     fn cells(&self) -> Vec<String> {

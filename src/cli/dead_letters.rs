@@ -12,7 +12,7 @@ mod text;
 use clap::Subcommand;
 use tokio_util::sync::CancellationToken;
 
-use super::Failure;
+use super::CommandFailure;
 use crate::app::{context::ProcessContext, signals::StopSignals};
 
 /// Lists, shows, replays or discards messages that were given up
@@ -21,22 +21,22 @@ use crate::app::{context::ProcessContext, signals::StopSignals};
     arg_required_else_help = true,
     after_help = "Example:\n  lookup-gitlab-sync dead-letters list --reason guard_refused"
 )]
-pub struct Args {
+pub struct DeadLettersArgs {
     #[command(subcommand)]
-    action: Action,
+    action: DeadLettersAction,
 }
 
 #[derive(Debug, Subcommand)]
-enum Action {
-    List(list::Args),
-    Show(show::Args),
-    Replay(replay::Args),
-    Discard(discard::Args),
+enum DeadLettersAction {
+    List(list::ListArgs),
+    Show(show::ShowArgs),
+    Replay(replay::ReplayArgs),
+    Discard(discard::DiscardArgs),
 }
 
-impl Args {
+impl DeadLettersArgs {
     /// Ends in order on a first signal, so that leases are given back and what was done is said; at once on a second.
-    pub(super) async fn run(self, context: &ProcessContext) -> Result<(), Failure> {
+    pub(super) async fn run(self, context: &ProcessContext) -> Result<(), CommandFailure> {
         let mut signals = StopSignals::catch()?;
         let stopping = CancellationToken::new();
         let mut work = Box::pin(self.action.run(context, &stopping));
@@ -45,18 +45,18 @@ impl Args {
             () = signals.next() => stopping.cancel(),
         }
         tokio::select! {
-            result = work => result.and_then(|()| Err(Failure::interrupted())),
-            () = signals.next() => Err(Failure::interrupted()),
+            result = work => result.and_then(|()| Err(CommandFailure::interrupted())),
+            () = signals.next() => Err(CommandFailure::interrupted()),
         }
     }
 }
 
-impl Action {
+impl DeadLettersAction {
     async fn run(
         self,
         context: &ProcessContext,
         stopping: &CancellationToken,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), CommandFailure> {
         match self {
             Self::List(args) => args.run(context, stopping).await,
             Self::Show(args) => args.run(context, stopping).await,

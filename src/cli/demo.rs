@@ -6,12 +6,12 @@ mod steps;
 
 use simulator::world::{Settings, World};
 
-use self::{report::Report, steps::Stage};
+use self::{report::DemoReport, steps::DemoScenario};
 use super::{
-    Failure,
+    CommandFailure,
     common::{
         global::GlobalOptions,
-        output::{self, Output, Report as Form},
+        output::{self, OutputFormat, ReportFormat},
         population,
     },
     simulate,
@@ -28,7 +28,7 @@ use crate::{
 /// variable of yours is read. Exit code 0 only if everything ended as it must.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  lookup-gitlab-sync demo --users 20000 --seed 7")]
-pub struct Args {
+pub struct DemoArgs {
     /// The namespace pipeline instead.
     #[arg(
         help = "The namespace pipeline instead, on a throw-away PostgreSQL (its server has to be installed)"
@@ -36,14 +36,14 @@ pub struct Args {
     #[arg(long, conflicts_with_all = ["users", "seed", "gitlab_users", "gitlab_recording", "lookup_people"])]
     namespaces: bool,
     #[command(flatten)]
-    population: population::Args,
+    population: population::PopulationArgs,
     /// A report for people, or one JSON document
     #[arg(long, value_enum, default_value_t)]
-    output: Form,
+    output: ReportFormat,
 }
 
-impl Args {
-    pub(super) async fn run(self, global: &GlobalOptions) -> Result<(), Failure> {
+impl DemoArgs {
+    pub(super) async fn run(self, global: &GlobalOptions) -> Result<(), CommandFailure> {
         if self.namespaces {
             return Box::pin(namespaces::run(global, self.output)).await;
         }
@@ -57,8 +57,8 @@ impl Args {
             .add_users(UserStages::ALL, &config, &connection)
             .await?;
         stages.consume();
-        let narrated = self.output == Form::Table;
-        let mut stage = Stage {
+        let narrated = self.output == ReportFormat::Table;
+        let mut stage = DemoScenario {
             population: &population,
             world: &world,
             connection: &connection,
@@ -69,7 +69,7 @@ impl Args {
         simulate::stop(world).await;
         let report = result?;
         if !narrated {
-            output::print(Output::Json, &[&report])?;
+            output::print(OutputFormat::Json, &[&report])?;
         }
         report.verdict()
     }
@@ -83,14 +83,14 @@ fn only_of(world: &World, global: &GlobalOptions) -> ProcessContext {
     global.context_within(world.environment().into_iter().collect())
 }
 
-async fn play(stage: &mut Stage<'_>) -> Result<Report, Failure> {
+async fn play(stage: &mut DemoScenario<'_>) -> Result<DemoReport, CommandFailure> {
     stage.introduce()?;
     let first = stage.first_tick().await?;
     let second = stage.second_tick().await?;
     let mismatches = stage.check_end()?;
     let resync = stage.a_person_returns(&first).await?;
     let dead_letter = stage.a_poisoned_message().await?;
-    let report = Report::new(
+    let report = DemoReport::new(
         stage.population,
         first,
         second,

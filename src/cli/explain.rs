@@ -4,9 +4,9 @@ use jiff::{Timestamp, tz::TimeZone};
 use serde::Serialize;
 
 use super::{
-    Failure,
+    CommandFailure,
     common::{
-        output::{self, Output, Row},
+        output::{self, OutputFormat, OutputRow},
         target,
     },
 };
@@ -32,17 +32,17 @@ use crate::{
 /// Shows the steps of one decision: account, class, Lookup's answer, whose block it is, and what would happen
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  lookup-gitlab-sync explain spqr1")]
-pub struct Args {
+pub struct ExplainArgs {
     /// A CRSid, a username or a GitLab id
     #[arg(value_parser = target::parse)]
     who: Who,
     /// How it is printed
     #[arg(long, value_enum, default_value_t)]
-    output: Output,
+    output: OutputFormat,
 }
 
-impl Args {
-    pub(super) async fn run(self, context: &ProcessContext) -> Result<(), Failure> {
+impl ExplainArgs {
+    pub(super) async fn run(self, context: &ProcessContext) -> Result<(), CommandFailure> {
         let config: ReadingConfig = context.start(false)?;
         let clients = UserClients::for_reading(&config)?;
         let own = AccountId(clients.reader.current_user().await?.id);
@@ -58,7 +58,7 @@ impl Args {
         &self,
         own: AccountId,
         clients: &UserClients,
-    ) -> Result<Vec<Step>, CallError> {
+    ) -> Result<Vec<ExplainedStep>, CallError> {
         match resolve(&self.who, own, &clients.reader, &clients.rules.classes).await? {
             Resolution::One(id) => self.steps(id, own, clients).await,
             Resolution::Nobody => self.nobody(clients).await,
@@ -68,13 +68,13 @@ impl Args {
     }
 
     /// What is said of an account that GitLab cannot show.
-    fn unreadable(&self, error: &CallError) -> Vec<Step> {
+    fn unreadable(&self, error: &CallError) -> Vec<ExplainedStep> {
         let id = match &self.who {
             Who::Account(id) => id.to_string(),
             Who::Username(_) | Who::Person(_) => "ID".to_owned(),
         };
         vec![
-            Step::new(
+            ExplainedStep::new(
                 "account",
                 format!(
                     "GitLab cannot show {}, and shows other accounts: {}",
@@ -82,11 +82,11 @@ impl Args {
                     error.what()
                 ),
             ),
-            Step::new(
+            ExplainedStep::new(
                 "known cause",
                 "an account without a personal namespace: GitLab answers 500 to it and to every page that holds it",
             ),
-            Step::new(
+            ExplainedStep::new(
                 "what helps",
                 format!(
                     "an administrator looks in GitLab's Rails console: where `User.find({id}).namespace` is nil, \
@@ -94,11 +94,11 @@ impl Args {
                      until then GitLab cannot block it either"
                 ),
             ),
-            Step::new(
+            ExplainedStep::new(
                 "decision",
                 "keep (account_unreadable): nothing is concluded",
             ),
-            Step::new("a resync would", "change nothing"),
+            ExplainedStep::new("a resync would", "change nothing"),
         ]
     }
 
@@ -107,7 +107,7 @@ impl Args {
         id: AccountId,
         own: AccountId,
         clients: &UserClients,
-    ) -> Result<Vec<Step>, CallError> {
+    ) -> Result<Vec<ExplainedStep>, CallError> {
         let directory = clients.shared_looks();
         let observation =
             Observation::read(id, own, &clients.reader, &directory, &clients.rules).await?;
@@ -117,16 +117,19 @@ impl Args {
         }
     }
 
-    async fn nobody(&self, clients: &UserClients) -> Result<Vec<Step>, CallError> {
-        let mut steps = vec![Step::new(
+    async fn nobody(&self, clients: &UserClients) -> Result<Vec<ExplainedStep>, CallError> {
+        let mut steps = vec![ExplainedStep::new(
             "account",
             format!("no account in GitLab is {}", target::show(&self.who)),
         )];
         if let Who::Person(person) = &self.who {
             let standing = clients.shared_looks().standing(*person).await?;
-            steps.push(Step::new("directory", in_directory(*person, standing)));
+            steps.push(ExplainedStep::new(
+                "directory",
+                in_directory(*person, standing),
+            ));
         }
-        steps.push(Step::new("decision", "nothing to do"));
+        steps.push(ExplainedStep::new("decision", "nothing to do"));
         Ok(steps)
     }
 }
@@ -141,12 +144,12 @@ async fn is_about_one(error: &CallError, clients: &UserClients) -> bool {
 }
 
 #[derive(Serialize)]
-struct Step {
+struct ExplainedStep {
     step: &'static str,
     finding: String,
 }
 
-impl Step {
+impl ExplainedStep {
     fn new(step: &'static str, finding: impl Into<String>) -> Self {
         Self {
             step,
@@ -155,7 +158,7 @@ impl Step {
     }
 }
 
-impl Row for Step {
+impl OutputRow for ExplainedStep {
     const COLUMNS: &'static [&'static str] = &["step", "finding"];
 
     fn cells(&self) -> Vec<String> {
@@ -163,9 +166,9 @@ impl Row for Step {
     }
 }
 
-fn several(ids: &[AccountId]) -> Vec<Step> {
+fn several(ids: &[AccountId]) -> Vec<ExplainedStep> {
     let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
-    vec![Step::new(
+    vec![ExplainedStep::new(
         "account",
         format!(
             "several accounts are this person's: ask for one of {}",
@@ -174,16 +177,16 @@ fn several(ids: &[AccountId]) -> Vec<Step> {
     )]
 }
 
-fn not_human(id: AccountId) -> Vec<Step> {
+fn not_human(id: AccountId) -> Vec<ExplainedStep> {
     vec![
-        Step::new("account", format!("account {id} exists")),
-        Step::new("class", class(&Class::NotHuman)),
-        Step::new("decision", Decision::Keep(KeepReason::NotHuman).to_string()),
-        Step::new("a resync would", "change nothing"),
+        ExplainedStep::new("account", format!("account {id} exists")),
+        ExplainedStep::new("class", class(&Class::NotHuman)),
+        ExplainedStep::new("decision", Decision::Keep(KeepReason::NotHuman).to_string()),
+        ExplainedStep::new("a resync would", "change nothing"),
     ]
 }
 
-fn explain(observation: &Observation, own: AccountId, rules: &Rules) -> Vec<Step> {
+fn explain(observation: &Observation, own: AccountId, rules: &Rules) -> Vec<ExplainedStep> {
     let Observation { account, facts, .. } = observation;
     let today = Timestamp::now().to_zoned_datetime(TimeZone::UTC).date();
     let decision = decide(facts, rules.policy, today);
@@ -196,7 +199,7 @@ fn explain(observation: &Observation, own: AccountId, rules: &Rules) -> Vec<Step
     };
     let preview = of_observation(observation, &resync, "", own, rules);
     let mut steps = vec![
-        Step::new(
+        ExplainedStep::new(
             "account",
             format!(
                 "{} is account {}, {}",
@@ -205,17 +208,17 @@ fn explain(observation: &Observation, own: AccountId, rules: &Rules) -> Vec<Step
                 account.state.as_str()
             ),
         ),
-        Step::new("class", class(&facts.class)),
+        ExplainedStep::new("class", class(&facts.class)),
     ];
     steps.extend(who_blocks(account));
     match &facts.class {
         Class::Member(person) => {
-            steps.push(Step::new(
+            steps.push(ExplainedStep::new(
                 "directory",
                 in_directory(*person, facts.standing),
             ));
         }
-        Class::External => steps.push(Step::new("last seen", last_seen(facts.last_seen))),
+        Class::External => steps.push(ExplainedStep::new("last seen", last_seen(facts.last_seen))),
         Class::Exempt | Class::NotHuman | Class::OutOfScope => {}
     }
     let marker = account.marker.as_ref();
@@ -224,27 +227,27 @@ fn explain(observation: &Observation, own: AccountId, rules: &Rules) -> Vec<Step
         |marker| format!("{} at {}, run {}", marker.reason, marker.at, marker.run),
     );
     steps.extend([
-        Step::new("our marker", marker),
-        Step::new("blocked by", recorded(&account.blocked_by, own)),
-        Step::new("unblocked by", recorded(&account.unblocked_by, own)),
-        Step::new("our block", our_block(proof(account, own))),
+        ExplainedStep::new("our marker", marker),
+        ExplainedStep::new("blocked by", recorded(&account.blocked_by, own)),
+        ExplainedStep::new("unblocked by", recorded(&account.unblocked_by, own)),
+        ExplainedStep::new("our block", our_block(proof(account, own))),
     ]);
     steps.extend(facts.lifted.as_deref().map(|lifted| {
         let by = &lifted.by;
-        Step::new(
+        ExplainedStep::new(
             "lifted by",
             format!("nobody on record: it may have been {by}"),
         )
     }));
     steps.extend([
-        Step::new("decision", decision.to_string()),
-        Step::new("a resync would", would(&preview)),
+        ExplainedStep::new("decision", decision.to_string()),
+        ExplainedStep::new("a resync would", would(&preview)),
     ]);
     steps
 }
 
 /// Of the state that the API cannot lift: who sets it, and by what it knows the account.
-fn who_blocks(account: &Account) -> Option<Step> {
+fn who_blocks(account: &Account) -> Option<ExplainedStep> {
     if account.state != State::LdapBlocked {
         return None;
     }
@@ -259,7 +262,7 @@ fn who_blocks(account: &Account) -> Option<Step> {
     } else {
         format!("its identities are {}", known.join(", "))
     };
-    Some(Step::new(
+    Some(ExplainedStep::new(
         "state",
         format!(
             "blocked by LDAP, SAML or SCIM ({known}): GitLab's API cannot lift that, only GitLab's Admin page or who set it can"

@@ -7,11 +7,11 @@ use clap::Subcommand;
 use serde::Serialize;
 
 use super::{
-    Failure,
+    CommandFailure,
     common::{
         attempt_text::state,
-        follow::{Watch, to_the_end},
-        output::{self, Output, Row},
+        follow::{RunWatch, to_the_end},
+        output::{self, OutputFormat, OutputRow},
         requested_run::{RequestedRun, print_published},
         requester::requester,
     },
@@ -37,13 +37,13 @@ use crate::{
 /// Records what a namespace has bought, sends it again, or shows what became of it
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  lookup-gitlab-sync namespaces history 42")]
-pub struct Args {
+pub struct NamespacesArgs {
     #[command(subcommand)]
-    action: Action,
+    action: NamespacesAction,
 }
 
 #[derive(Debug, Subcommand)]
-enum Action {
+enum NamespacesAction {
     /// Records a document and asks a worker to send it; a new sync only if the content has changed
     #[command(
         after_help = "Example:\n  lookup-gitlab-sync namespaces record 42 --file bought.json --follow"
@@ -56,7 +56,7 @@ enum Action {
         #[arg(long, value_name = "FILE")]
         file: PathBuf,
         #[command(flatten)]
-        asking: Asking,
+        asking: FollowArgs,
     },
     /// Sends the newest recorded sync again, even if it arrived
     #[command(after_help = "Example:\n  lookup-gitlab-sync namespaces resync 42 --follow")]
@@ -65,7 +65,7 @@ enum Action {
         #[arg(value_parser = id)]
         id: i64,
         #[command(flatten)]
-        asking: Asking,
+        asking: FollowArgs,
     },
     /// Shows the recorded syncs and every attempt to send them, the newest first
     #[command(after_help = "Example:\n  lookup-gitlab-sync namespaces history 42 --output json")]
@@ -78,29 +78,31 @@ enum Action {
         limit: u32,
         /// How it is printed
         #[arg(long, value_enum, default_value_t)]
-        output: Output,
+        output: OutputFormat,
     },
 }
 
 #[derive(Debug, clap::Args)]
-struct Asking {
+struct FollowArgs {
     /// Wait for the worker and show what became of it; exit code 1 unless all of it was applied
     #[arg(long)]
     follow: bool,
     /// How it is printed
     #[arg(long, value_enum, default_value_t)]
-    output: Output,
+    output: OutputFormat,
 }
 
-impl Args {
-    pub(super) async fn run(self, context: &ProcessContext) -> Result<(), Failure> {
+impl NamespacesArgs {
+    pub(super) async fn run(self, context: &ProcessContext) -> Result<(), CommandFailure> {
         match self.action {
-            Action::Record { id, file, asking } => {
+            NamespacesAction::Record { id, file, asking } => {
                 let document = read(&file)?;
                 ask(context, id, Some(&document), &asking).await
             }
-            Action::Resync { id, asking } => ask(context, id, None, &asking).await,
-            Action::History { id, limit, output } => history(context, id, limit, output).await,
+            NamespacesAction::Resync { id, asking } => ask(context, id, None, &asking).await,
+            NamespacesAction::History { id, limit, output } => {
+                history(context, id, limit, output).await
+            }
         }
     }
 }
@@ -110,8 +112,8 @@ async fn ask(
     context: &ProcessContext,
     id: i64,
     document: Option<&Document>,
-    asking: &Asking,
-) -> Result<(), Failure> {
+    asking: &FollowArgs,
+) -> Result<(), CommandFailure> {
     let by = requester(context)?;
     let config: MessagingConfig = context.start(false)?;
     let connection = connect(&config.pubsub).await?;
@@ -132,7 +134,7 @@ async fn ask(
     let Some(outcomes) = run.into_outcomes() else {
         return print_published(&published, &run_id, asking.output);
     };
-    let mut watch = Watch::messages(published);
+    let mut watch = RunWatch::messages(published);
     to_the_end(outcomes, &mut watch, |_, _| Ok(())).await?;
     let syncs = recorder
         .ledger()
@@ -143,11 +145,11 @@ async fn ask(
     verdict(&syncs)
 }
 
-fn explained(error: RecordError) -> Failure {
+fn explained(error: RecordError) -> CommandFailure {
     match error {
         RecordError::NothingRecorded(_)
         | RecordError::Ledger(LedgerError::Refused(_) | LedgerError::RefusedBefore(_)) => {
-            Failure::usage(error)
+            CommandFailure::usage(error)
         }
         RecordError::Ledger(_) | RecordError::Publish(_) => error.into(),
     }
@@ -167,7 +169,7 @@ fn said(id: i64, recorded: bool, requested: &RequestedSync) -> String {
 }
 
 /// Whether the newest sync arrived whole.
-fn verdict(syncs: &[SyncHistory]) -> Result<(), Failure> {
+fn verdict(syncs: &[SyncHistory]) -> Result<(), CommandFailure> {
     let last = syncs.first().and_then(|sync| sync.attempts.last());
     match last.map(|attempt| attempt.state) {
         Some(AttemptState::Completed | AttemptState::Skipped) => Ok(()),
@@ -186,8 +188,8 @@ async fn history(
     context: &ProcessContext,
     id: i64,
     limit: u32,
-    output: Output,
-) -> Result<(), Failure> {
+    output: OutputFormat,
+) -> Result<(), CommandFailure> {
     let config: AnyConfig = context.start(false)?;
     let ledger = ledger(&config.namespaces).await?;
     let syncs = ledger.history(id, limit, config.namespaces.settle).await?;
@@ -198,19 +200,21 @@ async fn history(
 }
 
 /// A table has a line for each attempt; JSON a line for each sync with all that belongs to it.
-fn show(syncs: &[SyncHistory], output: Output) -> std::io::Result<()> {
+fn show(syncs: &[SyncHistory], output: OutputFormat) -> std::io::Result<()> {
     match output {
-        Output::Json => output::print(output, &syncs.iter().map(Whole).collect::<Vec<_>>()),
-        Output::Table | Output::Csv => {
+        OutputFormat::Json => {
+            output::print(output, &syncs.iter().map(SyncDocument).collect::<Vec<_>>())
+        }
+        OutputFormat::Table | OutputFormat::Csv => {
             output::print(output, &syncs.iter().flat_map(lines).collect::<Vec<_>>())
         }
     }
 }
 
 #[derive(Serialize)]
-struct Whole<'a>(&'a SyncHistory);
+struct SyncDocument<'a>(&'a SyncHistory);
 
-impl Row for Whole<'_> {
+impl OutputRow for SyncDocument<'_> {
     const COLUMNS: &'static [&'static str] = &["sync"];
 
     fn cells(&self) -> Vec<String> {
@@ -219,9 +223,9 @@ impl Row for Whole<'_> {
 }
 
 #[derive(Serialize)]
-struct Line(Vec<String>);
+struct SyncLine(Vec<String>);
 
-impl Row for Line {
+impl OutputRow for SyncLine {
     const COLUMNS: &'static [&'static str] = &[
         "sync", "recorded", "requests", "attempt", "state", "answer", "started", "detail",
     ];
@@ -231,7 +235,7 @@ impl Row for Line {
     }
 }
 
-fn lines(sync: &SyncHistory) -> Vec<Line> {
+fn lines(sync: &SyncHistory) -> Vec<SyncLine> {
     let head = || {
         vec![
             sync.id.to_string(),
@@ -242,7 +246,7 @@ fn lines(sync: &SyncHistory) -> Vec<Line> {
     if sync.attempts.is_empty() {
         let mut cells = head();
         cells.extend(["-", "not sent yet", "-", "-", "-"].map(str::to_owned));
-        return vec![Line(cells)];
+        return vec![SyncLine(cells)];
     }
     let line = |attempt: &SyncAttempt| {
         let mut cells = head();
@@ -255,13 +259,13 @@ fn lines(sync: &SyncHistory) -> Vec<Line> {
             format!("{:.0}", attempt.started_at),
             attempt.detail.clone().unwrap_or_else(|| "-".to_owned()),
         ]);
-        Line(cells)
+        SyncLine(cells)
     };
     sync.attempts.iter().map(line).collect()
 }
 
 /// A document in a file or on standard input.
-fn read(file: &PathBuf) -> Result<Document, Failure> {
+fn read(file: &PathBuf) -> Result<Document, CommandFailure> {
     use std::io::Read;
     let mut bytes = Vec::new();
     let limit = MAX_BYTES as u64 + 1;
@@ -272,10 +276,13 @@ fn read(file: &PathBuf) -> Result<Document, Failure> {
     };
     result.with_context(|| format!("{} cannot be read", file.display()))?;
     if let Some(objection) = objection(&bytes) {
-        return Err(Failure::usage(format!("{} {objection}", file.display())));
+        return Err(CommandFailure::usage(format!(
+            "{} {objection}",
+            file.display()
+        )));
     }
     Document::parse(&bytes)
-        .map_err(|why| Failure::usage(format!("{}: {}", file.display(), why.explained())))
+        .map_err(|why| CommandFailure::usage(format!("{}: {}", file.display(), why.explained())))
 }
 
 /// GitLab's id of a namespace.

@@ -11,9 +11,9 @@ use jiff::{Timestamp, tz::TimeZone};
 use serde::Serialize;
 
 use super::{
-    Failure,
+    CommandFailure,
     common::{
-        output::{self, Output, Row},
+        output::{self, OutputFormat, OutputRow},
         percent::percent,
     },
 };
@@ -34,7 +34,7 @@ use crate::{
 /// Exit code 3 where the guard would refuse the run.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  lookup-gitlab-sync plan --output csv > plan.csv")]
-pub struct Args {
+pub struct PlanArgs {
     /// Also list the accounts that would be kept as they are
     #[arg(long)]
     all: bool,
@@ -46,11 +46,11 @@ pub struct Args {
     max_unblock_percent: Option<f64>,
     /// How it is printed
     #[arg(long, value_enum, default_value_t)]
-    output: Output,
+    output: OutputFormat,
 }
 
-impl Args {
-    pub(super) async fn run(self, context: &ProcessContext) -> Result<(), Failure> {
+impl PlanArgs {
+    pub(super) async fn run(self, context: &ProcessContext) -> Result<(), CommandFailure> {
         let config: ReadingConfig = context.start(false)?;
         let clients = UserClients::for_reading(&config)?;
         let plan = make_plan(&clients).await?;
@@ -59,11 +59,11 @@ impl Args {
             .decided
             .iter()
             .filter(|decided| self.all || decided.decision.is_change());
-        output::print(self.output, &listed.map(Line::from).collect::<Vec<_>>())?;
+        output::print(self.output, &listed.map(PlanLine::from).collect::<Vec<_>>())?;
         let verdict = plan.check(&self.limits(clients.rules.limits));
         summarise(self.output, &plan, verdict.as_ref().err())?;
         verdict.map_err(|refusal| {
-            Failure::guard_refused(format!("the guard would refuse this run: {refusal}"))
+            CommandFailure::guard_refused(format!("the guard would refuse this run: {refusal}"))
         })
     }
 
@@ -73,7 +73,7 @@ impl Args {
 }
 
 /// Reads both sides with a spinner that counts accounts, and decides.
-async fn make_plan(clients: &UserClients) -> Result<Plan, Failure> {
+async fn make_plan(clients: &UserClients) -> Result<Plan, CommandFailure> {
     let now = Timestamp::now();
     let spinner = if io::stderr().is_terminal() {
         ProgressBar::new_spinner()
@@ -100,10 +100,10 @@ async fn make_plan(clients: &UserClients) -> Result<Plan, Failure> {
     spinner.finish_and_clear();
     let sweep = sweep.map_err(|error| match error {
         // As itself, so that the exit code says whether an upstream is to blame.
-        SweepError::Call(error) => Failure::from(error),
+        SweepError::Call(error) => CommandFailure::from(error),
         error @ (SweepError::Implausible { .. }
         | SweepError::TooManyAccounts { .. }
-        | SweepError::TooManyPeople { .. }) => Failure::from(error),
+        | SweepError::TooManyPeople { .. }) => CommandFailure::from(error),
     })?;
     Ok(Plan::of(
         sweep,
@@ -113,7 +113,7 @@ async fn make_plan(clients: &UserClients) -> Result<Plan, Failure> {
 }
 
 #[derive(Serialize)]
-struct Line<'a> {
+struct PlanLine<'a> {
     kind: &'static str,
     id: u64,
     username: &'a str,
@@ -124,7 +124,7 @@ struct Line<'a> {
     reason: &'static str,
 }
 
-impl<'a> From<&'a Decided> for Line<'a> {
+impl<'a> From<&'a Decided> for PlanLine<'a> {
     fn from(decided: &'a Decided) -> Self {
         let account = &decided.account;
         Self {
@@ -144,7 +144,7 @@ impl<'a> From<&'a Decided> for Line<'a> {
     }
 }
 
-impl Row for Line<'_> {
+impl OutputRow for PlanLine<'_> {
     const COLUMNS: &'static [&'static str] = &[
         "id", "username", "class", "crsid", "state", "decision", "reason",
     ];
@@ -166,10 +166,10 @@ impl Row for Line<'_> {
 
 /// What is said after the list: for people on standard error, so that the list can be piped; for
 /// programs as the last line of JSON.
-fn summarise(output: Output, plan: &Plan, refusal: Option<&Refusal>) -> io::Result<()> {
+fn summarise(output: OutputFormat, plan: &Plan, refusal: Option<&Refusal>) -> io::Result<()> {
     match output {
-        Output::Json => output::print(output, &[Summary::new(plan, refusal)]),
-        Output::Table | Output::Csv => output::note(&in_words(plan, refusal)),
+        OutputFormat::Json => output::print(output, &[PlanSummary::new(plan, refusal)]),
+        OutputFormat::Table | OutputFormat::Csv => output::note(&in_words(plan, refusal)),
     }
 }
 
@@ -215,7 +215,7 @@ fn left_out(plan: &Plan) -> String {
 }
 
 #[derive(Serialize)]
-struct Summary {
+struct PlanSummary {
     kind: &'static str,
     accounts: usize,
     in_scope: usize,
@@ -238,7 +238,7 @@ struct DecisionCount {
     accounts: u64,
 }
 
-impl Summary {
+impl PlanSummary {
     fn new(plan: &Plan, refusal: Option<&Refusal>) -> Self {
         let count = |(&(decision, reason), &accounts): (&(&'static str, &'static str), &u64)| {
             DecisionCount {
@@ -273,7 +273,7 @@ impl Summary {
     }
 }
 
-impl Row for Summary {
+impl OutputRow for PlanSummary {
     const COLUMNS: &'static [&'static str] = &[
         "accounts", "in_scope", "blocks", "unblocks", "keeps", "guard",
     ];

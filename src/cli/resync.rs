@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Failure,
+    CommandFailure,
     common::{
-        follow::Watch,
-        output::{self, Output},
+        follow::RunWatch,
+        output::{self, OutputFormat},
         requested_run::RequestedRun,
         requester::{reason, requester},
         target,
@@ -24,7 +24,7 @@ use crate::{
 /// Publishes a message for each user named; a worker looks, decides and applies
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  lookup-gitlab-sync resync spqr1 external-partner 42 --follow")]
-pub struct Args {
+pub struct ResyncArgs {
     /// A CRSid, a username or a GitLab id, each
     #[arg(required = true, value_parser = target::parse)]
     who: Vec<Who>,
@@ -39,11 +39,11 @@ pub struct Args {
     follow: bool,
     /// How it is printed
     #[arg(long, value_enum, default_value_t)]
-    output: Output,
+    output: OutputFormat,
 }
 
-impl Args {
-    pub(super) async fn run(self, context: &ProcessContext) -> Result<(), Failure> {
+impl ResyncArgs {
+    pub(super) async fn run(self, context: &ProcessContext) -> Result<(), CommandFailure> {
         let bodies = self.bodies(requester(context)?.as_deref())?;
         let config: MessagingConfig = context.start(false)?;
         let connection = connect(&config.pubsub).await?;
@@ -56,13 +56,13 @@ impl Args {
             published.insert(users.publish(body, attributes).await?, target::show(who));
         }
         output::note(&format!("{} published, run {}", published.len(), run.id))?;
-        let watch = Watch::messages(published.clone());
+        let watch = RunWatch::messages(published.clone());
         run.finish(&published, watch, self.dry_run, self.output)
             .await
     }
 
     /// A body for each, all of them such that the stage takes them.
-    fn bodies(&self, requested_by: Option<&str>) -> Result<Vec<(&Who, UserSync)>, Failure> {
+    fn bodies(&self, requested_by: Option<&str>) -> Result<Vec<(&Who, UserSync)>, CommandFailure> {
         let body = |who: &Who| UserRequest {
             who: who.clone(),
             cause: Cause::Resync,
@@ -72,7 +72,7 @@ impl Args {
         };
         let checked = |who| {
             let body = body(who).to_wire();
-            body.check().map_err(Failure::usage)?;
+            body.check().map_err(CommandFailure::usage)?;
             Ok((who, body))
         };
         self.who.iter().map(checked).collect()

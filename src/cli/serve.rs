@@ -2,7 +2,7 @@
 
 use clap::{ValueEnum, builder::PossibleValue};
 
-use super::Failure;
+use super::CommandFailure;
 use crate::{
     app::{self, ServedStage, context::ProcessContext},
     messaging::Stage,
@@ -11,7 +11,7 @@ use crate::{
 /// Runs stages until SIGTERM or SIGINT; without a name fan-out and user-worker
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  lookup-gitlab-sync serve user-worker")]
-pub struct Args {
+pub struct ServeArgs {
     /// Which stages
     #[arg(value_enum, value_name = "STAGE")]
     stages: Vec<ServedStage>,
@@ -36,7 +36,7 @@ impl ValueEnum for ServedStage {
     }
 }
 
-impl Args {
+impl ServeArgs {
     /// Stages that consume wait for other servers nearly all the time: one thread does, and wakes no second one for
     /// each message. Those that answer HTTP have as many as there are processors.
     pub(super) fn threads(&self) -> Option<usize> {
@@ -44,7 +44,7 @@ impl Args {
         (!is_public).then_some(1)
     }
 
-    pub(super) async fn run(self, context: &ProcessContext) -> Result<(), Failure> {
+    pub(super) async fn run(self, context: &ProcessContext) -> Result<(), CommandFailure> {
         Ok(app::serve(context, self.stages()).await?)
     }
 

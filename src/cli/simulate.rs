@@ -11,10 +11,10 @@ use simulator::{
 };
 
 use super::{
-    Failure,
+    CommandFailure,
     common::{
         global::GlobalOptions,
-        output::{self, Output, Row},
+        output::{self, OutputFormat, OutputRow},
         population,
     },
 };
@@ -30,9 +30,9 @@ use crate::{
 /// /simulate/faults of GitLab or Lookup; GET /simulate/requests tells what was asked.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  lookup-gitlab-sync simulate --users 500 --env-file sim.env")]
-pub struct Args {
+pub struct SimulateArgs {
     #[command(flatten)]
-    population: population::Args,
+    population: population::PopulationArgs,
     /// Add the accounts that only a real GitLab has: one without a personal namespace, one that does not validate, two
     /// without a time of creation, one being deleted, one that SCIM makes active again
     #[arg(long)]
@@ -42,7 +42,7 @@ pub struct Args {
     latency: Duration,
     /// GitLab's answers cost nothing, or what they cost a real one: 10 ms of one process a row, 100 ms a block
     #[arg(long, value_enum, default_value_t, value_name = "COST")]
-    gitlab_cost: Pricing,
+    gitlab_cost: CostOption,
     /// How many processes answer where answers cost something; each does one thing at a time
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..))]
     gitlab_processes: u32,
@@ -71,7 +71,7 @@ pub struct Args {
 
 /// What GitLab's answers cost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-enum Pricing {
+enum CostOption {
     /// Nothing
     #[default]
     Free,
@@ -79,8 +79,8 @@ enum Pricing {
     Real,
 }
 
-impl Args {
-    pub(super) async fn run(self, global: &GlobalOptions) -> Result<(), Failure> {
+impl SimulateArgs {
+    pub(super) async fn run(self, global: &GlobalOptions) -> Result<(), CommandFailure> {
         let mut signals = StopSignals::catch()?;
         let _: AnyConfig = global.context_within(Environment::default()).start(false)?;
         let settings = Settings {
@@ -103,7 +103,7 @@ impl Args {
                     anyhow::anyhow!(error).context(format!("cannot write {}", path.display()))
                 })?;
         }
-        output::print(Output::Json, &[Ready::of(&world)])?;
+        output::print(OutputFormat::Json, &[ReadyServers::of(&world)])?;
         signals.next().await;
         stop(world).await;
         Ok(())
@@ -111,14 +111,14 @@ impl Args {
 
     fn cost(&self) -> Cost {
         match self.gitlab_cost {
-            Pricing::Free => Cost::Free,
-            Pricing::Real => Cost::Real {
+            CostOption::Free => Cost::Free,
+            CostOption::Real => Cost::Real {
                 processes: usize::try_from(self.gitlab_processes).unwrap_or(usize::MAX),
             },
         }
     }
 
-    fn population(&self) -> Result<Population, Failure> {
+    fn population(&self) -> Result<Population, CommandFailure> {
         let population = self.population.population()?;
         Ok(if self.odd_accounts {
             population.with_odd_accounts(population::today())
@@ -160,7 +160,7 @@ fn shell(environment: &[(&str, String)]) -> String {
 }
 
 #[derive(Serialize)]
-struct Ready<'a> {
+struct ReadyServers<'a> {
     event: &'static str,
     gitlab: &'a str,
     gitlab_cost: &'static str,
@@ -168,7 +168,7 @@ struct Ready<'a> {
     pubsub: Option<String>,
 }
 
-impl<'a> Ready<'a> {
+impl<'a> ReadyServers<'a> {
     fn of(world: &'a World) -> Self {
         Self {
             event: "ready",
@@ -180,7 +180,7 @@ impl<'a> Ready<'a> {
     }
 }
 
-impl Row for Ready<'_> {
+impl OutputRow for ReadyServers<'_> {
     const COLUMNS: &'static [&'static str] = &["gitlab", "lookup", "pubsub"];
 
     fn cells(&self) -> Vec<String> {

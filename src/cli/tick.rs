@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Failure,
+    CommandFailure,
     common::{
-        follow::Watch,
-        output::{self, Output},
+        follow::RunWatch,
+        output::{self, OutputFormat},
         percent::percent,
         requested_run::RequestedRun,
         requester::{reason, requester},
@@ -23,7 +23,7 @@ use crate::{
 /// Exit code 3 where the guard refused the run, 1 where messages were dead-lettered.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  lookup-gitlab-sync tick --dry-run --follow")]
-pub struct Args {
+pub struct TickArgs {
     /// Decide and report, write nothing
     #[arg(long)]
     dry_run: bool,
@@ -41,13 +41,13 @@ pub struct Args {
     follow: bool,
     /// How it is printed
     #[arg(long, value_enum, default_value_t)]
-    output: Output,
+    output: OutputFormat,
 }
 
-impl Args {
-    pub(super) async fn run(self, context: &ProcessContext) -> Result<(), Failure> {
+impl TickArgs {
+    pub(super) async fn run(self, context: &ProcessContext) -> Result<(), CommandFailure> {
         let tick = self.tick(requester(context)?);
-        tick.check().map_err(Failure::usage)?;
+        tick.check().map_err(CommandFailure::usage)?;
         let config: MessagingConfig = context.start(false)?;
         let connection = connect(&config.pubsub).await?;
         let ticks = connection.publisher(Topic::SyncTick).await?;
@@ -56,7 +56,7 @@ impl Args {
         let message_id = ticks.publish(&tick, attributes).await?;
         output::note(&format!("tick {message_id} published, run {}", run.id))?;
         let published = BTreeMap::from([(message_id, "everybody".to_owned())]);
-        run.finish(&published, Watch::run(), self.dry_run, self.output)
+        run.finish(&published, RunWatch::run(), self.dry_run, self.output)
             .await
     }
 

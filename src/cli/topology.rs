@@ -4,8 +4,8 @@ use clap::Subcommand;
 use serde::Serialize;
 
 use super::{
-    Failure,
-    common::output::{self, Output, Row},
+    CommandFailure,
+    common::output::{self, OutputFormat, OutputRow},
 };
 use crate::{
     app::{clients::connect, context::ProcessContext},
@@ -18,13 +18,13 @@ use crate::{
 /// Those of the namespace pipeline are among them where `namespaces.portal_url` (`PORTAL_URL`) is set.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  lookup-gitlab-sync topology check")]
-pub struct Args {
+pub struct TopologyArgs {
     #[command(subcommand)]
-    action: Action,
+    action: TopologyAction,
 }
 
 #[derive(Debug, Subcommand)]
-enum Action {
+enum TopologyAction {
     /// Makes what is missing, on an emulator or the simulated Pub/Sub; on Google Cloud that is Terraform's
     ///
     /// Exit code 1 if something is left that cannot be corrected on a subscription that exists, such as its topic.
@@ -34,42 +34,42 @@ enum Action {
     Apply {
         /// How it is printed
         #[arg(long, value_enum, default_value_t)]
-        output: Output,
+        output: OutputFormat,
     },
     /// Names each difference; exit code 1 if there is any
     #[command(after_help = "Example:\n  lookup-gitlab-sync topology check --output json")]
     Check {
         /// How it is printed
         #[arg(long, value_enum, default_value_t)]
-        output: Output,
+        output: OutputFormat,
     },
 }
 
-impl Args {
-    pub(super) async fn run(self, context: &ProcessContext) -> Result<(), Failure> {
+impl TopologyArgs {
+    pub(super) async fn run(self, context: &ProcessContext) -> Result<(), CommandFailure> {
         let config: MessagingConfig = context.start(false)?;
         let topology = Topology::new(&connect(&config.pubsub).await?)
             .with_namespaces(config.namespaces.are_wanted());
         match self.action {
-            Action::Apply { output } => apply(&topology, output).await,
-            Action::Check { output } => check(&topology, output).await,
+            TopologyAction::Apply { output } => apply(&topology, output).await,
+            TopologyAction::Check { output } => check(&topology, output).await,
         }
     }
 }
 
-async fn apply(topology: &Topology, output: Output) -> Result<(), Failure> {
+async fn apply(topology: &Topology, output: OutputFormat) -> Result<(), CommandFailure> {
     let applied = topology.apply().await?;
-    let line = |change, subject: &String| Line {
+    let line = |change, subject: &String| TopologyLine {
         change,
         subject: subject.clone(),
     };
     let created = applied.created.iter().map(|id| line("created", id));
     let updated = applied.updated.iter().map(|id| line("updated", id));
-    let remaining = applied.remaining.iter().map(|difference| Line {
+    let remaining = applied.remaining.iter().map(|difference| TopologyLine {
         change: "differs",
         subject: difference.to_string(),
     });
-    let lines: Vec<Line> = created.chain(updated).chain(remaining).collect();
+    let lines: Vec<TopologyLine> = created.chain(updated).chain(remaining).collect();
     if lines.is_empty() {
         output::note("everything was there already")?;
     }
@@ -86,9 +86,9 @@ async fn apply(topology: &Topology, output: Output) -> Result<(), Failure> {
     .into())
 }
 
-async fn check(topology: &Topology, output: Output) -> Result<(), Failure> {
+async fn check(topology: &Topology, output: OutputFormat) -> Result<(), CommandFailure> {
     let differences = topology.check().await?;
-    let line = |difference: &crate::messaging::topology::Difference| Line {
+    let line = |difference: &crate::messaging::topology::Difference| TopologyLine {
         change: "differs",
         subject: difference.to_string(),
     };
@@ -104,12 +104,12 @@ async fn check(topology: &Topology, output: Output) -> Result<(), Failure> {
 }
 
 #[derive(Serialize)]
-struct Line {
+struct TopologyLine {
     change: &'static str,
     subject: String,
 }
 
-impl Row for Line {
+impl OutputRow for TopologyLine {
     const COLUMNS: &'static [&'static str] = &["change", "what"];
 
     fn cells(&self) -> Vec<String> {

@@ -21,25 +21,25 @@ const GOOD_FOR: Duration = Duration::from_secs(1);
 
 /// The checks that the parts of the process have registered. Clones share them.
 #[derive(Clone, Default)]
-pub struct Health {
+pub struct HealthChecks {
     liveness: Checks,
     readiness: Checks,
     /// What readiness was last, and when that was found.
-    found: Arc<Mutex<Option<(Instant, Report)>>>,
+    found: Arc<Mutex<Option<(Instant, HealthReport)>>>,
 }
 
 /// What the checks of one kind found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Report {
+pub struct HealthReport {
     /// Whether every check passed.
     pub ok: bool,
     /// Each check, in the order of registration.
-    pub checks: Vec<Finding>,
+    pub checks: Vec<HealthFinding>,
 }
 
 /// What one check found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Finding {
+pub struct HealthFinding {
     /// The name it was registered with.
     pub name: &'static str,
     /// Whether it passed.
@@ -49,7 +49,7 @@ pub struct Finding {
     pub problem: Option<String>,
 }
 
-impl Health {
+impl HealthChecks {
     /// No checks yet: alive and ready.
     pub fn new() -> Self {
         Self::default()
@@ -74,12 +74,12 @@ impl Health {
     }
 
     /// Runs the liveness checks, all at once.
-    pub async fn live(&self) -> Report {
+    pub async fn live(&self) -> HealthReport {
         run(&self.liveness).await
     }
 
     /// Runs the readiness checks, all at once; at most once in a second, however many ask.
-    pub async fn ready(&self) -> Report {
+    pub async fn ready(&self) -> HealthReport {
         let mut found = self.found.lock().await;
         if let Some((at, report)) = &*found
             && at.elapsed() < GOOD_FOR
@@ -104,7 +104,7 @@ where
         .push((name, check));
 }
 
-async fn run(checks: &Checks) -> Report {
+async fn run(checks: &Checks) -> HealthReport {
     let checks = checks
         .read()
         .unwrap_or_else(PoisonError::into_inner)
@@ -116,26 +116,26 @@ async fn run(checks: &Checks) -> Report {
             Ok(Err(problem)) => Some(problem),
             Err(_) => Some(format!("no answer within {} s", PATIENCE.as_secs())),
         };
-        Finding {
+        HealthFinding {
             name,
             ok: problem.is_none(),
             problem,
         }
     });
     let checks = join_all(findings).await;
-    Report {
+    HealthReport {
         ok: checks.iter().all(|finding| finding.ok),
         checks,
     }
 }
 
-impl fmt::Debug for Health {
+impl fmt::Debug for HealthChecks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names = |checks: &Checks| -> Vec<_> {
             let checks = checks.read().unwrap_or_else(PoisonError::into_inner);
             checks.iter().map(|(name, _)| *name).collect()
         };
-        f.debug_struct("Health")
+        f.debug_struct("HealthChecks")
             .field("liveness", &names(&self.liveness))
             .field("readiness", &names(&self.readiness))
             .finish_non_exhaustive()
@@ -154,11 +154,11 @@ mod tests {
 
     use futures::future::join_all;
 
-    use super::Health;
+    use super::HealthChecks;
 
     #[tokio::test(start_paused = true)]
     async fn readiness_is_found_out_at_most_once_a_second_however_many_ask() {
-        let health = Health::new();
+        let health = HealthChecks::new();
         let asked = Arc::new(AtomicU32::new(0));
         let counted = Arc::clone(&asked);
         health.register_readiness("database", move || {
@@ -174,7 +174,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_check_that_hangs_fails_and_holds_up_no_other() {
-        let health = Health::new();
+        let health = HealthChecks::new();
         health.register_readiness("hanging", std::future::pending);
         health.register_readiness("well", || async { Ok(()) });
         let report = health.ready().await;

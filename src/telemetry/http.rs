@@ -19,22 +19,22 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    health::{Health, Report},
+    health::{HealthChecks, HealthReport},
     metrics::Metrics,
 };
 
 /// Answers `GET /livez`, `/readyz`, `/healthy`, `/status` and `/metrics`; 404 and 405 to all else.
 #[derive(Debug)]
-pub struct Server {
+pub struct HttpServer {
     listener: TcpListener,
-    health: Health,
+    health: HealthChecks,
     metrics: Metrics,
-    public: Option<Public>,
+    public: Option<PublicListener>,
 }
 
 /// The port of the stages that are asked over HTTP.
 #[derive(Debug)]
-struct Public {
+struct PublicListener {
     listener: TcpListener,
     routes: Router,
     linger: Duration,
@@ -50,12 +50,16 @@ const OWN_CONNECTIONS: usize = 20;
 /// than the 256 files that the smallest systems allow.
 const PUBLIC_CONNECTIONS: usize = 100;
 
-impl Server {
+impl HttpServer {
     /// Takes the port; connections wait until [`Self::serve`].
     ///
     /// # Errors
     /// When the address cannot be bound.
-    pub async fn bind(address: SocketAddr, health: Health, metrics: Metrics) -> io::Result<Self> {
+    pub async fn bind(
+        address: SocketAddr,
+        health: HealthChecks,
+        metrics: Metrics,
+    ) -> io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
         Ok(Self {
             listener,
@@ -68,7 +72,7 @@ impl Server {
     /// Answers with `routes` on `listener` too, and at the end gives their clients up to `linger` for what was asked before.
     #[must_use]
     pub fn with_public(mut self, listener: TcpListener, routes: Router, linger: Duration) -> Self {
-        self.public = Some(Public {
+        self.public = Some(PublicListener {
             listener,
             routes,
             linger: linger.max(LINGER),
@@ -98,7 +102,7 @@ impl Server {
             stop.clone(),
         );
         let public = async {
-            let Some(Public {
+            let Some(PublicListener {
                 listener, routes, ..
             }) = self.public
             else {
@@ -119,15 +123,15 @@ impl Server {
     }
 }
 
-fn routes(health: Health, metrics: Metrics) -> Router {
+fn routes(health: HealthChecks, metrics: Metrics) -> Router {
     Router::new()
         .route(
             "/livez",
-            get(|State(health): State<Health>| async move { answer(health.live().await) }),
+            get(|State(health): State<HealthChecks>| async move { answer(health.live().await) }),
         )
         .route(
             "/readyz",
-            get(|State(health): State<Health>| async move { answer(health.ready().await) }),
+            get(|State(health): State<HealthChecks>| async move { answer(health.ready().await) }),
         )
         .route("/healthy", get("ok"))
         .route("/status", get("ok"))
@@ -140,30 +144,30 @@ fn routes(health: Health, metrics: Metrics) -> Router {
 }
 
 /// What anybody may know.
-fn public_routes(health: Health) -> Router {
+fn public_routes(health: HealthChecks) -> Router {
     Router::new()
         .route(
             "/livez",
-            get(|State(health): State<Health>| async move { bare(&health.live().await) }),
+            get(|State(health): State<HealthChecks>| async move { bare(&health.live().await) }),
         )
         .route(
             "/readyz",
-            get(|State(health): State<Health>| async move { bare(&health.ready().await) }),
+            get(|State(health): State<HealthChecks>| async move { bare(&health.ready().await) }),
         )
         .route("/healthy", get("ok"))
         .route("/status", get("ok"))
         .with_state(health)
 }
 
-fn answer(report: Report) -> impl IntoResponse {
+fn answer(report: HealthReport) -> impl IntoResponse {
     (status(&report), Json(report))
 }
 
-fn bare(report: &Report) -> impl IntoResponse + use<> {
+fn bare(report: &HealthReport) -> impl IntoResponse + use<> {
     (status(report), Json(json!({ "ok": report.ok })))
 }
 
-fn status(report: &Report) -> StatusCode {
+fn status(report: &HealthReport) -> StatusCode {
     if report.ok {
         StatusCode::OK
     } else {

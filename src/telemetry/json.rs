@@ -7,13 +7,13 @@ use serde::{
 };
 use tracing::Level;
 
-use super::{escape::escape_json, record::Record};
+use super::{escape::escape_json, record::LogRecord};
 
 /// Names that the line itself uses.
 const TAKEN: [&str; 3] = ["severity", "time", "target"];
 
 /// One JSON object without a line break in it.
-pub(super) fn line(record: &Record, project: Option<&str>) -> String {
+pub(super) fn line(record: &LogRecord, project: Option<&str>) -> String {
     let mut bytes = Vec::with_capacity(1024);
     // Neither can fail: the writer is memory, every key is a string.
     let written = object(
@@ -26,7 +26,7 @@ pub(super) fn line(record: &Record, project: Option<&str>) -> String {
 }
 
 fn object<S: Serializer>(
-    record: &Record,
+    record: &LogRecord,
     project: Option<&str>,
     serializer: S,
 ) -> Result<(), S::Error> {
@@ -49,7 +49,7 @@ fn object<S: Serializer>(
     }
     line.serialize_entry("target", &record.target)?;
     if let (Some(file), Some(number)) = (record.file, record.line) {
-        let place = Place {
+        let place = SourceLocation {
             file,
             function: record.target,
             line: number.to_string(),
@@ -58,7 +58,7 @@ fn object<S: Serializer>(
     }
     if let Some(traceparent) = &record.traceparent {
         line.serialize_entry("traceparent", traceparent)?;
-        if let (Some(project), Some(trace)) = (project, Trace::parse(traceparent)) {
+        if let (Some(project), Some(trace)) = (project, TraceFields::parse(traceparent)) {
             line.serialize_entry(
                 "logging.googleapis.com/trace",
                 &format!("projects/{project}/traces/{}", trace.id),
@@ -73,7 +73,7 @@ fn object<S: Serializer>(
 
 /// See <https://docs.cloud.google.com/logging/docs/reference/v2/rest/v2/LogEntry#logentrysourcelocation>.
 #[derive(Serialize)]
-struct Place {
+struct SourceLocation {
     file: &'static str,
     function: &'static str,
     /// A string, as JSON writes all of Google's 64-bit numbers.
@@ -90,13 +90,13 @@ fn severity(level: Level) -> &'static str {
 }
 
 /// A W3C `traceparent`: `00-<32 hex>-<16 hex>-<2 hex>`.
-struct Trace<'t> {
+struct TraceFields<'t> {
     id: &'t str,
     span: &'t str,
     sampled: bool,
 }
 
-impl<'t> Trace<'t> {
+impl<'t> TraceFields<'t> {
     fn parse(text: &'t str) -> Option<Self> {
         let mut parts = text.split('-');
         let (version, id, span, flags) =
@@ -118,7 +118,7 @@ impl<'t> Trace<'t> {
 mod tests {
     use rstest::rstest;
 
-    use super::Trace;
+    use super::TraceFields;
 
     #[rstest]
     #[case("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", Some(true))]
@@ -133,6 +133,6 @@ mod tests {
         #[case] text: &str,
         #[case] sampled: Option<bool>,
     ) {
-        assert_eq!(Trace::parse(text).map(|trace| trace.sampled), sampled);
+        assert_eq!(TraceFields::parse(text).map(|trace| trace.sampled), sampled);
     }
 }

@@ -2,7 +2,7 @@
 
 /// How a line looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
+pub enum LineFormat {
     /// Readable text.
     Text {
         /// With terminal colours.
@@ -14,7 +14,7 @@ pub enum Form {
 
 /// Where lines go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stream {
+pub enum LogStream {
     /// Standard output: of a serving process the logs are all there is.
     Output,
     /// Standard error: standard output is for results.
@@ -49,23 +49,27 @@ pub const GOOGLE_CLOUD_VARIABLES: [&str; 4] = [
 impl LogDestination {
     /// The form when nobody asked for one. A serving process that nobody watches writes for a log
     /// collector; a command writes for a person, unless it runs as a job on Google Cloud.
-    pub fn usual_form(self) -> Form {
+    pub fn usual_form(self) -> LineFormat {
         let collected = self.on_google_cloud || (self.serving && !self.on_terminal);
-        if collected { Form::Json } else { self.text() }
+        if collected {
+            LineFormat::Json
+        } else {
+            self.text()
+        }
     }
 
     /// Text, with colours where they can be seen and are wanted.
-    pub fn text(self) -> Form {
-        Form::Text {
+    pub fn text(self) -> LineFormat {
+        LineFormat::Text {
             colour: self.on_terminal && !self.no_colour,
         }
     }
 
     /// Where lines of `form` go.
-    pub fn stream(self, form: Form) -> Stream {
+    pub fn stream(self, form: LineFormat) -> LogStream {
         match form {
-            Form::Json if self.serving => Stream::Output,
-            Form::Json | Form::Text { .. } => Stream::Error,
+            LineFormat::Json if self.serving => LogStream::Output,
+            LineFormat::Json | LineFormat::Text { .. } => LogStream::Error,
         }
     }
 }
@@ -74,24 +78,24 @@ impl LogDestination {
 mod tests {
     use rstest::rstest;
 
-    use super::{Form, LogDestination, Stream};
+    use super::{LineFormat, LogDestination, LogStream};
 
-    const TEXT: Form = Form::Text { colour: false };
-    const COLOUR: Form = Form::Text { colour: true };
+    const TEXT: LineFormat = LineFormat::Text { colour: false };
+    const COLOUR: LineFormat = LineFormat::Text { colour: true };
 
     #[rstest]
-    #[case::command_on_a_terminal(false, false, true, COLOUR, Stream::Error)]
-    #[case::command_in_a_pipe(false, false, false, TEXT, Stream::Error)]
-    #[case::job_on_google_cloud(false, true, false, Form::Json, Stream::Error)]
-    #[case::serve_on_a_terminal(true, false, true, COLOUR, Stream::Error)]
-    #[case::serve_in_a_container(true, false, false, Form::Json, Stream::Output)]
-    #[case::serve_on_google_cloud(true, true, false, Form::Json, Stream::Output)]
+    #[case::command_on_a_terminal(false, false, true, COLOUR, LogStream::Error)]
+    #[case::command_in_a_pipe(false, false, false, TEXT, LogStream::Error)]
+    #[case::job_on_google_cloud(false, true, false, LineFormat::Json, LogStream::Error)]
+    #[case::serve_on_a_terminal(true, false, true, COLOUR, LogStream::Error)]
+    #[case::serve_in_a_container(true, false, false, LineFormat::Json, LogStream::Output)]
+    #[case::serve_on_google_cloud(true, true, false, LineFormat::Json, LogStream::Output)]
     fn lines_go_where_they_are_read(
         #[case] serving: bool,
         #[case] on_google_cloud: bool,
         #[case] on_terminal: bool,
-        #[case] form: Form,
-        #[case] stream: Stream,
+        #[case] form: LineFormat,
+        #[case] stream: LogStream,
     ) {
         let destination = LogDestination {
             serving,

@@ -17,8 +17,8 @@ use tracing_subscriber::{
     util::{SubscriberInitExt, TryInitError},
 };
 
-pub use super::log_destination::{Form, GOOGLE_CLOUD_VARIABLES, LogDestination, Stream};
-use super::{json, record::Record, text};
+pub use super::log_destination::{GOOGLE_CLOUD_VARIABLES, LineFormat, LogDestination, LogStream};
+use super::{json, record::LogRecord, text};
 
 /// A log filter that nobody can act on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -41,13 +41,13 @@ pub fn filter(text: &str) -> Result<EnvFilter, BadFilter> {
 
 /// All that decides about a process's log.
 #[derive(Debug)]
-pub struct Options {
+pub struct LogOptions {
     /// What is let through; see [`filter`].
     pub filter: EnvFilter,
     /// How lines look.
-    pub form: Form,
+    pub form: LineFormat,
     /// Where they go.
-    pub stream: Stream,
+    pub stream: LogStream,
     /// The Google Cloud project, in which Cloud Logging looks for the traces that lines belong to.
     pub project: Option<String>,
 }
@@ -56,19 +56,19 @@ pub struct Options {
 ///
 /// # Errors
 /// When it was installed before.
-pub fn install(options: Options) -> Result<(), TryInitError> {
+pub fn install(options: LogOptions) -> Result<(), TryInitError> {
     let writer = match options.stream {
-        Stream::Output => BoxMakeWriter::new(io::stdout),
-        Stream::Error => BoxMakeWriter::new(io::stderr),
+        LogStream::Output => BoxMakeWriter::new(io::stdout),
+        LogStream::Error => BoxMakeWriter::new(io::stderr),
     };
-    let lines = Lines::new(options.form, options.project, Timestamp::now);
+    let lines = LogLines::new(options.form, options.project, Timestamp::now);
     subscriber(options.filter, lines, writer).try_init()
 }
 
 /// Puts the parts together; separate from [`install`] for tests, which bring their own clock and writer.
 pub fn subscriber<W>(
     filter: EnvFilter,
-    lines: Lines,
+    lines: LogLines,
     writer: W,
 ) -> impl Subscriber + Send + Sync + for<'a> LookupSpan<'a>
 where
@@ -108,16 +108,16 @@ fn is_told_at_all(metadata: &Metadata<'_>) -> bool {
 
 /// Writes an event as one line of the chosen form.
 #[derive(Clone)]
-pub struct Lines {
-    form: Form,
+pub struct LogLines {
+    form: LineFormat,
     project: Option<String>,
     clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
 }
 
-impl Lines {
+impl LogLines {
     /// Lines of `form`, with times of `clock`.
     pub fn new(
-        form: Form,
+        form: LineFormat,
         project: Option<String>,
         clock: impl Fn() -> Timestamp + Send + Sync + 'static,
     ) -> Self {
@@ -129,15 +129,15 @@ impl Lines {
     }
 }
 
-impl fmt::Debug for Lines {
+impl fmt::Debug for LogLines {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Lines")
+        f.debug_struct("LogLines")
             .field("form", &self.form)
             .finish_non_exhaustive()
     }
 }
 
-impl<S> FormatEvent<S, JsonFields> for Lines
+impl<S> FormatEvent<S, JsonFields> for LogLines
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
@@ -147,10 +147,10 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        let record = Record::gather(context, event, (self.clock)());
+        let record = LogRecord::gather(context, event, (self.clock)());
         let line = match self.form {
-            Form::Text { colour } => text::line(&record, colour),
-            Form::Json => json::line(&record, self.project.as_deref()),
+            LineFormat::Text { colour } => text::line(&record, colour),
+            LineFormat::Json => json::line(&record, self.project.as_deref()),
         };
         writeln!(writer, "{line}")
     }
@@ -166,7 +166,7 @@ mod tests {
 
     use rstest::rstest;
 
-    use super::{Form, Lines, filter, subscriber};
+    use super::{LineFormat, LogLines, filter, subscriber};
 
     #[rstest]
     #[case("info", true)]
@@ -182,8 +182,8 @@ mod tests {
         assert_eq!(filter(text).is_ok(), good);
     }
 
-    const TEXT: Form = Form::Text { colour: false };
-    const COLOUR: Form = Form::Text { colour: true };
+    const TEXT: LineFormat = LineFormat::Text { colour: false };
+    const COLOUR: LineFormat = LineFormat::Text { colour: true };
 
     /// What a log holds in memory.
     #[derive(Clone, Default)]
@@ -200,15 +200,15 @@ mod tests {
     }
 
     /// The lines that `speak` logs, at a fixed time and without the numbers of source lines.
-    fn log_of(form: Form, speak: impl FnOnce()) -> String {
+    fn log_of(form: LineFormat, speak: impl FnOnce()) -> String {
         log_through("debug", form, speak)
     }
 
-    fn log_through(level: &str, form: Form, speak: impl FnOnce()) -> String {
+    fn log_through(level: &str, form: LineFormat, speak: impl FnOnce()) -> String {
         let buffer = Buffer::default();
         let writer = buffer.clone();
         let clock = || "2026-11-01T02:00:03.000456Z".parse().unwrap();
-        let lines = Lines::new(form, Some("example-project".to_owned()), clock);
+        let lines = LogLines::new(form, Some("example-project".to_owned()), clock);
         let subscriber = subscriber(filter(level).unwrap(), lines, move || writer.clone());
         tracing::subscriber::with_default(subscriber, speak);
         let text = String::from_utf8(buffer.0.lock().unwrap().clone()).unwrap();
@@ -249,7 +249,7 @@ mod tests {
 
     #[test]
     fn json_lines_are_as_cloud_logging_reads_them() {
-        insta::assert_snapshot!(log_of(Form::Json, a_run));
+        insta::assert_snapshot!(log_of(LineFormat::Json, a_run));
     }
 
     #[test]
@@ -263,7 +263,7 @@ mod tests {
             "spqr1\n2026-11-01T00:00:00Z ERROR forged\r\u{1b}[2J\u{9b}1A\u{202e}\u{2028}\u{7f}\0";
         let speak =
             || tracing::info!(event = "seen", username = hostile, whole = ?hostile, "{hostile}");
-        for form in [Form::Json, TEXT] {
+        for form in [LineFormat::Json, TEXT] {
             let log = log_of(form, speak);
             assert_eq!(log.matches('\n').count(), 1, "one line: {log:?}");
             let line = log.trim_end_matches('\n');
@@ -272,7 +272,8 @@ mod tests {
                 "{line:?}"
             );
         }
-        let json: serde_json::Value = serde_json::from_str(&log_of(Form::Json, speak)).unwrap();
+        let json: serde_json::Value =
+            serde_json::from_str(&log_of(LineFormat::Json, speak)).unwrap();
         assert_eq!(
             json["username"], hostile,
             "JSON says the same text, escaped"

@@ -9,77 +9,77 @@ use metrics_exporter_prometheus::{
 use tokio_util::sync::CancellationToken;
 
 /// What kind of number it is.
-enum Kind {
+enum MetricKind {
     Counter,
     Gauge,
     Histogram,
 }
 
 /// Every metric of the service. Labels are closed sets: never a user.
-const METRICS: [(&str, Kind, Unit, &str); 11] = [
+const METRICS: [(&str, MetricKind, Unit, &str); 11] = [
     (
         "sync_messages_total",
-        Kind::Counter,
+        MetricKind::Counter,
         Unit::Count,
         "Deliveries by stage and disposition",
     ),
     (
         "sync_decisions_total",
-        Kind::Counter,
+        MetricKind::Counter,
         Unit::Count,
         "Decisions by decision, reason and mode",
     ),
     (
         "sync_changes_applied_total",
-        Kind::Counter,
+        MetricKind::Counter,
         Unit::Count,
         "Changes made in GitLab by action",
     ),
     (
         "sync_upstream_requests_total",
-        Kind::Counter,
+        MetricKind::Counter,
         Unit::Count,
         "Requests by upstream, operation and status",
     ),
     (
         UPSTREAM_SECONDS,
-        Kind::Histogram,
+        MetricKind::Histogram,
         Unit::Seconds,
         "Time an upstream took to answer, by upstream and operation",
     ),
     (
         "sync_upstream_gate_open",
-        Kind::Gauge,
+        MetricKind::Gauge,
         Unit::Count,
         "1 while calls to the upstream pass, 0 while its gate is closed",
     ),
     (
         "sync_dead_letters_total",
-        Kind::Counter,
+        MetricKind::Counter,
         Unit::Count,
         "Messages dead-lettered by stage and reason",
     ),
     (
         "sync_guard_refusals_total",
-        Kind::Counter,
+        MetricKind::Counter,
         Unit::Count,
         "Runs that the guard refused",
     ),
     (
         "sync_last_successful_run_timestamp_seconds",
-        Kind::Gauge,
+        MetricKind::Gauge,
         Unit::Seconds,
         "When a run last published all of its messages, in seconds since 1970",
     ),
     (
         "sync_namespace_attempts_total",
-        Kind::Counter,
+        MetricKind::Counter,
         Unit::Count,
         "Attempts to send a namespace's sync by their state",
     ),
     (
         "sync_namespace_parts_total",
-        Kind::Counter,
+        MetricKind::Counter,
         Unit::Count,
         "Parts of namespaces' syncs by part and status",
     ),
@@ -120,9 +120,9 @@ impl Metrics {
         for (name, kind, unit, help) in METRICS {
             let (name, unit, help) = (name.into(), Some(unit), SharedString::const_str(help));
             match kind {
-                Kind::Counter => recorder.describe_counter(name, unit, help),
-                Kind::Gauge => recorder.describe_gauge(name, unit, help),
-                Kind::Histogram => recorder.describe_histogram(name, unit, help),
+                MetricKind::Counter => recorder.describe_counter(name, unit, help),
+                MetricKind::Gauge => recorder.describe_gauge(name, unit, help),
+                MetricKind::Histogram => recorder.describe_histogram(name, unit, help),
             }
         }
         Ok((

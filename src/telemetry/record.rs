@@ -17,7 +17,7 @@ use super::causes;
 
 /// What one log line says.
 #[derive(Debug)]
-pub(super) struct Record {
+pub(super) struct LogRecord {
     pub time: Timestamp,
     pub level: Level,
     /// The module that speaks.
@@ -33,7 +33,7 @@ pub(super) struct Record {
     pub fields: Vec<(Cow<'static, str>, Value)>,
 }
 
-impl Record {
+impl LogRecord {
     pub(super) fn gather<S>(
         context: &FmtContext<'_, S, JsonFields>,
         event: &Event<'_>,
@@ -42,7 +42,7 @@ impl Record {
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
-        let mut fields = Fields::default();
+        let mut fields = EventFields::default();
         for span in context.event_scope().into_iter().flat_map(Scope::from_root) {
             if let Some(formatted) = span.extensions().get::<FormattedFields<JsonFields>>() {
                 let of_span: Option<Map<String, Value>> = serde_json::from_str(formatted).ok();
@@ -71,9 +71,9 @@ impl Record {
 
 /// A list and not a map: a line has some twenty fields, and each message writes one.
 #[derive(Default)]
-struct Fields(Vec<(Cow<'static, str>, Value)>);
+struct EventFields(Vec<(Cow<'static, str>, Value)>);
 
-impl Fields {
+impl EventFields {
     /// By name, and of several of one name the last.
     fn order(&mut self) {
         self.0.sort_by(|(one, _), (other, _)| one.cmp(other));
@@ -104,7 +104,7 @@ impl Fields {
     }
 }
 
-impl Visit for Fields {
+impl Visit for EventFields {
     fn record_f64(&mut self, field: &Field, value: f64) {
         self.put(field, value);
     }

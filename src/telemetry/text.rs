@@ -5,11 +5,11 @@ use std::{borrow::Cow, fmt::Write};
 use serde_json::Value;
 use tracing::Level;
 
-use super::{escape::escape, record::Record};
+use super::{escape::escape, record::LogRecord};
 
 /// Time, level, event, message, then the fields by name.
-pub(super) fn line(record: &Record, colour: bool) -> String {
-    let paint = Paint { colour };
+pub(super) fn line(record: &LogRecord, colour: bool) -> String {
+    let paint = TextPaint { colour };
     let mut line = paint.dim(&format!("{:.3}", record.time));
     line.push(' ');
     line += &paint.level(record.level);
@@ -54,11 +54,11 @@ fn value_text(value: &Value) -> String {
     escape(&text).into_owned()
 }
 
-struct Paint {
+struct TextPaint {
     colour: bool,
 }
 
-impl Paint {
+impl TextPaint {
     fn dim(&self, text: &str) -> String {
         self.with("2", text)
     }

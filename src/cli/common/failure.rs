@@ -12,7 +12,7 @@ use crate::{
 
 /// What the exit code says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Exit {
+pub enum ExitReason {
     /// 1: the command failed.
     Failed,
     /// 2: it was called wrongly.
@@ -27,7 +27,7 @@ pub enum Exit {
     Interrupted,
 }
 
-impl Exit {
+impl ExitReason {
     /// The number a shell sees.
     pub fn code(self) -> u8 {
         match self {
@@ -43,17 +43,17 @@ impl Exit {
 
 /// Why a command did not do what it was asked.
 ///
-/// It is not an [`Error`] itself, so that `?` makes one of every error: [`Exit::Unavailable`] where an
-/// upstream is to blame, [`Exit::Failed`] otherwise.
+/// It is not an [`Error`] itself, so that `?` makes one of every error: [`ExitReason::Unavailable`] where an
+/// upstream is to blame, [`ExitReason::Failed`] otherwise.
 #[derive(Debug)]
-pub struct Failure {
-    exit: Exit,
+pub struct CommandFailure {
+    exit: ExitReason,
     error: anyhow::Error,
 }
 
-impl Failure {
+impl CommandFailure {
     /// A failure with its own exit code.
-    pub fn new(exit: Exit, error: impl Into<anyhow::Error>) -> Self {
+    pub fn new(exit: ExitReason, error: impl Into<anyhow::Error>) -> Self {
         Self {
             exit,
             error: error.into(),
@@ -62,30 +62,30 @@ impl Failure {
 
     /// Called wrongly, in a way that the parser of the command line cannot see.
     pub fn usage(message: impl fmt::Display) -> Self {
-        Self::new(Exit::Usage, anyhow::anyhow!("{message}"))
+        Self::new(ExitReason::Usage, anyhow::anyhow!("{message}"))
     }
 
     /// Refused by the guard.
     pub fn guard_refused(message: impl fmt::Display) -> Self {
-        Self::new(Exit::GuardRefused, anyhow::anyhow!("{message}"))
+        Self::new(ExitReason::GuardRefused, anyhow::anyhow!("{message}"))
     }
 
     /// Stopped by SIGINT.
     pub fn interrupted() -> Self {
-        Self::new(Exit::Interrupted, anyhow::anyhow!("interrupted"))
+        Self::new(ExitReason::Interrupted, anyhow::anyhow!("interrupted"))
     }
 
     pub(super) fn configuration(mistakes: ConfigErrors) -> Self {
-        Self::new(Exit::Configuration, mistakes)
+        Self::new(ExitReason::Configuration, mistakes)
     }
 
     /// What the exit code says.
-    pub fn exit(&self) -> Exit {
+    pub fn exit(&self) -> ExitReason {
         self.exit
     }
 }
 
-impl<E: Into<anyhow::Error>> From<E> for Failure {
+impl<E: Into<anyhow::Error>> From<E> for CommandFailure {
     fn from(error: E) -> Self {
         match error.into().downcast() {
             Ok(error) => Self::of_app(error),
@@ -94,18 +94,18 @@ impl<E: Into<anyhow::Error>> From<E> for Failure {
     }
 }
 
-impl Failure {
+impl CommandFailure {
     /// The exit code of each error of the process. A transparent one counts as what it is made of.
     fn of_app(error: AppError) -> Self {
         match error {
             AppError::Configuration(errors) => Self::configuration(errors),
             AppError::MissingScope { .. } | AppError::TwoOwners { .. } => {
-                Self::new(Exit::Configuration, error)
+                Self::new(ExitReason::Configuration, error)
             }
-            AppError::SharedPort { .. } => Self::new(Exit::Usage, error),
+            AppError::SharedPort { .. } => Self::new(ExitReason::Usage, error),
             AppError::Interrupted => Self::interrupted(),
             AppError::Listen { .. } | AppError::StageEnded | AppError::HttpServerEnded { .. } => {
-                Self::new(Exit::Failed, error)
+                Self::new(ExitReason::Failed, error)
             }
             AppError::HttpServer(error) => Self::of_cause(error.into()),
             AppError::Client(error) => Self::of_cause(error.into()),
@@ -135,24 +135,24 @@ impl Failure {
             .chain()
             .any(|cause| matches!(cause.downcast_ref(), Some(BuildError::Proxy(_))));
         let exit = if misconfigured {
-            Exit::Configuration
+            ExitReason::Configuration
         } else if unavailable {
-            Exit::Unavailable
+            ExitReason::Unavailable
         } else {
-            Exit::Failed
+            ExitReason::Failed
         };
         Self { exit, error }
     }
 }
 
-impl From<&Failure> for ExitCode {
-    fn from(failure: &Failure) -> Self {
+impl From<&CommandFailure> for ExitCode {
+    fn from(failure: &CommandFailure) -> Self {
         Self::from(failure.exit.code())
     }
 }
 
 /// The message on the first line, each cause on one of its own. A configuration's mistakes are a list already.
-impl fmt::Display for Failure {
+impl fmt::Display for CommandFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("error: ")?;
         if let Some(mistakes) = self.error.downcast_ref::<ConfigErrors>() {
@@ -173,34 +173,40 @@ mod tests {
 
     use anyhow::Context;
 
-    use super::{Exit, Failure};
+    use super::{CommandFailure, ExitReason};
 
     #[test]
     fn a_failure_is_one_line_with_its_causes_under_it() {
         let cause: Result<(), _> = Err(io::Error::other("connection\nrefused"));
-        let failure = Failure::from(
+        let failure = CommandFailure::from(
             cause
                 .context("reaching the broker")
                 .context("publish the tick again")
                 .unwrap_err(),
         );
-        assert_eq!(failure.exit(), Exit::Failed);
+        assert_eq!(failure.exit(), ExitReason::Failed);
         insta::assert_snapshot!(failure.to_string());
     }
 
     #[test]
     fn every_exit_has_the_code_that_is_documented() {
         let exits = [
-            Exit::Failed,
-            Exit::Usage,
-            Exit::GuardRefused,
-            Exit::Unavailable,
-            Exit::Configuration,
-            Exit::Interrupted,
+            ExitReason::Failed,
+            ExitReason::Usage,
+            ExitReason::GuardRefused,
+            ExitReason::Unavailable,
+            ExitReason::Configuration,
+            ExitReason::Interrupted,
         ];
-        assert_eq!(exits.map(Exit::code), [1, 2, 3, 4, 78, 130]);
-        assert_eq!(Failure::usage("x").exit(), Exit::Usage);
-        assert_eq!(Failure::guard_refused("x").exit(), Exit::GuardRefused);
-        assert_eq!(Failure::interrupted().exit(), Exit::Interrupted);
+        assert_eq!(exits.map(ExitReason::code), [1, 2, 3, 4, 78, 130]);
+        assert_eq!(CommandFailure::usage("x").exit(), ExitReason::Usage);
+        assert_eq!(
+            CommandFailure::guard_refused("x").exit(),
+            ExitReason::GuardRefused
+        );
+        assert_eq!(
+            CommandFailure::interrupted().exit(),
+            ExitReason::Interrupted
+        );
     }
 }

@@ -5,18 +5,18 @@ mod named;
 mod progress;
 mod watch;
 
-pub use bar::Bar;
-pub use watch::Watch;
+pub use bar::FollowBar;
+pub use watch::RunWatch;
 
 use std::io;
 
 use serde::Serialize;
 use tokio::time::timeout;
 
-use self::progress::Progress;
+use self::progress::RunProgress;
 use super::{
-    failure::Failure,
-    output::{self, Output, Row},
+    failure::CommandFailure,
+    output::{self, OutputFormat, OutputRow},
 };
 use crate::messaging::{Follow, wire::SyncOutcome};
 
@@ -26,11 +26,11 @@ use crate::messaging::{Follow, wire::SyncOutcome};
 /// `dry_run`: the command asked for nothing else.
 pub async fn follow(
     outcomes: Follow,
-    mut watch: Watch,
+    mut watch: RunWatch,
     dry_run: bool,
-    output: Output,
-) -> Result<(), Failure> {
-    let mut teller = Teller::new(output);
+    output: OutputFormat,
+) -> Result<(), CommandFailure> {
+    let mut teller = OutcomeTeller::new(output);
     let ended = to_the_end(outcomes, &mut watch, |watch, outcome| {
         teller.tell(watch, outcome)
     })
@@ -40,8 +40,8 @@ pub async fn follow(
         output::note("covered by a sweep that began after this tick: nothing of its own to do")?;
     }
     match output {
-        Output::Json => output::print(output, &watch.lines())?,
-        Output::Table | Output::Csv => {
+        OutputFormat::Json => output::print(output, &watch.lines())?,
+        OutputFormat::Table | OutputFormat::Csv => {
             output::print(output, watch.named())?;
             output::note(&watch.in_words())?;
         }
@@ -54,26 +54,26 @@ pub async fn follow(
 }
 
 /// Tells what comes as it comes.
-struct Teller {
-    output: Output,
-    bar: Bar,
+struct OutcomeTeller {
+    output: OutputFormat,
+    bar: FollowBar,
     /// What was told last, without a bar.
-    told: Option<Progress>,
+    told: Option<RunProgress>,
 }
 
-impl Teller {
-    fn new(output: Output) -> Self {
+impl OutcomeTeller {
+    fn new(output: OutputFormat) -> Self {
         Self {
             output,
-            bar: Bar::when(output != Output::Json),
+            bar: FollowBar::when(output != OutputFormat::Json),
             told: None,
         }
     }
 
-    fn tell(&mut self, watch: &Watch, outcome: &SyncOutcome) -> io::Result<()> {
+    fn tell(&mut self, watch: &RunWatch, outcome: &SyncOutcome) -> io::Result<()> {
         self.bar.show(watch);
-        if self.output == Output::Json {
-            return output::print(self.output, &[Outcome(outcome)]);
+        if self.output == OutputFormat::Json {
+            return output::print(self.output, &[OutcomeRow(outcome)]);
         }
         match watch.progress() {
             Some(progress) if !self.bar.is_shown() && !self.has_told(progress) => {
@@ -84,7 +84,7 @@ impl Teller {
         }
     }
 
-    fn has_told(&self, progress: &Progress) -> bool {
+    fn has_told(&self, progress: &RunProgress) -> bool {
         self.told
             .as_ref()
             .is_some_and(|told| told.is_like(progress))
@@ -94,12 +94,12 @@ impl Teller {
 /// Takes in outcomes until everything has come, telling each to `tell`.
 ///
 /// # Errors
-/// When nothing came for as long as [`Watch::patience`] says, with what is missing; or when Pub/Sub ended the stream.
+/// When nothing came for as long as [`RunWatch::patience`] says, with what is missing; or when Pub/Sub ended the stream.
 pub async fn to_the_end(
     mut outcomes: Follow,
-    watch: &mut Watch,
-    tell: impl FnMut(&Watch, &SyncOutcome) -> io::Result<()>,
-) -> Result<(), Failure> {
+    watch: &mut RunWatch,
+    tell: impl FnMut(&RunWatch, &SyncOutcome) -> io::Result<()>,
+) -> Result<(), CommandFailure> {
     let ended = take_in(async || outcomes.next().await, watch, tell).await;
     if let Err(error) = outcomes.close().await {
         tracing::warn!(event = "follow_not_closed", %error);
@@ -109,9 +109,9 @@ pub async fn to_the_end(
 
 async fn take_in(
     mut next: impl AsyncFnMut() -> Option<SyncOutcome>,
-    watch: &mut Watch,
-    mut tell: impl FnMut(&Watch, &SyncOutcome) -> io::Result<()>,
-) -> Result<(), Failure> {
+    watch: &mut RunWatch,
+    mut tell: impl FnMut(&RunWatch, &SyncOutcome) -> io::Result<()>,
+) -> Result<(), CommandFailure> {
     while !watch.is_complete() {
         let patience = watch.patience();
         match timeout(patience, next()).await {
@@ -129,7 +129,7 @@ async fn take_in(
     Ok(())
 }
 
-fn given_up(why: &str, watch: &Watch) -> Failure {
+fn given_up(why: &str, watch: &RunWatch) -> CommandFailure {
     let last = watch
         .progress()
         .map(|progress| format!("; the last that was said: {progress}"));
@@ -142,9 +142,9 @@ fn given_up(why: &str, watch: &Watch) -> Failure {
 }
 
 #[derive(Serialize)]
-struct Outcome<'a>(&'a SyncOutcome);
+struct OutcomeRow<'a>(&'a SyncOutcome);
 
-impl Row for Outcome<'_> {
+impl OutputRow for OutcomeRow<'_> {
     const COLUMNS: &'static [&'static str] = &["kind", "username", "decision", "reason", "result"];
 
     fn cells(&self) -> Vec<String> {
@@ -204,9 +204,9 @@ mod tests {
     }
 
     /// Follows outcomes that come after so many seconds each; the stream stays open.
-    async fn followed(script: Vec<(u64, SyncOutcome)>) -> (Result<(), Failure>, Watch) {
+    async fn followed(script: Vec<(u64, SyncOutcome)>) -> (Result<(), CommandFailure>, RunWatch) {
         let mut script = script.into_iter();
-        let mut watch = Watch::run();
+        let mut watch = RunWatch::run();
         let next = async || match script.next() {
             Some((seconds, outcome)) => {
                 sleep(Duration::from_secs(seconds)).await;

@@ -13,7 +13,7 @@ use crate::telemetry::{escape, escape_json};
 
 /// How results are printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Output {
+pub enum OutputFormat {
     /// A table as wide as the terminal
     #[default]
     Table,
@@ -25,7 +25,7 @@ pub enum Output {
 
 /// How a report that is one document is printed: it has no rows that a spreadsheet could hold.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Report {
+pub enum ReportFormat {
     /// As it goes, for people
     #[default]
     Table,
@@ -34,7 +34,7 @@ pub enum Report {
 }
 
 /// One line of a result. Its JSON form is what `Serialize` says.
-pub trait Row: Serialize {
+pub trait OutputRow: Serialize {
     /// The names of the columns.
     const COLUMNS: &'static [&'static str];
 
@@ -49,7 +49,7 @@ pub trait Row: Serialize {
 ///
 /// # Errors
 /// When standard output cannot be written.
-pub fn print<R: Row>(output: Output, rows: &[R]) -> io::Result<()> {
+pub fn print<R: OutputRow>(output: OutputFormat, rows: &[R]) -> io::Result<()> {
     let colour =
         io::stdout().is_terminal() && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let mut out = io::stdout().lock();
@@ -93,21 +93,21 @@ pub fn note(text: &str) -> io::Result<()> {
 ///
 /// # Errors
 /// When `out` cannot be written.
-pub fn write<R: Row>(
+pub fn write<R: OutputRow>(
     out: &mut impl Write,
-    output: Output,
+    output: OutputFormat,
     rows: &[R],
     colour: bool,
     width: Option<u16>,
 ) -> io::Result<()> {
     match output {
-        Output::Table if rows.is_empty() => Ok(()),
-        Output::Table => write_table(out, rows, colour, width),
-        Output::Json => rows.iter().try_for_each(|row| {
+        OutputFormat::Table if rows.is_empty() => Ok(()),
+        OutputFormat::Table => write_table(out, rows, colour, width),
+        OutputFormat::Json => rows.iter().try_for_each(|row| {
             let json = serde_json::to_string(row)?;
             writeln!(out, "{}", escape_json(&json))
         }),
-        Output::Csv => {
+        OutputFormat::Csv => {
             write_record(out, R::COLUMNS.iter().copied())?;
             rows.iter()
                 .try_for_each(|row| write_record(out, row.cells().iter().map(String::as_str)))
@@ -115,7 +115,7 @@ pub fn write<R: Row>(
     }
 }
 
-fn write_table<R: Row>(
+fn write_table<R: OutputRow>(
     out: &mut impl Write,
     rows: &[R],
     colour: bool,
@@ -177,7 +177,7 @@ mod tests {
     use rstest::rstest;
     use serde::Serialize;
 
-    use super::{Output, Row, write};
+    use super::{OutputFormat, OutputRow, write};
 
     #[derive(Serialize)]
     struct Line {
@@ -185,7 +185,7 @@ mod tests {
         reason: &'static str,
     }
 
-    impl Row for Line {
+    impl OutputRow for Line {
         const COLUMNS: &'static [&'static str] = &["username", "reason"];
 
         fn cells(&self) -> Vec<String> {
@@ -208,7 +208,7 @@ mod tests {
         },
     ];
 
-    fn printed(output: Output, colour: bool, width: Option<u16>) -> String {
+    fn printed(output: OutputFormat, colour: bool, width: Option<u16>) -> String {
         let mut out = Vec::new();
         write(&mut out, output, &LINES, colour, width).unwrap();
         String::from_utf8(out).unwrap()
@@ -216,17 +216,17 @@ mod tests {
 
     #[test]
     fn a_table_fits_the_terminal_and_its_cells_cannot_escape() {
-        insta::assert_snapshot!(printed(Output::Table, false, Some(44)));
+        insta::assert_snapshot!(printed(OutputFormat::Table, false, Some(44)));
     }
 
     #[test]
     fn csv_has_a_header_and_one_line_a_row() {
-        insta::assert_snapshot!(printed(Output::Csv, false, None));
+        insta::assert_snapshot!(printed(OutputFormat::Csv, false, None));
     }
 
     #[test]
     fn json_is_one_object_a_line() {
-        insta::assert_snapshot!(printed(Output::Json, false, None));
+        insta::assert_snapshot!(printed(OutputFormat::Json, false, None));
     }
 
     #[rstest]
@@ -234,7 +234,7 @@ mod tests {
     #[case(false)]
     fn a_table_has_colour_only_when_asked_for(#[case] colour: bool) {
         assert_eq!(
-            printed(Output::Table, colour, Some(80)).contains('\u{1b}'),
+            printed(OutputFormat::Table, colour, Some(80)).contains('\u{1b}'),
             colour
         );
     }

@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use simulator::population::Population;
 
-use super::failure::Failure;
+use super::failure::CommandFailure;
 
 /// A made-up population, or saved pages of the real APIs.
 #[derive(Clone, Debug, clap::Args)]
 #[group(skip)]
-pub struct Args {
+pub struct PopulationArgs {
     /// How many accounts to make up
     #[arg(
         long,
@@ -39,12 +39,12 @@ pub struct Args {
     pub lookup_people: Option<PathBuf>,
 }
 
-impl Args {
+impl PopulationArgs {
     /// Makes or reads it.
     ///
     /// # Errors
     /// A file that is not there or not in the API's form.
-    pub fn population(&self) -> Result<Population, Failure> {
+    pub fn population(&self) -> Result<Population, CommandFailure> {
         let recorded = |directory| Population::from_recording(directory, today());
         Ok(
             match (
@@ -56,7 +56,7 @@ impl Args {
                 (Some(directory), _, Some(people)) => recorded(directory)?.with_people(people)?,
                 (None, Some(users), Some(people)) => Population::from_files(users, people)?,
                 (None, _, None) => Population::generate(self.users, self.seed, today()),
-                (None, None, Some(_)) => return Err(Failure::usage(LOOKUP_ALONE)),
+                (None, None, Some(_)) => return Err(CommandFailure::usage(LOOKUP_ALONE)),
             },
         )
     }

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{
-    failure::Failure,
-    follow::{Watch, follow},
-    output::{self, Output, Row},
+    failure::CommandFailure,
+    follow::{RunWatch, follow},
+    output::{self, OutputFormat, OutputRow},
 };
 use crate::messaging::{Connection, Follow, PubSubError, RunId};
 
@@ -39,10 +39,10 @@ impl RequestedRun {
     pub async fn finish(
         self,
         published: &BTreeMap<String, String>,
-        watch: Watch,
+        watch: RunWatch,
         dry_run: bool,
-        output: Output,
-    ) -> Result<(), Failure> {
+        output: OutputFormat,
+    ) -> Result<(), CommandFailure> {
         match self.outcomes {
             Some(outcomes) => follow(outcomes, watch, dry_run, output).await,
             None => print_published(published, &self.id, output),
@@ -59,8 +59,8 @@ impl RequestedRun {
 pub(in crate::cli) fn print_published(
     published: &BTreeMap<String, String>,
     run: &RunId,
-    output: Output,
-) -> Result<(), Failure> {
+    output: OutputFormat,
+) -> Result<(), CommandFailure> {
     let rows = published
         .iter()
         .map(|(message_id, about)| PublishedMessage {
@@ -80,7 +80,7 @@ struct PublishedMessage<'a> {
     run: &'a str,
 }
 
-impl Row for PublishedMessage<'_> {
+impl OutputRow for PublishedMessage<'_> {
     const COLUMNS: &'static [&'static str] = &["message_id", "about", "run"];
 
     fn cells(&self) -> Vec<String> {

@@ -1,19 +1,19 @@
 //! Who asks and why, as it goes into a message.
 
-use super::failure::Failure;
+use super::failure::CommandFailure;
 use crate::{app::context::ProcessContext, messaging::wire::OneLine};
 
 /// Who is at the keyboard, for `requested_by`.
 ///
 /// # Errors
 /// A name that no message can carry.
-pub fn requester(context: &ProcessContext) -> Result<Option<String>, Failure> {
+pub fn requester(context: &ProcessContext) -> Result<Option<String>, CommandFailure> {
     let set = |name| Some((name, context.environment().get(name)?));
     let user = ["USER", "LOGNAME"]
         .into_iter()
         .find_map(|name| set(name).filter(|(_, user)| !user.is_empty()));
     match user {
-        Some((name, user)) if !OneLine::NOTE.admits(user) => Err(Failure::usage(format!(
+        Some((name, user)) if !OneLine::NOTE.admits(user) => Err(CommandFailure::usage(format!(
             "{name} says who asks and has to be {}: set it, or unset it",
             OneLine::NOTE
         ))),

@@ -4,8 +4,8 @@ use serde::Serialize;
 
 use crate::{
     cli::common::{
-        failure::{Exit, Failure},
-        output::{self, Output, Row},
+        failure::{CommandFailure, ExitReason},
+        output::{self, OutputFormat, OutputRow},
     },
     config::{GitLabConfig, Mode},
     gitlab::Client,
@@ -14,7 +14,7 @@ use crate::{
 
 /// What one token turned out to be.
 #[derive(Debug, Serialize)]
-struct Finding {
+struct TokenFinding {
     token: &'static str,
     owner: String,
     scopes: String,
@@ -25,7 +25,11 @@ struct Finding {
 }
 
 /// Asks GitLab about each token that `config` names, prints what it may do, and fails where that is too little.
-pub async fn check(config: &GitLabConfig, mode: Mode, output: Output) -> Result<(), Failure> {
+pub async fn check(
+    config: &GitLabConfig,
+    mode: Mode,
+    output: OutputFormat,
+) -> Result<(), CommandFailure> {
     let writer = Client::new(config, Mode::DryRun)?;
     let mut tokens = Vec::new();
     if let Some(reader) = writer.with_read_token(config)? {
@@ -55,19 +59,25 @@ pub async fn check(config: &GitLabConfig, mode: Mode, output: Output) -> Result<
     }
     if tokens.iter().any(|token| !token.reads) {
         let text = "a token cannot read what the service has to see";
-        return Err(Failure::new(Exit::Configuration, anyhow::anyhow!(text)));
+        return Err(CommandFailure::new(
+            ExitReason::Configuration,
+            anyhow::anyhow!(text),
+        ));
     }
     if mode == Mode::Apply && !some_writes {
         let text = "mode is apply, and no token can block";
-        return Err(Failure::new(Exit::Configuration, anyhow::anyhow!(text)));
+        return Err(CommandFailure::new(
+            ExitReason::Configuration,
+            anyhow::anyhow!(text),
+        ));
     }
     Ok(())
 }
 
 /// # Errors
 /// When GitLab cannot be asked at all. A refusal is a finding.
-async fn ask(name: &'static str, client: &Client) -> Result<Finding, Failure> {
-    let mut token = Finding {
+async fn ask(name: &'static str, client: &Client) -> Result<TokenFinding, CommandFailure> {
+    let mut token = TokenFinding {
         token: name,
         owner: "unknown".to_owned(),
         scopes: "unknown".to_owned(),
@@ -113,7 +123,7 @@ async fn ask(name: &'static str, client: &Client) -> Result<Finding, Failure> {
     Ok(token)
 }
 
-fn refused(mut token: Finding, error: CallError) -> Result<Finding, Failure> {
+fn refused(mut token: TokenFinding, error: CallError) -> Result<TokenFinding, CommandFailure> {
     let is_upstreams = matches!(error.blame, Blame::Upstream(_));
     if is_upstreams && !error.credentials_refused() {
         return Err(error.into());
@@ -122,7 +132,7 @@ fn refused(mut token: Finding, error: CallError) -> Result<Finding, Failure> {
     Ok(token)
 }
 
-impl Row for Finding {
+impl OutputRow for TokenFinding {
     const COLUMNS: &'static [&'static str] = &["token", "owner", "scopes", "reads", "writes"];
 
     fn cells(&self) -> Vec<String> {

@@ -6,12 +6,12 @@ use jiff::Timestamp;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
-use super::filter::Chosen;
+use super::filter::SelectionArgs;
 use crate::{
     app::{clients::connect, context::ProcessContext},
     cli::{
-        Failure,
-        common::output::{self, Output, Row},
+        CommandFailure,
+        common::output::{self, OutputFormat, OutputRow},
     },
     config::MessagingConfig,
     messaging::dead_letters::{Discarded, discard},
@@ -22,9 +22,9 @@ use crate::{
 #[command(
     after_help = "Example:\n  lookup-gitlab-sync dead-letters discard --reason undecodable --older-than 7d --yes"
 )]
-pub(super) struct Args {
+pub(super) struct DiscardArgs {
     #[command(flatten)]
-    chosen: Chosen,
+    chosen: SelectionArgs,
     /// They are really meant to go
     #[arg(long)]
     yes: bool,
@@ -33,19 +33,19 @@ pub(super) struct Args {
     file: Option<PathBuf>,
     /// How it is printed
     #[arg(long, value_enum, default_value_t)]
-    output: Output,
+    output: OutputFormat,
 }
 
-impl Args {
+impl DiscardArgs {
     pub(super) async fn run(
         self,
         context: &ProcessContext,
         stopping: &CancellationToken,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), CommandFailure> {
         let now = Timestamp::now();
         let selection = self.chosen.selection("discard", now)?;
         if !self.yes {
-            return Err(Failure::usage(
+            return Err(CommandFailure::usage(
                 "discarding is for good: say --yes, after `dead-letters list` with the same filter",
             ));
         }
@@ -60,7 +60,7 @@ impl Args {
         let file = (discarded.discarded > 0).then(|| path.display().to_string());
         output::print(
             self.output,
-            &[Line {
+            &[DiscardSummaryLine {
                 kind: "summary",
                 discarded: discarded.discarded,
                 file,
@@ -70,12 +70,12 @@ impl Args {
     }
 }
 
-fn verdict(discarded: Discarded) -> Result<(), Failure> {
+fn verdict(discarded: Discarded) -> Result<(), CommandFailure> {
     if let Some(error) = discarded.broken {
         return Err(error.into());
     }
     if discarded.stopped {
-        return Err(Failure::interrupted());
+        return Err(CommandFailure::interrupted());
     }
     if discarded.missing.is_empty() {
         return Ok(());
@@ -84,13 +84,13 @@ fn verdict(discarded: Discarded) -> Result<(), Failure> {
 }
 
 #[derive(Serialize)]
-struct Line {
+struct DiscardSummaryLine {
     kind: &'static str,
     discarded: u64,
     file: Option<String>,
 }
 
-impl Row for Line {
+impl OutputRow for DiscardSummaryLine {
     const COLUMNS: &'static [&'static str] = &["discarded", "file"];
 
     fn cells(&self) -> Vec<String> {

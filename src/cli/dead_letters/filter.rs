@@ -4,36 +4,40 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    cli::Failure,
+    cli::CommandFailure,
     messaging::{DeadLetterReason, Stage, dead_letter::Why, dead_letters::Selection},
 };
 
 /// Which dead letters a command acts on. That nothing is said never means all of them.
 #[derive(Clone, Debug, Default, clap::Args)]
-pub(super) struct Chosen {
+pub(super) struct SelectionArgs {
     /// These, by id
     ids: Vec<String>,
     #[command(flatten)]
-    filter: Filter,
+    filter: FilterArgs,
     /// Every one there is, of every topic
     #[arg(long)]
     all: bool,
 }
 
-impl Chosen {
+impl SelectionArgs {
     /// The selection it stands for at `now`.
     ///
     /// # Errors
     /// When nothing is selected, or `--all` stands beside what would narrow it.
-    pub(super) fn selection(&self, action: &str, now: Timestamp) -> Result<Selection, Failure> {
+    pub(super) fn selection(
+        &self,
+        action: &str,
+        now: Timestamp,
+    ) -> Result<Selection, CommandFailure> {
         let selection = self.filter.selection(self.ids.clone(), now);
         match (selection.is_everything(), self.all) {
             (true, true) | (false, false) => Ok(selection),
-            (true, false) => Err(Failure::usage(format!(
+            (true, false) => Err(CommandFailure::usage(format!(
                 "{action} needs ids or a filter, or --all for every dead letter there is: see \
                  `dead-letters {action} --help`, and `dead-letters list` for what there is"
             ))),
-            (false, true) => Err(Failure::usage(format!(
+            (false, true) => Err(CommandFailure::usage(format!(
                 "--all is every dead letter there is: leave it out to {action} those of the ids or the filter"
             ))),
         }
@@ -42,7 +46,7 @@ impl Chosen {
 
 /// Every flag narrows the selection; one that may be repeated widens itself.
 #[derive(Clone, Debug, Default, clap::Args)]
-pub(super) struct Filter {
+pub(super) struct FilterArgs {
     /// Only those that were published to this topic; may be repeated
     #[arg(long, value_name = "TOPIC", value_parser = topics())]
     topic: Vec<Stage>,
@@ -66,7 +70,7 @@ pub(super) struct Filter {
     min_deaths: Option<u32>,
 }
 
-impl Filter {
+impl FilterArgs {
     /// The selection it stands for at `now`, of `ids` if any are named.
     pub(super) fn selection(&self, ids: Vec<String>, now: Timestamp) -> Selection {
         Selection {

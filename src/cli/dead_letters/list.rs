@@ -3,12 +3,12 @@
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use super::{filter::Filter, text::Line};
+use super::{filter::FilterArgs, text::DeadLetterLine};
 use crate::{
     app::{clients::connect, context::ProcessContext},
     cli::{
-        Failure,
-        common::output::{self, Output},
+        CommandFailure,
+        common::output::{self, OutputFormat},
     },
     config::MessagingConfig,
     messaging::{PubSubError, dead_letters::Scan},
@@ -19,20 +19,20 @@ use crate::{
 #[command(
     after_help = "Example:\n  lookup-gitlab-sync dead-letters list --topic user-sync --newer-than 2d"
 )]
-pub(super) struct Args {
+pub(super) struct ListArgs {
     #[command(flatten)]
-    filter: Filter,
+    filter: FilterArgs,
     /// How it is printed
     #[arg(long, value_enum, default_value_t)]
-    output: Output,
+    output: OutputFormat,
 }
 
-impl Args {
+impl ListArgs {
     pub(super) async fn run(
         self,
         context: &ProcessContext,
         stopping: &CancellationToken,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), CommandFailure> {
         let config: MessagingConfig = context.load()?.config;
         let connection = connect(&config.pubsub).await?;
         let selection = self.filter.selection(Vec::new(), Timestamp::now());
@@ -45,10 +45,14 @@ impl Args {
     }
 }
 
-async fn collect(scan: &mut Scan) -> Result<Vec<Line>, PubSubError> {
+async fn collect(scan: &mut Scan) -> Result<Vec<DeadLetterLine>, PubSubError> {
     let mut lines = Vec::new();
     while let Some(letters) = scan.next().await? {
-        lines.extend(letters.into_iter().map(|letter| Line::from(letter.seen)));
+        lines.extend(
+            letters
+                .into_iter()
+                .map(|letter| DeadLetterLine::from(letter.seen)),
+        );
     }
     Ok(lines)
 }

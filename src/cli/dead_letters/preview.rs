@@ -8,7 +8,7 @@ use tokio::sync::OnceCell;
 use super::ledger_view::LedgerView;
 use crate::{
     app::{clients::UserClients, context::ProcessContext, namespace_clients::ledger_for_reading},
-    cli::Failure,
+    cli::CommandFailure,
     config::{Config, NamespacesConfig},
     messaging::{Stage, dead_letters::Letter, wire::NamespaceRequest},
     namespaces::{
@@ -58,7 +58,7 @@ impl<'a> LetterPreviewer<'a> {
     ///
     /// # Errors
     /// When what the letter concerns is not configured.
-    pub(super) async fn of(&self, letter: &Letter) -> Result<LetterPreview, Failure> {
+    pub(super) async fn of(&self, letter: &Letter) -> Result<LetterPreview, CommandFailure> {
         Ok(match letter.seen.stage {
             Stage::FanOut => self.users().await?.tick(&letter.body).await.into(),
             Stage::UserWorker => {
@@ -69,7 +69,7 @@ impl<'a> LetterPreviewer<'a> {
         })
     }
 
-    async fn users(&self) -> Result<&Previewer, Failure> {
+    async fn users(&self) -> Result<&Previewer, CommandFailure> {
         self.users
             .get_or_try_init(async || {
                 let config: Config = self.context.load()?.config;

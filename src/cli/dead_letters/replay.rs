@@ -10,13 +10,13 @@ use jiff::Timestamp;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
-use self::{preview_line::preview, progress::Bar};
-use super::{filter::Chosen, preview::LetterPreviewer};
+use self::{preview_line::preview, progress::ReplayBar};
+use super::{filter::SelectionArgs, preview::LetterPreviewer};
 use crate::{
     app::{clients::connect, context::ProcessContext},
     cli::{
-        Failure,
-        common::output::{self, Output, Row},
+        CommandFailure,
+        common::output::{self, OutputFormat, OutputRow},
     },
     config::MessagingConfig,
     messaging::dead_letters::{ReplayEvent, ReplayOptions, Scan, Selection, Skip, Summary, replay},
@@ -32,9 +32,9 @@ const AT_ONCE: usize = 8;
 #[command(
     after_help = "Example:\n  lookup-gitlab-sync dead-letters replay --reason attempts_exhausted --rate 5/s"
 )]
-pub(super) struct Args {
+pub(super) struct ReplayArgs {
     #[command(flatten)]
-    chosen: Chosen,
+    chosen: SelectionArgs,
     /// Publish nothing; say what the service would do with each now
     #[arg(long)]
     dry_run: bool,
@@ -49,15 +49,15 @@ pub(super) struct Args {
     force: bool,
     /// How it is printed
     #[arg(long, value_enum, default_value_t)]
-    output: Output,
+    output: OutputFormat,
 }
 
-impl Args {
+impl ReplayArgs {
     pub(super) async fn run(
         self,
         context: &ProcessContext,
         stopping: &CancellationToken,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), CommandFailure> {
         let selection = self.chosen.selection("replay", Timestamp::now())?;
         let options = ReplayOptions {
             max: self.max,
@@ -70,7 +70,7 @@ impl Args {
         }
         let config: MessagingConfig = context.load()?.config;
         let connection = connect(&config.pubsub).await?;
-        let bar = Bar::new(self.max.or_else(|| {
+        let bar = ReplayBar::new(self.max.or_else(|| {
             u64::try_from(selection.ids.len())
                 .ok()
                 .filter(|ids| *ids > 0)
@@ -78,7 +78,7 @@ impl Args {
         let progress = |event: ReplayEvent<'_>| bar.show(event, self.output);
         let summary = replay(&connection, &selection, &options, stopping, &progress).await;
         bar.clear();
-        output::print(self.output, &[Line::of(&summary, &options)])?;
+        output::print(self.output, &[ReplaySummaryLine::of(&summary, &options)])?;
         verdict(summary)
     }
 
@@ -89,7 +89,7 @@ impl Args {
         selection: &Selection,
         options: &ReplayOptions,
         stopping: &CancellationToken,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), CommandFailure> {
         let config: MessagingConfig = context.load()?.config;
         let previewer = LetterPreviewer::new(context, &config.namespaces);
         let connection = connect(&config.pubsub).await?;
@@ -106,7 +106,7 @@ impl Args {
         scan: &mut Scan,
         previewer: &LetterPreviewer<'_>,
         options: &ReplayOptions,
-    ) -> Result<u64, Failure> {
+    ) -> Result<u64, CommandFailure> {
         let mut table = Vec::new();
         let mut seen = 0;
         let room = |seen: u64| options.max.map_or(u64::MAX, |max| max.saturating_sub(seen));
@@ -123,12 +123,12 @@ impl Args {
                 .await;
                 let lines = lines.into_iter().collect::<Result<Vec<_>, _>>()?;
                 match self.output {
-                    Output::Json => output::print(self.output, &lines)?,
-                    Output::Table | Output::Csv => table.extend(lines),
+                    OutputFormat::Json => output::print(self.output, &lines)?,
+                    OutputFormat::Table | OutputFormat::Csv => table.extend(lines),
                 }
             }
         }
-        if self.output != Output::Json {
+        if self.output != OutputFormat::Json {
             output::print(self.output, &table)?;
         }
         Ok(seen)
@@ -142,12 +142,12 @@ fn words(skip: Skip) -> &'static str {
     }
 }
 
-fn verdict(summary: Summary) -> Result<(), Failure> {
+fn verdict(summary: Summary) -> Result<(), CommandFailure> {
     if let Some(error) = summary.broken {
         return Err(error.into());
     }
     if summary.stopped {
-        return Err(Failure::interrupted());
+        return Err(CommandFailure::interrupted());
     }
     not_seen(&summary.missing)?;
     if summary.is_complete() {
@@ -165,7 +165,7 @@ fn verdict(summary: Summary) -> Result<(), Failure> {
     .into())
 }
 
-fn not_seen(missing: &[String]) -> Result<(), Failure> {
+fn not_seen(missing: &[String]) -> Result<(), CommandFailure> {
     if missing.is_empty() {
         Ok(())
     } else {
@@ -174,7 +174,7 @@ fn not_seen(missing: &[String]) -> Result<(), Failure> {
 }
 
 #[derive(Serialize)]
-struct Line {
+struct ReplaySummaryLine {
     kind: &'static str,
     replay_id: String,
     replayed: u64,
@@ -184,7 +184,7 @@ struct Line {
     failed: u64,
 }
 
-impl Line {
+impl ReplaySummaryLine {
     fn of(summary: &Summary, options: &ReplayOptions) -> Self {
         Self {
             kind: "summary",
@@ -198,7 +198,7 @@ impl Line {
     }
 }
 
-impl Row for Line {
+impl OutputRow for ReplaySummaryLine {
     const COLUMNS: &'static [&'static str] = &[
         "replayed",
         "skipped",

@@ -7,16 +7,16 @@ use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    filter::Filter,
+    filter::FilterArgs,
     ledger_view::LedgerView,
     preview::{LetterPreview, LetterPreviewer},
-    text::{self, Body},
+    text::{self, BodyText},
 };
 use crate::{
     app::{clients::connect, context::ProcessContext},
     cli::{
-        Failure,
-        common::output::{self, Output, Row},
+        CommandFailure,
+        common::output::{self, OutputFormat, OutputRow},
     },
     config::MessagingConfig,
     messaging::{
@@ -32,23 +32,23 @@ const SHOWN: usize = 4_000;
 /// Shows one dead letter whole, and what the service would do with it now
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  lookup-gitlab-sync dead-letters show 12083918203912")]
-pub(super) struct Args {
+pub(super) struct ShowArgs {
     /// The id, as `dead-letters list` shows it
     id: String,
     /// How it is printed
     #[arg(long, value_enum, default_value_t)]
-    output: Output,
+    output: OutputFormat,
 }
 
-impl Args {
+impl ShowArgs {
     pub(super) async fn run(
         self,
         context: &ProcessContext,
         stopping: &CancellationToken,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), CommandFailure> {
         let config: MessagingConfig = context.load()?.config;
         let connection = connect(&config.pubsub).await?;
-        let selection = Filter::default().selection(vec![self.id.clone()], Timestamp::now());
+        let selection = FilterArgs::default().selection(vec![self.id.clone()], Timestamp::now());
         let mut scan = Scan::new(&connection, &selection, stopping.clone());
         let letter = first(&mut scan).await;
         scan.release().await;
@@ -65,10 +65,14 @@ impl Args {
         now.unknown.map_or(Ok(()), |error| Err(error.into()))
     }
 
-    fn print(&self, letter: &Letter, now: &LetterPreview) -> Result<(), Failure> {
+    fn print(&self, letter: &Letter, now: &LetterPreview) -> Result<(), CommandFailure> {
         match self.output {
-            Output::Json => output::print(self.output, &[Whole::of(letter, now)])?,
-            Output::Table | Output::Csv => output::print(self.output, &fields(letter, now))?,
+            OutputFormat::Json => {
+                output::print(self.output, &[DeadLetterDocument::of(letter, now)])?
+            }
+            OutputFormat::Table | OutputFormat::Csv => {
+                output::print(self.output, &fields(letter, now))?
+            }
         }
         Ok(())
     }
@@ -79,12 +83,12 @@ async fn first(scan: &mut Scan) -> Result<Option<Letter>, PubSubError> {
 }
 
 #[derive(Serialize)]
-struct Field {
+struct DeadLetterField {
     field: String,
     value: String,
 }
 
-impl Row for Field {
+impl OutputRow for DeadLetterField {
     const COLUMNS: &'static [&'static str] = &["field", "value"];
 
     fn cells(&self) -> Vec<String> {
@@ -92,7 +96,7 @@ impl Row for Field {
     }
 }
 
-fn fields(letter: &Letter, now: &LetterPreview) -> Vec<Field> {
+fn fields(letter: &Letter, now: &LetterPreview) -> Vec<DeadLetterField> {
     let Letter {
         seen,
         body,
@@ -109,15 +113,15 @@ fn fields(letter: &Letter, now: &LetterPreview) -> Vec<Field> {
             .iter()
             .map(|(name, value)| (format!("attribute {name}"), value.clone())),
     );
-    fields.push(match Body::of(body) {
-        Body::Text(text) => ("body".to_owned(), cut(text)),
-        Body::Base64(text) => ("body, base64".to_owned(), cut(&text)),
+    fields.push(match BodyText::of(body) {
+        BodyText::Text(text) => ("body".to_owned(), cut(text)),
+        BodyText::Base64(text) => ("body, base64".to_owned(), cut(&text)),
     });
     fields.extend(now.ledger.iter().flat_map(LedgerView::fields));
     fields.push(("now".to_owned(), now.detail.clone()));
     fields
         .into_iter()
-        .map(|(field, value)| Field { field, value })
+        .map(|(field, value)| DeadLetterField { field, value })
         .collect()
 }
 
@@ -167,7 +171,7 @@ fn history(history: &History, died: Option<Timestamp>) -> String {
 
 /// Everything, for programs.
 #[derive(Serialize)]
-struct Whole<'a> {
+struct DeadLetterDocument<'a> {
     id: &'a str,
     topic: &'static str,
     published: Option<Timestamp>,
@@ -176,7 +180,7 @@ struct Whole<'a> {
     body: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     body_base64: Option<String>,
-    history: Past<'a>,
+    history: DeathRecord<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     ledger: Option<&'a LedgerView>,
     now: &'static str,
@@ -184,7 +188,7 @@ struct Whole<'a> {
 }
 
 #[derive(Serialize)]
-struct Past<'a> {
+struct DeathRecord<'a> {
     reason: &'static str,
     detail: Option<&'a str>,
     deaths: u32,
@@ -196,14 +200,14 @@ struct Past<'a> {
     first_at: Option<Timestamp>,
 }
 
-impl<'a> Whole<'a> {
+impl<'a> DeadLetterDocument<'a> {
     fn of(letter: &'a Letter, now: &'a LetterPreview) -> Self {
         let Letter {
             seen, attributes, ..
         } = letter;
-        let (body, body_base64) = match Body::of(&letter.body) {
-            Body::Text(text) => (Some(text), None),
-            Body::Base64(text) => (None, Some(text)),
+        let (body, body_base64) = match BodyText::of(&letter.body) {
+            BodyText::Text(text) => (Some(text), None),
+            BodyText::Base64(text) => (None, Some(text)),
         };
         let past = &seen.history;
         Self {
@@ -213,7 +217,7 @@ impl<'a> Whole<'a> {
             attributes,
             body,
             body_base64,
-            history: Past {
+            history: DeathRecord {
                 reason: past.why().as_str(),
                 detail: past.detail.as_deref(),
                 deaths: past.deaths,
@@ -231,7 +235,7 @@ impl<'a> Whole<'a> {
     }
 }
 
-impl Row for Whole<'_> {
+impl OutputRow for DeadLetterDocument<'_> {
     const COLUMNS: &'static [&'static str] = &["id", "topic", "now"];
 
     fn cells(&self) -> Vec<String> {

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::{
-    cli::common::output::Row,
+    cli::common::output::OutputRow,
     messaging::dead_letters::{About, Seen},
 };
 
@@ -30,12 +30,12 @@ pub(super) fn time(at: Option<Timestamp>) -> String {
 }
 
 /// A body, as text if it is UTF-8.
-pub(super) enum Body<'a> {
+pub(super) enum BodyText<'a> {
     Text(&'a str),
     Base64(String),
 }
 
-impl<'a> Body<'a> {
+impl<'a> BodyText<'a> {
     pub(super) fn of(body: &'a [u8]) -> Self {
         std::str::from_utf8(body)
             .map_or_else(|_| Self::Base64(BASE64_STANDARD.encode(body)), Self::Text)
@@ -44,7 +44,7 @@ impl<'a> Body<'a> {
 
 /// One dead letter in a list.
 #[derive(Serialize)]
-pub(super) struct Line {
+pub(super) struct DeadLetterLine {
     pub(super) id: String,
     topic: &'static str,
     died_at: Option<Timestamp>,
@@ -62,7 +62,7 @@ pub(super) struct Line {
     bytes: usize,
 }
 
-impl From<Seen> for Line {
+impl From<Seen> for DeadLetterLine {
     fn from(seen: Seen) -> Self {
         let Seen { history, about, .. } = seen;
         Self {
@@ -85,7 +85,7 @@ impl From<Seen> for Line {
     }
 }
 
-impl Row for Line {
+impl OutputRow for DeadLetterLine {
     const COLUMNS: &'static [&'static str] = &[
         "id", "topic", "died at", "reason", "deaths", "replays", "about", "bytes", "detail",
     ];

@@ -9,41 +9,43 @@ mod tables;
 
 use simulator::postgres::{Postgres, PostgresError};
 
-use self::{environment::Scene, report::Report, scenario::Play};
+use self::{
+    environment::NamespaceEnvironment, report::NamespaceDemoReport, scenario::NamespaceScenario,
+};
 use super::super::{
-    Failure,
+    CommandFailure,
     common::{
-        failure::Exit,
+        failure::ExitReason,
         global::GlobalOptions,
-        output::{self, Output, Report as Form},
+        output::{self, OutputFormat, ReportFormat},
     },
 };
 use crate::app::signals::StopSignals;
 
 /// Plays the pipeline on servers of its own; the first signal ends them all.
-pub async fn run(global: &GlobalOptions, output: Form) -> Result<(), Failure> {
+pub async fn run(global: &GlobalOptions, output: ReportFormat) -> Result<(), CommandFailure> {
     let mut signals = StopSignals::catch()?;
     tokio::select! {
         result = whole(global, output) => result,
-        () = signals.next() => Err(Failure::interrupted()),
+        () = signals.next() => Err(CommandFailure::interrupted()),
     }
 }
 
-async fn whole(global: &GlobalOptions, output: Form) -> Result<(), Failure> {
+async fn whole(global: &GlobalOptions, output: ReportFormat) -> Result<(), CommandFailure> {
     let postgres = Postgres::start().await.map_err(missing)?;
-    let scene = Scene::start(global, &postgres).await?;
-    let narrated = output == Form::Table;
-    let result = play(&Play::new(&scene, narrated)?).await;
+    let scene = NamespaceEnvironment::start(global, &postgres).await?;
+    let narrated = output == ReportFormat::Table;
+    let result = play(&NamespaceScenario::new(&scene, narrated)?).await;
     scene.stop().await;
     drop(postgres);
     let report = result?;
     if !narrated {
-        output::print(Output::Json, &[&report])?;
+        output::print(OutputFormat::Json, &[&report])?;
     }
     report.verdict()
 }
 
-async fn play(play: &Play<'_>) -> Result<Report, Failure> {
+async fn play(play: &NamespaceScenario<'_>) -> Result<NamespaceDemoReport, CommandFailure> {
     play.introduce()?;
     let acts = vec![
         play.a_purchase().await?,
@@ -53,15 +55,15 @@ async fn play(play: &Play<'_>) -> Result<Report, Failure> {
         play.an_outage().await?,
         play.a_dead_letter().await?,
     ];
-    let report = Report::new(acts);
+    let report = NamespaceDemoReport::new(acts);
     play.conclude(&report)?;
     Ok(report)
 }
 
 /// What the demo stands on is not there, as an upstream may not be.
-fn missing(error: PostgresError) -> Failure {
+fn missing(error: PostgresError) -> CommandFailure {
     match error {
-        PostgresError::NotInstalled => Failure::new(Exit::Unavailable, error),
+        PostgresError::NotInstalled => CommandFailure::new(ExitReason::Unavailable, error),
         PostgresError::Start(_) | PostgresError::System(_) => error.into(),
     }
 }
@@ -73,7 +75,7 @@ mod tests {
     #[test]
     fn a_missing_postgresql_is_told_with_what_to_do() {
         let failure = missing(PostgresError::NotInstalled);
-        assert_eq!(failure.exit(), Exit::Unavailable);
+        assert_eq!(failure.exit(), ExitReason::Unavailable);
         let text = failure.to_string();
         assert!(
             text.contains("PostgreSQL's server is not installed"),

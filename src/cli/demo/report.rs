@@ -3,23 +3,23 @@
 use serde::Serialize;
 use simulator::population::{Mismatch, Population};
 
-use crate::cli::{Failure, common::output::Row};
+use crate::cli::{CommandFailure, common::output::OutputRow};
 
 /// What the demo saw.
 #[derive(Debug, Serialize)]
-pub struct Report {
+pub struct DemoReport {
     ok: bool,
     accounts: usize,
-    first_tick: Run,
-    second_tick: Run,
+    first_tick: DemoRun,
+    second_tick: DemoRun,
     mismatches: Vec<Mismatch>,
-    resync: Option<Resync>,
-    dead_letter: DeadLetter,
+    resync: Option<DemoResync>,
+    dead_letter: PoisonedLetter,
 }
 
 /// What one tick did.
 #[derive(Clone, Debug, Default, Serialize)]
-pub struct Run {
+pub struct DemoRun {
     /// Outcomes of distinct accounts.
     pub outcomes: u64,
     /// Blocks applied.
@@ -35,12 +35,12 @@ pub struct Run {
     /// Milliseconds from the tick's publication to the last outcome.
     pub milliseconds: u128,
     /// Each change, with its reason.
-    pub changes: Vec<Changed>,
+    pub changes: Vec<ChangedAccount>,
 }
 
 /// One account that was changed.
 #[derive(Clone, Debug, Serialize)]
-pub struct Changed {
+pub struct ChangedAccount {
     /// Its id.
     pub id: u64,
     /// Its username.
@@ -55,7 +55,7 @@ pub struct Changed {
 
 /// What a resync of somebody who came back did.
 #[derive(Debug, Serialize)]
-pub struct Resync {
+pub struct DemoResync {
     /// The person.
     pub crsid: String,
     /// The outcome's result.
@@ -66,7 +66,7 @@ pub struct Resync {
 
 /// What became of a poisoned message.
 #[derive(Debug, Serialize)]
-pub struct DeadLetter {
+pub struct PoisonedLetter {
     /// Its body.
     pub body: String,
     /// Why it was dead-lettered.
@@ -79,15 +79,15 @@ pub struct DeadLetter {
     pub deaths: u32,
 }
 
-impl Report {
+impl DemoReport {
     /// Puts it together and judges it.
     pub fn new(
         population: &Population,
-        first_tick: Run,
-        second_tick: Run,
+        first_tick: DemoRun,
+        second_tick: DemoRun,
         mismatches: Vec<Mismatch>,
-        resync: Option<Resync>,
-        dead_letter: DeadLetter,
+        resync: Option<DemoResync>,
+        dead_letter: PoisonedLetter,
     ) -> Self {
         let mut report = Self {
             ok: false,
@@ -129,7 +129,7 @@ impl Report {
     }
 
     /// Fails with what is not as it must be.
-    pub fn verdict(&self) -> Result<(), Failure> {
+    pub fn verdict(&self) -> Result<(), CommandFailure> {
         if self.ok {
             return Ok(());
         }
@@ -141,7 +141,7 @@ impl Report {
     }
 }
 
-impl Row for &Report {
+impl OutputRow for &DemoReport {
     const COLUMNS: &'static [&'static str] = &["ok", "accounts"];
 
     fn cells(&self) -> Vec<String> {
@@ -149,7 +149,7 @@ impl Row for &Report {
     }
 }
 
-impl Row for Changed {
+impl OutputRow for ChangedAccount {
     const COLUMNS: &'static [&'static str] = &["id", "username", "crsid", "decision", "reason"];
 
     fn cells(&self) -> Vec<String> {

@@ -15,13 +15,13 @@ use simulator::{
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::report::{Changed, DeadLetter, Report, Resync, Run};
+use super::report::{ChangedAccount, DemoReport, DemoResync, DemoRun, PoisonedLetter};
 use crate::{
     cli::{
-        Failure,
+        CommandFailure,
         common::{
-            follow::{Bar, Watch, to_the_end},
-            output::{self, Output},
+            follow::{FollowBar, RunWatch, to_the_end},
+            output::{self, OutputFormat},
         },
     },
     directory::Crsid,
@@ -40,7 +40,7 @@ const SHOWN: usize = 8;
 const POISON: &str = r#"{"crsid":"Robert'); DROP TABLE users;--"}"#;
 
 /// Everything that the acts play on.
-pub struct Stage<'a> {
+pub struct DemoScenario<'a> {
     /// Who there is, and how each must end.
     pub population: &'a Population,
     /// The servers.
@@ -51,7 +51,7 @@ pub struct Stage<'a> {
     pub narrated: bool,
 }
 
-impl Stage<'_> {
+impl DemoScenario<'_> {
     pub fn introduce(&self) -> io::Result<()> {
         let counts = self.population.counts();
         self.say(&format!(
@@ -62,15 +62,15 @@ impl Stage<'_> {
         ))
     }
 
-    pub async fn first_tick(&self) -> Result<Run, Failure> {
+    pub async fn first_tick(&self) -> Result<DemoRun, CommandFailure> {
         self.say(
             "\n1. A tick: everything is read, every account decided, each change looked at again\n",
         )?;
         let run = self.tick().await?;
         self.say(&summary(&run))?;
         if self.narrated {
-            let shown: Vec<Changed> = run.changes.iter().take(SHOWN).cloned().collect();
-            output::print(Output::Table, &shown)?;
+            let shown: Vec<ChangedAccount> = run.changes.iter().take(SHOWN).cloned().collect();
+            output::print(OutputFormat::Table, &shown)?;
         }
         let more = run.changes.len().saturating_sub(SHOWN);
         if more > 0 {
@@ -79,7 +79,7 @@ impl Stage<'_> {
         Ok(run)
     }
 
-    pub async fn second_tick(&self) -> Result<Run, Failure> {
+    pub async fn second_tick(&self) -> Result<DemoRun, CommandFailure> {
         self.say("\n2. A second tick: there is nothing left to do\n")?;
         let run = self.tick().await?;
         self.say(&summary(&run))?;
@@ -101,8 +101,12 @@ impl Stage<'_> {
     }
 
     /// Somebody whom the first tick blocked is a member again.
-    pub async fn a_person_returns(&self, first: &Run) -> Result<Option<Resync>, Failure> {
-        let blocked = |changed: &&Changed| changed.decision == "block" && changed.crsid.is_some();
+    pub async fn a_person_returns(
+        &self,
+        first: &DemoRun,
+    ) -> Result<Option<DemoResync>, CommandFailure> {
+        let blocked =
+            |changed: &&ChangedAccount| changed.decision == "block" && changed.crsid.is_some();
         let Some(changed) = first.changes.iter().find(blocked) else {
             return Ok(None);
         };
@@ -116,7 +120,7 @@ impl Stage<'_> {
         let outcome = self.resync(crsid).await?;
         let account = self.world.gitlab.account(changed.id);
         let active = account.is_some_and(|account| account.state == State::Active);
-        let resync = Resync {
+        let resync = DemoResync {
             crsid: crsid.to_string(),
             result: outcome.result,
             active,
@@ -134,7 +138,7 @@ impl Stage<'_> {
     }
 
     /// Nobody can be found by it: given up at its first delivery, listed, and given up again when it is replayed.
-    pub async fn a_poisoned_message(&self) -> Result<DeadLetter, Failure> {
+    pub async fn a_poisoned_message(&self) -> Result<PoisonedLetter, CommandFailure> {
         self.say(&format!("\n4. A poisoned message: {POISON}\n"))?;
         let users = self.connection.publisher(Topic::UserSync).await?;
         let attributes =
@@ -160,7 +164,7 @@ impl Stage<'_> {
         self.say(&format!(
             "   {replayed} replayed; it is poison still, and is a dead letter for the second time"
         ))?;
-        Ok(DeadLetter {
+        Ok(PoisonedLetter {
             body: POISON.to_owned(),
             reason,
             detail,
@@ -170,7 +174,7 @@ impl Stage<'_> {
     }
 
     /// The one dead letter, as soon as it has died `deaths` times.
-    async fn letter_that_died(&self, deaths: u32) -> Result<Seen, Failure> {
+    async fn letter_that_died(&self, deaths: u32) -> Result<Seen, CommandFailure> {
         let selection = Selection {
             min_deaths: Some(deaths),
             ..Selection::default()
@@ -194,24 +198,24 @@ impl Stage<'_> {
             .map_err(|_| anyhow::anyhow!("nothing was dead-lettered"))??)
     }
 
-    pub fn conclude(&self, report: &Report) -> Result<(), Failure> {
+    pub fn conclude(&self, report: &DemoReport) -> Result<(), CommandFailure> {
         if report.verdict().is_ok() {
             self.say("\nEverything ended as it must.")?;
         }
         Ok(())
     }
 
-    async fn tick(&self) -> Result<Run, Failure> {
+    async fn tick(&self) -> Result<DemoRun, CommandFailure> {
         let run_id = RunId::new();
         let outcomes = Follow::open(self.connection, &run_id).await?;
         let ticks = self.connection.publisher(Topic::SyncTick).await?;
-        let calls = Calls::counted(self.world);
+        let calls = DemoCallCounts::counted(self.world);
         let started = Instant::now();
         let attributes = attributes::for_message(run_id.as_str(), "sync_tick", &Traceparent::new());
         ticks.publish(&SyncTick::default(), attributes).await?;
         let mut changes = BTreeMap::new();
-        let mut watch = Watch::run();
-        let bar = Bar::when(self.narrated);
+        let mut watch = RunWatch::run();
+        let bar = FollowBar::when(self.narrated);
         to_the_end(outcomes, &mut watch, |watch, outcome| {
             changes.extend(changed(outcome).map(|changed| (changed.id, changed)));
             bar.show(watch);
@@ -228,7 +232,7 @@ impl Stage<'_> {
         ))
     }
 
-    async fn resync(&self, crsid: Crsid) -> Result<SyncOutcome, Failure> {
+    async fn resync(&self, crsid: Crsid) -> Result<SyncOutcome, CommandFailure> {
         let run_id = RunId::new();
         let outcomes = Follow::open(self.connection, &run_id).await?;
         let users = self.connection.publisher(Topic::UserSync).await?;
@@ -241,7 +245,7 @@ impl Stage<'_> {
         };
         let attributes = attributes::for_message(run_id.as_str(), "user_sync", &Traceparent::new());
         let message = users.publish(&request.to_wire(), attributes).await?;
-        let mut watch = Watch::messages([(message, crsid.to_string())].into());
+        let mut watch = RunWatch::messages([(message, crsid.to_string())].into());
         let mut last = SyncOutcome::default();
         to_the_end(outcomes, &mut watch, |_, outcome| {
             last = outcome.clone();
@@ -261,11 +265,11 @@ impl Stage<'_> {
 }
 
 /// The change that an outcome tells of.
-fn changed(outcome: &SyncOutcome) -> Option<Changed> {
+fn changed(outcome: &SyncOutcome) -> Option<ChangedAccount> {
     if outcome.result.as_deref() != Some("applied") {
         return None;
     }
-    Some(Changed {
+    Some(ChangedAccount {
         id: outcome.gitlab_user_id?,
         username: outcome.username.clone()?,
         crsid: outcome.crsid.clone(),
@@ -274,14 +278,19 @@ fn changed(outcome: &SyncOutcome) -> Option<Changed> {
     })
 }
 
-fn run(watch: &Watch, changes: Vec<Changed>, calls: &Calls, took: Duration) -> Run {
+fn run(
+    watch: &RunWatch,
+    changes: Vec<ChangedAccount>,
+    calls: &DemoCallCounts,
+    took: Duration,
+) -> DemoRun {
     let count = |decision: &str| {
         changes
             .iter()
             .filter(|changed| changed.decision == decision)
             .count() as u64
     };
-    Run {
+    DemoRun {
         outcomes: watch.seen(),
         blocked: count("block"),
         unblocked: count("unblock"),
@@ -293,7 +302,7 @@ fn run(watch: &Watch, changes: Vec<Changed>, calls: &Calls, took: Duration) -> R
     }
 }
 
-fn summary(run: &Run) -> String {
+fn summary(run: &DemoRun) -> String {
     format!(
         "   {} outcomes in {} ms: {} blocked, {} unblocked\n   GitLab: {} reads and {} writes; Lookup: {} calls\n",
         run.outcomes,
@@ -308,13 +317,13 @@ fn summary(run: &Run) -> String {
 
 /// What the servers were asked.
 #[derive(Clone, Copy, Debug)]
-struct Calls {
+struct DemoCallCounts {
     gitlab_reads: usize,
     gitlab_writes: usize,
     lookup: usize,
 }
 
-impl Calls {
+impl DemoCallCounts {
     fn counted(world: &World) -> Self {
         let (gitlab, lookup): (&Control, &Control) =
             (world.gitlab.control(), world.lookup.control());

@@ -21,11 +21,11 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Health, Metrics, Server};
+use super::{HealthChecks, HttpServer, Metrics};
 
 struct Running {
     address: SocketAddr,
-    health: Health,
+    health: HealthChecks,
     stop: CancellationToken,
     served: JoinHandle<std::io::Result<()>>,
 }
@@ -36,9 +36,9 @@ async fn start() -> Running {
         metrics::counter!("sync_guard_refusals_total").increment(3);
         metrics::histogram!("sync_upstream_request_seconds", "upstream" => "gitlab").record(0.2);
     });
-    let health = Health::new();
+    let health = HealthChecks::new();
     let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let port = Server::bind(any_port, health.clone(), metrics)
+    let port = HttpServer::bind(any_port, health.clone(), metrics)
         .await
         .unwrap();
     let address = port.address().unwrap();
@@ -140,9 +140,9 @@ async fn nothing_else_is_on_the_port() {
 /// A server with a public port too, and the address of that.
 async fn start_public() -> (Running, SocketAddr) {
     let (metrics, _) = Metrics::local().unwrap();
-    let health = Health::new();
+    let health = HealthChecks::new();
     let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let own = Server::bind(any_port, health.clone(), metrics)
+    let own = HttpServer::bind(any_port, health.clone(), metrics)
         .await
         .unwrap();
     let address = own.address().unwrap();
@@ -207,7 +207,7 @@ async fn a_port_that_is_taken_is_an_error() {
     let running = start().await;
     let (metrics, _) = Metrics::local().unwrap();
     assert!(
-        Server::bind(running.address, Health::new(), metrics)
+        HttpServer::bind(running.address, HealthChecks::new(), metrics)
             .await
             .is_err()
     );

@@ -3,7 +3,7 @@
 use std::{hint::black_box, panic, sync::Mutex, thread};
 
 use lookup_gitlab_sync::telemetry::{
-    logs::{Form, Lines, filter, subscriber},
+    logs::{LineFormat, LogLines, filter, subscriber},
     panics,
 };
 use testkit::logs::LogBuffer;
@@ -15,7 +15,7 @@ static TURN: Mutex<()> = Mutex::new(());
 fn log_of(panic: fn()) -> String {
     let buffer = LogBuffer::default();
     let writer = buffer.clone();
-    let lines = Lines::new(Form::Json, None, jiff::Timestamp::now);
+    let lines = LogLines::new(LineFormat::Json, None, jiff::Timestamp::now);
     let subscriber = subscriber(filter("info").unwrap(), lines, move || writer.clone());
     let turn = TURN.lock().unwrap();
     let here = thread::current().id();

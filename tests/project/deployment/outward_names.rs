@@ -13,7 +13,7 @@ use std::{
 
 use clap::CommandFactory;
 use lookup_gitlab_sync::{
-    cli::{Cli, Exit},
+    cli::{Cli, ExitReason},
     config,
     messaging::{DeadLetterReason, Stage, Topic},
 };
@@ -138,12 +138,12 @@ fn commands_and_their_options_keep_their_names() {
 #[test]
 fn exit_codes_keep_their_numbers() {
     let codes = [
-        ("failed", Exit::Failed),
-        ("usage", Exit::Usage),
-        ("the guard refused", Exit::GuardRefused),
-        ("an upstream is unavailable", Exit::Unavailable),
-        ("configuration", Exit::Configuration),
-        ("interrupted", Exit::Interrupted),
+        ("failed", ExitReason::Failed),
+        ("usage", ExitReason::Usage),
+        ("the guard refused", ExitReason::GuardRefused),
+        ("an upstream is unavailable", ExitReason::Unavailable),
+        ("configuration", ExitReason::Configuration),
+        ("interrupted", ExitReason::Interrupted),
     ]
     .map(|(name, exit)| format!("{} {name}", exit.code()));
     insta::assert_snapshot!(lines(&codes));

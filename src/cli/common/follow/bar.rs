@@ -7,13 +7,13 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::Watch;
+use super::RunWatch;
 use crate::telemetry::escape;
 
 /// Progress for a person who watches.
-pub struct Bar(Option<ProgressBar>);
+pub struct FollowBar(Option<ProgressBar>);
 
-impl Bar {
+impl FollowBar {
     /// Shown if `wanted`, and if standard output and standard error are both a terminal.
     pub fn when(wanted: bool) -> Self {
         let shown = wanted && io::stdout().is_terminal() && io::stderr().is_terminal();
@@ -30,7 +30,7 @@ impl Bar {
     }
 
     /// How far it is: the changes of a run, with what it says of itself beside them.
-    pub fn show(&self, watch: &Watch) {
+    pub fn show(&self, watch: &RunWatch) {
         let Some(bar) = &self.0 else { return };
         if let Some((done, of)) = watch.work() {
             if bar.length().is_none()

@@ -2,11 +2,11 @@
 
 use serde::Serialize;
 
-use crate::{cli::common::output::Row, messaging::wire::SyncOutcome};
+use crate::{cli::common::output::OutputRow, messaging::wire::SyncOutcome};
 
 /// How it ended for one account, or for one message that names none.
 #[derive(Debug, Serialize)]
-pub struct Named {
+pub struct NamedOutcome {
     id: Option<u64>,
     username: Option<String>,
     crsid: Option<String>,
@@ -15,7 +15,7 @@ pub struct Named {
     result: String,
 }
 
-impl Named {
+impl NamedOutcome {
     /// Of `outcome`, with its result in words.
     pub fn of(outcome: &SyncOutcome, result: &str) -> Self {
         Self {
@@ -29,7 +29,7 @@ impl Named {
     }
 }
 
-impl Row for Named {
+impl OutputRow for NamedOutcome {
     const COLUMNS: &'static [&'static str] =
         &["id", "username", "crsid", "decision", "reason", "result"];
 

@@ -11,7 +11,7 @@ pub const RUN_HELD: &str = "run_held";
 
 /// What a run says of itself while nothing of it comes to an end.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Progress {
+pub enum RunProgress {
     /// It reads both sides. A real GitLab takes over a second for a page of a hundred accounts.
     Reading {
         pages: u64,
@@ -22,7 +22,7 @@ pub enum Progress {
     Held { stage: String, why: String },
 }
 
-impl Progress {
+impl RunProgress {
     /// What `outcome` says of it, if it says anything.
     pub fn of(outcome: &SyncOutcome) -> Option<Self> {
         match outcome.kind.as_deref() {
@@ -53,7 +53,7 @@ impl Progress {
     }
 }
 
-impl fmt::Display for Progress {
+impl fmt::Display for RunProgress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Reading { pages: 0, .. } => f.write_str("the run reads GitLab and the directory"),

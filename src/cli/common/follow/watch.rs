@@ -8,9 +8,9 @@ use std::{
 
 use serde::Serialize;
 
-use super::{named::Named, progress::Progress};
+use super::{named::NamedOutcome, progress::RunProgress};
 use crate::{
-    cli::{Failure, common::output::Row},
+    cli::{CommandFailure, common::output::OutputRow},
     messaging::{Stage, wire::SyncOutcome},
 };
 
@@ -22,26 +22,26 @@ const SILENCE_OF_A_RUN_AT_WORK: Duration = Duration::from_mins(5);
 
 /// What has come of a run so far. One subject counts once, however often its outcome comes.
 #[derive(Debug)]
-pub struct Watch {
-    awaited: Awaited,
-    subjects: HashSet<Subject>,
+pub struct RunWatch {
+    awaited: AwaitedOutcomes,
+    subjects: HashSet<CountedSubject>,
     ends: BTreeMap<(String, String, String), u64>,
     /// Those that a person wants to see by name: whoever was changed or was to be, and what failed.
-    named: Vec<Named>,
+    named: Vec<NamedOutcome>,
     /// Changes that have come to their end.
     changed: u64,
     dead: u64,
     /// Changes that were due, and not made because of dry run.
     withheld: u64,
     /// What the run last said of itself, until something of it comes to an end.
-    progress: Option<Progress>,
+    progress: Option<RunProgress>,
     /// How the run itself ended, if it has.
     run: Option<RunEnd>,
 }
 
 /// What there is to wait for.
 #[derive(Debug)]
-enum Awaited {
+enum AwaitedOutcomes {
     /// As many accounts as the run's own record will say.
     Run,
     /// These messages, by id, with whom each is about.
@@ -50,7 +50,7 @@ enum Awaited {
 
 /// What outcomes are counted by: a user's, by account; a dead letter that names none, by message.
 #[derive(Debug, PartialEq, Eq, Hash)]
-enum Subject {
+enum CountedSubject {
     Account(u64),
     Message(String),
 }
@@ -63,18 +63,18 @@ enum RunEnd {
     Refused { reason: String, detail: String },
 }
 
-impl Watch {
+impl RunWatch {
     /// Waits for a run that starts with one tick.
     pub fn run() -> Self {
-        Self::new(Awaited::Run)
+        Self::new(AwaitedOutcomes::Run)
     }
 
     /// Waits for single messages, by id, with whom each is about.
     pub fn messages(messages: BTreeMap<String, String>) -> Self {
-        Self::new(Awaited::Messages(messages))
+        Self::new(AwaitedOutcomes::Messages(messages))
     }
 
-    fn new(awaited: Awaited) -> Self {
+    fn new(awaited: AwaitedOutcomes) -> Self {
         Self {
             awaited,
             subjects: HashSet::new(),
@@ -90,7 +90,7 @@ impl Watch {
 
     /// Takes in one outcome.
     pub fn see(&mut self, outcome: &SyncOutcome) {
-        self.progress = Progress::of(outcome);
+        self.progress = RunProgress::of(outcome);
         if self.progress.is_some() {
             return;
         }
@@ -119,10 +119,10 @@ impl Watch {
     }
 
     fn see_user(&mut self, outcome: &SyncOutcome) {
-        let message = || Subject::Message(outcome.message_id.clone().unwrap_or_default());
+        let message = || CountedSubject::Message(outcome.message_id.clone().unwrap_or_default());
         let subject = match (&self.awaited, outcome.gitlab_user_id) {
-            (Awaited::Run, Some(id)) => Subject::Account(id),
-            (Awaited::Run, None) | (Awaited::Messages(_), _) => message(),
+            (AwaitedOutcomes::Run, Some(id)) => CountedSubject::Account(id),
+            (AwaitedOutcomes::Run, None) | (AwaitedOutcomes::Messages(_), _) => message(),
         };
         if !self.subjects.insert(subject) {
             return;
@@ -140,9 +140,9 @@ impl Watch {
         };
         let is_change = matches!(outcome.decision.as_deref(), Some("block" | "unblock"));
         self.changed += u64::from(is_change);
-        let is_asked_for = matches!(self.awaited, Awaited::Messages(_));
+        let is_asked_for = matches!(self.awaited, AwaitedOutcomes::Messages(_));
         if is_change || is_asked_for || outcome.result.as_deref() != Some("unchanged") {
-            self.named.push(Named::of(outcome, &result));
+            self.named.push(NamedOutcome::of(outcome, &result));
         }
         *self
             .ends
@@ -153,10 +153,10 @@ impl Watch {
     /// How many subjects there are in all, as soon as that is known.
     pub fn total(&self) -> Option<u64> {
         match (&self.awaited, &self.run) {
-            (Awaited::Messages(messages), _) => Some(messages.len() as u64),
-            (Awaited::Run, Some(RunEnd::Started { messages, .. })) => Some(*messages),
-            (Awaited::Run, Some(RunEnd::Coalesced | RunEnd::Refused { .. })) => Some(0),
-            (Awaited::Run, None) => None,
+            (AwaitedOutcomes::Messages(messages), _) => Some(messages.len() as u64),
+            (AwaitedOutcomes::Run, Some(RunEnd::Started { messages, .. })) => Some(*messages),
+            (AwaitedOutcomes::Run, Some(RunEnd::Coalesced | RunEnd::Refused { .. })) => Some(0),
+            (AwaitedOutcomes::Run, None) => None,
         }
     }
 
@@ -169,16 +169,16 @@ impl Watch {
     /// what takes time and what a person waits for; of single messages all of them.
     pub fn work(&self) -> Option<(u64, u64)> {
         match (&self.awaited, &self.run) {
-            (Awaited::Messages(messages), _) => Some((self.seen(), messages.len() as u64)),
-            (Awaited::Run, Some(RunEnd::Started { changes, .. })) => {
+            (AwaitedOutcomes::Messages(messages), _) => Some((self.seen(), messages.len() as u64)),
+            (AwaitedOutcomes::Run, Some(RunEnd::Started { changes, .. })) => {
                 Some((self.changed.min(*changes), *changes))
             }
-            (Awaited::Run, Some(RunEnd::Coalesced | RunEnd::Refused { .. }) | None) => None,
+            (AwaitedOutcomes::Run, Some(RunEnd::Coalesced | RunEnd::Refused { .. }) | None) => None,
         }
     }
 
     /// What the run says of itself, if nothing of it has come to an end since.
-    pub const fn progress(&self) -> Option<&Progress> {
+    pub const fn progress(&self) -> Option<&RunProgress> {
         self.progress.as_ref()
     }
 
@@ -203,8 +203,11 @@ impl Watch {
     /// What has not come, in words.
     pub fn missing(&self) -> String {
         match (&self.awaited, self.total()) {
-            (Awaited::Messages(messages), _) => {
-                let came = |id: &str| self.subjects.contains(&Subject::Message(id.to_owned()));
+            (AwaitedOutcomes::Messages(messages), _) => {
+                let came = |id: &str| {
+                    self.subjects
+                        .contains(&CountedSubject::Message(id.to_owned()))
+                };
                 let missing: BTreeSet<&str> = messages
                     .iter()
                     .filter(|(id, _)| !came(id))
@@ -212,11 +215,13 @@ impl Watch {
                     .collect();
                 missing.into_iter().collect::<Vec<_>>().join(", ")
             }
-            (Awaited::Run, Some(total)) => {
+            (AwaitedOutcomes::Run, Some(total)) => {
                 format!("{} of {total} accounts", total.saturating_sub(self.seen()))
             }
-            (Awaited::Run, None) if self.progress.is_some() => "the rest of the run".to_owned(),
-            (Awaited::Run, None) => "the run itself: does a fan-out serve?".to_owned(),
+            (AwaitedOutcomes::Run, None) if self.progress.is_some() => {
+                "the rest of the run".to_owned()
+            }
+            (AwaitedOutcomes::Run, None) => "the run itself: does a fan-out serve?".to_owned(),
         }
     }
 
@@ -236,7 +241,7 @@ impl Watch {
     }
 
     /// Whoever was changed or was to be, and what failed; of single messages all.
-    pub fn named(&self) -> &[Named] {
+    pub fn named(&self) -> &[NamedOutcome] {
         &self.named
     }
 
@@ -254,23 +259,24 @@ impl Watch {
     }
 
     /// How many ended how.
-    pub fn lines(&self) -> Vec<Line> {
-        let line =
-            |((decision, reason, result), accounts): (&(String, String, String), &u64)| Line {
+    pub fn lines(&self) -> Vec<RunEndCount> {
+        let line = |((decision, reason, result), accounts): (&(String, String, String), &u64)| {
+            RunEndCount {
                 kind: "summary",
                 accounts: *accounts,
                 decision: decision.clone(),
                 reason: reason.clone(),
                 result: result.clone(),
-            };
+            }
+        };
         self.ends.iter().map(line).collect()
     }
 
     /// Whether it all went well.
-    pub fn verdict(&self) -> Result<(), Failure> {
+    pub fn verdict(&self) -> Result<(), CommandFailure> {
         match &self.run {
             Some(RunEnd::Refused { reason, detail }) if reason == "guard_refused" => Err(
-                Failure::guard_refused(format!("the guard refused this run: {detail}")),
+                CommandFailure::guard_refused(format!("the guard refused this run: {detail}")),
             ),
             Some(RunEnd::Refused { reason, detail }) => {
                 Err(anyhow::anyhow!("the tick was dead-lettered ({reason}): {detail}").into())
@@ -285,7 +291,7 @@ impl Watch {
 
 /// One line of the summary.
 #[derive(Serialize)]
-pub struct Line {
+pub struct RunEndCount {
     kind: &'static str,
     accounts: u64,
     decision: String,
@@ -293,7 +299,7 @@ pub struct Line {
     result: String,
 }
 
-impl Row for Line {
+impl OutputRow for RunEndCount {
     const COLUMNS: &'static [&'static str] = &["accounts", "decision", "reason", "result"];
 
     fn cells(&self) -> Vec<String> {

@@ -5,8 +5,8 @@ use serde::Serialize;
 use super::words;
 use crate::{
     cli::{
-        Failure,
-        common::output::Row,
+        CommandFailure,
+        common::output::OutputRow,
         dead_letters::{preview::LetterPreviewer, text},
     },
     messaging::dead_letters::{Letter, ReplayOptions, Seen},
@@ -20,7 +20,7 @@ pub(super) async fn preview(
     letter: &Letter,
     previewer: &LetterPreviewer<'_>,
     options: &ReplayOptions,
-) -> Result<PreviewLine, Failure> {
+) -> Result<PreviewLine, CommandFailure> {
     let Seen {
         id,
         stage,
@@ -62,7 +62,7 @@ pub(super) struct PreviewLine {
     detail: String,
 }
 
-impl Row for PreviewLine {
+impl OutputRow for PreviewLine {
     const COLUMNS: &'static [&'static str] =
         &["id", "topic", "about", "died of", "replays", "would now"];
 

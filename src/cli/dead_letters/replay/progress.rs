@@ -10,15 +10,15 @@ use serde::Serialize;
 
 use super::words;
 use crate::{
-    cli::common::output::{self, Output, Row},
+    cli::common::output::{self, OutputFormat, OutputRow},
     messaging::dead_letters::{ReplayEvent, Skip},
     telemetry::escape,
 };
 
 /// Progress on a terminal; what was not replayed is said as it happens.
-pub(super) struct Bar(ProgressBar);
+pub(super) struct ReplayBar(ProgressBar);
 
-impl Bar {
+impl ReplayBar {
     pub(super) fn new(total: Option<u64>) -> Self {
         if !io::stderr().is_terminal() {
             return Self(ProgressBar::hidden());
@@ -40,28 +40,28 @@ impl Bar {
         Self(bar)
     }
 
-    pub(super) fn show(&self, event: ReplayEvent<'_>, output: Output) {
+    pub(super) fn show(&self, event: ReplayEvent<'_>, output: OutputFormat) {
         let told = match event {
             ReplayEvent::Confirmed(..) | ReplayEvent::Skipped(_, Skip::DiedAgain) => return,
             ReplayEvent::Replayed(seen, message_id) => {
                 self.0.inc(1);
-                if output != Output::Json {
+                if output != OutputFormat::Json {
                     return;
                 }
-                Told {
+                ReplayLine {
                     kind: "replayed",
                     id: &seen.id,
                     message_id: Some(message_id),
                     why: None,
                 }
             }
-            ReplayEvent::Skipped(seen, skip @ Skip::ReplayedTooOften) => Told {
+            ReplayEvent::Skipped(seen, skip @ Skip::ReplayedTooOften) => ReplayLine {
                 kind: "skipped",
                 id: &seen.id,
                 message_id: None,
                 why: Some(words(skip)),
             },
-            ReplayEvent::Failed(seen, why) => Told {
+            ReplayEvent::Failed(seen, why) => ReplayLine {
                 kind: "failed",
                 id: &seen.id,
                 message_id: None,
@@ -81,7 +81,7 @@ impl Bar {
 
 /// What became of one letter.
 #[derive(Serialize)]
-struct Told<'a> {
+struct ReplayLine<'a> {
     kind: &'static str,
     id: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -90,11 +90,11 @@ struct Told<'a> {
     why: Option<&'a str>,
 }
 
-impl Told<'_> {
-    fn print(&self, output: Output) -> io::Result<()> {
+impl ReplayLine<'_> {
+    fn print(&self, output: OutputFormat) -> io::Result<()> {
         match output {
-            Output::Json => output::print(output, std::slice::from_ref(self)),
-            Output::Table | Output::Csv => {
+            OutputFormat::Json => output::print(output, std::slice::from_ref(self)),
+            OutputFormat::Table | OutputFormat::Csv => {
                 let why = escape(self.why.unwrap_or_default());
                 output::note(&format!("{} {}: {why}", self.kind, escape(self.id)))
             }
@@ -102,7 +102,7 @@ impl Told<'_> {
     }
 }
 
-impl Row for Told<'_> {
+impl OutputRow for ReplayLine<'_> {
     const COLUMNS: &'static [&'static str] = &["kind", "id", "why"];
 
     fn cells(&self) -> Vec<String> {

@@ -35,14 +35,14 @@ use uuid::Uuid;
 
 use crate::{
     app::{StageConsumers, clients::connect, context::ProcessContext, namespace_clients},
-    cli::{Failure, common::global::GlobalOptions},
+    cli::{CommandFailure, common::global::GlobalOptions},
     config::{Environment, MessagingConfig},
     messaging::{Connection, Topology},
     namespaces::{ledger::Ledger, provisioning},
 };
 
 /// Everything at work.
-pub struct Scene {
+pub struct NamespaceEnvironment {
     /// Where the portal is.
     pub portal: String,
     /// What its clients show.
@@ -64,9 +64,12 @@ pub struct Scene {
     stopping: CancellationToken,
 }
 
-impl Scene {
+impl NamespaceEnvironment {
     /// Starts them all in this process, with both databases in `postgres`.
-    pub async fn start(global: &GlobalOptions, postgres: &Postgres) -> Result<Self, Failure> {
+    pub async fn start(
+        global: &GlobalOptions,
+        postgres: &Postgres,
+    ) -> Result<Self, CommandFailure> {
         let broker = Broker::start(Settings::default()).await?;
         let (portal, api) = (listener().await?, listener().await?);
         let token = Uuid::new_v4().to_string();
@@ -175,7 +178,7 @@ fn failing(routes: Router, failures: &Arc<AtomicU32>) -> Router {
 }
 
 /// A new key for the portal in a file that only this user reads.
-fn signing_key(folder: &Path) -> Result<PathBuf, Failure> {
+fn signing_key(folder: &Path) -> Result<PathBuf, CommandFailure> {
     let pair = KeyPair::generate(KeySize::Rsa2048)?;
     let der: Pkcs8V1Der<'_> = pair.as_der()?;
     let mut lines = STANDARD.encode(der.as_ref());

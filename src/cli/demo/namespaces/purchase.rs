@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::tables::Bought;
+use super::tables::NamespaceHoldings;
 
 /// The namespace that buys.
 pub const ACME: i64 = 42;
@@ -10,7 +10,7 @@ pub const ACME: i64 = 42;
 pub const LATE: i64 = 77;
 
 /// What a namespace buys in an act.
-pub struct Purchase {
+pub struct DemoPurchase {
     pub namespace_id: i64,
     pub plan: &'static str,
     /// Seats, those of Duo Enterprise too.
@@ -21,8 +21,8 @@ pub struct Purchase {
 }
 
 /// As the one that buys.
-pub fn acme(plan: &'static str, seats: i32, storage: i64) -> Purchase {
-    Purchase {
+pub fn acme(plan: &'static str, seats: i32, storage: i64) -> DemoPurchase {
+    DemoPurchase {
         namespace_id: ACME,
         plan,
         seats,
@@ -32,11 +32,11 @@ pub fn acme(plan: &'static str, seats: i32, storage: i64) -> Purchase {
 }
 
 /// What that one must have when all of it is applied, now and before.
-pub fn acme_has(plan: &'static str, seats: i32, storage: i64, changes: i64) -> Bought {
+pub fn acme_has(plan: &'static str, seats: i32, storage: i64, changes: i64) -> NamespaceHoldings {
     acme(plan, seats, storage).has(changes)
 }
 
-impl Purchase {
+impl DemoPurchase {
     const MINUTES: i32 = 90;
 
     /// The document that says so.
@@ -59,8 +59,8 @@ impl Purchase {
     }
 
     /// What the tables must say when all of it is applied.
-    pub fn has(&self, changes: i64) -> Bought {
-        Bought {
+    pub fn has(&self, changes: i64) -> NamespaceHoldings {
+        NamespaceHoldings {
             plan: self.plan.to_owned(),
             seats: self.seats,
             storage: self.storage,

@@ -2,42 +2,42 @@
 
 use serde::Serialize;
 
-use super::tables::Bought;
+use super::tables::NamespaceHoldings;
 use crate::{
-    cli::{Failure, common::output::Row},
+    cli::{CommandFailure, common::output::OutputRow},
     namespaces::ledger::history::SyncAttempt,
 };
 
 /// What the demo saw.
 #[derive(Debug, Serialize)]
-pub struct Report {
+pub struct NamespaceDemoReport {
     ok: bool,
-    acts: Vec<Act>,
+    acts: Vec<NamespaceDemoStep>,
 }
 
 /// One act.
 #[derive(Debug, Serialize)]
-pub struct Act {
+pub struct NamespaceDemoStep {
     /// What is played.
     #[serde(rename = "act")]
     pub name: &'static str,
     /// GitLab's id of the namespace that it is about.
     pub namespace_id: i64,
     /// What the portal answered.
-    pub portal: Recorded,
+    pub portal: PortalReply,
     /// Every attempt to send the sync, the oldest first.
     pub attempts: Vec<SyncAttempt>,
     /// What was given up, if anything was.
-    pub dead_letter: Option<DeadLetter>,
+    pub dead_letter: Option<RefusedSync>,
     /// What GitLab's tables say at the end of it.
-    pub gitlab: Option<Bought>,
+    pub gitlab: Option<NamespaceHoldings>,
     /// What is not as it must be.
     pub complaints: Vec<String>,
 }
 
 /// What the portal answered.
 #[derive(Clone, Debug, Serialize)]
-pub struct Recorded {
+pub struct PortalReply {
     /// 201 for a new sync, 200 for one that is on record.
     pub status: u16,
     /// The sync.
@@ -46,7 +46,7 @@ pub struct Recorded {
 
 /// A sync that was given up, and what became of it.
 #[derive(Clone, Debug, Serialize)]
-pub struct DeadLetter {
+pub struct RefusedSync {
     /// Why.
     pub reason: String,
     /// The detail.
@@ -55,7 +55,7 @@ pub struct DeadLetter {
     pub replayed: u64,
 }
 
-impl Act {
+impl NamespaceDemoStep {
     /// Complains unless it holds.
     pub fn must(&mut self, holds: bool, complaint: impl Into<String>) {
         if !holds {
@@ -64,15 +64,15 @@ impl Act {
     }
 }
 
-impl Report {
+impl NamespaceDemoReport {
     /// Judges them.
-    pub fn new(acts: Vec<Act>) -> Self {
+    pub fn new(acts: Vec<NamespaceDemoStep>) -> Self {
         let ok = acts.iter().all(|act| act.complaints.is_empty());
         Self { ok, acts }
     }
 
     /// Fails with what is not as it must be.
-    pub fn verdict(&self) -> Result<(), Failure> {
+    pub fn verdict(&self) -> Result<(), CommandFailure> {
         let complaints: Vec<String> = self
             .acts
             .iter()
@@ -89,7 +89,7 @@ impl Report {
     }
 }
 
-impl Row for &Report {
+impl OutputRow for &NamespaceDemoReport {
     const COLUMNS: &'static [&'static str] = &["ok", "acts"];
 
     fn cells(&self) -> Vec<String> {

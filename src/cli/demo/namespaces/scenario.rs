@@ -6,14 +6,14 @@ use serde::Deserialize;
 use tokio::time::{Instant, sleep};
 
 use super::{
-    environment::Scene,
-    purchase::Purchase,
-    report::{Act, Recorded},
-    tables::Bought,
+    environment::NamespaceEnvironment,
+    purchase::DemoPurchase,
+    report::{NamespaceDemoStep, PortalReply},
+    tables::NamespaceHoldings,
 };
 use crate::{
     cli::{
-        Failure,
+        CommandFailure,
         common::{attempt_text::told, output},
     },
     messaging::dead_letters::{Seen, Selection, list},
@@ -26,8 +26,8 @@ const PATIENCE: Duration = Duration::from_mins(1);
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// The acts of one play.
-pub struct Play<'a> {
-    pub scene: &'a Scene,
+pub struct NamespaceScenario<'a> {
+    pub scene: &'a NamespaceEnvironment,
     client: reqwest::Client,
     narrated: bool,
     /// The last attempt that was told.
@@ -36,13 +36,13 @@ pub struct Play<'a> {
 
 /// The portal's answer, as far as it is told.
 #[derive(Deserialize)]
-struct Answer {
+struct PortalSyncId {
     id: i64,
 }
 
-impl<'a> Play<'a> {
+impl<'a> NamespaceScenario<'a> {
     /// On `scene`, told to a person as it goes if `narrated`.
-    pub fn new(scene: &'a Scene, narrated: bool) -> Result<Self, Failure> {
+    pub fn new(scene: &'a NamespaceEnvironment, narrated: bool) -> Result<Self, CommandFailure> {
         Ok(Self {
             scene,
             client: reqwest::Client::builder().no_proxy().build()?,
@@ -52,7 +52,11 @@ impl<'a> Play<'a> {
     }
 
     /// Posts the purchase to the portal, as its clients do.
-    pub async fn begin(&self, name: &'static str, purchase: &Purchase) -> Result<Act, Failure> {
+    pub async fn begin(
+        &self,
+        name: &'static str,
+        purchase: &DemoPurchase,
+    ) -> Result<NamespaceDemoStep, CommandFailure> {
         let namespace_id = purchase.namespace_id;
         let url = format!(
             "{}/api/v1/namespaces/{namespace_id}/syncs",
@@ -65,17 +69,17 @@ impl<'a> Play<'a> {
             .body(purchase.document().to_string());
         let response = request.send().await?.error_for_status()?;
         let status = response.status().as_u16();
-        let Answer { id: sync_id } = serde_json::from_slice(&response.bytes().await?)?;
+        let PortalSyncId { id: sync_id } = serde_json::from_slice(&response.bytes().await?)?;
         let new = if status == 201 {
             "is new"
         } else {
             "has it already"
         };
         self.say(&format!("   portal: {status}, sync {sync_id} {new}"))?;
-        Ok(Act {
+        Ok(NamespaceDemoStep {
             name,
             namespace_id,
-            portal: Recorded { status, sync_id },
+            portal: PortalReply { status, sync_id },
             attempts: Vec::new(),
             dead_letter: None,
             gitlab: None,
@@ -86,13 +90,13 @@ impl<'a> Play<'a> {
     /// Waits for the attempts, and compares what the tables say with what they must.
     pub async fn end(
         &self,
-        mut act: Act,
+        mut act: NamespaceDemoStep,
         states: &[AttemptState],
-        must: Bought,
-    ) -> Result<Act, Failure> {
+        must: NamespaceHoldings,
+    ) -> Result<NamespaceDemoStep, CommandFailure> {
         act.attempts = self.attempts(&act, states).await?;
         self.tell(&act.attempts)?;
-        act.gitlab = Bought::by(act.namespace_id, &self.scene.gitlab).await?;
+        act.gitlab = NamespaceHoldings::by(act.namespace_id, &self.scene.gitlab).await?;
         let has = act
             .gitlab
             .as_ref()
@@ -109,9 +113,9 @@ impl<'a> Play<'a> {
     /// The attempts of the act's sync, as soon as they are in these states.
     pub async fn attempts(
         &self,
-        act: &Act,
+        act: &NamespaceDemoStep,
         states: &[AttemptState],
-    ) -> Result<Vec<SyncAttempt>, Failure> {
+    ) -> Result<Vec<SyncAttempt>, CommandFailure> {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let history = self
@@ -139,7 +143,7 @@ impl<'a> Play<'a> {
     }
 
     /// The one dead letter, as soon as it is there.
-    pub async fn letter(&self) -> Result<Seen, Failure> {
+    pub async fn letter(&self) -> Result<Seen, CommandFailure> {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let letters = list(&self.scene.connection, &Selection::default()).await?;

@@ -5,13 +5,13 @@ use std::{io, sync::atomic::Ordering};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    purchase::{ACME, LATE, Purchase, acme, acme_has},
-    report::{Act, DeadLetter, Report},
-    scenario::Play,
-    tables::{Bought, everything, make_group},
+    purchase::{ACME, DemoPurchase, LATE, acme, acme_has},
+    report::{NamespaceDemoReport, NamespaceDemoStep, RefusedSync},
+    scenario::NamespaceScenario,
+    tables::{NamespaceHoldings, everything, make_group},
 };
 use crate::{
-    cli::Failure,
+    cli::CommandFailure,
     messaging::{
         DeadLetterReason,
         dead_letters::{ReplayOptions, Selection, replay},
@@ -19,7 +19,7 @@ use crate::{
     namespaces::ledger::attempt_state::AttemptState,
 };
 
-impl Play<'_> {
+impl NamespaceScenario<'_> {
     pub fn introduce(&self) -> io::Result<()> {
         self.say(&format!(
             "A portal at {}, a worker, a provisioning API at {},\na Pub/Sub and a PostgreSQL of our own. Nothing but them is touched, and they go with this process.",
@@ -27,7 +27,7 @@ impl Play<'_> {
         ))
     }
 
-    pub async fn a_purchase(&self) -> Result<Act, Failure> {
+    pub async fn a_purchase(&self) -> Result<NamespaceDemoStep, CommandFailure> {
         self.say("\n1. A purchase: acme buys premium for 30\n")?;
         make_group(ACME, "acme", &self.scene.gitlab).await?;
         let mut act = self.begin("purchase", &acme("premium", 30, 100)).await?;
@@ -40,7 +40,7 @@ impl Play<'_> {
         .await
     }
 
-    pub async fn nothing_new(&self) -> Result<Act, Failure> {
+    pub async fn nothing_new(&self) -> Result<NamespaceDemoStep, CommandFailure> {
         self.say("\n2. The same again: it is on record, and nothing has to be sent\n")?;
         let before = everything(&self.scene.gitlab).await?;
         let mut act = self.begin("unchanged", &acme("premium", 30, 100)).await?;
@@ -54,7 +54,7 @@ impl Play<'_> {
         Ok(act)
     }
 
-    pub async fn a_change(&self) -> Result<Act, Failure> {
+    pub async fn a_change(&self) -> Result<NamespaceDemoStep, CommandFailure> {
         self.say("\n3. A change: acme buys 10 more\n")?;
         let act = self.begin("change", &acme("premium", 40, 100)).await?;
         self.end(
@@ -65,21 +65,21 @@ impl Play<'_> {
         .await
     }
 
-    pub async fn a_broken_rule(&self) -> Result<Act, Failure> {
+    pub async fn a_broken_rule(&self) -> Result<NamespaceDemoStep, CommandFailure> {
         self.say("\n4. A trial without its dates: that part fails, the others are applied\n")?;
-        let trial = Purchase {
+        let trial = DemoPurchase {
             trial: true,
             ..acme("premium", 50, 200)
         };
         let act = self.begin("broken_rule", &trial).await?;
-        let kept = Bought {
+        let kept = NamespaceHoldings {
             duo: 50,
             ..acme_has("premium", 40, 200, 1)
         };
         self.end(act, &[AttemptState::PartiallyFailed], kept).await
     }
 
-    pub async fn an_outage(&self) -> Result<Act, Failure> {
+    pub async fn an_outage(&self) -> Result<NamespaceDemoStep, CommandFailure> {
         self.say("\n5. The API answers 503 twice, then heals\n")?;
         self.scene.failures.store(2, Ordering::SeqCst);
         let act = self.begin("outage", &acme("ultimate", 50, 200)).await?;
@@ -93,9 +93,9 @@ impl Play<'_> {
     }
 
     /// Refused for good until the namespace is there; then replayed.
-    pub async fn a_dead_letter(&self) -> Result<Act, Failure> {
+    pub async fn a_dead_letter(&self) -> Result<NamespaceDemoStep, CommandFailure> {
         self.say("\n6. A namespace that GitLab does not know: a dead letter, and its replay\n")?;
-        let late = Purchase {
+        let late = DemoPurchase {
             namespace_id: LATE,
             plan: "premium",
             seats: 5,
@@ -130,7 +130,7 @@ impl Play<'_> {
         self.say(&format!("   the group is made, {replayed} replayed"))?;
         act.must(reason == "refused", "it was not given up as refused");
         act.must(replayed == 1, "it was not replayed");
-        act.dead_letter = Some(DeadLetter {
+        act.dead_letter = Some(RefusedSync {
             reason: reason.to_owned(),
             detail,
             replayed,
@@ -139,7 +139,7 @@ impl Play<'_> {
         self.end(act, &states, late.has(0)).await
     }
 
-    pub fn conclude(&self, report: &Report) -> Result<(), Failure> {
+    pub fn conclude(&self, report: &NamespaceDemoReport) -> Result<(), CommandFailure> {
         if report.verdict().is_ok() {
             self.say("\nEverything ended as it must.")?;
         }

@@ -7,7 +7,7 @@ use sqlx::PgPool;
 
 /// What a namespace has, as far as the demo's documents speak of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, sqlx::FromRow)]
-pub struct Bought {
+pub struct NamespaceHoldings {
     /// The plan's name.
     pub plan: String,
     /// Of the plan.
@@ -22,7 +22,7 @@ pub struct Bought {
     pub changes: i64,
 }
 
-impl Bought {
+impl NamespaceHoldings {
     /// `None` unless the namespace has a row in every table.
     pub async fn by(namespace_id: i64, gitlab: &PgPool) -> Result<Option<Self>, sqlx::Error> {
         sqlx::query_as(
@@ -42,7 +42,7 @@ impl Bought {
     }
 }
 
-impl fmt::Display for Bought {
+impl fmt::Display for NamespaceHoldings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             plan,

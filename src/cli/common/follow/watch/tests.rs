@@ -34,7 +34,7 @@ fn dead(stage: &str, reason: &str) -> SyncOutcome {
 
 #[test]
 fn outcomes_may_come_before_the_run_says_how_many() {
-    let mut watch = Watch::run();
+    let mut watch = RunWatch::run();
     watch.see(&user(1));
     assert!(!watch.is_complete());
     watch.see(&started(2));
@@ -51,7 +51,7 @@ fn work_is_what_is_changed_and_the_changed_are_named() {
         result: Some(result.to_owned()),
         ..user(id)
     };
-    let mut watch = Watch::run();
+    let mut watch = RunWatch::run();
     assert_eq!(watch.work(), None);
     watch.see(&SyncOutcome {
         blocks: Some(1),
@@ -66,7 +66,7 @@ fn work_is_what_is_changed_and_the_changed_are_named() {
     assert_eq!(watch.work(), Some((1, 2)));
     watch.see(&of(4, "keep", "changed_since_planned"));
     assert!(watch.is_complete());
-    let named: Vec<_> = watch.named().iter().flat_map(Named::cells).collect();
+    let named: Vec<_> = watch.named().iter().flat_map(NamedOutcome::cells).collect();
     assert_eq!(
         named,
         [
@@ -88,7 +88,7 @@ fn work_is_what_is_changed_and_the_changed_are_named() {
 
 #[test]
 fn an_outcome_that_comes_twice_counts_once() {
-    let mut watch = Watch::run();
+    let mut watch = RunWatch::run();
     watch.see(&started(2));
     watch.see(&user(1));
     watch.see(&user(1));
@@ -102,7 +102,7 @@ fn changes_that_dry_run_withheld_are_counted_and_the_remedy_told() {
         result: Some("dry_run".to_owned()),
         ..user(id)
     };
-    let mut watch = Watch::run();
+    let mut watch = RunWatch::run();
     watch.see(&user(1));
     assert_eq!(watch.dry_run(false), None);
     watch.see(&dry(2));
@@ -115,31 +115,31 @@ fn changes_that_dry_run_withheld_are_counted_and_the_remedy_told() {
 
 #[test]
 fn a_refused_run_ends_with_exit_code_3() {
-    let mut watch = Watch::run();
+    let mut watch = RunWatch::run();
     watch.see(&dead("fan-out", "guard_refused"));
     assert!(watch.is_complete());
     assert_eq!(
         watch.verdict().unwrap_err().exit(),
-        crate::cli::Exit::GuardRefused
+        crate::cli::ExitReason::GuardRefused
     );
 }
 
 #[test]
 fn a_dead_letter_among_the_users_fails_the_command() {
-    let mut watch = Watch::run();
+    let mut watch = RunWatch::run();
     watch.see(&started(1));
     watch.see(&dead("user-worker", "undecodable"));
     assert!(watch.is_complete());
     assert_eq!(
         watch.verdict().unwrap_err().exit(),
-        crate::cli::Exit::Failed
+        crate::cli::ExitReason::Failed
     );
 }
 
 #[test]
 fn resyncs_are_awaited_by_message_and_named_when_missing() {
     let messages = [("m1", "spqr1"), ("m2", "spqr2")];
-    let mut watch = Watch::messages(
+    let mut watch = RunWatch::messages(
         messages
             .map(|(id, who)| (id.to_owned(), who.to_owned()))
             .into(),
