@@ -112,6 +112,27 @@ fn every_path_that_a_document_names_is_there() {
 }
 
 #[test]
+fn every_test_that_the_reliability_document_names_is_there() {
+    let claim = Regex::new("`([a-z0-9]+(?:_[a-z0-9]+){3,})`").unwrap();
+    let sources: String = ["crates", "src", "tests"]
+        .into_iter()
+        .flat_map(|folder| project::files(folder, ".rs"))
+        .map(|(_, text)| text)
+        .collect();
+    let text = project::read("docs/reliability.md");
+    let named: BTreeSet<&str> = claim
+        .captures_iter(&text)
+        .map(|found| found.get(1).unwrap().as_str())
+        .collect();
+    assert!(named.len() > 50, "only {} tests were found", named.len());
+    let gone: Vec<&&str> = named
+        .iter()
+        .filter(|name| !sources.contains(&format!("fn {name}(")))
+        .collect();
+    assert!(gone.is_empty(), "{gone:#?}");
+}
+
+#[test]
 fn a_heading_has_the_anchor_that_gitlab_gives_it() {
     let text = "# The `run` of a day, and its end\n```sh\n# no heading\n```\n## guard-refused\n";
     assert_eq!(
