@@ -20,8 +20,8 @@ use crate::{
     config::{self, LookupCredentials},
     gate::{CallKind, Gate, UpstreamId},
     upstream::{
-        Authorize, BuildError, Call, CallError, Line, SecretHeader, Settings, Transport, Upstream,
-        Wire, warn_without_clock,
+        Authorize, BuildError, Call, CallError, HttpTransport, Line, SecretHeader, Settings,
+        Transport, Upstream, warn_without_clock,
     },
 };
 
@@ -56,7 +56,7 @@ impl Lookup {
     /// # Errors
     /// An address or credentials that HTTP cannot carry.
     pub fn new(config: &config::LookupConfig) -> Result<Self, BuildError> {
-        Self::over(Arc::new(Wire::new(&config.calls)?), config)
+        Self::over(Arc::new(HttpTransport::new(&config.calls)?), config)
     }
 
     /// A client over another transport than HTTP.

@@ -12,7 +12,8 @@ use crate::{
     config::{self, Mode},
     gate::{CallKind, ErrorKind, Gate, Subject, UpstreamId},
     upstream::{
-        Answer, BuildError, Call, CallError, Fault, Line, Settings, Transport, Upstream, Wire,
+        Answer, BuildError, Call, CallError, Fault, HttpTransport, Line, Settings, Transport,
+        Upstream,
     },
 };
 
@@ -60,7 +61,7 @@ impl Client {
     /// # Errors
     /// When the HTTP client cannot be built.
     pub fn new(config: &config::GitLabConfig, mode: Mode) -> Result<Self, BuildError> {
-        Self::over(Arc::new(Wire::new(&config.calls)?), config, mode)
+        Self::over(Arc::new(HttpTransport::new(&config.calls)?), config, mode)
     }
 
     /// A client over another transport than HTTP.

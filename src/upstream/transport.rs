@@ -14,7 +14,7 @@ use crate::config;
 /// "reached it, no answer" are told apart.
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// What carries a request and brings the whole answer. In service this is [`Wire`]; tests under virtual time script one.
+/// What carries a request and brings the whole answer. In service this is [`HttpTransport`]; tests under virtual time script one.
 pub trait Transport: Send + Sync + fmt::Debug {
     /// Sends `request` once.
     fn send(&self, request: Request) -> BoxFuture<'_, Result<Answer, TransportError>>;
@@ -58,14 +58,14 @@ pub enum BuildError {
 
 /// HTTP over real sockets: rustls, no redirects, bounded bodies. A proxy carries TLS or nothing.
 #[derive(Clone, Debug)]
-pub struct Wire {
+pub struct HttpTransport {
     client: Client,
     max_bytes: usize,
     /// The variable that names a proxy, if one does.
     proxy: Option<&'static str>,
 }
 
-impl Wire {
+impl HttpTransport {
     /// A client for one upstream.
     ///
     /// # Errors
@@ -94,7 +94,7 @@ impl Wire {
     }
 }
 
-impl Transport for Wire {
+impl Transport for HttpTransport {
     fn send(&self, request: Request) -> BoxFuture<'_, Result<Answer, TransportError>> {
         Box::pin(async move {
             let proxy = self.proxy.filter(|_| request.url().scheme() == "https");

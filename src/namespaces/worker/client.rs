@@ -30,8 +30,8 @@ use crate::{
     config::CallsConfig,
     gate::{CallKind, ErrorKind, Gate, Subject, UpstreamId},
     upstream::{
-        Answer, Authorize, BuildError, Call, CallError, Fault, Line, Settings, TransportError,
-        Upstream, Whose, Wire,
+        Answer, Authorize, BuildError, Call, CallError, Fault, HttpTransport, Line, Settings,
+        TransportError, Upstream, Whose,
     },
 };
 
@@ -82,7 +82,7 @@ impl ProvisioningClient {
         }
         let line = Line::new(
             UpstreamId::Provisioning,
-            Arc::new(Wire::new(calls)?),
+            Arc::new(HttpTransport::new(calls)?),
             calls.timeout,
         );
         let authorize = Box::new(PortalToken {

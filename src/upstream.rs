@@ -39,4 +39,4 @@ pub(crate) use obstacle::innermost;
 pub use scalar::Scalar;
 pub use settings::Settings;
 pub(crate) use transport::client_builder;
-pub use transport::{BuildError, Transport, TransportError, Wire};
+pub use transport::{BuildError, HttpTransport, Transport, TransportError};
