@@ -20,7 +20,7 @@ use crate::{
     config::{self, LookupCredentials},
     gate::{CallKind, Gate, UpstreamId},
     upstream::{
-        Authorize, BuildError, Call, CallError, HttpTransport, Line, SecretHeader, Settings,
+        Authorize, BuildError, Call, CallError, Exchange, HttpTransport, SecretHeader, Settings,
         Transport, Upstream, warn_without_clock,
     },
 };
@@ -70,7 +70,7 @@ impl Lookup {
         if config.url.cannot_be_a_base() {
             return Err(BuildError::Address("LOOKUP_URL"));
         }
-        let line = Line::new(UpstreamId::Lookup, transport, config.calls.timeout);
+        let line = Exchange::new(UpstreamId::Lookup, transport, config.calls.timeout);
         let (settings, authorize) = credentials(&config.credentials, &line)?;
         Ok(Self {
             upstream: Upstream::new(line, &config.calls, settings, authorize),
@@ -150,7 +150,7 @@ impl Directory for Lookup {
 
 fn credentials(
     config: &LookupCredentials,
-    line: &Line,
+    line: &Exchange,
 ) -> Result<(&'static Settings, Box<dyn Authorize>), BuildError> {
     Ok(match config {
         LookupCredentials::Gateway {

@@ -12,7 +12,7 @@ use crate::{
     config::{self, Mode},
     gate::{CallKind, ErrorKind, Gate, Subject, UpstreamId},
     upstream::{
-        Answer, BuildError, Call, CallError, Fault, HttpTransport, Line, Settings, Transport,
+        Answer, BuildError, Call, CallError, Exchange, Fault, HttpTransport, Settings, Transport,
         Upstream,
     },
 };
@@ -77,7 +77,7 @@ impl Client {
         if config.url.cannot_be_a_base() {
             return Err(BuildError::Address("GITLAB_URL"));
         }
-        let line = Line::new(UpstreamId::GitLab, transport, config.calls.timeout);
+        let line = Exchange::new(UpstreamId::GitLab, transport, config.calls.timeout);
         let upstream = Upstream::new(line, &config.calls, &SETTINGS, token);
         upstream.keep_time();
         Ok(Self {

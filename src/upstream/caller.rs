@@ -13,8 +13,8 @@ use tokio::{
 };
 
 use super::{
-    Answer, Authorize, Blame, Budget, Call, CallError, Fault, Line, Settings, clock::Clock, pace,
-    reservation::Reservation, retry,
+    Answer, Authorize, Blame, Budget, Call, CallError, Exchange, Fault, Settings, clock::Clock,
+    pace, reservation::Reservation, retry,
 };
 use crate::{
     config,
@@ -29,14 +29,14 @@ const WORTH_TELLING: Duration = Duration::from_secs(1);
 pub struct Upstream {
     pub(super) shared: Arc<Shared>,
     pub(super) reservation: Option<Arc<Reservation>>,
-    /// Of one attempt, where it is not the line's own.
+    /// Of one attempt, where it is not its usual one.
     deadline: Option<Duration>,
     made: Arc<AtomicU32>,
 }
 
 #[derive(Debug)]
 pub(super) struct Shared {
-    pub(super) line: Line,
+    pub(super) exchange: Exchange,
     pub(super) settings: &'static Settings,
     authorize: Box<dyn Authorize>,
     attempts: usize,
@@ -53,16 +53,16 @@ pub(super) struct Shared {
 }
 
 impl Upstream {
-    /// An upstream at the end of `line`. Its gates are open, its budget is full.
+    /// An upstream reached by `exchange`. Its gates are open, its budget is full.
     pub fn new(
-        line: Line,
+        exchange: Exchange,
         calls: &config::CallsConfig,
         settings: &'static Settings,
         authorize: Box<dyn Authorize>,
     ) -> Self {
-        let name = line.name();
+        let name = exchange.name();
         let shared = Shared {
-            line,
+            exchange,
             settings,
             authorize,
             attempts: calls.read_attempts.max(1),
@@ -84,13 +84,13 @@ impl Upstream {
         }
     }
 
-    /// The same API with other credentials: it shares the line, the rate budget and the places, and has gates of its own,
+    /// The same API with other credentials: it shares the exchange, the rate budget and the places, and has gates of its own,
     /// since what is refused to one is not refused to the other.
     #[must_use]
     pub fn beside(&self, settings: &'static Settings, authorize: Box<dyn Authorize>) -> Self {
-        let name = self.shared.line.name();
+        let name = self.shared.exchange.name();
         let shared = Shared {
-            line: self.shared.line.clone(),
+            exchange: self.shared.exchange.clone(),
             settings,
             authorize,
             attempts: self.shared.attempts,
@@ -114,7 +114,7 @@ impl Upstream {
     #[must_use]
     pub fn allowing(&self, deadline: Duration) -> Self {
         Self {
-            deadline: Some(deadline.max(self.shared.line.deadline())),
+            deadline: Some(deadline.max(self.shared.exchange.deadline())),
             ..self.clone()
         }
     }
@@ -263,10 +263,10 @@ impl Upstream {
                 request.headers_mut().insert(name, value);
             }
             self.made.fetch_add(1, Ordering::Relaxed);
-            let line = &self.shared.line;
-            let deadline = self.deadline.unwrap_or(line.deadline());
-            let answer = line
-                .exchange_within(deadline, call.operation, request)
+            let exchange = &self.shared.exchange;
+            let deadline = self.deadline.unwrap_or(exchange.deadline());
+            let answer = exchange
+                .send_within(deadline, call.operation, request)
                 .await?;
             self.learn(call, &answer);
             match judge(&answer) {
@@ -329,7 +329,7 @@ impl Upstream {
         let is_told = told.is_some_and(|told| until <= told + WORTH_TELLING);
         if wait >= WORTH_TELLING && !is_told {
             *told = Some(until);
-            let (name, seconds) = (self.shared.line.name(), wait.as_secs() + 1);
+            let (name, seconds) = (self.shared.exchange.name(), wait.as_secs() + 1);
             tracing::info!(
                 event = "rate_limited",
                 upstream = name.as_str(),
@@ -385,7 +385,7 @@ impl Upstream {
 
     pub(super) fn error(&self, call: &Call, blame: Blame, fault: Fault) -> CallError {
         CallError::of(
-            self.shared.line.name(),
+            self.shared.exchange.name(),
             call.operation,
             self.shared.settings,
             blame,

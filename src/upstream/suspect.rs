@@ -33,6 +33,12 @@ impl Upstream {
     pub fn blamed(&self, operation: &'static str, fault: Fault) -> CallError {
         let blame = Blame::Upstream(self.gate(CallKind::Read));
         let shared = &self.shared;
-        CallError::of(shared.line.name(), operation, shared.settings, blame, fault)
+        CallError::of(
+            shared.exchange.name(),
+            operation,
+            shared.settings,
+            blame,
+            fault,
+        )
     }
 }

@@ -20,7 +20,7 @@ use url::{Url, form_urlencoded};
 
 use crate::{
     gate::ErrorKind,
-    upstream::{Answer, Authorize, Credential, Fault, Line, Scalar, Settings},
+    upstream::{Answer, Authorize, Credential, Exchange, Fault, Scalar, Settings},
 };
 
 static SETTINGS: Settings = Settings {
@@ -43,7 +43,7 @@ pub(super) struct TokenSource {
 }
 
 struct Inner {
-    line: Line,
+    line: Exchange,
     url: Url,
     client: Credential,
     form: String,
@@ -76,7 +76,7 @@ struct Grant<'a> {
 
 impl TokenSource {
     /// `client` is the Basic header of the client's id and secret.
-    pub(super) fn new(line: Line, url: Url, client: Credential, scope: Option<&str>) -> Self {
+    pub(super) fn new(line: Exchange, url: Url, client: Credential, scope: Option<&str>) -> Self {
         let mut form = form_urlencoded::Serializer::new(String::new());
         form.append_pair("grant_type", "client_credentials");
         if let Some(scope) = scope {

@@ -30,7 +30,7 @@ use crate::{
     config::CallsConfig,
     gate::{CallKind, ErrorKind, Gate, Subject, UpstreamId},
     upstream::{
-        Answer, Authorize, BuildError, Call, CallError, Fault, HttpTransport, Line, Settings,
+        Answer, Authorize, BuildError, Call, CallError, Exchange, Fault, HttpTransport, Settings,
         TransportError, Upstream, Whose,
     },
 };
@@ -80,7 +80,7 @@ impl ProvisioningClient {
         if base.cannot_be_a_base() {
             return Err(BuildError::Address("namespaces.provisioning_url"));
         }
-        let line = Line::new(
+        let line = Exchange::new(
             UpstreamId::Provisioning,
             Arc::new(HttpTransport::new(calls)?),
             calls.timeout,

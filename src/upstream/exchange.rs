@@ -12,14 +12,14 @@ use crate::gate::{ErrorKind, UpstreamId};
 
 /// One exchange with an upstream: a deadline, and the metrics of it. No retry, no gate, no budget.
 #[derive(Clone, Debug)]
-pub struct Line {
+pub struct Exchange {
     name: UpstreamId,
     transport: Arc<dyn Transport>,
     deadline: Duration,
 }
 
-impl Line {
-    /// A line to `name`; `deadline` bounds one exchange, its body included.
+impl Exchange {
+    /// An exchange with `name`; `deadline` bounds one exchange, its body included.
     pub fn new(name: UpstreamId, transport: Arc<dyn Transport>, deadline: Duration) -> Self {
         Self {
             name,
@@ -42,20 +42,15 @@ impl Line {
     ///
     /// # Errors
     /// No whole answer within the deadline and the bounds. An answer with any status is an answer.
-    pub async fn exchange(
-        &self,
-        operation: &'static str,
-        request: Request,
-    ) -> Result<Answer, Fault> {
-        self.exchange_within(self.deadline, operation, request)
-            .await
+    pub async fn send(&self, operation: &'static str, request: Request) -> Result<Answer, Fault> {
+        self.send_within(self.deadline, operation, request).await
     }
 
-    /// [`Self::exchange`] with a deadline of its own.
+    /// [`Self::send`] with a deadline of its own.
     ///
     /// # Errors
     /// As there.
-    pub async fn exchange_within(
+    pub async fn send_within(
         &self,
         deadline: Duration,
         operation: &'static str,
