@@ -13,8 +13,8 @@ use tokio::{
 };
 
 use super::{
-    Answer, Authorize, Blame, Budget, Call, CallError, Exchange, Fault, Settings, clock::Clock,
-    pace, reservation::Reservation, retry,
+    Answer, Authorize, Blame, Call, CallError, Exchange, Fault, RateLimiter, Settings,
+    clock::Clock, pace, reservation::Reservation, retry,
 };
 use crate::{
     config,
@@ -44,7 +44,7 @@ pub(super) struct Shared {
     /// Held while a place is waited for, but by who had one and comes back to it with a look that grows old: of all
     /// others one at a time is in that queue.
     newcomers: Arc<tokio::sync::Mutex<()>>,
-    budget: Arc<Budget>,
+    limiter: Arc<RateLimiter>,
     /// Until when the wait lasts that was told last.
     told_wait: Arc<Mutex<Option<Instant>>>,
     reads: Arc<Gate>,
@@ -70,7 +70,7 @@ impl Upstream {
                 calls.concurrency.clamp(1, Semaphore::MAX_PERMITS),
             )),
             newcomers: Arc::default(),
-            budget: Arc::new(Budget::new(calls.requests_per_minute)),
+            limiter: Arc::new(RateLimiter::new(calls.requests_per_minute)),
             told_wait: Arc::default(),
             reads: Gate::new(name, CallKind::Read),
             writes: Gate::new(name, CallKind::Write),
@@ -96,7 +96,7 @@ impl Upstream {
             attempts: self.shared.attempts,
             places: Arc::clone(&self.shared.places),
             newcomers: Arc::clone(&self.shared.newcomers),
-            budget: Arc::clone(&self.shared.budget),
+            limiter: Arc::clone(&self.shared.limiter),
             told_wait: Arc::clone(&self.shared.told_wait),
             reads: Gate::new(name, CallKind::Read),
             writes: Gate::new(name, CallKind::Write),
@@ -287,13 +287,13 @@ impl Upstream {
     /// What an answer says about the pace, whatever else it says.
     fn learn(&self, call: &Call, answer: &Answer) {
         let Shared {
-            budget,
+            limiter,
             reads,
             writes,
             ..
         } = &*self.shared;
         if let Some((remaining, resets_in)) = pace::rate_limit(&answer.headers) {
-            budget.learn(remaining, resets_in);
+            limiter.learn(remaining, resets_in);
         }
         // A 503 asks for a pause of its own side alone, which its gate keeps: GitLab in maintenance mode reads well.
         // Nor does everybody wait for one about whom others know better.
@@ -304,7 +304,7 @@ impl Upstream {
                     .any(|gate| gate.suspects(call.purpose, about))
             });
         if let Some(pause) = answer.retry_after().filter(|_| throttled) {
-            let until = budget.hold_off(pause);
+            let until = limiter.hold_off(pause);
             reads.rest_until(until);
             writes.rest_until(until);
         }
@@ -312,11 +312,11 @@ impl Upstream {
 
     /// Waits for the budget. A wait of seconds that the upstream asks for is told, once.
     async fn take(&self, calls: u32) {
-        let budget = &self.shared.budget;
-        if let Some(until) = budget.withheld_until(calls) {
+        let limiter = &self.shared.limiter;
+        if let Some(until) = limiter.withheld_until(calls) {
             self.tell_wait(until);
         }
-        budget.take(calls).await;
+        limiter.take(calls).await;
     }
 
     fn tell_wait(&self, until: Instant) {
@@ -341,9 +341,9 @@ impl Upstream {
 
     /// Waits for the budget and a place.
     pub(super) async fn admit(&self) -> Option<OwnedSemaphorePermit> {
-        let budget = &self.shared.budget;
+        let limiter = &self.shared.limiter;
         match &self.reservation {
-            Some(reservation) if reservation.spend() => budget.pause().await,
+            Some(reservation) if reservation.spend() => limiter.pause().await,
             Some(_) | None => self.take(1).await,
         }
         match &self.reservation {
@@ -357,12 +357,12 @@ impl Upstream {
         call: &Call,
         reservation: &Reservation,
     ) -> Result<Option<OwnedSemaphorePermit>, CallError> {
-        let budget = &self.shared.budget;
-        let wait = budget.paused_until().or_else(|| {
+        let limiter = &self.shared.limiter;
+        let wait = limiter.paused_until().or_else(|| {
             if reservation.spend() {
                 None
             } else {
-                budget.try_take(1)
+                limiter.try_take(1)
             }
         });
         let Some(until) = wait else { return Ok(None) };

@@ -12,21 +12,21 @@ use crate::gate::LONGEST_REQUESTED_PAUSE;
 /// GCRA keeps one instant, `due`: when the calls let through so far would all have gone at the exact rate.
 /// Calls may run ahead of it by `ahead`, which is the burst. On `tokio::time`, so it follows virtual time.
 #[derive(Debug)]
-pub struct Budget {
+pub struct RateLimiter {
     /// Makes takers queue, so that one who takes many is not overtaken for ever.
     queue: tokio::sync::Mutex<()>,
-    state: Mutex<State>,
+    state: Mutex<LimiterState>,
 }
 
 #[derive(Debug)]
-struct State {
-    rate: Option<Rate>,
+struct LimiterState {
+    rate: Option<RateLimit>,
     not_before: Option<Instant>,
-    window: Option<Window>,
+    window: Option<RateWindow>,
 }
 
 #[derive(Debug)]
-struct Rate {
+struct RateLimit {
     interval: Duration,
     ahead: Duration,
     due: Instant,
@@ -34,18 +34,18 @@ struct Rate {
 
 /// What the upstream's `RateLimit-*` headers leave until they start anew.
 #[derive(Debug)]
-struct Window {
+struct RateWindow {
     remaining: u32,
     resets: Instant,
 }
 
-impl Budget {
+impl RateLimiter {
     /// `per_minute` calls, a tenth of them (at least ten) at once; `None` is no bound of our own.
     pub fn new(per_minute: Option<u32>) -> Self {
         let rate = per_minute.map(|calls| {
             let calls = calls.max(1);
             let interval = Duration::from_mins(1) / calls;
-            Rate {
+            RateLimit {
                 interval,
                 ahead: interval * (calls / 10).max(10),
                 due: Instant::now(),
@@ -53,7 +53,7 @@ impl Budget {
         });
         Self {
             queue: tokio::sync::Mutex::default(),
-            state: Mutex::new(State {
+            state: Mutex::new(LimiterState {
                 rate,
                 not_before: None,
                 window: None,
@@ -126,18 +126,18 @@ impl Budget {
             .as_ref()
             .filter(|known| known.resets > now && resets <= known.resets + Duration::from_secs(1))
             .map_or(u32::MAX, |known| known.remaining);
-        state.window = Some(Window {
+        state.window = Some(RateWindow {
             remaining: remaining.min(known),
             resets,
         });
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, LimiterState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
+impl LimiterState {
     /// When to ask again, if `calls` may not go now.
     fn wait(&mut self, calls: u32, now: Instant) -> Option<Instant> {
         self.window.take_if(|window| window.resets <= now);
@@ -163,7 +163,7 @@ impl State {
     }
 }
 
-impl Rate {
+impl RateLimit {
     fn earliest(&self, calls: u32) -> Instant {
         let cost = self.interval * calls;
         match self.ahead.checked_sub(cost) {
@@ -180,21 +180,21 @@ mod tests {
 
     use super::*;
 
-    async fn seconds_to_take(budget: &Budget, calls: u32) -> f64 {
+    async fn seconds_to_take(budget: &RateLimiter, calls: u32) -> f64 {
         let begun = Instant::now();
-        budget.take(calls).await;
+        limiter.take(calls).await;
         begun.elapsed().as_secs_f64()
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_burst_goes_at_once_and_then_the_rate_holds() {
-        let budget = Budget::new(Some(120));
+        let limiter = RateLimiter::new(Some(120));
         assert!(seconds_to_take(&budget, 12).await < 0.001);
         let waited = seconds_to_take(&budget, 1).await;
         assert!((0.499..0.51).contains(&waited), "{waited}");
         let begun = Instant::now();
         for _ in 0..120 {
-            budget.take(1).await;
+            limiter.take(1).await;
         }
         let minute = begun.elapsed().as_secs_f64();
         assert!((59.0..61.0).contains(&minute), "{minute}");
@@ -202,11 +202,11 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn several_calls_are_taken_together_or_not_at_all() {
-        let budget = Budget::new(Some(60));
-        budget.take(9).await;
-        assert!(budget.try_take(3).is_some());
+        let limiter = RateLimiter::new(Some(60));
+        limiter.take(9).await;
+        assert!(limiter.try_take(3).is_some());
         assert!(
-            budget.try_take(1).is_none(),
+            limiter.try_take(1).is_none(),
             "the refused three took nothing"
         );
         let waited = seconds_to_take(&budget, 3).await;
@@ -215,19 +215,19 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn more_than_a_burst_waits_longer_but_not_for_ever() {
-        let budget = Budget::new(Some(60));
+        let limiter = RateLimiter::new(Some(60));
         let waited = seconds_to_take(&budget, 25).await;
         assert!((14.9..15.1).contains(&waited), "{waited}");
     }
 
     #[tokio::test(start_paused = true)]
     async fn retry_after_stops_every_call_until_it_is_over_and_is_bounded() {
-        let budget = Budget::new(None);
-        budget.hold_off(Duration::from_secs(7));
-        assert!(budget.paused_until().is_some());
+        let limiter = RateLimiter::new(None);
+        limiter.hold_off(Duration::from_secs(7));
+        assert!(limiter.paused_until().is_some());
         let waited = seconds_to_take(&budget, 1).await;
         assert!((6.99..7.01).contains(&waited), "{waited}");
-        budget.hold_off(Duration::from_secs(u64::MAX));
+        limiter.hold_off(Duration::from_secs(u64::MAX));
         let waited = seconds_to_take(&budget, 1).await;
         assert!((899.0..901.0).contains(&waited), "{waited}");
     }
@@ -235,10 +235,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_exhausted_rate_limit_waits_for_its_reset_and_a_late_higher_figure_does_not_lift_it()
     {
-        let budget = Budget::new(None);
-        budget.learn(2, Duration::from_secs(30));
-        budget.take(2).await;
-        budget.learn(5, Duration::from_secs(30));
+        let limiter = RateLimiter::new(None);
+        limiter.learn(2, Duration::from_secs(30));
+        limiter.take(2).await;
+        limiter.learn(5, Duration::from_secs(30));
         let waited = seconds_to_take(&budget, 1).await;
         assert!((29.9..30.1).contains(&waited), "{waited}");
         assert!(
@@ -249,9 +249,9 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_cancelled_taker_has_taken_nothing() {
-        let budget = Budget::new(Some(60));
-        budget.take(10).await;
-        let waited = tokio::time::timeout(Duration::from_millis(100), budget.take(10)).await;
+        let limiter = RateLimiter::new(Some(60));
+        limiter.take(10).await;
+        let waited = tokio::time::timeout(Duration::from_millis(100), limiter.take(10)).await;
         assert!(waited.is_err());
         let waited = seconds_to_take(&budget, 1).await;
         assert!(waited < 1.0, "{waited}");
@@ -265,11 +265,11 @@ mod tests {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_time().start_paused(true).build().map_err(|error| TestCaseError::fail(error.to_string()))?;
             let (total, took) = runtime.block_on(async {
-                let budget = Budget::new(Some(per_minute));
+                let limiter = RateLimiter::new(Some(per_minute));
                 let begun = Instant::now();
                 let mut total = 0;
                 for size in &sizes {
-                    budget.take(*size).await;
+                    limiter.take(*size).await;
                     total += size;
                 }
                 (f64::from(total), begun.elapsed().as_secs_f64())
