@@ -9,7 +9,7 @@ use serde::{Deserialize, de::DeserializeSeed};
 use serde_json::error::Category;
 use url::Url;
 
-use super::{Fault, pace};
+use super::{Fault, retry_after};
 use crate::gate::ErrorKind;
 
 /// A whole answer, its body within the configured bound.
@@ -110,7 +110,7 @@ impl Answer {
 
     /// The pause this answer asks for.
     pub fn retry_after(&self) -> Option<Duration> {
-        pace::retry_after(&self.headers)
+        retry_after::requested_pause(&self.headers)
     }
 
     fn kind(&self) -> ErrorKind {

@@ -14,7 +14,7 @@ use tokio::{
 
 use super::{
     Answer, Authorize, Blame, Call, CallError, Exchange, Fault, RateLimiter, Settings,
-    clock::Clock, pace, reservation::Reservation, retry,
+    clock::Clock, reservation::Reservation, retry, retry_after,
 };
 use crate::{
     config,
@@ -284,7 +284,7 @@ impl Upstream {
         }
     }
 
-    /// What an answer says about the pace, whatever else it says.
+    /// What an answer says about the retry_after, whatever else it says.
     fn learn(&self, call: &Call, answer: &Answer) {
         let Shared {
             limiter,
@@ -292,7 +292,7 @@ impl Upstream {
             writes,
             ..
         } = &*self.shared;
-        if let Some((remaining, resets_in)) = pace::rate_limit(&answer.headers) {
+        if let Some((remaining, resets_in)) = retry_after::rate_limit(&answer.headers) {
             limiter.learn(remaining, resets_in);
         }
         // A 503 asks for a pause of its own side alone, which its gate keeps: GitLab in maintenance mode reads well.

@@ -8,7 +8,7 @@ use std::sync::{
 use jiff::{SignedDuration, Timestamp, Unit};
 use reqwest::header::{AGE, DATE, HeaderMap};
 
-use super::{Answer, Fault, pace};
+use super::{Answer, Fault, retry_after};
 use crate::gate::ErrorKind;
 
 /// How far two clocks may lie apart. Beyond it 24 hours and 24 months are not what they seem, and nothing is decided.
@@ -59,7 +59,7 @@ fn said(headers: &HeaderMap) -> Option<Timestamp> {
         return None;
     }
     let date = headers.get(DATE)?.to_str().ok()?;
-    pace::http_date(date)
+    retry_after::http_date(date)
 }
 
 /// Says, once in a process, that no upstream tells the time.

@@ -13,7 +13,7 @@ const LARGEST_DELTA: Duration = Duration::from_secs(10_000_000);
 /// The pause of `Retry-After`, in seconds or as a date (RFC 9110, 10.2.3), at most [`LONGEST_REQUESTED_PAUSE`].
 ///
 /// Seconds may have a fraction, which some proxies send against the RFC.
-pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+pub(super) fn requested_pause(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     let pause = match seconds(text) {
         Some(pause) => pause,
@@ -111,23 +111,23 @@ mod tests {
     #[test]
     fn retry_after_is_read_as_seconds_and_as_a_date_of_the_upstreams_clock() {
         assert_eq!(
-            retry_after(&headers(&[("retry-after", "7")])),
+            requested_pause(&headers(&[("retry-after", "7")])),
             Some(Duration::from_secs(7))
         );
         let dated = headers(&[
             ("date", "Sun, 22 Nov 2026 02:00:00 GMT"),
             ("retry-after", "Sun, 22 Nov 2026 02:01:30 GMT"),
         ]);
-        assert_eq!(retry_after(&dated), Some(Duration::from_secs(90)));
-        assert_eq!(retry_after(&headers(&[("retry-after", "soon")])), None);
-        assert_eq!(retry_after(&headers(&[("retry-after", "-5")])), None);
+        assert_eq!(requested_pause(&dated), Some(Duration::from_secs(90)));
+        assert_eq!(requested_pause(&headers(&[("retry-after", "soon")])), None);
+        assert_eq!(requested_pause(&headers(&[("retry-after", "-5")])), None);
     }
 
     /// The inputs are those of other servers and proxies as they were met.
     #[test]
     fn whatever_a_server_means_by_retry_after_is_read_or_bounded() {
         let at = |date: &str, text: &str| {
-            retry_after(&headers(&[("date", date), ("retry-after", text)]))
+            requested_pause(&headers(&[("date", date), ("retry-after", text)]))
         };
         let noon = "Sat, 28 Nov 2026 11:59:30 GMT";
         let seconds = |seconds| Some(Duration::from_secs_f64(seconds));
@@ -173,7 +173,7 @@ mod tests {
             ("date", "Sun, 22 Nov 2026 02:00:00 GMT"),
             ("retry-after", "Sun, 22 Nov 2026 01:00:00 GMT"),
         ]);
-        assert_eq!(retry_after(&dated), Some(Duration::ZERO));
+        assert_eq!(requested_pause(&dated), Some(Duration::ZERO));
     }
 
     #[test]
@@ -205,7 +205,7 @@ mod tests {
                     ("retry-after", value), ("date", value),
                     ("ratelimit-remaining", value), ("ratelimit-reset", value),
                 ]);
-                let _ = (retry_after(&headers), rate_limit(&headers));
+                let _ = (requested_pause(&headers), rate_limit(&headers));
             }
         }
     }
