@@ -16,7 +16,7 @@ use super::{Crsid, Directory, Standing, Standings};
 use crate::{
     config::objection,
     gate::{CallKind, ErrorKind, Gate, UpstreamId},
-    upstream::{Blame, CallError, Fault, Scalar, Settings},
+    upstream::{Blame, CallError, Fault, LenientValue, Settings},
 };
 
 static SETTINGS: Settings = Settings {
@@ -232,9 +232,9 @@ impl Directory for FileDirectory {
 #[derive(Deserialize)]
 struct Line<'a> {
     #[serde(borrow, default)]
-    id: Scalar<'a>,
+    id: LenientValue<'a>,
     #[serde(borrow, default)]
-    cancelled: Scalar<'a>,
+    cancelled: LenientValue<'a>,
 }
 
 fn person(text: &[u8]) -> Result<(Crsid, Standing), &'static str> {
@@ -245,10 +245,12 @@ fn person(text: &[u8]) -> Result<(Crsid, Standing), &'static str> {
         .and_then(Crsid::parse)
         .ok_or("has no well-formed `id`")?;
     match line.cancelled {
-        Scalar::Bool(true) => Ok((id, Standing::Cancelled)),
-        Scalar::Bool(false) => Ok((id, Standing::Current)),
-        Scalar::Absent | Scalar::Null | Scalar::Number(_) | Scalar::Text(_) | Scalar::Other => {
-            Err("has no `cancelled` that is true or false")
-        }
+        LenientValue::Bool(true) => Ok((id, Standing::Cancelled)),
+        LenientValue::Bool(false) => Ok((id, Standing::Current)),
+        LenientValue::Absent
+        | LenientValue::Null
+        | LenientValue::Number(_)
+        | LenientValue::Text(_)
+        | LenientValue::Other => Err("has no `cancelled` that is true or false"),
     }
 }

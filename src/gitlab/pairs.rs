@@ -8,7 +8,7 @@ use serde::{
     de::{Error, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 
-use crate::upstream::Scalar;
+use crate::upstream::LenientValue;
 
 /// So many are kept of one list. Nobody has as many; a list that is longer is odd.
 const MOST: usize = 1_000;
@@ -34,8 +34,8 @@ pub(super) enum Pairs<'a, K> {
 /// The two values of one object.
 #[derive(Debug, Default)]
 pub(super) struct Pair<'a> {
-    pub(super) first: Scalar<'a>,
-    pub(super) second: Scalar<'a>,
+    pub(super) first: LenientValue<'a>,
+    pub(super) second: LenientValue<'a>,
 }
 
 impl<'de: 'a, 'a, K: Keys> Deserialize<'de> for Pairs<'a, K> {
@@ -131,7 +131,7 @@ impl<'de, K: Keys> Visitor<'de> for PairReader<K> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
         let mut pair = Pair::default();
-        while let Some(key) = entries.next_key::<Scalar<'de>>()? {
+        while let Some(key) = entries.next_key::<LenientValue<'de>>()? {
             match key.text() {
                 Some(key) if key == K::FIRST => pair.first = entries.next_value()?,
                 Some(key) if key == K::SECOND => pair.second = entries.next_value()?,

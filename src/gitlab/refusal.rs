@@ -3,7 +3,7 @@
 
 use serde::Deserialize;
 
-use crate::upstream::{Answer, Fault, Scalar, Whose};
+use crate::upstream::{Answer, Fault, LenientValue, Whose};
 
 /// A reason that GitLab gives.
 struct Reason {
@@ -66,13 +66,13 @@ const PREFIX: &str = "403 Forbidden - ";
 #[derive(Deserialize)]
 struct Refusal<'a> {
     #[serde(borrow, default)]
-    message: Scalar<'a>,
+    message: LenientValue<'a>,
     #[serde(borrow, default)]
-    error: Scalar<'a>,
+    error: LenientValue<'a>,
     #[serde(borrow, default)]
-    error_description: Scalar<'a>,
+    error_description: LenientValue<'a>,
     #[serde(borrow, default)]
-    scope: Scalar<'a>,
+    scope: LenientValue<'a>,
 }
 
 /// `fault` with GitLab's own reason, where `answer` gives one that is known. Nothing else of the body is repeated.

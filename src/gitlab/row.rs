@@ -10,31 +10,31 @@ use super::{
 };
 use crate::{
     gate::ErrorKind,
-    upstream::{Answer, Fault, Scalar, Whose},
+    upstream::{Answer, Fault, LenientValue, Whose},
 };
 
 #[derive(Deserialize)]
 pub(super) struct Row<'a> {
     #[serde(borrow, default)]
-    id: Scalar<'a>,
+    id: LenientValue<'a>,
     #[serde(borrow, default)]
-    username: Scalar<'a>,
+    username: LenientValue<'a>,
     #[serde(borrow, default)]
-    state: Scalar<'a>,
+    state: LenientValue<'a>,
     #[serde(borrow, default)]
-    bot: Scalar<'a>,
+    bot: LenientValue<'a>,
     #[serde(borrow, default)]
-    is_admin: Scalar<'a>,
+    is_admin: LenientValue<'a>,
     #[serde(borrow, default)]
-    last_activity_on: Scalar<'a>,
+    last_activity_on: LenientValue<'a>,
     #[serde(borrow, default)]
-    current_sign_in_at: Scalar<'a>,
+    current_sign_in_at: LenientValue<'a>,
     #[serde(borrow, default)]
-    last_sign_in_at: Scalar<'a>,
+    last_sign_in_at: LenientValue<'a>,
     #[serde(borrow, default)]
-    created_at: Scalar<'a>,
+    created_at: LenientValue<'a>,
     #[serde(borrow, default)]
-    confirmed_at: Scalar<'a>,
+    confirmed_at: LenientValue<'a>,
     #[serde(borrow, default)]
     identities: Pairs<'a, IdentityKeys>,
     #[serde(borrow, default)]
@@ -64,7 +64,7 @@ struct TokenRow<'a> {
     #[serde(default)]
     scopes: Option<Vec<String>>,
     #[serde(borrow, default)]
-    expires_at: Scalar<'a>,
+    expires_at: LenientValue<'a>,
 }
 
 /// The one account of `GET /users/:id`.
@@ -121,10 +121,10 @@ pub(super) fn token_details(answer: &Answer) -> Result<TokenDetails, Fault> {
 /// A row that proves nothing about its account: without an id, or without what only administrators are shown.
 pub(super) fn shown(row: Row<'_>) -> Result<Shown, Fault> {
     let id = id_of(&row)?;
-    if row.is_admin == Scalar::Absent {
+    if row.is_admin == LenientValue::Absent {
         return Err(blinded(id, "is_admin"));
     }
-    if row.last_activity_on == Scalar::Absent {
+    if row.last_activity_on == LenientValue::Absent {
         return Err(blinded(id, "last_activity_on"));
     }
     if matches!(row.custom_attributes, Pairs::Absent) {
@@ -160,13 +160,15 @@ fn user_of(row: Row<'_>, id: u64) -> Result<User, &'static str> {
 
 fn id_of(row: &Row<'_>) -> Result<u64, Fault> {
     match row.id {
-        Scalar::Number(id) => Ok(id),
-        Scalar::Absent | Scalar::Null | Scalar::Bool(_) | Scalar::Text(_) | Scalar::Other => {
-            Err(Fault::new(
-                ErrorKind::Unreadable,
-                "answered with an account whose `id` is missing or not a number",
-            ))
-        }
+        LenientValue::Number(id) => Ok(id),
+        LenientValue::Absent
+        | LenientValue::Null
+        | LenientValue::Bool(_)
+        | LenientValue::Text(_)
+        | LenientValue::Other => Err(Fault::new(
+            ErrorKind::Unreadable,
+            "answered with an account whose `id` is missing or not a number",
+        )),
     }
 }
 
@@ -189,7 +191,7 @@ const LONGEST_IDENTITY: usize = 1_024;
 /// Longer than any attribute that is read here; GitLab takes values of any length.
 const LONGEST_VALUE: usize = 4_096;
 
-fn required(value: &Scalar<'_>, key: &'static str) -> Result<String, &'static str> {
+fn required(value: &LenientValue<'_>, key: &'static str) -> Result<String, &'static str> {
     value
         .text()
         .filter(|text| !text.is_empty() && text.len() <= LONGEST_NAME)
@@ -197,19 +199,19 @@ fn required(value: &Scalar<'_>, key: &'static str) -> Result<String, &'static st
         .ok_or(key)
 }
 
-fn flag(value: &Scalar<'_>, key: &'static str) -> Result<bool, &'static str> {
+fn flag(value: &LenientValue<'_>, key: &'static str) -> Result<bool, &'static str> {
     match value {
-        Scalar::Bool(flag) => Ok(*flag),
-        Scalar::Absent | Scalar::Null => Ok(false),
-        Scalar::Number(_) | Scalar::Text(_) | Scalar::Other => Err(key),
+        LenientValue::Bool(flag) => Ok(*flag),
+        LenientValue::Absent | LenientValue::Null => Ok(false),
+        LenientValue::Number(_) | LenientValue::Text(_) | LenientValue::Other => Err(key),
     }
 }
 
-fn timed(value: &Scalar<'_>) -> Timed {
+fn timed(value: &LenientValue<'_>) -> Timed {
     match value {
-        Scalar::Absent | Scalar::Null => Timed::Never,
-        Scalar::Text(text) => Timed::parse(text),
-        Scalar::Bool(_) | Scalar::Number(_) | Scalar::Other => Timed::Unreadable,
+        LenientValue::Absent | LenientValue::Null => Timed::Never,
+        LenientValue::Text(text) => Timed::parse(text),
+        LenientValue::Bool(_) | LenientValue::Number(_) | LenientValue::Other => Timed::Unreadable,
     }
 }
 
@@ -221,7 +223,7 @@ fn identities(read: Pairs<'_, IdentityKeys>) -> Result<Vec<Identity>, &'static s
         Pairs::Listed(identities, _) => identities,
         Pairs::Odd => return Err(KEY),
     };
-    let too_long = |text: &Scalar<'_>| {
+    let too_long = |text: &LenientValue<'_>| {
         text.text()
             .is_some_and(|text| text.len() > LONGEST_IDENTITY)
     };

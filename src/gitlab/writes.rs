@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     gate::{Completion, ErrorKind, Subject},
-    upstream::{Answer, Call, CallError, Fault, Scalar},
+    upstream::{Answer, Call, CallError, Fault, LenientValue},
 };
 
 /// What the marker and the block are steps of: a gate that withholds blocks withholds their markers too.
@@ -121,9 +121,9 @@ fn is_stored(answer: &Answer, key: &str, value: &str) -> Result<(), Fault> {
     #[derive(serde::Deserialize)]
     struct Stored<'a> {
         #[serde(borrow, default)]
-        key: Scalar<'a>,
+        key: LenientValue<'a>,
         #[serde(borrow, default)]
-        value: Scalar<'a>,
+        value: LenientValue<'a>,
     }
     let stored: Stored<'_> = answer.json()?;
     if stored.key.text() == Some(key) && stored.value.text() == Some(value) {

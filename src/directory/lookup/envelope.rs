@@ -10,7 +10,7 @@ use serde::{
 use crate::{
     directory::{Crsid, Standing},
     gate::ErrorKind,
-    upstream::{Answer, Fault, Scalar},
+    upstream::{Answer, Fault, LenientValue},
 };
 
 /// More people than the address of any question has room for.
@@ -31,14 +31,14 @@ struct Content<'a> {
     #[serde(borrow, default)]
     people: Option<People<'a>>,
     #[serde(borrow, default)]
-    value: Scalar<'a>,
+    value: LenientValue<'a>,
 }
 
 /// Its `message` and `details` can hold anything, a stack trace included, and are not read.
 #[derive(Deserialize)]
 struct Error<'a> {
     #[serde(borrow, default)]
-    status: Scalar<'a>,
+    status: LenientValue<'a>,
 }
 
 #[derive(Deserialize)]
@@ -50,13 +50,13 @@ struct GatewayFault<'a> {
 #[derive(Deserialize)]
 struct FaultDetail<'a> {
     #[serde(borrow, default)]
-    errorcode: Scalar<'a>,
+    errorcode: LenientValue<'a>,
 }
 
 #[derive(Deserialize)]
 struct Person<'a> {
     #[serde(borrow, default)]
-    cancelled: Scalar<'a>,
+    cancelled: LenientValue<'a>,
     #[serde(borrow, default)]
     identifier: Option<Identifier<'a>>,
 }
@@ -64,9 +64,9 @@ struct Person<'a> {
 #[derive(Deserialize)]
 struct Identifier<'a> {
     #[serde(borrow, default)]
-    scheme: Scalar<'a>,
+    scheme: LenientValue<'a>,
     #[serde(borrow, default)]
-    value: Scalar<'a>,
+    value: LenientValue<'a>,
 }
 
 /// The people of an answer, no more than can have been asked for.
@@ -228,10 +228,12 @@ fn crsid_of(person: &Person<'_>) -> Option<Crsid> {
 
 fn standing_of(person: &Person<'_>) -> Standing {
     match person.cancelled {
-        Scalar::Bool(true) => Standing::Cancelled,
-        Scalar::Bool(false) => Standing::Current,
-        Scalar::Absent | Scalar::Null | Scalar::Number(_) | Scalar::Text(_) | Scalar::Other => {
-            Standing::Unknown
-        }
+        LenientValue::Bool(true) => Standing::Cancelled,
+        LenientValue::Bool(false) => Standing::Current,
+        LenientValue::Absent
+        | LenientValue::Null
+        | LenientValue::Number(_)
+        | LenientValue::Text(_)
+        | LenientValue::Other => Standing::Unknown,
     }
 }

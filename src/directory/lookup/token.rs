@@ -20,7 +20,7 @@ use url::{Url, form_urlencoded};
 
 use crate::{
     gate::ErrorKind,
-    upstream::{Answer, Authorize, Credential, Exchange, Fault, Scalar, Settings},
+    upstream::{Answer, Authorize, Credential, Exchange, Fault, LenientValue, Settings},
 };
 
 static SETTINGS: Settings = Settings {
@@ -69,9 +69,9 @@ struct Token {
 #[derive(Deserialize)]
 struct Grant<'a> {
     #[serde(borrow, default)]
-    access_token: Scalar<'a>,
+    access_token: LenientValue<'a>,
     #[serde(borrow, default)]
-    expires_in: Scalar<'a>,
+    expires_in: LenientValue<'a>,
 }
 
 impl TokenSource {

@@ -8,7 +8,7 @@ use serde::{
 /// A JSON value that should be a plain one, read without failing: what a wrong type means is for the reader to say,
 /// who can name the field and must not quote it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Scalar<'a> {
+pub enum LenientValue<'a> {
     /// The key is not there.
     #[default]
     Absent,
@@ -24,7 +24,7 @@ pub enum Scalar<'a> {
     Other,
 }
 
-impl Scalar<'_> {
+impl LenientValue<'_> {
     /// The text, if it is one.
     pub fn text(&self) -> Option<&str> {
         match self {
@@ -48,56 +48,56 @@ impl Scalar<'_> {
     }
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Scalar<'a> {
+impl<'de: 'a, 'a> Deserialize<'de> for LenientValue<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Reader)
+        deserializer.deserialize_any(LenientVisitor)
     }
 }
 
-struct Reader;
+struct LenientVisitor;
 
-impl<'de> Visitor<'de> for Reader {
-    type Value = Scalar<'de>;
+impl<'de> Visitor<'de> for LenientVisitor {
+    type Value = LenientValue<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("any value")
     }
 
     fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
-        Ok(Scalar::Null)
+        Ok(LenientValue::Null)
     }
 
     fn visit_bool<E: Error>(self, value: bool) -> Result<Self::Value, E> {
-        Ok(Scalar::Bool(value))
+        Ok(LenientValue::Bool(value))
     }
 
     fn visit_u64<E: Error>(self, value: u64) -> Result<Self::Value, E> {
-        Ok(Scalar::Number(value))
+        Ok(LenientValue::Number(value))
     }
 
     fn visit_i64<E: Error>(self, value: i64) -> Result<Self::Value, E> {
-        Ok(u64::try_from(value).map_or(Scalar::Other, Scalar::Number))
+        Ok(u64::try_from(value).map_or(LenientValue::Other, LenientValue::Number))
     }
 
     fn visit_f64<E: Error>(self, _value: f64) -> Result<Self::Value, E> {
-        Ok(Scalar::Other)
+        Ok(LenientValue::Other)
     }
 
     fn visit_borrowed_str<E: Error>(self, value: &'de str) -> Result<Self::Value, E> {
-        Ok(Scalar::Text(Cow::Borrowed(value)))
+        Ok(LenientValue::Text(Cow::Borrowed(value)))
     }
 
     fn visit_str<E: Error>(self, value: &str) -> Result<Self::Value, E> {
-        Ok(Scalar::Text(Cow::Owned(value.to_owned())))
+        Ok(LenientValue::Text(Cow::Owned(value.to_owned())))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
         while items.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Scalar::Other)
+        Ok(LenientValue::Other)
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
         while entries.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Scalar::Other)
+        Ok(LenientValue::Other)
     }
 }
