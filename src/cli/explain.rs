@@ -136,9 +136,9 @@ impl ExplainArgs {
 
 /// Whether GitLab fails at this account alone.
 async fn is_about_one(error: &CallError, clients: &UserClients) -> bool {
-    let gitlabs = match &error.blame {
-        Blame::Upstream(gate) => gate.upstream() == UpstreamId::GitLab,
-        Blame::Call | Blame::Subject { .. } | Blame::Unclear(_) => true,
+    let gitlabs = match &error.scope {
+        FaultScope::Upstream(gate) => gate.upstream() == UpstreamId::GitLab,
+        FaultScope::Request | FaultScope::Subject { .. } | FaultScope::Unclear(_) => true,
     };
     gitlabs && error.may_lie_in_what_was_asked() && clients.reader.proves_well().await.is_ok()
 }

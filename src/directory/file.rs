@@ -16,7 +16,7 @@ use super::{Crsid, Directory, Standing, Standings};
 use crate::{
     config::objection,
     gate::{CallKind, ErrorKind, Gate, UpstreamId},
-    upstream::{Blame, CallError, Fault, LenientValue, Settings},
+    upstream::{CallError, Fault, FaultScope, LenientValue, Settings},
 };
 
 static SETTINGS: Settings = Settings {
@@ -206,7 +206,7 @@ impl Directory for FileDirectory {
             let known = match self.read().await {
                 Ok(known) => known,
                 Err(fault) => {
-                    let blame = Blame::Upstream(Arc::clone(&self.gate));
+                    let blame = FaultScope::Upstream(Arc::clone(&self.gate));
                     let error = CallError::of(
                         UpstreamId::DirectoryFile,
                         OPERATION,

@@ -6,7 +6,7 @@ use url::Url;
 use super::refusal::with_reason;
 use crate::{
     gate::ErrorKind,
-    upstream::{Answer, Fault, Whose},
+    upstream::{Answer, ClaimedScope, Fault},
 };
 
 /// The message of every 500 that is GitLab's own: with its database or Redis gone, or a bug. A 500 with another message
@@ -24,24 +24,24 @@ pub(super) fn refused(answer: &Answer, base: &Url) -> Fault {
     let told = told(answer);
     let words = told.as_deref().unwrap_or_default();
     let fault = with_reason(answer, answer.fault());
-    if fault.whose() == Whose::Everybody {
+    if fault.whose() == ClaimedScope::Everybody {
         return fault;
     }
     match answer.status.as_u16() {
         503 if told.is_some() && answer.retry_after().is_some() => maintenance(answer, words),
-        503 if answer.retry_after().is_some() => fault.of(Whose::Everybody),
+        503 if answer.retry_after().is_some() => fault.of(ClaimedScope::Everybody),
         403 if words == READ_ONLY => maintenance(answer, words),
         301 if leads_to_front_page(answer, base) => Fault::new(
             ErrorKind::Maintenance,
             "sends changes to its front page (status 301), as it does in Maintenance Mode",
         )
-        .of(Whose::Everybody),
-        403 if words == BARE_FORBIDDEN => fault.of(Whose::Everybody),
+        .of(ClaimedScope::Everybody),
+        403 if words == BARE_FORBIDDEN => fault.of(ClaimedScope::Everybody),
         403 if told.is_some() => fault.noting(words).of_kind(ErrorKind::Rejected),
         500 if told.is_some() && words != INTERNAL_ERROR => fault
             .noting(words)
             .of_kind(ErrorKind::Rejected)
-            .of(Whose::Subject),
+            .of(ClaimedScope::Subject),
         _ if told.is_some() => fault.noting(words),
         _ => fault,
     }
@@ -62,7 +62,7 @@ fn maintenance(answer: &Answer, words: &str) -> Fault {
         format!("is in maintenance and says: {words}"),
     )
     .after(answer.retry_after())
-    .of(Whose::Everybody)
+    .of(ClaimedScope::Everybody)
 }
 
 /// GitLab's front page, where Maintenance Mode sends whoever did not send JSON.

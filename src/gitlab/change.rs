@@ -3,7 +3,7 @@
 use super::blame::{message_is, refused};
 use crate::{
     gate::{Completion, ErrorKind},
-    upstream::{Answer, Fault, Whose},
+    upstream::{Answer, ClaimedScope, Fault},
 };
 use url::Url;
 
@@ -38,7 +38,9 @@ pub(super) fn change(answer: &Answer, base: &Url) -> Result<Change, Fault> {
             b"true" => Ok(Change::Made),
             b"null" => Ok(Change::AlreadySo),
             // A record that does not validate, or a state that cannot be left so: this account's, and not said why.
-            b"false" => Err(Fault::new(ErrorKind::Rejected, "answered false").of(Whose::Subject)),
+            b"false" => {
+                Err(Fault::new(ErrorKind::Rejected, "answered false").of(ClaimedScope::Subject))
+            }
             _ => Err(Fault::new(
                 ErrorKind::Unreadable,
                 format!(

@@ -3,7 +3,7 @@
 
 use serde::Deserialize;
 
-use crate::upstream::{Answer, Fault, LenientValue, Whose};
+use crate::upstream::{Answer, ClaimedScope, Fault, LenientValue};
 
 /// A reason that GitLab gives.
 struct Reason {
@@ -87,7 +87,7 @@ pub(super) fn with_reason(answer: &Answer, fault: Fault) -> Fault {
         let wanted = scopes(refusal.scope.text().unwrap_or_default());
         return fault
             .noting(&format!("insufficient_scope: it takes one of {wanted}"))
-            .of(Whose::Everybody);
+            .of(ClaimedScope::Everybody);
     }
     let texts = [&refusal.message, &refusal.error_description];
     let known = texts.into_iter().find_map(|text| reason(text.text()?));
@@ -95,7 +95,7 @@ pub(super) fn with_reason(answer: &Answer, fault: Fault) -> Fault {
         Some(reason) => fault
             .noting(&format!("GitLab says: {}", reason.says))
             .advising(reason.advice)
-            .of(Whose::Everybody),
+            .of(ClaimedScope::Everybody),
         None => fault,
     }
 }

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     gate::ErrorKind,
-    upstream::{Answer, Fault, LenientValue, Whose},
+    upstream::{Answer, ClaimedScope, Fault, LenientValue},
 };
 
 #[derive(Deserialize)]
@@ -181,7 +181,7 @@ fn blinded(id: u64, key: &str) -> Fault {
             "showed account {id} without `{key}`: the token no longer sees everything (is its owner an administrator, and has it admin_mode?)"
         ),
     )
-    .of(Whose::Everybody)
+    .of(ClaimedScope::Everybody)
 }
 
 /// Longer than any username, state or key of an attribute that means something here.

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::wire::SyncOutcome;
 use crate::{
     gate::{Gate, Subject},
-    upstream::{Blame, CallError},
+    upstream::{CallError, FaultScope},
 };
 
 /// A stage that consumes one subscription; the label `stage` of metrics and logs.
@@ -165,21 +165,21 @@ impl Disposition {
         error: &CallError,
         probe: impl Future<Output = Result<(), CallError>> + Send,
     ) -> Self {
-        let gate = match &error.blame {
-            Blame::Call => {
+        let gate = match &error.scope {
+            FaultScope::Request => {
                 return Self::DeadLetter(DeadLetter {
                     reason: DeadLetterReason::Refused,
                     detail: error.to_string(),
                     record: None,
                 });
             }
-            Blame::Upstream(gate) => return Self::Hold(Hold::after(Arc::clone(gate), error)),
-            Blame::Subject { certain: true, .. } => return Self::Retry(error.to_string()),
-            Blame::Subject { certain: false, .. } => None,
-            Blame::Unclear(gate) => Some(gate),
+            FaultScope::Upstream(gate) => return Self::Hold(Hold::after(Arc::clone(gate), error)),
+            FaultScope::Subject { certain: true, .. } => return Self::Retry(error.to_string()),
+            FaultScope::Subject { certain: false, .. } => None,
+            FaultScope::Unclear(gate) => Some(gate),
         };
         if let Err(CallError {
-            blame: Blame::Upstream(down),
+            scope: FaultScope::Upstream(down),
             ..
         }) = probe.await
         {

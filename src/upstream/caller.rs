@@ -13,7 +13,7 @@ use tokio::{
 };
 
 use super::{
-    Answer, Authorize, Blame, Call, CallError, Exchange, Fault, RateLimiter, Settings,
+    Answer, Authorize, Call, CallError, Exchange, Fault, FaultScope, RateLimiter, Settings,
     clock::Clock, reservation::Reservation, retry, retry_after,
 };
 use crate::{
@@ -370,7 +370,7 @@ impl Upstream {
         gate.rest_until(until);
         let fault = Fault::new(ErrorKind::Throttled, "asked for a pause before this call");
         Err(self
-            .error(call, Blame::Upstream(Arc::clone(gate)), fault)
+            .error(call, FaultScope::Upstream(Arc::clone(gate)), fault)
             .not_sent())
     }
 
@@ -383,12 +383,12 @@ impl Upstream {
         Arc::clone(&self.shared.places).acquire_owned().await.ok()
     }
 
-    pub(super) fn error(&self, call: &Call, blame: Blame, fault: Fault) -> CallError {
+    pub(super) fn error(&self, call: &Call, scope: FaultScope, fault: Fault) -> CallError {
         CallError::of(
             self.shared.exchange.name(),
             call.operation,
             self.shared.settings,
-            blame,
+            scope,
             fault,
         )
         .for_purpose(call.purpose)

@@ -3,11 +3,11 @@ use std::{error::Error, sync::Arc};
 use super::{Fault, Settings, advice::advice};
 use crate::gate::{ErrorKind, Gate, GateClosed, UpstreamId};
 
-/// Whose fault a failed call is (`Whose fault it is` in the messaging design).
+/// ClaimedScope fault a failed call is (`ClaimedScope fault it is` in the messaging design).
 #[derive(Clone, Debug)]
-pub enum Blame {
-    /// The call itself can never succeed as it is (400).
-    Call,
+pub enum FaultScope {
+    /// The request itself can never succeed as it is (400).
+    Request,
     /// What the call was about: others succeed at the same, or nobody else is known to fail. That the upstream is
     /// otherwise well is for a neutral probe to say.
     Subject {
@@ -28,8 +28,8 @@ pub enum Blame {
 pub struct CallError {
     /// What was asked, such as `list_users`; a closed set, used as a metric label.
     pub operation: &'static str,
-    /// See [`Blame`].
-    pub blame: Blame,
+    /// See [`FaultScope`].
+    pub scope: FaultScope,
     kind: ErrorKind,
     purpose: &'static str,
     sent: bool,
@@ -77,7 +77,7 @@ impl CallError {
         name: UpstreamId,
         operation: &'static str,
         settings: &'static Settings,
-        blame: Blame,
+        scope: FaultScope,
         fault: Fault,
     ) -> Self {
         let what = format!("{name} {} ({operation})", fault.what);
@@ -89,7 +89,7 @@ impl CallError {
         };
         Self {
             operation,
-            blame,
+            scope,
             kind: fault.kind,
             purpose: operation,
             sent: true,
@@ -104,7 +104,7 @@ impl CallError {
     pub(crate) fn withheld(operation: &'static str, gate: &Arc<Gate>, closed: &GateClosed) -> Self {
         Self {
             operation,
-            blame: Blame::Upstream(Arc::clone(gate)),
+            scope: FaultScope::Upstream(Arc::clone(gate)),
             kind: closed.kind,
             purpose: operation,
             sent: false,

@@ -3,9 +3,9 @@ use std::{error::Error, fmt, sync::Arc, time::Duration};
 use super::{Settings, obstacle::Obstacle};
 use crate::gate::{ErrorKind, GateFailure};
 
-/// Whose fault an answer tells that it is.
+/// ClaimedScope fault an answer tells that it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum Whose {
+pub enum ClaimedScope {
     /// It does not tell: others have to be asked.
     #[default]
     Unknown,
@@ -19,7 +19,7 @@ pub enum Whose {
 #[derive(Clone, Debug)]
 pub struct Fault {
     pub(super) kind: ErrorKind,
-    pub(super) whose: Whose,
+    pub(super) whose: ClaimedScope,
     pub(super) what: String,
     pub(super) retry_after: Option<Duration>,
     pub(super) settings: Option<&'static Settings>,
@@ -34,9 +34,9 @@ impl Fault {
         Self {
             kind,
             whose: if matches!(kind, ErrorKind::Throttled | ErrorKind::ClockSkew) {
-                Whose::Everybody
+                ClaimedScope::Everybody
             } else {
-                Whose::Unknown
+                ClaimedScope::Unknown
             },
             what: what.into(),
             retry_after: None,
@@ -91,7 +91,7 @@ impl Fault {
 
     /// The same, and whose fault the answer tells that it is.
     #[must_use]
-    pub fn of(mut self, whose: Whose) -> Self {
+    pub fn of(mut self, whose: ClaimedScope) -> Self {
         self.whose = whose;
         self
     }
@@ -125,8 +125,8 @@ impl Fault {
         self.kind.may_lie_in_what_was_asked() && self.settings.is_none()
     }
 
-    /// Whose fault the answer tells that it is.
-    pub fn whose(&self) -> Whose {
+    /// ClaimedScope fault the answer tells that it is.
+    pub fn whose(&self) -> ClaimedScope {
         self.whose
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Blame, Call, CallError, Fault, Upstream, Whose};
+use super::{Call, CallError, ClaimedScope, Fault, FaultScope, Upstream};
 use crate::gate::{CallGuard, CallKind, Completion, ErrorKind, FaultVerdict, Gate};
 
 impl Upstream {
@@ -16,32 +16,32 @@ impl Upstream {
     ) -> CallError {
         let gate = self.gate(side);
         let (kind, whose) = (fault.kind, fault.whose);
-        let mut error = self.error(call, Blame::Upstream(Arc::clone(&gate)), fault.clone());
+        let mut error = self.error(call, FaultScope::Upstream(Arc::clone(&gate)), fault.clone());
         let why = error.to_string();
         let failure = fault.at_gate(&why);
-        let certain = whose == Whose::Subject;
-        error.blame = match &call.about {
+        let certain = whose == ClaimedScope::Subject;
+        error.scope = match &call.about {
             about if kind == ErrorKind::BadRequest => {
                 guard.ended(Completion::Judged, about.as_ref());
-                Blame::Call
+                FaultScope::Request
             }
             Some(about) if certain => blame(guard.blamed(about), gate, certain),
-            Some(about) if whose == Whose::Unknown || gate.suspects(call.purpose, about) => {
+            Some(about) if whose == ClaimedScope::Unknown || gate.suspects(call.purpose, about) => {
                 blame(guard.doubtful(about, &failure), gate, certain)
             }
             about => {
                 guard.failed_about(about.as_ref(), &failure);
-                Blame::Upstream(gate)
+                FaultScope::Upstream(gate)
             }
         };
         error
     }
 }
 
-fn blame(verdict: FaultVerdict, gate: Arc<Gate>, certain: bool) -> Blame {
+fn blame(verdict: FaultVerdict, gate: Arc<Gate>, certain: bool) -> FaultScope {
     match verdict {
-        FaultVerdict::Subject { news } => Blame::Subject { news, certain },
-        FaultVerdict::Unknown => Blame::Unclear(gate),
-        FaultVerdict::Everybody => Blame::Upstream(gate),
+        FaultVerdict::Subject { news } => FaultScope::Subject { news, certain },
+        FaultVerdict::Unknown => FaultScope::Unclear(gate),
+        FaultVerdict::Everybody => FaultScope::Upstream(gate),
     }
 }

@@ -1,6 +1,6 @@
 //! Reads of something that may itself be to blame when they fail: one row, one person.
 
-use super::{Answer, Blame, Call, CallError, Fault, Upstream};
+use super::{Answer, Call, CallError, Fault, FaultScope, Upstream};
 use crate::gate::{CallKind, GateClosed};
 
 impl Upstream {
@@ -31,13 +31,13 @@ impl Upstream {
 
     /// The error of reads that failed with `fault`, as it was found out afterwards to be the upstream's.
     pub fn blamed(&self, operation: &'static str, fault: Fault) -> CallError {
-        let blame = Blame::Upstream(self.gate(CallKind::Read));
+        let scope = FaultScope::Upstream(self.gate(CallKind::Read));
         let shared = &self.shared;
         CallError::of(
             shared.exchange.name(),
             operation,
             shared.settings,
-            blame,
+            scope,
             fault,
         )
     }

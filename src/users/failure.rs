@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use crate::{
     gitlab,
     messaging::{Delivery, Disposition},
-    upstream::{Blame, CallError},
+    upstream::{CallError, FaultScope},
 };
 
 /// A look that takes longer, or a neutral probe, and the upstream is slow as a whole.
@@ -46,7 +46,7 @@ pub async fn of_account(
     delivery: &Delivery,
     gitlab: &gitlab::Client,
 ) -> Disposition {
-    let news = matches!(error.blame, Blame::Subject { news: true, .. });
+    let news = matches!(error.scope, FaultScope::Subject { news: true, .. });
     let why = error.to_string();
     let disposition = disposition(error, gitlab).await;
     if news && matches!(disposition, Disposition::Retry(_)) {

@@ -30,7 +30,7 @@ use crate::{
         DeadLetterReason,
         wire::{DecodeError, SyncTick, UserRequest},
     },
-    upstream::{Blame, CallError},
+    upstream::{CallError, FaultScope},
 };
 
 /// What would become of a message.

@@ -197,7 +197,7 @@ mod tests {
     use super::*;
     use crate::{
         gate::{ErrorKind, UpstreamId},
-        upstream::{Blame, Fault, Settings},
+        upstream::{Fault, FaultScope, Settings},
     };
 
     static SETTINGS: Settings = Settings {
@@ -236,7 +236,7 @@ mod tests {
                     UpstreamId::Lookup,
                     "list_people",
                     &SETTINGS,
-                    Blame::Call,
+                    FaultScope::Request,
                     fault(),
                 ))
             };

@@ -7,7 +7,7 @@ use crate::{
     config::ConfigErrors,
     messaging::PubSubError,
     telemetry::{causes, escape},
-    upstream::{Blame, BuildError, CallError},
+    upstream::{BuildError, CallError, FaultScope},
 };
 
 /// What the exit code says.
@@ -124,7 +124,7 @@ impl CommandFailure {
     }
 
     fn of_cause(error: anyhow::Error) -> Self {
-        let upstream = |call: &CallError| !matches!(call.blame, Blame::Call);
+        let upstream = |call: &CallError| !matches!(call.scope, FaultScope::Request);
         let unavailable = error.chain().any(|cause| {
             cause.downcast_ref().is_some_and(upstream)
                 || cause

@@ -9,7 +9,7 @@ use crate::{
     },
     config::{GitLabConfig, Mode},
     gitlab::Client,
-    upstream::{Blame, CallError},
+    upstream::{CallError, FaultScope},
 };
 
 /// What one token turned out to be.

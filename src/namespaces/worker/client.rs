@@ -30,8 +30,8 @@ use crate::{
     config::CallsConfig,
     gate::{CallKind, ErrorKind, Gate, Subject, UpstreamId},
     upstream::{
-        Answer, Authorize, BuildError, Call, CallError, Exchange, Fault, HttpTransport, Settings,
-        TransportError, Upstream, Whose,
+        Answer, Authorize, BuildError, Call, CallError, ClaimedScope, Exchange, Fault,
+        HttpTransport, Settings, TransportError, Upstream,
     },
 };
 
@@ -252,9 +252,9 @@ fn judge(answer: &Answer) -> Result<ProvisionOutcome, Fault> {
         },
         404 => match ErrorBody::of(answer).filter(|said| said.contains("Namespace")) {
             Some(said) => Ok(ProvisionOutcome::Refused(said)),
-            None => Err(answer.fault().of(Whose::Everybody)),
+            None => Err(answer.fault().of(ClaimedScope::Everybody)),
         },
-        _ => Err(answer.fault().of(Whose::Everybody)),
+        _ => Err(answer.fault().of(ClaimedScope::Everybody)),
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use lookup_gitlab_sync::{config::CallsConfig, gate::ErrorKind, gitlab::Change, upstream::Blame};
+use lookup_gitlab_sync::{
+    config::CallsConfig, gate::ErrorKind, gitlab::Change, upstream::FaultScope,
+};
 use tokio::{
     task::JoinSet,
     time::{Instant, timeout},
@@ -38,7 +40,7 @@ async fn a_long_retry_after_is_an_error_at_once_and_waited_out_at_the_gate() {
     let error = client.current_user().await.unwrap_err();
     assert!(seconds(begun) < 1.0);
     assert_eq!(error.kind(), ErrorKind::Throttled);
-    let Blame::Upstream(gate) = &error.blame else {
+    let FaultScope::Upstream(gate) = &error.scope else {
         panic!("429 is the upstream's fault: {error}")
     };
     let _passage = gate.passable().await;
@@ -156,7 +158,7 @@ async fn a_reserved_write_that_cannot_go_at_once_is_not_sent() {
         (error.kind(), error.was_sent(), memory.asked().len()),
         (ErrorKind::Throttled, false, 1)
     );
-    let Blame::Upstream(gate) = &error.blame else {
+    let FaultScope::Upstream(gate) = &error.scope else {
         panic!("{error}")
     };
     assert_eq!(gate.closed_because(), None, "one pause closes nothing");
@@ -300,9 +302,9 @@ async fn an_outage_of_two_hours_costs_few_calls_and_afterwards_everybody_is_serv
                     Err(error) => Err(error),
                 };
                 drop((reserved, passage.take()));
-                match done.map_err(|error| error.blame) {
+                match done.map_err(|error| error.scope) {
                     Ok(()) => return,
-                    Err(Blame::Upstream(gate)) => passage = Some(gate.passable().await),
+                    Err(FaultScope::Upstream(gate)) => passage = Some(gate.passable().await),
                     Err(other) => panic!("{other:?}"),
                 }
             }

@@ -6,7 +6,7 @@ use lookup_gitlab_sync::{
     config::{GitLabConfig, Mode},
     gate::ErrorKind,
     gitlab::Client,
-    upstream::{Blame, CallError},
+    upstream::{CallError, FaultScope},
 };
 use rstest::rstest;
 use tokio::net::TcpListener;
@@ -40,7 +40,7 @@ pub fn assert_safe(error: &CallError) {
 
 /// Of one account, so that it may be that account's fault: who asked asks for something neutral next.
 fn may_be_the_accounts(error: &CallError) -> bool {
-    matches!(error.blame, Blame::Subject { certain: false, .. })
+    matches!(error.scope, FaultScope::Subject { certain: false, .. })
 }
 
 #[rstest]
@@ -99,7 +99,7 @@ async fn a_read_of_one_account_that_fails_judges_nobody_yet_and_is_repeated_only
 #[tokio::test]
 async fn a_json_400_is_the_calls_own_fault_and_never_repeated() {
     let (error, server) = fails_with(Reply::json(400, r#"{"error":"id is invalid"}"#)).await;
-    assert!(matches!(error.blame, Blame::Call));
+    assert!(matches!(error.scope, FaultScope::Request));
     assert_eq!(
         (error.kind(), server.asked().len()),
         (ErrorKind::BadRequest, 1)
@@ -154,7 +154,7 @@ async fn nobody_listening_is_told_as_unreachable() {
     drop(listener);
     let error = gitlab(&url).current_user().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unreachable);
-    assert!(matches!(error.blame, Blame::Upstream(_)));
+    assert!(matches!(error.scope, FaultScope::Upstream(_)));
     insta::assert_snapshot!(error, @"GitLab cannot be reached: Connection refused (current_user): is GITLAB_URL right, and can this machine reach it?");
     assert!(error.source().is_some(), "the cause is kept for the chain");
 }
@@ -170,7 +170,7 @@ async fn an_answer_that_takes_too_long_ends_at_the_deadline() {
         .await
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::TimedOut);
-    assert!(matches!(error.blame, Blame::Upstream(_)));
+    assert!(matches!(error.scope, FaultScope::Upstream(_)));
     assert_eq!(server.asked().len(), 2);
 }
 

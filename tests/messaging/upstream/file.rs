@@ -6,7 +6,7 @@ use lookup_gitlab_sync::{
     config,
     directory::{self, FileDirectory, Standing},
     gate::ErrorKind,
-    upstream::Blame,
+    upstream::FaultScope,
 };
 use proptest::prelude::*;
 use rstest::rstest;
@@ -103,7 +103,7 @@ async fn a_replaced_file_is_read_again_and_a_broken_one_is_an_error_until_mended
     replace(&path, "{\"id\":\"ab1\"\n");
     let error = directory.standings(&ab1).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unreadable);
-    assert!(matches!(error.blame, Blame::Upstream(_)));
+    assert!(matches!(error.scope, FaultScope::Upstream(_)));
     assert!(
         error.to_string().contains("line 1 of the directory file"),
         "{error}"

@@ -3,7 +3,7 @@
 use lookup_gitlab_sync::{
     gate::ErrorKind,
     gitlab::{CustomAttribute, Identity, Timed},
-    upstream::Blame,
+    upstream::FaultScope,
 };
 use proptest::prelude::*;
 use rstest::rstest;
@@ -345,7 +345,7 @@ async fn an_account_that_does_not_exist_is_none_only_by_gitlabs_own_word() {
     ] {
         let server = Server::always(other).await;
         let error = gitlab(&server.url).user(42).await.unwrap_err();
-        assert!(matches!(error.blame, Blame::Subject { .. }), "{error}");
+        assert!(matches!(error.scope, FaultScope::Subject { .. }), "{error}");
     }
 }
 

@@ -6,7 +6,7 @@ use lookup_gitlab_sync::{
     config::{GitLabConfig, Mode},
     gate::ErrorKind,
     gitlab::{Change, Client},
-    upstream::{Blame, CallError},
+    upstream::{CallError, FaultScope},
 };
 use rstest::rstest;
 
@@ -113,7 +113,7 @@ async fn a_write_that_fails_once_may_be_the_accounts_own_fault_and_is_sent_once(
     let error = answer.unwrap_err();
     assert_eq!(error.kind(), kind, "{error}");
     assert!(
-        matches!(error.blame, Blame::Subject { certain: false, .. }),
+        matches!(error.scope, FaultScope::Subject { certain: false, .. }),
         "{error}"
     );
     assert!(error.was_sent());
@@ -148,7 +148,7 @@ async fn an_answer_that_is_the_same_for_every_account_closes_the_gate_at_once(
     let permit = client.permit(false).unwrap();
     let error = client.block(&permit, 42).await.unwrap_err();
     assert_eq!(error.kind(), kind, "{error}");
-    assert!(matches!(&error.blame, Blame::Upstream(gate) if gate.closed_because().is_some()));
+    assert!(matches!(&error.scope, FaultScope::Upstream(gate) if gate.closed_because().is_some()));
     assert!(!client.block(&permit, 43).await.unwrap_err().was_sent());
     assert_eq!(server.asked().len(), 1);
 }
@@ -215,8 +215,8 @@ async fn what_gitlab_says_of_one_record_is_that_accounts_fault_for_certain_and_c
         let error = client.block(&permit, id).await.unwrap_err();
         assert!(
             matches!(
-                error.blame,
-                Blame::Subject {
+                error.scope,
+                FaultScope::Subject {
                     certain: true,
                     news: true
                 }
@@ -239,7 +239,10 @@ async fn a_write_not_answered_in_time_may_be_the_accounts_own_fault_and_is_sent_
         .block(&client.permit(false).unwrap(), 42)
         .await
         .unwrap_err();
-    assert!(matches!(error.blame, Blame::Subject { certain: false, .. }));
+    assert!(matches!(
+        error.scope,
+        FaultScope::Subject { certain: false, .. }
+    ));
     assert!(error.was_sent());
     assert_eq!(server.asked().len(), 1);
     assert_eq!(client.write_gate().closed_because(), None);
@@ -248,7 +251,7 @@ async fn a_write_not_answered_in_time_may_be_the_accounts_own_fault_and_is_sent_
 #[tokio::test]
 async fn a_write_that_is_wrong_as_it_is_is_the_calls_fault() {
     let (answer, server) = block(Reply::json(400, r#"{"error":"id is invalid"}"#)).await;
-    assert!(matches!(answer.unwrap_err().blame, Blame::Call));
+    assert!(matches!(answer.unwrap_err().scope, FaultScope::Request));
     assert_eq!(server.asked().len(), 1);
 }
 
@@ -265,7 +268,9 @@ async fn gitlab_in_maintenance_mode_closes_the_write_gate_and_not_the_read_gate(
     let withheld = client.block(&permit, 4).await.unwrap_err();
     assert!(!withheld.was_sent());
     assert_eq!(withheld.kind(), ErrorKind::Maintenance);
-    assert!(matches!(&withheld.blame, Blame::Upstream(gate) if gate.closed_because().is_some()));
+    assert!(
+        matches!(&withheld.scope, FaultScope::Upstream(gate) if gate.closed_because().is_some())
+    );
     assert!(
         withheld
             .to_string()

@@ -6,7 +6,7 @@ use lookup_gitlab_sync::{
     config,
     directory::{self, Crsid, Directory, Lookup, Standing, Standings},
     gate::ErrorKind,
-    upstream::{Blame, CallError},
+    upstream::{CallError, FaultScope},
 };
 use proptest::prelude::*;
 use rstest::rstest;
@@ -203,7 +203,7 @@ async fn an_answer_that_is_none_is_an_error_and_never_an_empty_one(
         .await
         .unwrap_err();
     assert_eq!(error.kind(), kind, "{error}");
-    assert!(matches!(error.blame, Blame::Upstream(_)), "{error}");
+    assert!(matches!(error.scope, FaultScope::Upstream(_)), "{error}");
     assert_safe(&error);
     assert!(!error.to_string().contains("abcd1"));
 }
