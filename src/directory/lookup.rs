@@ -20,8 +20,8 @@ use crate::{
     config::{self, LookupCredentials},
     gate::{CallKind, Gate, UpstreamId},
     upstream::{
-        Authorize, BuildError, Call, CallError, Exchange, HttpTransport, SecretHeader, Settings,
-        Transport, Upstream, warn_without_clock,
+        Authorize, BuildError, CallError, Exchange, HttpTransport, SecretHeader, Settings,
+        Transport, Upstream, UpstreamRequest, warn_without_clock,
     },
 };
 
@@ -101,7 +101,12 @@ impl Lookup {
         empty.url.as_str().len()
     }
 
-    fn call(&self, operation: &'static str, path: &[&str], crsids: Option<&str>) -> Call {
+    fn call(
+        &self,
+        operation: &'static str,
+        path: &[&str],
+        crsids: Option<&str>,
+    ) -> UpstreamRequest {
         let mut url = self.base.clone();
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().extend(path);
@@ -109,7 +114,7 @@ impl Lookup {
         if let Some(crsids) = crsids {
             url.query_pairs_mut().clear().append_pair("crsids", crsids);
         }
-        let mut call = Call::get(operation, url);
+        let mut call = UpstreamRequest::get(operation, url);
         call.headers
             .insert(ACCEPT, HeaderValue::from_static("application/json"));
         call

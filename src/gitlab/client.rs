@@ -12,8 +12,8 @@ use crate::{
     config::{self, Mode},
     gate::{CallKind, ErrorKind, Gate, Subject, UpstreamId},
     upstream::{
-        Answer, BuildError, Call, CallError, Exchange, Fault, HttpTransport, Settings, Transport,
-        Upstream,
+        Answer, BuildError, CallError, Exchange, Fault, HttpTransport, Settings, Transport,
+        Upstream, UpstreamRequest,
     },
 };
 
@@ -138,7 +138,7 @@ impl Client {
     /// # Errors
     /// See [`CallError`].
     pub async fn current_user(&self) -> Result<CurrentUser, CallError> {
-        let call = Call::get("current_user", self.url(&["user"], &[]));
+        let call = UpstreamRequest::get("current_user", self.url(&["user"], &[]));
         let generation = self.upstream.credentials_generation();
         let user = self.read(&call, row::current_user).await?;
         *self.own() = Some(Own {
@@ -169,7 +169,7 @@ impl Client {
     /// # Errors
     /// See [`CallError`].
     pub async fn token_details(&self) -> Result<Option<TokenDetails>, CallError> {
-        let call = Call::get(
+        let call = UpstreamRequest::get(
             "token_details",
             self.url(&["personal_access_tokens", "self"], &[]),
         );
@@ -187,7 +187,7 @@ impl Client {
     /// See [`CallError`].
     pub async fn user(&self, id: u64) -> Result<Option<User>, CallError> {
         let query = [("with_custom_attributes", "true")];
-        let call = Call::get("get_user", self.url(&["users", &id.to_string()], &query))
+        let call = UpstreamRequest::get("get_user", self.url(&["users", &id.to_string()], &query))
             .about(Subject::account(id));
         let judge = |answer: &Answer| account(answer, id);
         let user = self.read(&call, judge).await?;
@@ -202,7 +202,7 @@ impl Client {
     async fn prove_sight(&self) -> Result<(), CallError> {
         let own = self.own_id().await?;
         let query = [("with_custom_attributes", "true")];
-        let call = Call::get(
+        let call = UpstreamRequest::get(
             "prove_sight",
             self.url(&["users", &own.to_string()], &query),
         );
@@ -252,7 +252,7 @@ impl Client {
     /// A read whose refusal tells GitLab's own reason.
     async fn read<T>(
         &self,
-        call: &Call,
+        call: &UpstreamRequest,
         judge: impl Fn(&Answer) -> Result<T, Fault>,
     ) -> Result<T, CallError> {
         let judge =
@@ -273,8 +273,8 @@ impl Client {
         let size = FULL.to_string();
         let mut query = filter.to_vec();
         query.extend([("with_custom_attributes", "true"), ("per_page", &size)]);
-        let call =
-            Call::get(operation, self.url(&["users"], &query)).about(Subject::new("person", about));
+        let call = UpstreamRequest::get(operation, self.url(&["users"], &query))
+            .about(Subject::new("person", about));
         let read = |answer: &Answer| rows::users(answer, FULL);
         let rows = self.read(&call, read).await?;
         if rows.is_empty() {

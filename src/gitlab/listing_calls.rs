@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     gate::ErrorKind,
-    upstream::{Answer, Call, CallError, Fault, Upstream},
+    upstream::{Answer, CallError, Fault, Upstream, UpstreamRequest},
 };
 
 /// How long one page may take. GitLab spends a second of one processor on a hundred accounts, one after the other where
@@ -84,7 +84,7 @@ impl Client {
             ("humans", "true"),
             ("with_custom_attributes", "true"),
         ];
-        let call = Call::get(LIST, self.url(&["users"], &query));
+        let call = UpstreamRequest::get(LIST, self.url(&["users"], &query));
         let judge = |answer: &Answer| {
             if answer.status.as_u16() == 405 {
                 return Ok(Position::NotCounted);
@@ -105,7 +105,7 @@ impl Client {
     /// See [`CallError`].
     pub async fn try_user(&self, id: u64) -> Result<Result<Option<User>, Fault>, CallError> {
         let query = [("with_custom_attributes", "true")];
-        let call = Call::get("get_user", self.url(&["users", &id.to_string()], &query));
+        let call = UpstreamRequest::get("get_user", self.url(&["users", &id.to_string()], &query));
         self.upstream
             .try_read(&call, telling_why(|answer| account(answer, id)))
             .await
@@ -137,11 +137,11 @@ impl Client {
         self.upstream.allowing(PAGE_DEADLINE)
     }
 
-    fn page_call(&self, place: &Place, size: usize) -> Call {
+    fn page_call(&self, place: &Place, size: usize) -> UpstreamRequest {
         self.list("asc", size, place.cursor.as_deref())
     }
 
-    fn list(&self, sort: &str, size: usize, cursor: Option<&str>) -> Call {
+    fn list(&self, sort: &str, size: usize, cursor: Option<&str>) -> UpstreamRequest {
         let size = size.to_string();
         let mut query = vec![
             ("pagination", "keyset"),
@@ -152,7 +152,7 @@ impl Client {
             ("with_custom_attributes", "true"),
         ];
         query.extend(cursor.map(|cursor| ("cursor", cursor)));
-        Call::get(LIST, self.url(&["users"], &query))
+        UpstreamRequest::get(LIST, self.url(&["users"], &query))
     }
 }
 

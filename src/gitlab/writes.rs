@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     gate::{Completion, ErrorKind, Subject},
-    upstream::{Answer, Call, CallError, Fault, LenientValue},
+    upstream::{Answer, CallError, Fault, LenientValue, UpstreamRequest},
 };
 
 /// What the marker and the block are steps of: a gate that withholds blocks withholds their markers too.
@@ -38,7 +38,7 @@ impl Client {
             &["custom_attributes", key],
             &json!({ "value": value }),
         );
-        let call = Call {
+        let call = UpstreamRequest {
             purpose: BLOCK,
             method: Method::PUT,
             ..call
@@ -97,14 +97,14 @@ impl Client {
         id: u64,
         path: &[&str],
         body: &serde_json::Value,
-    ) -> Call {
+    ) -> UpstreamRequest {
         let id_text = id.to_string();
         let path: Vec<&str> = ["users", &id_text]
             .into_iter()
             .chain(path.iter().copied())
             .collect();
         let json = HeaderValue::from_static("application/json");
-        Call {
+        UpstreamRequest {
             operation,
             purpose: operation,
             about: Some(Subject::account(id)),

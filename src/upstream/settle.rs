@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Call, CallError, ClaimedScope, Fault, FaultScope, Upstream};
+use super::{CallError, ClaimedScope, Fault, FaultScope, Upstream, UpstreamRequest};
 use crate::gate::{CallGuard, CallKind, Completion, ErrorKind, FaultVerdict, Gate};
 
 impl Upstream {
@@ -10,7 +10,7 @@ impl Upstream {
     pub(super) fn settle(
         &self,
         side: CallKind,
-        call: &Call,
+        call: &UpstreamRequest,
         guard: CallGuard,
         fault: &Fault,
     ) -> CallError {

@@ -1,6 +1,6 @@
 //! Reads of something that may itself be to blame when they fail: one row, one person.
 
-use super::{Answer, Call, CallError, Fault, FaultScope, Upstream};
+use super::{Answer, CallError, Fault, FaultScope, Upstream, UpstreamRequest};
 use crate::gate::{CallKind, GateClosed};
 
 impl Upstream {
@@ -11,7 +11,7 @@ impl Upstream {
     /// See [`CallError`].
     pub async fn try_read<T>(
         &self,
-        call: &Call,
+        call: &UpstreamRequest,
         judge: impl Fn(&Answer) -> Result<T, Fault>,
     ) -> Result<Result<T, Fault>, CallError> {
         let gate = self.gate(CallKind::Read);

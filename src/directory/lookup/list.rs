@@ -8,7 +8,7 @@ use std::sync::PoisonError;
 use super::{Lookup, envelope, people};
 use crate::{
     directory::{Crsid, Standing, Standings},
-    upstream::{Answer, Call, CallError, Fault},
+    upstream::{Answer, CallError, Fault, UpstreamRequest},
 };
 
 /// More people than this in one batch who cannot be shown are not each to blame.
@@ -96,7 +96,7 @@ impl Lookup {
         Ok(standings.map(|standings| self.told(part, standings)))
     }
 
-    fn list_call(&self, batch: &[Crsid]) -> Call {
+    fn list_call(&self, batch: &[Crsid]) -> UpstreamRequest {
         self.call(
             "list_people",
             &["person", "list"],

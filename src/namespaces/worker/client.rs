@@ -30,8 +30,8 @@ use crate::{
     config::CallsConfig,
     gate::{CallKind, ErrorKind, Gate, Subject, UpstreamId},
     upstream::{
-        Answer, Authorize, BuildError, Call, CallError, ClaimedScope, Exchange, Fault,
-        HttpTransport, Settings, TransportError, Upstream,
+        Answer, Authorize, BuildError, CallError, ClaimedScope, Exchange, Fault, HttpTransport,
+        Settings, TransportError, Upstream, UpstreamRequest,
     },
 };
 
@@ -120,7 +120,7 @@ impl ProvisioningClient {
     /// # Errors
     /// When not.
     pub async fn probe(&self) -> Result<(), CallError> {
-        let call = Call::get("probe", self.under(&["api", "v4", "version"]));
+        let call = UpstreamRequest::get("probe", self.under(&["api", "v4", "version"]));
         let judge = |answer: &Answer| {
             if answer.is_json() && answer.status.as_u16() < 500 && answer.status.as_u16() != 429 {
                 Ok(())
@@ -146,7 +146,12 @@ impl ProvisioningClient {
         self.upstream.read(&call, judge).await
     }
 
-    fn call(&self, operation: &'static str, namespace_id: i64, document: &Document) -> Call {
+    fn call(
+        &self,
+        operation: &'static str,
+        namespace_id: i64,
+        document: &Document,
+    ) -> UpstreamRequest {
         let id = namespace_id.to_string();
         let path = [
             "api",
@@ -158,7 +163,7 @@ impl ProvisioningClient {
             "provision",
         ];
         let json = HeaderValue::from_static("application/json");
-        Call {
+        UpstreamRequest {
             operation,
             purpose: operation,
             about: None,

@@ -13,8 +13,8 @@ use tokio::{
 };
 
 use super::{
-    Answer, Authorize, Call, CallError, Exchange, Fault, FaultScope, RateLimiter, Settings,
-    clock::Clock, reservation::Reservation, retry, retry_after,
+    Answer, Authorize, CallError, Exchange, Fault, FaultScope, RateLimiter, Settings,
+    UpstreamRequest, clock::Clock, reservation::Reservation, retry, retry_after,
 };
 use crate::{
     config,
@@ -167,7 +167,7 @@ impl Upstream {
     /// See [`CallError`].
     pub async fn read<T>(
         &self,
-        call: &Call,
+        call: &UpstreamRequest,
         judge: impl Fn(&Answer) -> Result<T, Fault>,
     ) -> Result<T, CallError> {
         let gate = &self.shared.reads;
@@ -214,7 +214,7 @@ impl Upstream {
     /// See [`CallError`]. Unless [`CallError::was_sent`] is false, the change may or may not have been made.
     pub async fn write<T>(
         &self,
-        call: &Call,
+        call: &UpstreamRequest,
         judge: impl Fn(&Answer) -> Result<T, Fault>,
     ) -> Result<T, CallError> {
         self.change(call, judge, |_| Completion::Whole).await
@@ -226,7 +226,7 @@ impl Upstream {
     /// As [`Self::write`].
     pub async fn change<T>(
         &self,
-        call: &Call,
+        call: &UpstreamRequest,
         judge: impl Fn(&Answer) -> Result<T, Fault>,
         said: impl Fn(&T) -> Completion,
     ) -> Result<T, CallError> {
@@ -252,7 +252,7 @@ impl Upstream {
     /// One attempt; a second one with fresh credentials where the first was answered 401 and there are some.
     pub(super) async fn attempt<T>(
         &self,
-        call: &Call,
+        call: &UpstreamRequest,
         judge: &impl Fn(&Answer) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
         let mut renewed = false;
@@ -285,7 +285,7 @@ impl Upstream {
     }
 
     /// What an answer says about the retry_after, whatever else it says.
-    fn learn(&self, call: &Call, answer: &Answer) {
+    fn learn(&self, call: &UpstreamRequest, answer: &Answer) {
         let Shared {
             limiter,
             reads,
@@ -354,7 +354,7 @@ impl Upstream {
 
     fn admit_at_once(
         &self,
-        call: &Call,
+        call: &UpstreamRequest,
         reservation: &Reservation,
     ) -> Result<Option<OwnedSemaphorePermit>, CallError> {
         let limiter = &self.shared.limiter;
@@ -383,7 +383,12 @@ impl Upstream {
         Arc::clone(&self.shared.places).acquire_owned().await.ok()
     }
 
-    pub(super) fn error(&self, call: &Call, scope: FaultScope, fault: Fault) -> CallError {
+    pub(super) fn error(
+        &self,
+        call: &UpstreamRequest,
+        scope: FaultScope,
+        fault: Fault,
+    ) -> CallError {
         CallError::of(
             self.shared.exchange.name(),
             call.operation,

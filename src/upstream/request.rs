@@ -8,7 +8,7 @@ use crate::gate::{Gate, GateClosed, Subject};
 
 /// One request, to be sent as often as its kind allows.
 #[derive(Clone, Debug)]
-pub struct Call {
+pub struct UpstreamRequest {
     /// What is asked, such as `list_users`; a closed set, used as a metric label.
     pub operation: &'static str,
     /// The change that it is a step of, such as `block_user`, or the operation itself: what the gate learns by.
@@ -25,7 +25,7 @@ pub struct Call {
     pub body: Option<String>,
 }
 
-impl Call {
+impl UpstreamRequest {
     /// A GET without further headers.
     pub fn get(operation: &'static str, url: Url) -> Self {
         Self {
