@@ -17,7 +17,7 @@ use lookup_gitlab_sync::{
     config::{self, CallsConfig, LookupCredentials, Mode},
     directory::{Crsid, Directory, Lookup, Standing, Standings},
     gitlab::Client,
-    upstream::{Answer, CallError, Transport, TransportError},
+    upstream::{CallError, Transport, TransportError, UpstreamResponse},
     users::{
         account::AccountId,
         observe,
@@ -36,10 +36,10 @@ const USERS: usize = 20_000;
 
 /// Answers by their URL's path and query, as a simulated server gave them once.
 #[derive(Debug, Default)]
-struct Recorded(HashMap<String, Answer>);
+struct Recorded(HashMap<String, UpstreamResponse>);
 
 impl Transport for Recorded {
-    fn send(&self, request: Request) -> BoxFuture<'_, Result<Answer, TransportError>> {
+    fn send(&self, request: Request) -> BoxFuture<'_, Result<UpstreamResponse, TransportError>> {
         let answer = self.0[&key(request.url())].clone();
         Box::pin(std::future::ready(Ok(answer)))
     }
@@ -70,12 +70,12 @@ impl Recorder {
 }
 
 impl Transport for Recorder {
-    fn send(&self, request: Request) -> BoxFuture<'_, Result<Answer, TransportError>> {
+    fn send(&self, request: Request) -> BoxFuture<'_, Result<UpstreamResponse, TransportError>> {
         Box::pin(async move {
             let key = key(request.url());
             let mut response: Response = self.client.execute(request).await.unwrap();
             let headers = std::mem::take::<HeaderMap>(response.headers_mut());
-            let answer = Answer {
+            let answer = UpstreamResponse {
                 status: response.status(),
                 headers,
                 body: response.bytes().await.unwrap(),

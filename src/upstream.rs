@@ -4,7 +4,6 @@
 //! between: when a call may go, how often, how long, and whose fault its failure is.
 
 mod advice;
-mod answer;
 mod authorize;
 mod client;
 mod clock;
@@ -18,6 +17,7 @@ mod proxy;
 mod rate_limiter;
 mod request;
 mod reservation;
+mod response;
 mod retry;
 mod retry_after;
 mod settings;
@@ -25,7 +25,6 @@ mod settle;
 mod suspect;
 mod transport;
 
-pub use answer::Answer;
 pub use authorize::{Authorize, SecretHeader};
 pub use client::Upstream;
 pub use clock::warn_without_clock;
@@ -37,6 +36,7 @@ pub use lenient_value::LenientValue;
 pub(crate) use obstacle::innermost;
 pub use rate_limiter::RateLimiter;
 pub use request::UpstreamRequest;
+pub use response::UpstreamResponse;
 pub use settings::Settings;
 pub(crate) use transport::client_builder;
 pub use transport::{BuildError, HttpTransport, Transport, TransportError};

@@ -6,7 +6,7 @@ use url::Url;
 use super::refusal::with_reason;
 use crate::{
     gate::ErrorKind,
-    upstream::{Answer, ClaimedScope, Fault},
+    upstream::{ClaimedScope, Fault, UpstreamResponse},
 };
 
 /// The message of every 500 that is GitLab's own: with its database or Redis gone, or a bug. A 500 with another message
@@ -20,7 +20,7 @@ const READ_ONLY: &str = "You cannot perform write operations on a read-only inst
 const LONGEST: usize = 160;
 
 /// The fault that `answer` to a change is, from the GitLab at `base`.
-pub(super) fn refused(answer: &Answer, base: &Url) -> Fault {
+pub(super) fn refused(answer: &UpstreamResponse, base: &Url) -> Fault {
     let told = told(answer);
     let words = told.as_deref().unwrap_or_default();
     let fault = with_reason(answer, answer.fault());
@@ -48,7 +48,7 @@ pub(super) fn refused(answer: &Answer, base: &Url) -> Fault {
 }
 
 /// Whether the answer's `message` is as expected.
-pub(super) fn message_is(answer: &Answer, expected: impl Fn(&str) -> bool) -> bool {
+pub(super) fn message_is(answer: &UpstreamResponse, expected: impl Fn(&str) -> bool) -> bool {
     answer.body_as_json::<Value>().is_ok_and(|body| {
         body.get("message")
             .and_then(Value::as_str)
@@ -56,7 +56,7 @@ pub(super) fn message_is(answer: &Answer, expected: impl Fn(&str) -> bool) -> bo
     })
 }
 
-fn maintenance(answer: &Answer, words: &str) -> Fault {
+fn maintenance(answer: &UpstreamResponse, words: &str) -> Fault {
     Fault::new(
         ErrorKind::Maintenance,
         format!("is in maintenance and says: {words}"),
@@ -66,7 +66,7 @@ fn maintenance(answer: &Answer, words: &str) -> Fault {
 }
 
 /// GitLab's front page, where Maintenance Mode sends whoever did not send JSON.
-fn leads_to_front_page(answer: &Answer, base: &Url) -> bool {
+fn leads_to_front_page(answer: &UpstreamResponse, base: &Url) -> bool {
     let location = answer.headers.get("location");
     let target = location.and_then(|to| base.join(to.to_str().ok()?).ok());
     target.is_some_and(|to| {
@@ -78,7 +78,7 @@ fn leads_to_front_page(answer: &Answer, base: &Url) -> bool {
 
 /// GitLab's own words of an error: `message`, or `error`. One printable line, bounded, without
 /// addresses of people.
-fn told(answer: &Answer) -> Option<String> {
+fn told(answer: &UpstreamResponse) -> Option<String> {
     let body: Value = answer.body_as_json().ok()?;
     let said = ["message", "error"]
         .into_iter()

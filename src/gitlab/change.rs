@@ -3,7 +3,7 @@
 use super::blame::{message_is, refused};
 use crate::{
     gate::{Completion, ErrorKind},
-    upstream::{Answer, ClaimedScope, Fault},
+    upstream::{ClaimedScope, Fault, UpstreamResponse},
 };
 use url::Url;
 
@@ -32,7 +32,7 @@ const STATE_REASONS: [&str; 5] = [
 ];
 
 /// Reads the answer to `POST /users/:id/block` and `…/unblock`.
-pub(super) fn change(answer: &Answer, base: &Url) -> Result<Change, Fault> {
+pub(super) fn change(answer: &UpstreamResponse, base: &Url) -> Result<Change, Fault> {
     if answer.status.is_success() {
         return match answer.body.trim_ascii() {
             b"true" => Ok(Change::Made),
@@ -60,18 +60,18 @@ pub(super) fn change(answer: &Answer, base: &Url) -> Result<Change, Fault> {
 }
 
 /// Whether the account does not exist. A 404 of any other form comes from a proxy or from a wrong address.
-pub(super) fn is_user_not_found(answer: &Answer) -> bool {
+pub(super) fn is_user_not_found(answer: &UpstreamResponse) -> bool {
     answer.status.as_u16() == 404 && message_is(answer, |message| message == "404 User Not Found")
 }
 
 /// The same of a call on an account's custom attributes, where GitLab spells it `404 Not Found`; a key that is not
 /// there is `404 Not found`.
-pub(super) fn is_owner_not_found(answer: &Answer) -> bool {
+pub(super) fn is_owner_not_found(answer: &UpstreamResponse) -> bool {
     is_user_not_found(answer)
         || answer.status.as_u16() == 404 && message_is(answer, |message| message == "404 Not Found")
 }
 
-fn state_reason(answer: &Answer) -> Option<&'static str> {
+fn state_reason(answer: &UpstreamResponse) -> Option<&'static str> {
     let told = |message: &str, reason: &str| {
         message == reason || message.strip_prefix("403 Forbidden - ") == Some(reason)
     };

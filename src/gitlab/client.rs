@@ -12,8 +12,8 @@ use crate::{
     config::{self, Mode},
     gate::{CallKind, ErrorKind, Gate, Subject, UpstreamId},
     upstream::{
-        Answer, BuildError, CallError, Exchange, Fault, HttpTransport, Settings, Transport,
-        Upstream, UpstreamRequest,
+        BuildError, CallError, Exchange, Fault, HttpTransport, Settings, Transport, Upstream,
+        UpstreamRequest, UpstreamResponse,
     },
 };
 
@@ -173,7 +173,7 @@ impl Client {
             "token_details",
             self.url(&["personal_access_tokens", "self"], &[]),
         );
-        let judge = |answer: &Answer| match answer.status.as_u16() {
+        let judge = |answer: &UpstreamResponse| match answer.status.as_u16() {
             401 | 403 | 404 if answer.is_json() => Ok(None),
             _ => row::token_details(answer).map(Some),
         };
@@ -189,7 +189,7 @@ impl Client {
         let query = [("with_custom_attributes", "true")];
         let call = UpstreamRequest::get("get_user", self.url(&["users", &id.to_string()], &query))
             .about(Subject::account(id));
-        let judge = |answer: &Answer| account(answer, id);
+        let judge = |answer: &UpstreamResponse| account(answer, id);
         let user = self.read(&call, judge).await?;
         if user.is_none() {
             self.prove_sight().await?;
@@ -206,7 +206,7 @@ impl Client {
             "prove_sight",
             self.url(&["users", &own.to_string()], &query),
         );
-        let judge = |answer: &Answer| {
+        let judge = |answer: &UpstreamResponse| {
             if is_user_not_found(answer) {
                 return Err(Fault::new(
                     ErrorKind::Forbidden,
@@ -253,10 +253,11 @@ impl Client {
     async fn read<T>(
         &self,
         call: &UpstreamRequest,
-        judge: impl Fn(&Answer) -> Result<T, Fault>,
+        judge: impl Fn(&UpstreamResponse) -> Result<T, Fault>,
     ) -> Result<T, CallError> {
-        let judge =
-            |answer: &Answer| judge(answer).map_err(|fault| refusal::with_reason(answer, fault));
+        let judge = |answer: &UpstreamResponse| {
+            judge(answer).map_err(|fault| refusal::with_reason(answer, fault))
+        };
         self.upstream.read(call, judge).await
     }
 
@@ -275,7 +276,7 @@ impl Client {
         query.extend([("with_custom_attributes", "true"), ("per_page", &size)]);
         let call = UpstreamRequest::get(operation, self.url(&["users"], &query))
             .about(Subject::new("person", about));
-        let read = |answer: &Answer| rows::users(answer, FULL);
+        let read = |answer: &UpstreamResponse| rows::users(answer, FULL);
         let rows = self.read(&call, read).await?;
         if rows.is_empty() {
             self.prove_sight().await?;
@@ -296,7 +297,7 @@ impl Client {
 }
 
 /// The answer to `GET /users/:id`.
-pub(super) fn account(answer: &Answer, id: u64) -> Result<Option<User>, Fault> {
+pub(super) fn account(answer: &UpstreamResponse, id: u64) -> Result<Option<User>, Fault> {
     if is_user_not_found(answer) {
         return Ok(None);
     }

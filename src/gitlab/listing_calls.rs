@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     gate::ErrorKind,
-    upstream::{Answer, CallError, Fault, Upstream, UpstreamRequest},
+    upstream::{CallError, Fault, Upstream, UpstreamRequest, UpstreamResponse},
 };
 
 /// How long one page may take. GitLab spends a second of one processor on a hundred accounts, one after the other where
@@ -85,7 +85,7 @@ impl Client {
             ("with_custom_attributes", "true"),
         ];
         let call = UpstreamRequest::get(LIST, self.url(&["users"], &query));
-        let judge = |answer: &Answer| {
+        let judge = |answer: &UpstreamResponse| {
             if answer.status.as_u16() == 405 {
                 return Ok(Position::NotCounted);
             }
@@ -158,7 +158,7 @@ impl Client {
 
 /// `judge`, with GitLab's own reason where it refuses the token.
 fn telling_why<T>(
-    judge: impl Fn(&Answer) -> Result<T, Fault>,
-) -> impl Fn(&Answer) -> Result<T, Fault> {
+    judge: impl Fn(&UpstreamResponse) -> Result<T, Fault>,
+) -> impl Fn(&UpstreamResponse) -> Result<T, Fault> {
     move |answer| judge(answer).map_err(|fault| refusal::with_reason(answer, fault))
 }

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     gate::ErrorKind,
-    upstream::{Answer, Fault},
+    upstream::{Fault, UpstreamResponse},
 };
 
 /// One page of a keyset listing, by ascending id.
@@ -81,7 +81,7 @@ impl Page {
 }
 
 /// Reads the page of at most `most` rows that begins at `start`.
-pub(super) fn page(answer: &Answer, start: &Place, most: usize) -> Result<Page, Fault> {
+pub(super) fn page(answer: &UpstreamResponse, start: &Place, most: usize) -> Result<Page, Fault> {
     let (mut users, mut odd) = (Vec::new(), Vec::new());
     let mut last_id = start.after;
     let mut seen = start.seen;

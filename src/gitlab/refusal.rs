@@ -3,7 +3,7 @@
 
 use serde::Deserialize;
 
-use crate::upstream::{Answer, ClaimedScope, Fault, LenientValue};
+use crate::upstream::{ClaimedScope, Fault, LenientValue, UpstreamResponse};
 
 /// A reason that GitLab gives.
 struct Reason {
@@ -76,7 +76,7 @@ struct Refusal<'a> {
 }
 
 /// `fault` with GitLab's own reason, where `answer` gives one that is known. Nothing else of the body is repeated.
-pub(super) fn with_reason(answer: &Answer, fault: Fault) -> Fault {
+pub(super) fn with_reason(answer: &UpstreamResponse, fault: Fault) -> Fault {
     if !matches!(answer.status.as_u16(), 401 | 403) {
         return fault;
     }

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     gate::ErrorKind,
-    upstream::{Answer, ClaimedScope, Fault, LenientValue},
+    upstream::{ClaimedScope, Fault, LenientValue, UpstreamResponse},
 };
 
 #[derive(Deserialize)]
@@ -68,12 +68,12 @@ struct TokenRow<'a> {
 }
 
 /// The one account of `GET /users/:id`.
-pub(super) fn user(answer: &Answer) -> Result<User, Fault> {
+pub(super) fn user(answer: &UpstreamResponse) -> Result<User, Fault> {
     shown(answer.json()?)?.alone()
 }
 
 /// The same, and it is account `id`.
-pub(super) fn user_with(id: u64, answer: &Answer) -> Result<User, Fault> {
+pub(super) fn user_with(id: u64, answer: &UpstreamResponse) -> Result<User, Fault> {
     let user = user(answer)?;
     if user.id == id {
         return Ok(user);
@@ -88,7 +88,7 @@ pub(super) fn user_with(id: u64, answer: &Answer) -> Result<User, Fault> {
 }
 
 /// The token's owner.
-pub(super) fn current_user(answer: &Answer) -> Result<CurrentUser, Fault> {
+pub(super) fn current_user(answer: &UpstreamResponse) -> Result<CurrentUser, Fault> {
     let row: Row<'_> = answer.json()?;
     let id = id_of(&row)?;
     Ok(CurrentUser {
@@ -103,7 +103,7 @@ pub(super) fn current_user(answer: &Answer) -> Result<CurrentUser, Fault> {
 }
 
 /// The token itself.
-pub(super) fn token_details(answer: &Answer) -> Result<TokenDetails, Fault> {
+pub(super) fn token_details(answer: &UpstreamResponse) -> Result<TokenDetails, Fault> {
     let row: TokenRow<'_> = answer.json()?;
     let expires_at = row
         .expires_at

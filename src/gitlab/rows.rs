@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     gate::ErrorKind,
-    upstream::{Answer, Fault},
+    upstream::{Fault, UpstreamResponse},
 };
 
 /// What a row shows of its account.
@@ -97,7 +97,7 @@ impl<'de> Visitor<'de> for RowReader<'_> {
 }
 
 /// The rows of a page on which `most` were asked for.
-pub(super) fn rows(answer: &Answer, most: usize) -> Result<Vec<Shown>, Fault> {
+pub(super) fn rows(answer: &UpstreamResponse, most: usize) -> Result<Vec<Shown>, Fault> {
     let mut refused = None;
     let reader = RowReader {
         most,
@@ -108,6 +108,6 @@ pub(super) fn rows(answer: &Answer, most: usize) -> Result<Vec<Shown>, Fault> {
 }
 
 /// The accounts of a listing on which `most` were asked for, each of which has to be usable.
-pub(super) fn users(answer: &Answer, most: usize) -> Result<Vec<User>, Fault> {
+pub(super) fn users(answer: &UpstreamResponse, most: usize) -> Result<Vec<User>, Fault> {
     rows(answer, most)?.into_iter().map(Shown::alone).collect()
 }

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     gate::{Completion, ErrorKind, Subject},
-    upstream::{Answer, CallError, Fault, LenientValue, UpstreamRequest},
+    upstream::{CallError, Fault, LenientValue, UpstreamRequest, UpstreamResponse},
 };
 
 /// What the marker and the block are steps of: a gate that withholds blocks withholds their markers too.
@@ -43,7 +43,7 @@ impl Client {
             method: Method::PUT,
             ..call
         };
-        let judge = |answer: &Answer| {
+        let judge = |answer: &UpstreamResponse| {
             if is_owner_not_found(answer) {
                 Ok(false)
             } else if answer.status.is_success() {
@@ -85,7 +85,7 @@ impl Client {
         action: &str,
     ) -> Result<Change, CallError> {
         let call = self.change_of(operation, id, &[action], &json!({}));
-        let judge = |answer: &Answer| change(answer, &self.base);
+        let judge = |answer: &UpstreamResponse| change(answer, &self.base);
         self.upstream.change(&call, judge, Change::completion).await
     }
 
@@ -117,7 +117,7 @@ impl Client {
 }
 
 /// GitLab answers with the attribute as it now stands.
-fn is_stored(answer: &Answer, key: &str, value: &str) -> Result<(), Fault> {
+fn is_stored(answer: &UpstreamResponse, key: &str, value: &str) -> Result<(), Fault> {
     #[derive(serde::Deserialize)]
     struct Stored<'a> {
         #[serde(borrow, default)]

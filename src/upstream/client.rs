@@ -13,8 +13,8 @@ use tokio::{
 };
 
 use super::{
-    Answer, Authorize, CallError, Exchange, Fault, FaultScope, RateLimiter, Settings,
-    UpstreamRequest, clock::Clock, reservation::Reservation, retry, retry_after,
+    Authorize, CallError, Exchange, Fault, FaultScope, RateLimiter, Settings, UpstreamRequest,
+    UpstreamResponse, clock::Clock, reservation::Reservation, retry, retry_after,
 };
 use crate::{
     config,
@@ -168,7 +168,7 @@ impl Upstream {
     pub async fn read<T>(
         &self,
         call: &UpstreamRequest,
-        judge: impl Fn(&Answer) -> Result<T, Fault>,
+        judge: impl Fn(&UpstreamResponse) -> Result<T, Fault>,
     ) -> Result<T, CallError> {
         let gate = &self.shared.reads;
         gate.admits(call.purpose)
@@ -178,7 +178,7 @@ impl Upstream {
             .enter_for(call.purpose)
             .map_err(|closed| call.withheld(gate, &closed))?;
         let clock = &self.shared.clock;
-        let judge = |answer: &Answer| match clock.objection(answer, Timestamp::now()) {
+        let judge = |answer: &UpstreamResponse| match clock.objection(answer, Timestamp::now()) {
             Some(objection) => Err(objection),
             None => judge(answer),
         };
@@ -215,7 +215,7 @@ impl Upstream {
     pub async fn write<T>(
         &self,
         call: &UpstreamRequest,
-        judge: impl Fn(&Answer) -> Result<T, Fault>,
+        judge: impl Fn(&UpstreamResponse) -> Result<T, Fault>,
     ) -> Result<T, CallError> {
         self.change(call, judge, |_| Completion::Whole).await
     }
@@ -227,7 +227,7 @@ impl Upstream {
     pub async fn change<T>(
         &self,
         call: &UpstreamRequest,
-        judge: impl Fn(&Answer) -> Result<T, Fault>,
+        judge: impl Fn(&UpstreamResponse) -> Result<T, Fault>,
         said: impl Fn(&T) -> Completion,
     ) -> Result<T, CallError> {
         let gate = &self.shared.writes;
@@ -253,7 +253,7 @@ impl Upstream {
     pub(super) async fn attempt<T>(
         &self,
         call: &UpstreamRequest,
-        judge: &impl Fn(&Answer) -> Result<T, Fault>,
+        judge: &impl Fn(&UpstreamResponse) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
         let mut renewed = false;
         loop {
@@ -285,7 +285,7 @@ impl Upstream {
     }
 
     /// What an answer says about the retry_after, whatever else it says.
-    fn learn(&self, call: &UpstreamRequest, answer: &Answer) {
+    fn learn(&self, call: &UpstreamRequest, answer: &UpstreamResponse) {
         let Shared {
             limiter,
             reads,

@@ -8,7 +8,7 @@ use std::sync::{
 use jiff::{SignedDuration, Timestamp, Unit};
 use reqwest::header::{AGE, DATE, HeaderMap};
 
-use super::{Answer, Fault, retry_after};
+use super::{Fault, UpstreamResponse, retry_after};
 use crate::gate::ErrorKind;
 
 /// How far two clocks may lie apart. Beyond it 24 hours and 24 months are not what they seem, and nothing is decided.
@@ -33,7 +33,7 @@ impl Clock {
     }
 
     /// Learns from an answer, and says why it may decide nothing.
-    pub(super) fn objection(&self, answer: &Answer, now: Timestamp) -> Option<Fault> {
+    pub(super) fn objection(&self, answer: &UpstreamResponse, now: Timestamp) -> Option<Fault> {
         if !answer.status.is_success() {
             return None;
         }

@@ -4,7 +4,7 @@ use reqwest::Request;
 use tokio::time::{Instant, timeout};
 
 use super::{
-    Answer, Fault, Transport, TransportError,
+    Fault, Transport, TransportError, UpstreamResponse,
     obstacle::{Obstacle, innermost},
     proxy::Beside,
 };
@@ -42,7 +42,11 @@ impl Exchange {
     ///
     /// # Errors
     /// No whole answer within the deadline and the bounds. An answer with any status is an answer.
-    pub async fn send(&self, operation: &'static str, request: Request) -> Result<Answer, Fault> {
+    pub async fn send(
+        &self,
+        operation: &'static str,
+        request: Request,
+    ) -> Result<UpstreamResponse, Fault> {
         self.send_within(self.deadline, operation, request).await
     }
 
@@ -55,7 +59,7 @@ impl Exchange {
         deadline: Duration,
         operation: &'static str,
         request: Request,
-    ) -> Result<Answer, Fault> {
+    ) -> Result<UpstreamResponse, Fault> {
         let begun = Instant::now();
         let outcome = timeout(deadline, self.transport.send(request)).await;
         let status = match &outcome {

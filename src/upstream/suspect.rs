@@ -1,6 +1,6 @@
 //! Reads of something that may itself be to blame when they fail: one row, one person.
 
-use super::{Answer, CallError, Fault, FaultScope, Upstream, UpstreamRequest};
+use super::{CallError, Fault, FaultScope, Upstream, UpstreamRequest, UpstreamResponse};
 use crate::gate::{CallKind, GateClosed};
 
 impl Upstream {
@@ -12,7 +12,7 @@ impl Upstream {
     pub async fn try_read<T>(
         &self,
         call: &UpstreamRequest,
-        judge: impl Fn(&Answer) -> Result<T, Fault>,
+        judge: impl Fn(&UpstreamResponse) -> Result<T, Fault>,
     ) -> Result<Result<T, Fault>, CallError> {
         let gate = self.gate(CallKind::Read);
         let withheld = |closed: GateClosed| call.withheld(&gate, &closed);

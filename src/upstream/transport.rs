@@ -5,7 +5,7 @@ use futures::future::BoxFuture;
 use reqwest::{Client, ClientBuilder, Request, Response, redirect::Policy};
 
 use super::{
-    Answer,
+    UpstreamResponse,
     proxy::{self, Beside},
 };
 use crate::config;
@@ -17,7 +17,7 @@ const CONNECT: Duration = Duration::from_secs(5);
 /// What carries a request and brings the whole answer. In service this is [`HttpTransport`]; tests under virtual time script one.
 pub trait Transport: Send + Sync + fmt::Debug {
     /// Sends `request` once.
-    fn send(&self, request: Request) -> BoxFuture<'_, Result<Answer, TransportError>>;
+    fn send(&self, request: Request) -> BoxFuture<'_, Result<UpstreamResponse, TransportError>>;
 }
 
 /// Why there is no answer. The text tells no address: queries hold usernames and identities.
@@ -95,7 +95,7 @@ impl HttpTransport {
 }
 
 impl Transport for HttpTransport {
-    fn send(&self, request: Request) -> BoxFuture<'_, Result<Answer, TransportError>> {
+    fn send(&self, request: Request) -> BoxFuture<'_, Result<UpstreamResponse, TransportError>> {
         Box::pin(async move {
             let proxy = self.proxy.filter(|_| request.url().scheme() == "https");
             let answered = self.client.execute(request).await;
@@ -103,7 +103,7 @@ impl Transport for HttpTransport {
             let status = response.status();
             let headers = std::mem::take(response.headers_mut());
             let body = self.body(response).await?;
-            Ok(Answer {
+            Ok(UpstreamResponse {
                 status,
                 headers,
                 body,

@@ -10,7 +10,7 @@ use serde::{
 use crate::{
     directory::{Crsid, Standing},
     gate::ErrorKind,
-    upstream::{Answer, Fault, LenientValue},
+    upstream::{Fault, LenientValue, UpstreamResponse},
 };
 
 /// More people than the address of any question has room for.
@@ -101,7 +101,10 @@ impl<'de> Visitor<'de> for PeopleReader {
 
 /// Reads the answer to `person/list`: the standing of each of `asked`, which is sorted; `None` of whom it says nothing.
 /// Unknown is who is in it with a `cancelled` that is missing, not a boolean, or contradicted.
-pub(super) fn people(answer: &Answer, asked: &[Crsid]) -> Result<Vec<Option<Standing>>, Fault> {
+pub(super) fn people(
+    answer: &UpstreamResponse,
+    asked: &[Crsid],
+) -> Result<Vec<Option<Standing>>, Fault> {
     let mut standings = vec![None; asked.len()];
     let people = content(answer)?.people.map(|People(people)| people);
     let people = people.unwrap_or_default();
@@ -131,14 +134,14 @@ pub(super) fn people(answer: &Answer, asked: &[Crsid]) -> Result<Vec<Option<Stan
 }
 
 /// Reads the answer to `last-transaction`; whether its value is a number or a string is not documented.
-pub(super) fn number(answer: &Answer) -> Result<u64, Fault> {
+pub(super) fn number(answer: &UpstreamResponse) -> Result<u64, Fault> {
     content(answer)?
         .value
         .whole_number()
         .ok_or_else(|| Fault::new(ErrorKind::Unreadable, "answered without a number"))
 }
 
-fn content(answer: &Answer) -> Result<Content<'_>, Fault> {
+fn content(answer: &UpstreamResponse) -> Result<Content<'_>, Fault> {
     if !answer.status.is_success() {
         return Err(refused(answer));
     }
@@ -163,7 +166,7 @@ fn content(answer: &Answer) -> Result<Content<'_>, Fault> {
 }
 
 /// Every identifier we send is well-formed, so no refusal is the question's own fault: not even 400.
-fn refused(answer: &Answer) -> Fault {
+fn refused(answer: &UpstreamResponse) -> Fault {
     let mut fault = answer.fault();
     if fault.kind() == ErrorKind::BadRequest {
         fault = fault.of_kind(ErrorKind::UnexpectedStatus);

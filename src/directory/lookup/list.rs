@@ -8,7 +8,7 @@ use std::sync::PoisonError;
 use super::{Lookup, envelope, people};
 use crate::{
     directory::{Crsid, Standing, Standings},
-    upstream::{Answer, CallError, Fault, UpstreamRequest},
+    upstream::{CallError, Fault, UpstreamRequest, UpstreamResponse},
 };
 
 /// More people than this in one batch who cannot be shown are not each to blame.
@@ -20,7 +20,7 @@ impl Lookup {
     /// # Errors
     /// See [`CallError`].
     pub(super) async fn list(&self, batch: Vec<Crsid>) -> Result<Standings, CallError> {
-        let read = |answer: &Answer| envelope::people(answer, &batch);
+        let read = |answer: &UpstreamResponse| envelope::people(answer, &batch);
         match self.upstream.read(&self.list_call(&batch), read).await {
             Ok(standings) => Ok(self.told(&batch, standings)),
             Err(error) if error.may_lie_in_what_was_asked() => self.halve(batch, error).await,
@@ -91,7 +91,7 @@ impl Lookup {
 
     /// A part of a batch, asked for once.
     async fn try_list(&self, part: &[Crsid]) -> Result<Result<Standings, Fault>, CallError> {
-        let read = |answer: &Answer| envelope::people(answer, part);
+        let read = |answer: &UpstreamResponse| envelope::people(answer, part);
         let standings = self.upstream.try_read(&self.list_call(part), read).await?;
         Ok(standings.map(|standings| self.told(part, standings)))
     }

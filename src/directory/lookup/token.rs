@@ -20,7 +20,7 @@ use url::{Url, form_urlencoded};
 
 use crate::{
     gate::ErrorKind,
-    upstream::{Answer, Authorize, Credential, Exchange, Fault, LenientValue, Settings},
+    upstream::{Authorize, Credential, Exchange, Fault, LenientValue, Settings, UpstreamResponse},
 };
 
 static SETTINGS: Settings = Settings {
@@ -190,7 +190,7 @@ impl fmt::Debug for TokenSource {
     }
 }
 
-fn grant(answer: &Answer) -> Result<Token, Fault> {
+fn grant(answer: &UpstreamResponse) -> Result<Token, Fault> {
     // RFC 6749 5.2: a refused client is told so with 400 as well as with 401.
     if matches!(answer.status.as_u16(), 400 | 401 | 403) && answer.is_json() {
         return Err(answer.fault().of_kind(ErrorKind::Unauthenticated));

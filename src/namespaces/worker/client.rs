@@ -30,8 +30,8 @@ use crate::{
     config::CallsConfig,
     gate::{CallKind, ErrorKind, Gate, Subject, UpstreamId},
     upstream::{
-        Answer, Authorize, BuildError, CallError, ClaimedScope, Exchange, Fault, HttpTransport,
-        Settings, TransportError, Upstream, UpstreamRequest,
+        Authorize, BuildError, CallError, ClaimedScope, Exchange, Fault, HttpTransport, Settings,
+        TransportError, Upstream, UpstreamRequest, UpstreamResponse,
     },
 };
 
@@ -121,7 +121,7 @@ impl ProvisioningClient {
     /// When not.
     pub async fn probe(&self) -> Result<(), CallError> {
         let call = UpstreamRequest::get("probe", self.under(&["api", "v4", "version"]));
-        let judge = |answer: &Answer| {
+        let judge = |answer: &UpstreamResponse| {
             if answer.is_json() && answer.status.as_u16() < 500 && answer.status.as_u16() != 429 {
                 Ok(())
             } else {
@@ -138,7 +138,7 @@ impl ProvisioningClient {
     /// When not.
     pub async fn verifies_tokens(&self) -> Result<(), CallError> {
         let call = self.call("probe_token", NO_NAMESPACE, &Document::default());
-        let judge = |answer: &Answer| match answer.status.as_u16() {
+        let judge = |answer: &UpstreamResponse| match answer.status.as_u16() {
             404 if ErrorBody::of(answer).is_some_and(|said| said.contains("Namespace")) => Ok(()),
             500 => Err(answer.fault().advising(UNVERIFIED)),
             _ => Err(answer.fault()),
@@ -225,14 +225,14 @@ struct ErrorBody {
 
 impl ErrorBody {
     /// What the body says in one text, if anything.
-    fn of(answer: &Answer) -> Option<String> {
+    fn of(answer: &UpstreamResponse) -> Option<String> {
         let said: Self = answer.body_as_json().ok()?;
         said.message.or(said.error)
     }
 }
 
 /// A 404 of another text is a wrong address, a proxy's or a GitLab's that has no such endpoint: not the message's fault.
-fn judge(answer: &Answer) -> Result<ProvisionOutcome, Fault> {
+fn judge(answer: &UpstreamResponse) -> Result<ProvisionOutcome, Fault> {
     match answer.status.as_u16() {
         200 if answer.body.trim_ascii().is_empty() => Ok(ProvisionOutcome::Applied(None)),
         200 => answer

@@ -9,7 +9,7 @@ use lookup_gitlab_sync::{
     directory::{Crsid, Directory, Lookup},
     gate::ErrorKind,
     gitlab::Client,
-    upstream::{Answer, CallError, Transport, TransportError},
+    upstream::{CallError, Transport, TransportError, UpstreamResponse},
 };
 use reqwest::{
     Request, StatusCode,
@@ -89,9 +89,9 @@ async fn an_answer_out_of_a_cache_says_nothing_of_the_time() {
 struct Bare;
 
 impl Transport for Bare {
-    fn send(&self, _: Request) -> BoxFuture<'_, Result<Answer, TransportError>> {
+    fn send(&self, _: Request) -> BoxFuture<'_, Result<UpstreamResponse, TransportError>> {
         let json = HeaderValue::from_static("application/json");
-        let answer = Answer {
+        let answer = UpstreamResponse {
             status: StatusCode::OK,
             headers: HeaderMap::from_iter([(CONTENT_TYPE, json)]),
             body: CURRENT_USER.into(),

@@ -406,17 +406,17 @@ proptest! {
         r#"\[\{("id"|"username"|"is_admin"|"custom_attributes"|"bot"):(null|1|-1|1e9|"x"|\[\]|\{\}|true)\}?\]?"#
             .prop_map(String::into_bytes),
     ]) {
-        use lookup_gitlab_sync::{config::Mode, gitlab::Client, upstream::{Answer, Transport, TransportError}};
+        use lookup_gitlab_sync::{config::Mode, gitlab::Client, upstream::{UpstreamResponse, Transport, TransportError}};
         #[derive(Debug)]
         struct Bytes(Vec<u8>);
         impl Transport for Bytes {
-            fn send(&self, _: reqwest::Request) -> futures::future::BoxFuture<'_, Result<Answer, TransportError>> {
+            fn send(&self, _: reqwest::Request) -> futures::future::BoxFuture<'_, Result<UpstreamResponse, TransportError>> {
                 Box::pin(async move {
                     let headers = reqwest::header::HeaderMap::from_iter([(
                         reqwest::header::CONTENT_TYPE,
                         reqwest::header::HeaderValue::from_static("application/json"),
                     )]);
-                    Ok(Answer { status: reqwest::StatusCode::OK, headers, body: self.0.clone().into() })
+                    Ok(UpstreamResponse { status: reqwest::StatusCode::OK, headers, body: self.0.clone().into() })
                 })
             }
         }

@@ -13,7 +13,7 @@ use futures::future::BoxFuture;
 use lookup_gitlab_sync::{
     config::{CallsConfig, GitLabConfig, Mode},
     gitlab,
-    upstream::{Answer, Transport, TransportError},
+    upstream::{Transport, TransportError, UpstreamResponse},
 };
 use reqwest::{Request, StatusCode, header::HeaderMap};
 use serde_json::{Value, json};
@@ -127,7 +127,7 @@ impl Model {
 }
 
 impl Transport for Model {
-    fn send(&self, request: Request) -> BoxFuture<'_, Result<Answer, TransportError>> {
+    fn send(&self, request: Request) -> BoxFuture<'_, Result<UpstreamResponse, TransportError>> {
         let url = request.url().clone();
         let target = format!("{}?{}", url.path(), url.query().unwrap_or_default());
         let (number, meddler) = {
@@ -161,7 +161,7 @@ impl Transport for Model {
 }
 
 impl Inner {
-    fn answer(&self, url: &Url) -> Answer {
+    fn answer(&self, url: &Url) -> UpstreamResponse {
         let query: BTreeMap<String, String> = url.query_pairs().into_owned().collect();
         match url.path().trim_start_matches("/api/v4/") {
             "user" => answer(
@@ -187,7 +187,7 @@ impl Inner {
         humans.map(|(id, _)| *id)
     }
 
-    fn keyset(&self, query: &BTreeMap<String, String>) -> Answer {
+    fn keyset(&self, query: &BTreeMap<String, String>) -> UpstreamResponse {
         let size: usize = query["per_page"].parse().unwrap();
         let cursor = query.get("cursor").map(|cursor| {
             let cursor = BASE64_URL_SAFE.decode(cursor).unwrap();
@@ -215,7 +215,7 @@ impl Inner {
         self.rows(&ids, next)
     }
 
-    fn numbered(&self, query: &BTreeMap<String, String>) -> Answer {
+    fn numbered(&self, query: &BTreeMap<String, String>) -> UpstreamResponse {
         let page: usize = query["page"].parse().unwrap();
         if page > 50_000 {
             return answer(
@@ -228,7 +228,7 @@ impl Inner {
         self.rows(&ids, None)
     }
 
-    fn rows(&self, ids: &[u64], next: Option<u64>) -> Answer {
+    fn rows(&self, ids: &[u64], next: Option<u64>) -> UpstreamResponse {
         if ids.iter().any(|id| self.unshown.contains(id)) {
             return broken();
         }
@@ -237,18 +237,18 @@ impl Inner {
     }
 }
 
-fn broken() -> Answer {
+fn broken() -> UpstreamResponse {
     answer(500, &json!({"message": "500 Internal Server Error"}), None)
 }
 
-fn answer(status: u16, body: &Value, next: Option<u64>) -> Answer {
+fn answer(status: u16, body: &Value, next: Option<u64>) -> UpstreamResponse {
     let mut headers = HeaderMap::new();
     headers.insert("content-type", "application/json".parse().unwrap());
     if let Some(id) = next {
         let cursor = BASE64_URL_SAFE.encode(json!({"id": id.to_string(), "_kd": "n"}).to_string());
         headers.insert("x-next-cursor", cursor.parse().unwrap());
     }
-    Answer {
+    UpstreamResponse {
         status: StatusCode::from_u16(status).unwrap(),
         headers,
         body: body.to_string().into(),

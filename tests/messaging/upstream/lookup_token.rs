@@ -13,7 +13,7 @@ use lookup_gitlab_sync::{
     config::LookupCredentials,
     directory::{Directory, Lookup, Standing},
     gate::ErrorKind,
-    upstream::{Answer, Transport, TransportError},
+    upstream::{Transport, TransportError, UpstreamResponse},
 };
 use reqwest::{Request, StatusCode, header::HeaderMap};
 use rstest::rstest;
@@ -186,7 +186,7 @@ async fn tokens_in_five_minutes(grant: &'static str) -> usize {
         fn send(
             &self,
             request: Request,
-        ) -> futures::future::BoxFuture<'_, Result<Answer, TransportError>> {
+        ) -> futures::future::BoxFuture<'_, Result<UpstreamResponse, TransportError>> {
             let body = if request.url().path() == TOKEN {
                 self.1.fetch_add(1, Ordering::SeqCst);
                 self.0
@@ -196,7 +196,7 @@ async fn tokens_in_five_minutes(grant: &'static str) -> usize {
             Box::pin(async move {
                 let mut headers = HeaderMap::new();
                 headers.insert("content-type", "application/json".parse().unwrap());
-                Ok(Answer {
+                Ok(UpstreamResponse {
                     status: StatusCode::OK,
                     headers,
                     body: body.into(),

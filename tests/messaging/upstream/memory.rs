@@ -10,7 +10,7 @@ use futures::future::BoxFuture;
 use lookup_gitlab_sync::{
     config::{CallsConfig, GitLabConfig, LookupConfig, LookupCredentials, Mode, Secret},
     gitlab,
-    upstream::{Answer, Transport, TransportError},
+    upstream::{Transport, TransportError, UpstreamResponse},
 };
 use reqwest::{Request, StatusCode, header::HeaderMap};
 use tokio::time::Instant;
@@ -125,7 +125,7 @@ impl Memory {
 }
 
 impl Transport for Memory {
-    fn send(&self, request: Request) -> BoxFuture<'_, Result<Answer, TransportError>> {
+    fn send(&self, request: Request) -> BoxFuture<'_, Result<UpstreamResponse, TransportError>> {
         let number = {
             let mut asked = self.asked.lock().unwrap();
             asked.push(Instant::now());
@@ -146,7 +146,7 @@ impl Transport for Memory {
             for (name, value) in extra {
                 headers.insert(name, value.parse().unwrap());
             }
-            Ok(Answer {
+            Ok(UpstreamResponse {
                 status: StatusCode::from_u16(status).unwrap(),
                 headers,
                 body: body.into(),

@@ -15,7 +15,7 @@ use lookup_gitlab_sync::{
         wire::{Cause, DecodeError, SyncTick, UserRequest, Who},
     },
     telemetry::escape,
-    upstream::{Answer, CallError, Transport, TransportError},
+    upstream::{CallError, Transport, TransportError, UpstreamResponse},
     users::{
         account::AccountId,
         marker::{Act, Marker, Recorded},
@@ -28,12 +28,12 @@ use tokio::runtime::{Builder, Runtime};
 /// An upstream whose every answer is this one; of Lookup's token endpoint, where there is one, another.
 #[derive(Clone, Debug)]
 struct Says {
-    answer: Answer,
-    token: Option<Answer>,
+    answer: UpstreamResponse,
+    token: Option<UpstreamResponse>,
 }
 
 impl Transport for Says {
-    fn send(&self, request: Request) -> BoxFuture<'_, Result<Answer, TransportError>> {
+    fn send(&self, request: Request) -> BoxFuture<'_, Result<UpstreamResponse, TransportError>> {
         let token = self
             .token
             .clone()
@@ -43,7 +43,7 @@ impl Transport for Says {
 }
 
 /// An answer whose status, and with `link` a header, are the beginning of the input.
-fn answer(input: &[u8], link: bool) -> Answer {
+fn answer(input: &[u8], link: bool) -> UpstreamResponse {
     let (first, rest) = input.split_first().unwrap_or((&0, b""));
     let statuses = [
         200, 200, 200, 201, 204, 302, 400, 401, 403, 404, 404, 429, 500, 503,
@@ -58,7 +58,7 @@ fn answer(input: &[u8], link: bool) -> Answer {
         }
         body = &rest[end + 1..];
     }
-    Answer {
+    UpstreamResponse {
         status: StatusCode::from_u16(status).unwrap(),
         headers,
         body: Bytes::copy_from_slice(body),
@@ -72,7 +72,7 @@ fn calls() -> CallsConfig {
     }
 }
 
-fn gitlab(answer: Answer) -> gitlab::Client {
+fn gitlab(answer: UpstreamResponse) -> gitlab::Client {
     let config = config::GitLabConfig {
         url: "https://gitlab.example.ac.uk".parse().unwrap(),
         token: Secret::from("token"),
@@ -86,7 +86,7 @@ fn gitlab(answer: Answer) -> gitlab::Client {
     gitlab::Client::over(Arc::new(says), &config, Mode::Apply).unwrap()
 }
 
-fn lookup(answer: Answer, token: Answer) -> Lookup {
+fn lookup(answer: UpstreamResponse, token: UpstreamResponse) -> Lookup {
     let config = config::LookupConfig {
         url: "https://lookup.example.ac.uk/v1".parse().unwrap(),
         credentials: LookupCredentials::Gateway {

@@ -6,7 +6,7 @@ use futures::future::BoxFuture;
 use lookup_gitlab_sync::{
     config::GuardConfig,
     messaging::{Delivery, Disposition, Handler},
-    upstream::{Answer, Transport, TransportError},
+    upstream::{Transport, TransportError, UpstreamResponse},
 };
 use reqwest::{Method, Request};
 use rstest::rstest;
@@ -37,7 +37,7 @@ impl fmt::Debug for SlowToStore {
 }
 
 impl Transport for SlowToStore {
-    fn send(&self, request: Request) -> BoxFuture<'_, Result<Answer, TransportError>> {
+    fn send(&self, request: Request) -> BoxFuture<'_, Result<UpstreamResponse, TransportError>> {
         Box::pin(async move {
             if request.method() == Method::PUT {
                 sleep(self.takes).await;

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use lookup_gitlab_sync::{
     config::GuardConfig,
     messaging::{Delivery, Disposition, Handler},
-    upstream::{Answer, Transport, TransportError},
+    upstream::{Transport, TransportError, UpstreamResponse},
     users::worker::UserWorker,
 };
 use reqwest::{Method, Request};
@@ -81,7 +81,7 @@ impl fmt::Debug for Mute {
 }
 
 impl Transport for Mute {
-    fn send(&self, request: Request) -> BoxFuture<'_, Result<Answer, TransportError>> {
+    fn send(&self, request: Request) -> BoxFuture<'_, Result<UpstreamResponse, TransportError>> {
         Box::pin(async move {
             let post = request.method() == Method::POST;
             let answer = self.0.send(request).await;

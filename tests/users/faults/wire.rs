@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use axum::{Router, body::Body};
 use futures::{FutureExt, future::BoxFuture};
-use lookup_gitlab_sync::upstream::{Answer, Transport, TransportError};
+use lookup_gitlab_sync::upstream::{Transport, TransportError, UpstreamResponse};
 use rand::Rng;
 use reqwest::{Method, Request, StatusCode, header::HeaderMap};
 use simulator::gitlab::State;
@@ -47,7 +47,7 @@ impl Way {
         })
     }
 
-    async fn go(self, request: Request) -> Result<Answer, TransportError> {
+    async fn go(self, request: Request) -> Result<UpstreamResponse, TransportError> {
         let sent = Instant::now();
         let target = target(&request);
         if let Some(odd) = self.odd(&request, target) {
@@ -90,7 +90,7 @@ impl Way {
         &self,
         request: &Request,
         target: Option<u64>,
-    ) -> Option<impl Future<Output = Result<Answer, TransportError>> + Send + use<>> {
+    ) -> Option<impl Future<Output = Result<UpstreamResponse, TransportError>> + Send + use<>> {
         let odd = self.world.lock().odd.get(&target?).cloned()?;
         odd.strikes(request.method()).then_some(async move {
             sleep(Duration::from_millis(10)).await;
@@ -126,7 +126,7 @@ impl Way {
     }
 
     /// The request reaches the server after `pause`, even if nobody waits for it any more.
-    async fn arrives(&self, request: Request, sent: Instant, pause: Duration) -> Answer {
+    async fn arrives(&self, request: Request, sent: Instant, pause: Duration) -> UpstreamResponse {
         let way = self.clone();
         let arriving = tokio::spawn(async move {
             sleep(pause).await;
@@ -135,7 +135,7 @@ impl Way {
         arriving.await.expect("the server answers")
     }
 
-    fn takes_effect(&self, request: &Request, sent: Instant) -> Answer {
+    fn takes_effect(&self, request: &Request, sent: Instant) -> UpstreamResponse {
         let write = write_of(request);
         let before = write.and_then(|(id, _)| self.world.gitlab.account(id));
         let answer = self.ask(request);
@@ -198,7 +198,7 @@ impl Way {
         }
     }
 
-    fn ask(&self, request: &Request) -> Answer {
+    fn ask(&self, request: &Request) -> UpstreamResponse {
         let path = request.url()[url::Position::BeforePath..url::Position::AfterQuery].to_owned();
         let mut asked = axum::http::Request::builder()
             .method(request.method().clone())
@@ -211,7 +211,7 @@ impl Way {
             let answer = router.oneshot(asked.body(body).unwrap()).await.unwrap();
             let (head, body) = answer.into_parts();
             let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
-            Answer {
+            UpstreamResponse {
                 status: head.status,
                 headers: head.headers,
                 body,
@@ -223,7 +223,7 @@ impl Way {
         self.deceive(answer)
     }
 
-    fn deceive(&self, answer: Answer) -> Answer {
+    fn deceive(&self, answer: UpstreamResponse) -> UpstreamResponse {
         let lies = self.world.lock().lies.clone();
         if lies.is_empty() {
             return answer;
@@ -232,7 +232,7 @@ impl Way {
         for (truth, lie) in lies {
             text = text.replace(truth, lie);
         }
-        Answer {
+        UpstreamResponse {
             body: text.into(),
             ..answer
         }
@@ -254,7 +254,7 @@ impl Way {
 }
 
 impl Transport for Way {
-    fn send(&self, request: Request) -> BoxFuture<'_, Result<Answer, TransportError>> {
+    fn send(&self, request: Request) -> BoxFuture<'_, Result<UpstreamResponse, TransportError>> {
         self.clone().go(request).boxed()
     }
 }
@@ -291,13 +291,18 @@ fn target(request: &Request) -> Option<u64> {
     segments.next()?.parse().ok()
 }
 
-fn answer(status: u16, pause: Option<u64>, body: &'static str, kind: &'static str) -> Answer {
+fn answer(
+    status: u16,
+    pause: Option<u64>,
+    body: &'static str,
+    kind: &'static str,
+) -> UpstreamResponse {
     let mut headers = HeaderMap::new();
     headers.insert("content-type", kind.parse().unwrap());
     if let Some(seconds) = pause {
         headers.insert("retry-after", seconds.into());
     }
-    Answer {
+    UpstreamResponse {
         status: StatusCode::from_u16(status).unwrap(),
         headers,
         body: body.into(),

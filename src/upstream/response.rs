@@ -14,7 +14,7 @@ use crate::gate::ErrorKind;
 
 /// A whole answer, its body within the configured bound.
 #[derive(Clone)]
-pub struct Answer {
+pub struct UpstreamResponse {
     /// The status.
     pub status: StatusCode,
     /// The headers.
@@ -23,14 +23,19 @@ pub struct Answer {
     pub body: Bytes,
 }
 
-impl fmt::Debug for Answer {
+impl fmt::Debug for UpstreamResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Bodies hold people and, from a token endpoint, secrets.
-        write!(f, "Answer({}, {} bytes)", self.status, self.body.len())
+        write!(
+            f,
+            "UpstreamResponse({}, {} bytes)",
+            self.status,
+            self.body.len()
+        )
     }
 }
 
-impl Answer {
+impl UpstreamResponse {
     /// The body of a successful answer, read as JSON.
     ///
     /// # Errors
