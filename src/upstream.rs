@@ -37,6 +37,6 @@ pub(crate) use obstacle::innermost;
 pub use rate_limiter::RateLimiter;
 pub use request::UpstreamRequest;
 pub use response::UpstreamResponse;
-pub use settings::Settings;
+pub use settings::UpstreamSettings;
 pub(crate) use transport::client_builder;
 pub use transport::{BuildError, HttpTransport, Transport, TransportError};

@@ -16,10 +16,10 @@ use super::{Crsid, Directory, Standing, Standings};
 use crate::{
     config::objection,
     gate::{CallKind, ErrorKind, Gate, UpstreamId},
-    upstream::{CallError, Fault, FaultScope, LenientValue, Settings},
+    upstream::{CallError, Fault, FaultScope, LenientValue, UpstreamSettings},
 };
 
-static SETTINGS: Settings = Settings {
+static SETTINGS: UpstreamSettings = UpstreamSettings {
     url: "the path of the directory file",
     credentials: "the rights on the directory file",
     rights: "to be readable",

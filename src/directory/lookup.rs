@@ -20,19 +20,19 @@ use crate::{
     config::{self, LookupCredentials},
     gate::{CallKind, Gate, UpstreamId},
     upstream::{
-        Authorize, BuildError, CallError, Exchange, HttpTransport, SecretHeader, Settings,
-        Transport, Upstream, UpstreamRequest, warn_without_clock,
+        Authorize, BuildError, CallError, Exchange, HttpTransport, SecretHeader, Transport,
+        Upstream, UpstreamRequest, UpstreamSettings, warn_without_clock,
     },
 };
 
-static GATEWAY: Settings = Settings {
+static GATEWAY: UpstreamSettings = UpstreamSettings {
     url: "LOOKUP_URL",
     authority: "directory.ca_file",
     credentials: "LOOKUP_CLIENT_ID and LOOKUP_CLIENT_SECRET",
     rights: "a client that is allowed to use the Lookup API",
 };
 
-static DIRECT: Settings = Settings {
+static DIRECT: UpstreamSettings = UpstreamSettings {
     url: "LOOKUP_URL",
     authority: "directory.ca_file",
     credentials: "LOOKUP_USERNAME and LOOKUP_PASSWORD",
@@ -156,7 +156,7 @@ impl Directory for Lookup {
 fn credentials(
     config: &LookupCredentials,
     line: &Exchange,
-) -> Result<(&'static Settings, Box<dyn Authorize>), BuildError> {
+) -> Result<(&'static UpstreamSettings, Box<dyn Authorize>), BuildError> {
     Ok(match config {
         LookupCredentials::Gateway {
             token_url,

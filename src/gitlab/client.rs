@@ -12,12 +12,12 @@ use crate::{
     config::{self, Mode},
     gate::{CallKind, ErrorKind, Gate, Subject, UpstreamId},
     upstream::{
-        BuildError, CallError, Exchange, Fault, HttpTransport, Settings, Transport, Upstream,
-        UpstreamRequest, UpstreamResponse,
+        BuildError, CallError, Exchange, Fault, HttpTransport, Transport, Upstream,
+        UpstreamRequest, UpstreamResponse, UpstreamSettings,
     },
 };
 
-static SETTINGS: Settings = Settings {
+static SETTINGS: UpstreamSettings = UpstreamSettings {
     url: "GITLAB_URL",
     authority: "gitlab.ca_file",
     credentials: "GITLAB_TOKEN",

@@ -7,10 +7,10 @@ use reqwest::header::HeaderName;
 use super::Client;
 use crate::{
     config::{self, Mode, Secret},
-    upstream::{Authorize, BuildError, Credential, SecretHeader, Settings},
+    upstream::{Authorize, BuildError, Credential, SecretHeader, UpstreamSettings},
 };
 
-static READING: Settings = Settings {
+static READING: UpstreamSettings = UpstreamSettings {
     url: "GITLAB_URL",
     authority: "gitlab.ca_file",
     credentials: "GITLAB_READ_TOKEN",

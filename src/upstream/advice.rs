@@ -1,11 +1,11 @@
 //! What an operator does about a failure of each kind.
 
-use super::Settings;
+use super::UpstreamSettings;
 use crate::gate::ErrorKind;
 
 /// The advice for `kind`, which names the settings to look at.
-pub(super) fn advice(kind: ErrorKind, settings: &Settings) -> String {
-    let Settings {
+pub(super) fn advice(kind: ErrorKind, settings: &UpstreamSettings) -> String {
+    let UpstreamSettings {
         url,
         credentials,
         rights,

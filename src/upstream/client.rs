@@ -13,8 +13,8 @@ use tokio::{
 };
 
 use super::{
-    Authorize, CallError, Exchange, Fault, FaultScope, RateLimiter, Settings, UpstreamRequest,
-    UpstreamResponse, clock::Clock, reservation::Reservation, retry, retry_after,
+    Authorize, CallError, Exchange, Fault, FaultScope, RateLimiter, UpstreamRequest,
+    UpstreamResponse, UpstreamSettings, clock::Clock, reservation::Reservation, retry, retry_after,
 };
 use crate::{
     config,
@@ -37,7 +37,7 @@ pub struct Upstream {
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) exchange: Exchange,
-    pub(super) settings: &'static Settings,
+    pub(super) settings: &'static UpstreamSettings,
     authorize: Box<dyn Authorize>,
     attempts: usize,
     places: Arc<Semaphore>,
@@ -57,7 +57,7 @@ impl Upstream {
     pub fn new(
         exchange: Exchange,
         calls: &config::CallsConfig,
-        settings: &'static Settings,
+        settings: &'static UpstreamSettings,
         authorize: Box<dyn Authorize>,
     ) -> Self {
         let name = exchange.name();
@@ -87,7 +87,11 @@ impl Upstream {
     /// The same API with other credentials: it shares the exchange, the rate budget and the places, and has gates of its own,
     /// since what is refused to one is not refused to the other.
     #[must_use]
-    pub fn beside(&self, settings: &'static Settings, authorize: Box<dyn Authorize>) -> Self {
+    pub fn beside(
+        &self,
+        settings: &'static UpstreamSettings,
+        authorize: Box<dyn Authorize>,
+    ) -> Self {
         let name = self.shared.exchange.name();
         let shared = Shared {
             exchange: self.shared.exchange.clone(),

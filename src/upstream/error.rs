@@ -1,6 +1,6 @@
 use std::{error::Error, sync::Arc};
 
-use super::{Fault, Settings, advice::advice};
+use super::{Fault, UpstreamSettings, advice::advice};
 use crate::gate::{ErrorKind, Gate, GateClosed, UpstreamId};
 
 /// ClaimedScope fault a failed call is (`ClaimedScope fault it is` in the messaging design).
@@ -76,7 +76,7 @@ impl CallError {
     pub(crate) fn of(
         name: UpstreamId,
         operation: &'static str,
-        settings: &'static Settings,
+        settings: &'static UpstreamSettings,
         scope: FaultScope,
         fault: Fault,
     ) -> Self {

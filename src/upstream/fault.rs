@@ -1,6 +1,6 @@
 use std::{error::Error, fmt, sync::Arc, time::Duration};
 
-use super::{Settings, obstacle::Obstacle};
+use super::{UpstreamSettings, obstacle::Obstacle};
 use crate::gate::{ErrorKind, GateFailure};
 
 /// ClaimedScope fault an answer tells that it is.
@@ -22,7 +22,7 @@ pub struct Fault {
     pub(super) whose: ClaimedScope,
     pub(super) what: String,
     pub(super) retry_after: Option<Duration>,
-    pub(super) settings: Option<&'static Settings>,
+    pub(super) settings: Option<&'static UpstreamSettings>,
     pub(super) advice: Option<&'static str>,
     pub(super) obstacle: Option<Obstacle>,
     pub(super) source: Option<Arc<dyn Error + Send + Sync>>,
@@ -61,9 +61,9 @@ impl Fault {
         self
     }
 
-    /// Settings other than the upstream's own that this is about.
+    /// UpstreamSettings other than the upstream's own that this is about.
     #[must_use]
-    pub fn about(mut self, settings: &'static Settings) -> Self {
+    pub fn about(mut self, settings: &'static UpstreamSettings) -> Self {
         self.settings = Some(settings);
         self
     }

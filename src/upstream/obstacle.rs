@@ -3,7 +3,7 @@
 
 use std::{error::Error, iter};
 
-use super::Settings;
+use super::UpstreamSettings;
 use crate::telemetry::{causes, escape};
 
 /// The most that is told of a cause, in characters.
@@ -72,8 +72,8 @@ impl Obstacle {
     }
 
     /// What an operator does about it.
-    pub(super) fn advice(self, settings: &Settings) -> String {
-        let Settings { url, authority, .. } = settings;
+    pub(super) fn advice(self, settings: &UpstreamSettings) -> String {
+        let UpstreamSettings { url, authority, .. } = settings;
         match self {
             Self::Expired => {
                 "its certificate has expired or is not valid yet: renew it there, or set this machine's clock right"

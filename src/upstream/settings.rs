@@ -2,7 +2,7 @@
 
 /// Which settings an operator looks at when a call fails; they appear in the text of a [`super::CallError`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Settings {
+pub struct UpstreamSettings {
     /// The setting that holds the address, such as `GITLAB_URL`.
     pub url: &'static str,
     /// The setting or settings that hold the credentials, such as `GITLAB_TOKEN`.

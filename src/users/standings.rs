@@ -197,10 +197,10 @@ mod tests {
     use super::*;
     use crate::{
         gate::{ErrorKind, UpstreamId},
-        upstream::{Fault, FaultScope, Settings},
+        upstream::{Fault, FaultScope, UpstreamSettings},
     };
 
-    static SETTINGS: Settings = Settings {
+    static SETTINGS: UpstreamSettings = UpstreamSettings {
         url: "",
         credentials: "",
         rights: "",

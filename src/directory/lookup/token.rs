@@ -20,10 +20,12 @@ use url::{Url, form_urlencoded};
 
 use crate::{
     gate::ErrorKind,
-    upstream::{Authorize, Credential, Exchange, Fault, LenientValue, Settings, UpstreamResponse},
+    upstream::{
+        Authorize, Credential, Exchange, Fault, LenientValue, UpstreamResponse, UpstreamSettings,
+    },
 };
 
-static SETTINGS: Settings = Settings {
+static SETTINGS: UpstreamSettings = UpstreamSettings {
     url: "LOOKUP_TOKEN_URL",
     credentials: "LOOKUP_CLIENT_ID and LOOKUP_CLIENT_SECRET",
     rights: "a client that may ask for tokens",
@@ -147,7 +149,7 @@ impl Inner {
     }
 
     async fn fetch_as(&self, client: &HeaderValue) -> Result<Token, Fault> {
-        let answer = self.line.exchange("token", self.request(client)).await?;
+        let answer = self.line.send("token", self.request(client)).await?;
         grant(&answer)
     }
 

@@ -30,12 +30,12 @@ use crate::{
     config::CallsConfig,
     gate::{CallKind, ErrorKind, Gate, Subject, UpstreamId},
     upstream::{
-        Authorize, BuildError, CallError, ClaimedScope, Exchange, Fault, HttpTransport, Settings,
-        TransportError, Upstream, UpstreamRequest, UpstreamResponse,
+        Authorize, BuildError, CallError, ClaimedScope, Exchange, Fault, HttpTransport,
+        TransportError, Upstream, UpstreamRequest, UpstreamResponse, UpstreamSettings,
     },
 };
 
-static SETTINGS: Settings = Settings {
+static SETTINGS: UpstreamSettings = UpstreamSettings {
     url: "namespaces.provisioning_url",
     credentials: "PORTAL_URL and PORTAL_SIGNING_KEY_FILE",
     rights: "a key that the portal publishes",
