@@ -1,3 +1,5 @@
+//! The credentials of each request.
+
 use std::fmt;
 
 use futures::future::BoxFuture;

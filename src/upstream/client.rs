@@ -1,3 +1,5 @@
+//! The one behaviour of every upstream, from the gate to the judged response.
+
 use std::{
     sync::{
         Arc, Mutex, PoisonError,
@@ -27,7 +29,7 @@ const WORTH_TELLING: Duration = Duration::from_secs(1);
 /// An API as this process calls it: the one behaviour of every upstream. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Upstream {
-    pub(super) shared: Arc<Shared>,
+    pub(super) shared: Arc<UpstreamState>,
     pub(super) reservation: Option<Arc<Reservation>>,
     /// Of one attempt, where it is not its usual one.
     deadline: Option<Duration>,
@@ -35,13 +37,13 @@ pub struct Upstream {
 }
 
 #[derive(Debug)]
-pub(super) struct Shared {
+pub(super) struct UpstreamState {
     pub(super) exchange: Exchange,
     pub(super) settings: &'static UpstreamSettings,
     authorize: Box<dyn Authorize>,
     attempts: usize,
-    places: Arc<Semaphore>,
-    /// Held while a place is waited for, but by who had one and comes back to it with a look that grows old: of all
+    permits: Arc<Semaphore>,
+    /// Held while a permit is waited for, but by who had one and comes back to it with a look that grows old: of all
     /// others one at a time is in that queue.
     newcomers: Arc<tokio::sync::Mutex<()>>,
     limiter: Arc<RateLimiter>,
@@ -61,12 +63,12 @@ impl Upstream {
         authorize: Box<dyn Authorize>,
     ) -> Self {
         let name = exchange.name();
-        let shared = Shared {
+        let shared = UpstreamState {
             exchange,
             settings,
             authorize,
             attempts: calls.read_attempts.max(1),
-            places: Arc::new(Semaphore::new(
+            permits: Arc::new(Semaphore::new(
                 calls.concurrency.clamp(1, Semaphore::MAX_PERMITS),
             )),
             newcomers: Arc::default(),
@@ -84,7 +86,7 @@ impl Upstream {
         }
     }
 
-    /// The same API with other credentials: it shares the exchange, the rate budget and the places, and has gates of its own,
+    /// The same API with other credentials: it shares the exchange, the rate budget and the permits, and has gates of its own,
     /// since what is refused to one is not refused to the other.
     #[must_use]
     pub fn beside(
@@ -93,12 +95,12 @@ impl Upstream {
         authorize: Box<dyn Authorize>,
     ) -> Self {
         let name = self.shared.exchange.name();
-        let shared = Shared {
+        let shared = UpstreamState {
             exchange: self.shared.exchange.clone(),
             settings,
             authorize,
             attempts: self.shared.attempts,
-            places: Arc::clone(&self.shared.places),
+            permits: Arc::clone(&self.shared.permits),
             newcomers: Arc::clone(&self.shared.newcomers),
             limiter: Arc::clone(&self.shared.limiter),
             told_wait: Arc::clone(&self.shared.told_wait),
@@ -123,15 +125,15 @@ impl Upstream {
         }
     }
 
-    /// Takes `calls` from the rate budget and one place among the concurrent calls, waiting until both are there.
+    /// Takes `calls` from the rate budget and one permit among the concurrent calls, waiting until both are there.
     /// The calls of the returned clone wait for neither again, so nothing lies between a look and its write; the
-    /// place is given back when the clone is dropped. Wait for nothing else while holding it, locks included.
+    /// permit is given back when the clone is dropped. Wait for nothing else while holding it, locks included.
     pub async fn reserve(&self, calls: u32) -> Self {
         self.take(calls).await;
-        let place = self.place().await;
+        let permit = self.permit().await;
         Self {
             shared: Arc::clone(&self.shared),
-            reservation: Some(Arc::new(Reservation::new(calls, place))),
+            reservation: Some(Arc::new(Reservation::new(calls, permit))),
             deadline: self.deadline,
             made: Arc::default(),
         }
@@ -177,7 +179,7 @@ impl Upstream {
         let gate = &self.shared.reads;
         gate.admits(call.purpose)
             .map_err(|closed| call.withheld(gate, &closed))?;
-        let mut place = self.admit().await;
+        let mut permit = self.admit().await;
         let guard = gate
             .enter_for(call.purpose)
             .map_err(|closed| call.withheld(gate, &closed))?;
@@ -199,13 +201,13 @@ impl Upstream {
                 }
                 Err(fault) => fault,
             };
-            drop(place);
+            drop(permit);
             let Some(pause) = retry::pause_before_next(&fault, pauses.next()) else {
                 return Err(self.settle(CallKind::Read, call, guard, &fault));
             };
             tracing::debug!(operation = call.operation, %fault, ?pause, "read is tried again");
             sleep(pause).await;
-            place = self.admit().await;
+            permit = self.admit().await;
             if !guard.is_probe() && gate.admits(call.purpose).is_err() {
                 return Err(self.settle(CallKind::Read, call, guard, &fault));
             }
@@ -237,7 +239,7 @@ impl Upstream {
         let gate = &self.shared.writes;
         gate.admits(call.purpose)
             .map_err(|closed| call.withheld(gate, &closed))?;
-        let _place = match &self.reservation {
+        let _permit = match &self.reservation {
             Some(reservation) => self.admit_at_once(call, reservation)?,
             None => self.admit().await,
         };
@@ -290,7 +292,7 @@ impl Upstream {
 
     /// What an answer says about the retry_after, whatever else it says.
     fn learn(&self, call: &UpstreamRequest, answer: &UpstreamResponse) {
-        let Shared {
+        let UpstreamState {
             limiter,
             reads,
             writes,
@@ -343,7 +345,7 @@ impl Upstream {
         }
     }
 
-    /// Waits for the budget and a place.
+    /// Waits for the budget and a permit.
     pub(super) async fn admit(&self) -> Option<OwnedSemaphorePermit> {
         let limiter = &self.shared.limiter;
         match &self.reservation {
@@ -352,7 +354,7 @@ impl Upstream {
         }
         match &self.reservation {
             Some(_) => None,
-            None => self.place().await,
+            None => self.permit().await,
         }
     }
 
@@ -378,13 +380,13 @@ impl Upstream {
             .not_sent())
     }
 
-    async fn place(&self) -> Option<OwnedSemaphorePermit> {
+    async fn permit(&self) -> Option<OwnedSemaphorePermit> {
         let _turn = self.shared.newcomers.lock().await;
-        self.place_again().await
+        self.permit_again().await
     }
 
-    pub(super) async fn place_again(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.shared.places).acquire_owned().await.ok()
+    pub(super) async fn permit_again(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.shared.permits).acquire_owned().await.ok()
     }
 
     pub(super) fn error(

@@ -22,13 +22,13 @@ const LOOK_AGAIN: Duration = Duration::from_secs(30);
 pub struct Credential {
     setting: &'static str,
     secret: Secret,
-    compose: Compose,
-    current: Mutex<Current>,
+    compose: ComposeHeader,
+    current: Mutex<CurrentValue>,
 }
 
-type Compose = Box<dyn Fn(&str) -> String + Send + Sync>;
+type ComposeHeader = Box<dyn Fn(&str) -> String + Send + Sync>;
 
-struct Current {
+struct CurrentValue {
     value: HeaderValue,
     generation: u64,
     looked: Instant,
@@ -49,7 +49,7 @@ impl Credential {
             setting,
             secret: secret.clone(),
             compose: Box::new(compose),
-            current: Mutex::new(Current {
+            current: Mutex::new(CurrentValue {
                 value,
                 generation: 0,
                 looked: Instant::now(),
@@ -137,7 +137,7 @@ impl Credential {
         }
     }
 
-    fn current(&self) -> MutexGuard<'_, Current> {
+    fn current(&self) -> MutexGuard<'_, CurrentValue> {
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

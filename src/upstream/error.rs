@@ -1,3 +1,5 @@
+//! A call that failed, and whose fault that is.
+
 use std::{error::Error, sync::Arc};
 
 use super::{Fault, UpstreamSettings, advice::advice};

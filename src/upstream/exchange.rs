@@ -1,3 +1,5 @@
+//! One request and its response, with a deadline and metrics.
+
 use std::{sync::Arc, time::Duration};
 
 use reqwest::Request;
@@ -6,7 +8,7 @@ use tokio::time::{Instant, timeout};
 use super::{
     Fault, Transport, TransportError, UpstreamResponse,
     obstacle::{Obstacle, innermost},
-    proxy::Beside,
+    proxy::BehindProxy,
 };
 use crate::gate::{ErrorKind, UpstreamId};
 
@@ -94,7 +96,7 @@ impl Exchange {
 fn fault(error: TransportError) -> Fault {
     let (kind, what) = match &error {
         TransportError::Connect(source) => {
-            let proxy = source.downcast_ref::<Beside>();
+            let proxy = source.downcast_ref::<BehindProxy>();
             let proxy = proxy.map(|proxy| format!(" ({proxy})"));
             (
                 ErrorKind::Unreachable,

@@ -1,3 +1,5 @@
+//! One attempt that failed.
+
 use std::{error::Error, fmt, sync::Arc, time::Duration};
 
 use super::{UpstreamSettings, obstacle::Obstacle};

@@ -1,3 +1,5 @@
+//! JSON values that are read without failing.
+
 use std::{borrow::Cow, fmt};
 
 use serde::{

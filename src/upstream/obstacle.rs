@@ -114,10 +114,10 @@ mod tests {
 
     #[derive(Debug, thiserror::Error)]
     #[error("client error (Connect)")]
-    struct Outer(#[source] io::Error);
+    struct ConnectError(#[source] io::Error);
 
-    fn met(words: &str) -> Outer {
-        Outer(io::Error::other(words.to_owned()))
+    fn met(words: &str) -> ConnectError {
+        ConnectError(io::Error::other(words.to_owned()))
     }
 
     #[rstest]
@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn other_causes_are_told_and_explain_nothing_further() {
-        let error = Outer(io::Error::from_raw_os_error(111));
+        let error = ConnectError(io::Error::from_raw_os_error(111));
         assert_eq!(
             (Obstacle::of(&error), innermost(&error).as_str()),
             (None, "Connection refused")

@@ -12,7 +12,7 @@ const VARIABLES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_pr
 
 /// The proxy for `https://` addresses. Plain `http://` is for this machine alone, and a proxy of it, such as
 /// `HTTP_PROXY` would name, would read the token.
-pub(super) struct Named {
+pub(super) struct ProxySetting {
     /// The variable that names it.
     pub variable: &'static str,
     address: Url,
@@ -22,7 +22,7 @@ pub(super) struct Named {
 ///
 /// # Errors
 /// [`BuildError::Proxy`] where that is none.
-pub(super) fn named() -> Result<Option<Named>, BuildError> {
+pub(super) fn named() -> Result<Option<ProxySetting>, BuildError> {
     let set = |variable| Some((variable, env::var_os(variable)?));
     let given = VARIABLES
         .into_iter()
@@ -33,10 +33,10 @@ pub(super) fn named() -> Result<Option<Named>, BuildError> {
     };
     let address = value.to_str().and_then(address);
     let address = address.ok_or(BuildError::Proxy(variable))?;
-    Ok(Some(Named { variable, address }))
+    Ok(Some(ProxySetting { variable, address }))
 }
 
-impl Named {
+impl ProxySetting {
     /// As reqwest takes it, with the hosts that `NO_PROXY` names left out.
     pub(super) fn reqwest(&self) -> Result<Proxy, BuildError> {
         let proxy =
@@ -61,7 +61,7 @@ fn address(text: &str) -> Option<Url> {
 /// A connection that did not come about while a variable names a proxy.
 #[derive(Debug, thiserror::Error)]
 #[error("{variable} is set")]
-pub(super) struct Beside {
+pub(super) struct BehindProxy {
     /// The variable.
     pub variable: &'static str,
     /// Why.

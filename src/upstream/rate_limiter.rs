@@ -1,3 +1,5 @@
+//! How many calls may go in which time.
+
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,

@@ -1,3 +1,5 @@
+//! One request to an upstream.
+
 use std::sync::Arc;
 
 use reqwest::{Method, Request, header::HeaderMap};

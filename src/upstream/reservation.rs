@@ -1,3 +1,5 @@
+//! Calls and a permit taken before they are used.
+
 use std::sync::{
     Mutex, PoisonError,
     atomic::{AtomicU32, Ordering},
@@ -7,18 +9,18 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::Upstream;
 
-/// Calls taken from the budget beforehand, and the place among the concurrent calls in which they go.
+/// Calls taken from the budget beforehand, and the permit by which they go.
 #[derive(Debug)]
 pub(super) struct Reservation {
     prepaid: AtomicU32,
-    place: Mutex<Option<OwnedSemaphorePermit>>,
+    permit: Mutex<Option<OwnedSemaphorePermit>>,
 }
 
 impl Reservation {
-    pub(super) fn new(calls: u32, place: Option<OwnedSemaphorePermit>) -> Self {
+    pub(super) fn new(calls: u32, permit: Option<OwnedSemaphorePermit>) -> Self {
         Self {
             prepaid: AtomicU32::new(calls),
-            place: Mutex::new(place),
+            permit: Mutex::new(permit),
         }
     }
 
@@ -31,22 +33,22 @@ impl Reservation {
             .is_ok()
     }
 
-    /// Leaves the place to others, or takes another; the calls stay paid for.
-    pub(super) fn move_to(&self, place: Option<OwnedSemaphorePermit>) {
-        *self.place.lock().unwrap_or_else(PoisonError::into_inner) = place;
+    /// Leaves the permit to others, or takes another; the calls stay paid for.
+    pub(super) fn move_to(&self, permit: Option<OwnedSemaphorePermit>) {
+        *self.permit.lock().unwrap_or_else(PoisonError::into_inner) = permit;
     }
 }
 
 impl Upstream {
-    /// Waits for `other`, which is not this upstream, and meanwhile leaves the reserved place to others. The budget
-    /// stays taken, so nothing but the place is waited for afterwards; without a reservation it only waits for `other`.
+    /// Waits for `other`, which is not this upstream, and meanwhile leaves the reserved permit to others. The budget
+    /// stays taken, so nothing but the permit is waited for afterwards; without a reservation it only waits for `other`.
     pub async fn aside<T>(&self, other: impl Future<Output = T>) -> T {
         let Some(reservation) = &self.reservation else {
             return other.await;
         };
         reservation.move_to(None);
         let answer = other.await;
-        reservation.move_to(self.place_again().await);
+        reservation.move_to(self.permit_again().await);
         answer
     }
 }

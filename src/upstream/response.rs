@@ -1,3 +1,5 @@
+//! A whole response, and what it says where it is none of the expected.
+
 use std::{fmt, marker::PhantomData, time::Duration};
 
 use bytes::Bytes;

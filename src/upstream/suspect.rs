@@ -17,7 +17,7 @@ impl Upstream {
         let gate = self.gate(CallKind::Read);
         let withheld = |closed: GateClosed| call.withheld(&gate, &closed);
         gate.admits(call.purpose).map_err(withheld)?;
-        let _place = self.admit().await;
+        let _permit = self.admit().await;
         let guard = gate.enter_for(call.purpose).map_err(withheld)?;
         match self.attempt(call, &judge).await {
             Ok(value) => {

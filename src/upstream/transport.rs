@@ -1,3 +1,5 @@
+//! HTTP over real sockets, or over a script in tests.
+
 use std::{error::Error, fmt, time::Duration};
 
 use bytes::{Bytes, BytesMut};
@@ -6,7 +8,7 @@ use reqwest::{Client, ClientBuilder, Request, Response, redirect::Policy};
 
 use super::{
     UpstreamResponse,
-    proxy::{self, Beside},
+    proxy::{self, BehindProxy},
 };
 use crate::config;
 
@@ -48,7 +50,7 @@ pub enum BuildError {
     Credentials(&'static str),
     /// A variable that should name a proxy. What it says is not repeated: it may hold a password.
     #[error(
-        "{0} names no proxy; allowed: an http:// or https:// address, such as http://proxy.example.ac.uk:3128"
+        "{0} names an invalid proxy; allowed: an http:// or https:// address, such as http://proxy.example.ac.uk:3128"
     )]
     Proxy(&'static str),
     /// A directory file that cannot be used as it is.
@@ -116,7 +118,7 @@ impl Transport for HttpTransport {
 /// system's authorities with `authority` beside them.
 ///
 /// # Errors
-/// When a variable names a proxy that is none, or `authority` holds no certificates.
+/// When a variable names an invalid proxy, or `authority` holds no certificates.
 pub(crate) fn client_builder(
     authority: Option<&config::CertificateAuthority>,
 ) -> Result<ClientBuilder, BuildError> {
@@ -155,7 +157,7 @@ fn broken(error: reqwest::Error) -> TransportError {
 fn beside(proxy: Option<&'static str>, error: TransportError) -> TransportError {
     match (proxy, error) {
         (Some(variable), TransportError::Connect(source)) => {
-            TransportError::Connect(Box::new(Beside { variable, source }))
+            TransportError::Connect(Box::new(BehindProxy { variable, source }))
         }
         (_, error) => error,
     }

@@ -1,3 +1,5 @@
+//! The clients of one connection.
+
 use std::time::Duration;
 
 use google_cloud_auth::credentials::Credentials;

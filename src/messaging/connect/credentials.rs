@@ -1,3 +1,5 @@
+//! The credentials of Google Cloud.
+
 use google_cloud_auth::credentials::{self, CacheableResource, Credentials};
 use tonic::metadata::MetadataMap;
 

@@ -1,3 +1,5 @@
+//! How long is waited for Pub/Sub.
+
 use std::time::Duration;
 
 /// How long answers are waited for before a connection is taken for dead.

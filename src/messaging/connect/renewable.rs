@@ -1,3 +1,5 @@
+//! A client that is replaced when its connection is dead.
+
 use std::sync::{
     PoisonError, RwLock,
     atomic::{AtomicU64, Ordering},

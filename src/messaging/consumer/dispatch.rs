@@ -1,3 +1,5 @@
+//! What becomes of one delivery.
+
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures::FutureExt as _;

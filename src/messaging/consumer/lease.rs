@@ -1,3 +1,5 @@
+//! The lease of one delivery.
+
 use google_cloud_pubsub::{model::Message, subscriber::handler::Handler};
 use jiff::Timestamp;
 

@@ -1,3 +1,5 @@
+//! Whether a consumer still consumes.
+
 use std::{
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,

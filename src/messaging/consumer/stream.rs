@@ -1,3 +1,5 @@
+//! The streaming pull and how it is opened again.
+
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,

@@ -1,3 +1,5 @@
+//! The consumer in memory and under virtual time.
+
 #![allow(
     clippy::unwrap_used,
     clippy::panic,

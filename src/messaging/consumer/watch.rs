@@ -1,3 +1,5 @@
+//! Asking what has become of a stage's subscription.
+
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;

@@ -1,3 +1,5 @@
+//! What a dead letter says of its history.
+
 use std::{collections::BTreeMap, fmt};
 
 use jiff::Timestamp;

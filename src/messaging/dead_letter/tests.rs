@@ -1,3 +1,5 @@
+//! The attributes of dead letters.
+
 use super::*;
 use crate::messaging::DeadLetterReason;
 

@@ -1,3 +1,5 @@
+//! Taking dead letters away for good.
+
 use std::{
     collections::BTreeMap,
     io,

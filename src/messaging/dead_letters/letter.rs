@@ -1,3 +1,5 @@
+//! One dead letter.
+
 use std::collections::BTreeMap;
 
 use bytes::Bytes;

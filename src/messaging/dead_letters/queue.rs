@@ -1,3 +1,5 @@
+//! Reading one dead-letter subscription.
+
 use std::{collections::HashSet, time::Duration};
 
 use google_cloud_googleapis::pubsub::v1::{GetSubscriptionRequest, ReceivedMessage};

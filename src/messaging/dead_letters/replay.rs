@@ -1,3 +1,5 @@
+//! Publishing dead letters again.
+
 use std::time::Duration;
 
 use futures::future::join_all;

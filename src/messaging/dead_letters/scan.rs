@@ -1,3 +1,5 @@
+//! Going once through the dead letters of a selection.
+
 use std::{collections::BTreeSet, vec};
 
 use tokio_util::sync::CancellationToken;

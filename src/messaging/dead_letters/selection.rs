@@ -1,3 +1,5 @@
+//! Which dead letters are meant.
+
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;

@@ -1,3 +1,5 @@
+//! Waiting until a message is confirmed.
+
 use std::{sync::Arc, time::Duration};
 
 use google_cloud_pubsub::{error::PublishError, model::Message, publisher::PublishFuture};

@@ -1,3 +1,5 @@
+//! The client of a topic, and the next one once its connection is dead.
+
 use std::{
     sync::{
         Arc, PoisonError, RwLock,

@@ -1,3 +1,5 @@
+//! How much may wait for confirmation.
+
 use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};

@@ -1,3 +1,5 @@
+//! Creating topics and subscriptions.
+
 use google_cloud_googleapis::pubsub::v1::{Subscription, Topic, UpdateSubscriptionRequest};
 use prost_types::FieldMask;
 use tonic::Code;

@@ -1,3 +1,5 @@
+//! Comparing what exists with what the service needs.
+
 use std::fmt;
 
 use google_cloud_googleapis::pubsub::v1::{GetSubscriptionRequest, GetTopicRequest, Subscription};

@@ -1,3 +1,5 @@
+//! The settings of subscriptions that differ from what is needed.
+
 use google_cloud_googleapis::pubsub::v1::Subscription;
 use prost_types::Duration as ProtoDuration;
 

@@ -1,3 +1,5 @@
+//! The topics and subscriptions of the service.
+
 use google_cloud_googleapis::pubsub::v1::{
     DeadLetterPolicy, ExpirationPolicy, RetryPolicy, Subscription,
 };

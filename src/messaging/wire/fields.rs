@@ -1,3 +1,5 @@
+//! The fields of a JSON object, each read once.
+
 use std::{collections::BTreeMap, fmt};
 
 use serde::{

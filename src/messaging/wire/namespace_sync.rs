@@ -1,3 +1,5 @@
+//! The body of `NamespaceSync`.
+
 use serde::{Deserialize, Serialize};
 
 /// Asks for the newest recorded sync of one namespace to be sent.

@@ -1,3 +1,5 @@
+//! Texts of one line.
+
 use std::fmt;
 
 use crate::messaging::line::breaks_a_line;

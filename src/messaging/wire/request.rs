@@ -1,3 +1,5 @@
+//! Valid requests for one user or one namespace.
+
 use jiff::Timestamp;
 
 use super::UserSync;

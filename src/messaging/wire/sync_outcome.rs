@@ -1,3 +1,5 @@
+//! The body of `SyncOutcome`.
+
 use serde::{Deserialize, Serialize};
 
 /// The record of what became of a message or a run. Readers ignore fields they do not know.

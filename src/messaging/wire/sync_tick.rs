@@ -1,3 +1,5 @@
+//! The body of `SyncTick`.
+
 use serde::{Deserialize, Serialize};
 
 /// Asks for one run over all accounts. `{}` is a valid tick.

@@ -1,3 +1,5 @@
+//! Which bodies are read and which are refused.
+
 #![allow(
     clippy::unwrap_used,
     clippy::panic,

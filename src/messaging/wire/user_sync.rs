@@ -1,3 +1,5 @@
+//! The body of `UserSync`.
+
 use serde::{Deserialize, Serialize};
 
 /// Asks for one user's decision. Exactly one of `gitlab_user_id`, `username` and `crsid` is set.
