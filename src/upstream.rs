@@ -3,6 +3,7 @@
 //! A client of an API (`gitlab`, `directory`) builds requests and judges answers; [`Upstream`] does everything
 //! between: when a call may go, how often, how long, and whose fault its failure is.
 
+mod admission;
 mod advice;
 mod authorize;
 mod client;

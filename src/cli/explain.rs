@@ -16,7 +16,7 @@ use crate::{
     directory::{Crsid, Standing},
     gate::UpstreamId,
     messaging::wire::{Cause, UserRequest, Who},
-    upstream::{Blame, CallError},
+    upstream::{CallError, FaultScope},
     users::{
         account::{Account, AccountId, LastSeen, State},
         class::Class,

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex,
         atomic::{AtomicU32, Ordering},
     },
     time::Duration,
@@ -10,7 +10,7 @@ use std::{
 
 use jiff::Timestamp;
 use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
+    sync::Semaphore,
     time::{Instant, sleep},
 };
 
@@ -22,9 +22,6 @@ use crate::{
     config,
     gate::{CallKind, Completion, ErrorKind, Gate},
 };
-
-/// A wait for the upstream's rate limit that a person would notice.
-const WORTH_TELLING: Duration = Duration::from_secs(1);
 
 /// An API as this process calls it: the one behaviour of every upstream. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -42,15 +39,15 @@ pub(super) struct UpstreamState {
     pub(super) settings: &'static UpstreamSettings,
     authorize: Box<dyn Authorize>,
     attempts: usize,
-    permits: Arc<Semaphore>,
+    pub(super) permits: Arc<Semaphore>,
     /// Held while a permit is waited for, but by who had one and comes back to it with a look that grows old: of all
     /// others one at a time is in that queue.
-    newcomers: Arc<tokio::sync::Mutex<()>>,
-    limiter: Arc<RateLimiter>,
+    pub(super) newcomers: Arc<tokio::sync::Mutex<()>>,
+    pub(super) limiter: Arc<RateLimiter>,
     /// Until when the wait lasts that was told last.
-    told_wait: Arc<Mutex<Option<Instant>>>,
+    pub(super) told_wait: Arc<Mutex<Option<Instant>>>,
     reads: Arc<Gate>,
-    writes: Arc<Gate>,
+    pub(super) writes: Arc<Gate>,
     clock: Clock,
 }
 
@@ -78,12 +75,7 @@ impl Upstream {
             writes: Gate::new(name, CallKind::Write),
             clock: Clock::default(),
         };
-        Self {
-            shared: Arc::new(shared),
-            reservation: None,
-            deadline: None,
-            made: Arc::default(),
-        }
+        Self::of(shared)
     }
 
     /// The same API with other credentials: it shares the exchange, the rate budget and the permits, and has gates of its own,
@@ -108,6 +100,10 @@ impl Upstream {
             writes: Gate::new(name, CallKind::Write),
             clock: Clock::default(),
         };
+        Self::of(shared)
+    }
+
+    fn of(shared: UpstreamState) -> Self {
         Self {
             shared: Arc::new(shared),
             reservation: None,
@@ -314,79 +310,6 @@ impl Upstream {
             reads.rest_until(until);
             writes.rest_until(until);
         }
-    }
-
-    /// Waits for the budget. A wait of seconds that the upstream asks for is told, once.
-    async fn take(&self, calls: u32) {
-        let limiter = &self.shared.limiter;
-        if let Some(until) = limiter.withheld_until(calls) {
-            self.tell_wait(until);
-        }
-        limiter.take(calls).await;
-    }
-
-    fn tell_wait(&self, until: Instant) {
-        let wait = until.saturating_duration_since(Instant::now());
-        let mut told = self
-            .shared
-            .told_wait
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let is_told = told.is_some_and(|told| until <= told + WORTH_TELLING);
-        if wait >= WORTH_TELLING && !is_told {
-            *told = Some(until);
-            let (name, seconds) = (self.shared.exchange.name(), wait.as_secs() + 1);
-            tracing::info!(
-                event = "rate_limited",
-                upstream = name.as_str(),
-                seconds,
-                "{name} asks for a pause: waiting {seconds} s for its rate limit"
-            );
-        }
-    }
-
-    /// Waits for the budget and a permit.
-    pub(super) async fn admit(&self) -> Option<OwnedSemaphorePermit> {
-        let limiter = &self.shared.limiter;
-        match &self.reservation {
-            Some(reservation) if reservation.spend() => limiter.pause().await,
-            Some(_) | None => self.take(1).await,
-        }
-        match &self.reservation {
-            Some(_) => None,
-            None => self.permit().await,
-        }
-    }
-
-    fn admit_at_once(
-        &self,
-        call: &UpstreamRequest,
-        reservation: &Reservation,
-    ) -> Result<Option<OwnedSemaphorePermit>, CallError> {
-        let limiter = &self.shared.limiter;
-        let wait = limiter.paused_until().or_else(|| {
-            if reservation.spend() {
-                None
-            } else {
-                limiter.try_take(1)
-            }
-        });
-        let Some(until) = wait else { return Ok(None) };
-        let gate = &self.shared.writes;
-        gate.rest_until(until);
-        let fault = Fault::new(ErrorKind::Throttled, "asked for a pause before this call");
-        Err(self
-            .error(call, FaultScope::Upstream(Arc::clone(gate)), fault)
-            .not_sent())
-    }
-
-    async fn permit(&self) -> Option<OwnedSemaphorePermit> {
-        let _turn = self.shared.newcomers.lock().await;
-        self.permit_again().await
-    }
-
-    pub(super) async fn permit_again(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.shared.permits).acquire_owned().await.ok()
     }
 
     pub(super) fn error(

@@ -22,19 +22,19 @@ pub struct RateLimiter {
 
 #[derive(Debug)]
 struct LimiterState {
-    rate: Option<RateLimit>,
+    rate: Option<CallRate>,
     not_before: Option<Instant>,
     window: Option<RateWindow>,
 }
 
 #[derive(Debug)]
-struct RateLimit {
+struct CallRate {
     interval: Duration,
     ahead: Duration,
     due: Instant,
 }
 
-/// What the upstream's `RateLimit-*` headers leave until they start anew.
+/// What the upstream's `CallRate-*` headers leave until they start anew.
 #[derive(Debug)]
 struct RateWindow {
     remaining: u32,
@@ -47,7 +47,7 @@ impl RateLimiter {
         let rate = per_minute.map(|calls| {
             let calls = calls.max(1);
             let interval = Duration::from_mins(1) / calls;
-            RateLimit {
+            CallRate {
                 interval,
                 ahead: interval * (calls / 10).max(10),
                 due: Instant::now(),
@@ -116,7 +116,7 @@ impl RateLimiter {
         until
     }
 
-    /// `RateLimit-Remaining` and `RateLimit-Reset`: that many calls are left for that long.
+    /// `CallRate-Remaining` and `CallRate-Reset`: that many calls are left for that long.
     pub fn learn(&self, remaining: u32, resets_in: Duration) {
         let now = Instant::now();
         let resets = now + resets_in.min(LONGEST_REQUESTED_PAUSE);
@@ -165,7 +165,7 @@ impl LimiterState {
     }
 }
 
-impl RateLimit {
+impl CallRate {
     fn earliest(&self, calls: u32) -> Instant {
         let cost = self.interval * calls;
         match self.ahead.checked_sub(cost) {
@@ -182,7 +182,7 @@ mod tests {
 
     use super::*;
 
-    async fn seconds_to_take(budget: &RateLimiter, calls: u32) -> f64 {
+    async fn seconds_to_take(limiter: &RateLimiter, calls: u32) -> f64 {
         let begun = Instant::now();
         limiter.take(calls).await;
         begun.elapsed().as_secs_f64()
@@ -191,8 +191,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_burst_goes_at_once_and_then_the_rate_holds() {
         let limiter = RateLimiter::new(Some(120));
-        assert!(seconds_to_take(&budget, 12).await < 0.001);
-        let waited = seconds_to_take(&budget, 1).await;
+        assert!(seconds_to_take(&limiter, 12).await < 0.001);
+        let waited = seconds_to_take(&limiter, 1).await;
         assert!((0.499..0.51).contains(&waited), "{waited}");
         let begun = Instant::now();
         for _ in 0..120 {
@@ -211,14 +211,14 @@ mod tests {
             limiter.try_take(1).is_none(),
             "the refused three took nothing"
         );
-        let waited = seconds_to_take(&budget, 3).await;
+        let waited = seconds_to_take(&limiter, 3).await;
         assert!((2.99..3.01).contains(&waited), "{waited}");
     }
 
     #[tokio::test(start_paused = true)]
     async fn more_than_a_burst_waits_longer_but_not_for_ever() {
         let limiter = RateLimiter::new(Some(60));
-        let waited = seconds_to_take(&budget, 25).await;
+        let waited = seconds_to_take(&limiter, 25).await;
         assert!((14.9..15.1).contains(&waited), "{waited}");
     }
 
@@ -227,10 +227,10 @@ mod tests {
         let limiter = RateLimiter::new(None);
         limiter.hold_off(Duration::from_secs(7));
         assert!(limiter.paused_until().is_some());
-        let waited = seconds_to_take(&budget, 1).await;
+        let waited = seconds_to_take(&limiter, 1).await;
         assert!((6.99..7.01).contains(&waited), "{waited}");
         limiter.hold_off(Duration::from_secs(u64::MAX));
-        let waited = seconds_to_take(&budget, 1).await;
+        let waited = seconds_to_take(&limiter, 1).await;
         assert!((899.0..901.0).contains(&waited), "{waited}");
     }
 
@@ -241,10 +241,10 @@ mod tests {
         limiter.learn(2, Duration::from_secs(30));
         limiter.take(2).await;
         limiter.learn(5, Duration::from_secs(30));
-        let waited = seconds_to_take(&budget, 1).await;
+        let waited = seconds_to_take(&limiter, 1).await;
         assert!((29.9..30.1).contains(&waited), "{waited}");
         assert!(
-            seconds_to_take(&budget, 100).await < 0.001,
+            seconds_to_take(&limiter, 100).await < 0.001,
             "a new window is not yet known"
         );
     }
@@ -255,7 +255,7 @@ mod tests {
         limiter.take(10).await;
         let waited = tokio::time::timeout(Duration::from_millis(100), limiter.take(10)).await;
         assert!(waited.is_err());
-        let waited = seconds_to_take(&budget, 1).await;
+        let waited = seconds_to_take(&limiter, 1).await;
         assert!(waited < 1.0, "{waited}");
     }
 

@@ -238,7 +238,7 @@ pub fn of_observation(
 /// A call that is refused for what was asked is the message's own fault.
 fn or_dead_letter(preview: Result<Preview, CallError>) -> Result<Preview, CallError> {
     match preview {
-        Err(error) if matches!(error.blame, Blame::Call) => Ok(Preview::DeadLetter(
+        Err(error) if matches!(error.scope, FaultScope::Request) => Ok(Preview::DeadLetter(
             DeadLetterReason::Refused,
             error.to_string(),
         )),

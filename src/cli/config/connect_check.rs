@@ -124,7 +124,7 @@ async fn ask(name: &'static str, client: &Client) -> Result<TokenFinding, Comman
 }
 
 fn refused(mut token: TokenFinding, error: CallError) -> Result<TokenFinding, CommandFailure> {
-    let is_upstreams = matches!(error.blame, Blame::Upstream(_));
+    let is_upstreams = matches!(error.scope, FaultScope::Upstream(_));
     if is_upstreams && !error.credentials_refused() {
         return Err(error.into());
     }
