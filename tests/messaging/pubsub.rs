@@ -6,7 +6,7 @@ use lookup_gitlab_sync::{
     config,
     messaging::{Connection, Topology, topology::RetryDelays},
 };
-use pubsub_emulator::{Broker, Settings};
+use pubsub_emulator::{Broker, BrokerSettings};
 
 /// A server that lives as long as this does.
 pub struct PubSub {
@@ -16,7 +16,7 @@ pub struct PubSub {
 
 /// Starts one.
 pub async fn pubsub_host() -> PubSub {
-    let broker = Broker::start(Settings::default()).await.unwrap();
+    let broker = Broker::start(BrokerSettings::default()).await.unwrap();
     PubSub {
         host: broker.host(),
         broker,

@@ -12,7 +12,7 @@ use lookup_gitlab_sync::{
         provisioning,
     },
 };
-use pubsub_emulator::{Broker, Settings};
+use pubsub_emulator::{Broker, BrokerSettings};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use testkit::postgres::Database;
@@ -37,7 +37,7 @@ struct Counter {
 async fn counter(keys: &[&KeyFiles], prepared: bool) -> (Counter, SigningKeys) {
     let database = Database::create().await;
     let ledger = Ledger::open(&settings(&database.url)).await.unwrap();
-    let broker = Broker::start(Settings::default()).await.unwrap();
+    let broker = Broker::start(BrokerSettings::default()).await.unwrap();
     let pubsub = config::PubSubConfig {
         project: "test-project".to_owned(),
         emulator_host: Some(broker.host()),

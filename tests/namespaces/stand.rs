@@ -10,7 +10,7 @@ use lookup_gitlab_sync::{
     config,
     messaging::{Connection, Topology, topology::RetryDelays},
 };
-use pubsub_emulator::{Broker, Settings};
+use pubsub_emulator::{Broker, BrokerSettings};
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use testkit::port::free_port;
@@ -53,7 +53,7 @@ impl Stand {
     pub async fn without_worker(database: &str, emulator: Option<&str>) -> Self {
         let broker = match emulator {
             Some(_) => None,
-            None => Some(Broker::start(Settings::default()).await.unwrap()),
+            None => Some(Broker::start(BrokerSettings::default()).await.unwrap()),
         };
         let pubsub = broker
             .as_ref()
@@ -77,7 +77,7 @@ impl Stand {
 
     /// Nothing but Pub/Sub and what the stages are told; no stage runs.
     pub async fn idle(database: &str) -> Self {
-        let broker = Broker::start(Settings::default()).await.unwrap();
+        let broker = Broker::start(BrokerSettings::default()).await.unwrap();
         let pubsub = broker.host();
         prepare(&pubsub).await;
         Self {

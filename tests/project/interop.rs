@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use pubsub_emulator::Counts;
+use pubsub_emulator::DeliveryCounts;
 use simulator::population::Population;
 use simulator::world::{PROJECT, Settings, World};
 use testkit::wait::PATIENCE;
@@ -148,12 +148,12 @@ async fn until_all_is_acked(world: &World) {
     }
 }
 
-fn counts(world: &World, subscription: &str) -> Counts {
+fn counts(world: &World, subscription: &str) -> DeliveryCounts {
     let name = format!("projects/{PROJECT}/subscriptions/{subscription}");
     let broker = world.broker.as_ref().unwrap();
     broker.counts(&name).unwrap()
 }
 
-fn is_quiet(counts: Counts) -> bool {
+fn is_quiet(counts: DeliveryCounts) -> bool {
     counts.published == counts.acked && counts.outstanding == 0 && counts.waiting == 0
 }

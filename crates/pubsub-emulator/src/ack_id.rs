@@ -5,13 +5,13 @@ use std::str::FromStr;
 
 use tonic::Status;
 
-use super::queue::Ticket;
+use super::queue::LeaseId;
 
 /// Names one delivery of one message in one subscription.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct AckId {
     pub(super) subscription: u64,
-    pub(super) ticket: Ticket,
+    pub(super) ticket: LeaseId,
 }
 
 impl AckId {
@@ -47,7 +47,7 @@ fn read(text: &str) -> Option<AckId> {
     let mut parts = text.split('-');
     let id = AckId {
         subscription: parts.next()?.parse().ok()?,
-        ticket: Ticket {
+        ticket: LeaseId {
             message: parts.next()?.parse().ok()?,
             generation: parts.next()?.parse().ok()?,
         },
@@ -63,7 +63,7 @@ mod tests {
     fn an_ack_id_is_read_as_it_was_written() {
         let id = AckId {
             subscription: 7,
-            ticket: Ticket {
+            ticket: LeaseId {
                 message: u64::MAX,
                 generation: 3,
             },

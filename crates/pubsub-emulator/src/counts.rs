@@ -2,7 +2,7 @@
 
 /// The messages of one subscription, counted since it was created.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
+pub struct DeliveryCounts {
     /// Messages that entered: published to the topic and passed by the filter.
     pub published: u64,
     /// Deliveries, redeliveries among them.

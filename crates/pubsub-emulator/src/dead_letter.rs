@@ -2,13 +2,17 @@
 
 use google_cloud_googleapis::pubsub::v1::PubsubMessage;
 
-use super::message::Message;
-use super::names::Name;
+use super::message::StoredMessage;
+use super::names::ResourceName;
 
 /// The copy for the dead-letter topic: body, attributes and ordering key as they were, plus the
 /// four attributes of
 /// <https://cloud.google.com/pubsub/docs/dead-letter-topics#track_delivery_attempts>.
-pub(super) fn copy(subscription: &Name, message: &Message, attempts: u32) -> PubsubMessage {
+pub(super) fn copy(
+    subscription: &ResourceName,
+    message: &StoredMessage,
+    attempts: u32,
+) -> PubsubMessage {
     let mut attributes = message.wire.attributes.clone();
     let published = jiff::Timestamp::try_from(message.published).unwrap_or_default();
     attributes.extend(

@@ -20,29 +20,29 @@ const MARGIN: Duration = Duration::from_millis(100);
 
 /// A gRPC service whose calls end in time.
 #[derive(Clone, Debug)]
-pub(super) struct Timely<S>(pub(super) S);
+pub(super) struct DeadlineService<S>(pub(super) S);
 
-impl<S: NamedService> NamedService for Timely<S> {
+impl<S: NamedService> NamedService for DeadlineService<S> {
     const NAME: &'static str = S::NAME;
 }
 
-type Request = http::Request<Body>;
-type Response = http::Response<Body>;
+type HttpRequest = http::Request<Body>;
+type HttpResponse = http::Response<Body>;
 
-impl<S> Service<Request> for Timely<S>
+impl<S> Service<HttpRequest> for DeadlineService<S>
 where
-    S: Service<Request, Response = Response, Error = Infallible>,
+    S: Service<HttpRequest, Response = HttpResponse, Error = Infallible>,
     S::Future: Send + 'static,
 {
-    type Response = Response;
+    type Response = HttpResponse;
     type Error = Infallible;
-    type Future = BoxFuture<Response, Infallible>;
+    type Future = BoxFuture<HttpResponse, Infallible>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         self.0.poll_ready(context)
     }
 
-    fn call(&mut self, request: Request) -> Self::Future {
+    fn call(&mut self, request: HttpRequest) -> Self::Future {
         let allowed = request
             .headers()
             .get("grpc-timeout")

@@ -11,17 +11,17 @@ const MAX_BYTES: usize = 256;
 
 /// A filter that was understood. Messages it does not match never enter the subscription.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Filter {
+pub(super) enum MessageFilter {
     Everything,
     Has(String),
     Equals(String, String),
     Prefix(String, String),
-    Not(Box<Filter>),
-    All(Vec<Filter>),
-    Any(Vec<Filter>),
+    Not(Box<MessageFilter>),
+    All(Vec<MessageFilter>),
+    Any(Vec<MessageFilter>),
 }
 
-impl Filter {
+impl MessageFilter {
     /// Reads a filter; the empty text matches everything.
     ///
     /// # Errors
@@ -35,7 +35,7 @@ impl Filter {
         if text.len() > MAX_BYTES {
             return Err(refuse("longer than 256 bytes"));
         }
-        let mut parser = Parser {
+        let mut parser = FilterParser {
             tokens: tokens(text).map_err(refuse)?.into_iter().peekable(),
         };
         let filter = parser.expression().map_err(refuse)?;
@@ -61,30 +61,30 @@ impl Filter {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Token {
+enum FilterToken {
     Word(String),
     Quoted(String),
     Sign(char),
     NotEqual,
 }
 
-type Parsed<T> = Result<T, &'static str>;
+type ParseResult<T> = Result<T, &'static str>;
 
-fn tokens(text: &str) -> Parsed<Vec<Token>> {
+fn tokens(text: &str) -> ParseResult<Vec<FilterToken>> {
     let mut letters = text.chars().peekable();
     let mut out = Vec::new();
     while let Some(letter) = letters.next() {
         match letter {
             letter if letter.is_whitespace() => {}
-            '"' => out.push(Token::Quoted(quoted(&mut letters)?)),
-            '!' if letters.next_if_eq(&'=').is_some() => out.push(Token::NotEqual),
-            '.' | ':' | '=' | '(' | ')' | ',' | '-' => out.push(Token::Sign(letter)),
+            '"' => out.push(FilterToken::Quoted(quoted(&mut letters)?)),
+            '!' if letters.next_if_eq(&'=').is_some() => out.push(FilterToken::NotEqual),
+            '.' | ':' | '=' | '(' | ')' | ',' | '-' => out.push(FilterToken::Sign(letter)),
             letter if in_word(letter) => {
                 let mut word = String::from(letter);
                 while let Some(next) = letters.next_if(|next| in_word(*next) || *next == '-') {
                     word.push(next);
                 }
-                out.push(Token::Word(word));
+                out.push(FilterToken::Word(word));
             }
             _ => return Err("a character that is not expected"),
         }
@@ -96,7 +96,7 @@ fn in_word(letter: char) -> bool {
     letter.is_alphanumeric() || letter == '_'
 }
 
-fn quoted(letters: &mut impl Iterator<Item = char>) -> Parsed<String> {
+fn quoted(letters: &mut impl Iterator<Item = char>) -> ParseResult<String> {
     let mut out = String::new();
     while let Some(letter) = letters.next() {
         match letter {
@@ -108,12 +108,12 @@ fn quoted(letters: &mut impl Iterator<Item = char>) -> Parsed<String> {
     Err("a text that does not end")
 }
 
-struct Parser {
-    tokens: std::iter::Peekable<std::vec::IntoIter<Token>>,
+struct FilterParser {
+    tokens: std::iter::Peekable<std::vec::IntoIter<FilterToken>>,
 }
 
-impl Parser {
-    fn expression(&mut self) -> Parsed<Filter> {
+impl FilterParser {
+    fn expression(&mut self) -> ParseResult<MessageFilter> {
         let first = self.unary()?;
         let Some(operator) = self.operator() else {
             return Ok(first);
@@ -126,9 +126,9 @@ impl Parser {
             parts.push(self.unary()?);
         }
         Ok(if operator == "AND" {
-            Filter::All(parts)
+            MessageFilter::All(parts)
         } else {
-            Filter::Any(parts)
+            MessageFilter::Any(parts)
         })
     }
 
@@ -138,9 +138,9 @@ impl Parser {
             .find(|operator| self.word(operator))
     }
 
-    fn unary(&mut self) -> Parsed<Filter> {
+    fn unary(&mut self) -> ParseResult<MessageFilter> {
         if self.word("NOT") || self.sign('-') {
-            return Ok(Filter::Not(Box::new(self.unary()?)));
+            return Ok(MessageFilter::Not(Box::new(self.unary()?)));
         }
         if self.sign('(') {
             let inner = self.expression()?;
@@ -153,7 +153,7 @@ impl Parser {
         self.term()
     }
 
-    fn prefix(&mut self) -> Parsed<Filter> {
+    fn prefix(&mut self) -> ParseResult<MessageFilter> {
         self.expect('(')?;
         if !self.word("attributes") {
             return Err("hasPrefix looks at attributes only");
@@ -163,38 +163,41 @@ impl Parser {
         self.expect(',')?;
         let prefix = self.value()?;
         self.expect(')')?;
-        Ok(Filter::Prefix(key, prefix))
+        Ok(MessageFilter::Prefix(key, prefix))
     }
 
-    fn term(&mut self) -> Parsed<Filter> {
+    fn term(&mut self) -> ParseResult<MessageFilter> {
         if !self.word("attributes") {
             return Err("a term is about attributes");
         }
         if self.sign(':') {
-            return Ok(Filter::Has(self.key()?));
+            return Ok(MessageFilter::Has(self.key()?));
         }
         self.expect('.')?;
         let key = self.key()?;
-        if self.tokens.next_if_eq(&Token::NotEqual).is_some() {
-            return Ok(Filter::Not(Box::new(Filter::Equals(key, self.value()?))));
+        if self.tokens.next_if_eq(&FilterToken::NotEqual).is_some() {
+            return Ok(MessageFilter::Not(Box::new(MessageFilter::Equals(
+                key,
+                self.value()?,
+            ))));
         }
         self.expect('=')?;
-        Ok(Filter::Equals(key, self.value()?))
+        Ok(MessageFilter::Equals(key, self.value()?))
     }
 
-    fn key(&mut self) -> Parsed<String> {
+    fn key(&mut self) -> ParseResult<String> {
         match self.tokens.next() {
-            Some(Token::Word(key) | Token::Quoted(key)) => Ok(key),
-            Some(Token::Sign(_) | Token::NotEqual) | None => {
+            Some(FilterToken::Word(key) | FilterToken::Quoted(key)) => Ok(key),
+            Some(FilterToken::Sign(_) | FilterToken::NotEqual) | None => {
                 Err("the name of an attribute is missing")
             }
         }
     }
 
-    fn value(&mut self) -> Parsed<String> {
+    fn value(&mut self) -> ParseResult<String> {
         match self.tokens.next() {
-            Some(Token::Quoted(value)) => Ok(value),
-            Some(Token::Word(_) | Token::Sign(_) | Token::NotEqual) | None => {
+            Some(FilterToken::Quoted(value)) => Ok(value),
+            Some(FilterToken::Word(_) | FilterToken::Sign(_) | FilterToken::NotEqual) | None => {
                 Err("a value must stand in double quotes")
             }
         }
@@ -202,15 +205,17 @@ impl Parser {
 
     fn word(&mut self, expected: &str) -> bool {
         self.tokens
-            .next_if(|token| matches!(token, Token::Word(word) if word == expected))
+            .next_if(|token| matches!(token, FilterToken::Word(word) if word == expected))
             .is_some()
     }
 
     fn sign(&mut self, expected: char) -> bool {
-        self.tokens.next_if_eq(&Token::Sign(expected)).is_some()
+        self.tokens
+            .next_if_eq(&FilterToken::Sign(expected))
+            .is_some()
     }
 
-    fn expect(&mut self, expected: char) -> Parsed<()> {
+    fn expect(&mut self, expected: char) -> ParseResult<()> {
         if self.sign(expected) {
             Ok(())
         } else {
@@ -253,7 +258,10 @@ mod tests {
     #[case(r#"attributes.kind = "us\"er""#, false)]
     #[case("", true)]
     fn a_filter_matches_what_it_says(#[case] text: &str, #[case] matches: bool) {
-        assert_eq!(Filter::parse(text).unwrap().matches(&attributes()), matches);
+        assert_eq!(
+            MessageFilter::parse(text).unwrap().matches(&attributes()),
+            matches
+        );
     }
 
     #[rstest::rstest]
@@ -268,7 +276,7 @@ mod tests {
     #[case("()")]
     fn a_filter_that_is_not_understood_is_refused(#[case] text: &str) {
         assert_eq!(
-            Filter::parse(text).unwrap_err().code(),
+            MessageFilter::parse(text).unwrap_err().code(),
             tonic::Code::InvalidArgument
         );
     }
@@ -276,6 +284,6 @@ mod tests {
     #[test]
     fn a_filter_longer_than_the_service_takes_is_refused() {
         let long = format!(r#"attributes.k = "{}""#, "v".repeat(MAX_BYTES));
-        assert!(Filter::parse(&long).is_err());
+        assert!(MessageFilter::parse(&long).is_err());
     }
 }

@@ -6,27 +6,27 @@ pub(super) struct ConsumerId(pub(super) u64);
 
 /// A stream's limits and what it holds. A limit of zero or less is none.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Consumer {
-    limit: Room,
-    held: Room,
+pub(super) struct StreamConsumer {
+    limit: FlowCapacity,
+    held: FlowCapacity,
 }
 
 /// A number of messages and of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Room {
+pub(super) struct FlowCapacity {
     pub(super) messages: usize,
     pub(super) bytes: usize,
 }
 
-impl Consumer {
+impl StreamConsumer {
     /// Reads `max_outstanding_messages` and `max_outstanding_bytes`.
     pub(super) fn new(messages: i64, bytes: i64) -> Self {
         Self {
-            limit: Room {
+            limit: FlowCapacity {
                 messages: limit(messages),
                 bytes: limit(bytes),
             },
-            held: Room {
+            held: FlowCapacity {
                 messages: 0,
                 bytes: 0,
             },
@@ -34,8 +34,8 @@ impl Consumer {
     }
 
     /// What of `most` the stream has room for.
-    pub(super) fn room(&self, most: Room) -> Room {
-        Room {
+    pub(super) fn room(&self, most: FlowCapacity) -> FlowCapacity {
+        FlowCapacity {
             messages: most
                 .messages
                 .min(self.limit.messages.saturating_sub(self.held.messages)),
@@ -56,7 +56,7 @@ impl Consumer {
     }
 }
 
-impl Room {
+impl FlowCapacity {
     /// Whether one more message fits. The last may pass the bytes, or a message larger than the
     /// limit would wait for ever.
     pub(super) const fn any(self) -> bool {

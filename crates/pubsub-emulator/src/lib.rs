@@ -41,12 +41,12 @@ use tonic::service::Routes;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 
-pub use counts::Counts;
+pub use counts::DeliveryCounts;
 
-use deadline::Timely;
+use deadline::DeadlineService;
 use publisher::PublisherService;
 use schemas::SchemaServiceOf;
-use store::Store;
+use store::BrokerStore;
 use stubs::publisher_server::PublisherServer;
 use stubs::schema_service_server::SchemaServiceServer;
 use stubs::subscriber_server::SubscriberServer;
@@ -62,7 +62,7 @@ const STOP_GRACE: Duration = Duration::from_secs(3);
 
 /// How a broker is started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Settings {
+pub struct BrokerSettings {
     /// The port on 127.0.0.1; 0 takes any that is free.
     pub port: u16,
 }
@@ -84,7 +84,7 @@ pub enum BrokerError {
 #[derive(Debug)]
 pub struct Broker {
     address: SocketAddr,
-    store: Arc<Store>,
+    store: Arc<BrokerStore>,
     server: JoinHandle<Result<(), tonic::transport::Error>>,
     stop: DropGuard,
 }
@@ -94,7 +94,7 @@ impl Broker {
     ///
     /// # Errors
     /// [`BrokerError::Listen`] if the port cannot be had.
-    pub async fn start(settings: Settings) -> Result<Self, BrokerError> {
+    pub async fn start(settings: BrokerSettings) -> Result<Self, BrokerError> {
         let wanted = SocketAddr::from((Ipv4Addr::LOCALHOST, settings.port));
         let failed = |source| BrokerError::Listen {
             address: wanted,
@@ -103,7 +103,7 @@ impl Broker {
         let listener = TcpListener::bind(wanted).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let stop = CancellationToken::new();
-        let store = Arc::new(Store::new(stop.clone()));
+        let store = Arc::new(BrokerStore::new(stop.clone()));
         let server = tokio::spawn(serve(listener, Arc::clone(&store), stop.clone()));
         tracing::warn!(
             event = "broker_started",
@@ -139,7 +139,7 @@ impl Broker {
 
     /// What became of a subscription's messages; `None` if it is not there. The name is full:
     /// `projects/{project}/subscriptions/{id}`.
-    pub fn counts(&self, subscription: &str) -> Option<Counts> {
+    pub fn counts(&self, subscription: &str) -> Option<DeliveryCounts> {
         self.store
             .subscription(subscription)
             .ok()
@@ -176,20 +176,20 @@ impl Broker {
 
 async fn serve(
     listener: TcpListener,
-    store: Arc<Store>,
+    store: Arc<BrokerStore>,
     stop: CancellationToken,
 ) -> Result<(), tonic::transport::Error> {
     let publisher = PublisherServer::new(PublisherService(Arc::clone(&store)));
     let schemas = SchemaServiceServer::new(SchemaServiceOf(Arc::clone(&store)));
     let subscriber = SubscriberServer::new(SubscriberService(store));
     let routes = Routes::from(axum::Router::new().fallback(unknown))
-        .add_service(Timely(
+        .add_service(DeadlineService(
             publisher.max_decoding_message_size(MAX_DECODED_BYTES),
         ))
-        .add_service(Timely(
+        .add_service(DeadlineService(
             subscriber.max_decoding_message_size(MAX_DECODED_BYTES),
         ))
-        .add_service(Timely(schemas));
+        .add_service(DeadlineService(schemas));
     Server::builder()
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
@@ -208,11 +208,11 @@ async fn unknown(call: Uri) -> Response {
 }
 
 /// Completes with the status that ends whatever waits on `subscription`.
-async fn termination(store: &Store, subscription: &Subscription) -> Status {
+async fn termination(store: &BrokerStore, subscription: &Subscription) -> Status {
     tokio::select! {
         () = store.stopped() => Status::unavailable("the broker is shutting down"),
         () = subscription.deleted() => {
-            names::Collection::Subscriptions.missing(&subscription.name.to_string())
+            names::ResourceKind::Subscriptions.missing(&subscription.name.to_string())
         }
     }
 }

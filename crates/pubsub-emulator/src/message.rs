@@ -19,7 +19,7 @@ const MAX_ORDERING_KEY_BYTES: usize = 1_024;
 
 /// A message as the broker keeps it; its id and publish time are set.
 #[derive(Debug)]
-pub(super) struct Message {
+pub(super) struct StoredMessage {
     pub(super) id: u64,
     /// Encoded size, which flow control counts.
     pub(super) bytes: usize,
@@ -27,7 +27,7 @@ pub(super) struct Message {
     pub(super) wire: PubsubMessage,
 }
 
-impl Message {
+impl StoredMessage {
     pub(super) fn new(id: u64, published: SystemTime, mut wire: PubsubMessage) -> Self {
         wire.message_id = id.to_string();
         wire.publish_time = Some(Timestamp::from(published));

@@ -6,13 +6,13 @@ use tonic::Status;
 
 /// The kinds of resource the broker keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Collection {
+pub(super) enum ResourceKind {
     Topics,
     Subscriptions,
     Schemas,
 }
 
-impl Collection {
+impl ResourceKind {
     const fn segment(self) -> &'static str {
         match self {
             Self::Topics => "topics",
@@ -37,7 +37,7 @@ impl Collection {
     /// What a call on a name that is not there gets: `INVALID_ARGUMENT` if it never could be
     /// there, else `NOT_FOUND`.
     pub(super) fn missing(self, name: &str) -> Status {
-        match Name::parse(self, name) {
+        match ResourceName::parse(self, name) {
             Ok(_) => Status::not_found(format!("{} not found (resource={name})", self.noun())),
             Err(malformed) => malformed,
         }
@@ -46,19 +46,19 @@ impl Collection {
 
 /// A well-formed name, split into its parts.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Name {
+pub(super) struct ResourceName {
     pub(super) project: String,
-    collection: Collection,
+    collection: ResourceKind,
     pub(super) id: String,
 }
 
-impl Name {
+impl ResourceName {
     /// Reads a full resource name.
     ///
     /// # Errors
     /// `INVALID_ARGUMENT` for any other form, and for an id that Pub/Sub refuses: 3 to 255
     /// characters, beginning with a letter, not with `goog`.
-    pub(super) fn parse(collection: Collection, name: &str) -> Result<Self, Status> {
+    pub(super) fn parse(collection: ResourceKind, name: &str) -> Result<Self, Status> {
         let mut parts = name.split('/');
         match (
             parts.next(),
@@ -84,7 +84,7 @@ impl Name {
     }
 }
 
-impl fmt::Display for Name {
+impl fmt::Display for ResourceName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
@@ -132,13 +132,17 @@ mod tests {
     #[case("projects/p/topics/abc/more", false)]
     #[case("abc", false)]
     fn only_names_that_google_accepts_are_accepted(#[case] name: &str, #[case] accepted: bool) {
-        assert_eq!(Name::parse(Collection::Topics, name).is_ok(), accepted);
+        assert_eq!(
+            ResourceName::parse(ResourceKind::Topics, name).is_ok(),
+            accepted
+        );
     }
 
     #[test]
     fn a_name_is_written_as_it_was_read() {
         let name = "projects/p/subscriptions/worker";
-        let parsed = Name::parse(Collection::Subscriptions, name).map(|name| name.to_string());
+        let parsed =
+            ResourceName::parse(ResourceKind::Subscriptions, name).map(|name| name.to_string());
         assert_eq!(parsed.ok().as_deref(), Some(name));
     }
 }

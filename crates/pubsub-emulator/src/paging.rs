@@ -7,14 +7,14 @@ const MAX_PAGE: usize = 1_000;
 
 /// A page and the token of the next one, empty at the end.
 #[derive(Debug)]
-pub(super) struct Page<T> {
+pub(super) struct ListPage<T> {
     pub(super) items: Vec<T>,
     pub(super) next: String,
 }
 
-impl<T> Page<T> {
-    pub(super) fn map<U>(self, convert: impl FnMut(T) -> U) -> Page<U> {
-        Page {
+impl<T> ListPage<T> {
+    pub(super) fn map<U>(self, convert: impl FnMut(T) -> U) -> ListPage<U> {
+        ListPage {
             items: self.items.into_iter().map(convert).collect(),
             next: self.next,
         }
@@ -28,7 +28,7 @@ pub(super) fn page<'a, T>(
     size: i32,
     token: &str,
     wanted: impl Fn(&str) -> bool,
-) -> Page<&'a T> {
+) -> ListPage<&'a T> {
     let size = usize::try_from(size)
         .ok()
         .filter(|size| *size > 0)
@@ -38,7 +38,7 @@ pub(super) fn page<'a, T>(
         .range::<str, _>((Bound::Excluded(token), Bound::Unbounded))
         .filter(|(name, _)| wanted(name))
         .peekable();
-    let mut page = Page {
+    let mut page = ListPage {
         items: Vec::new(),
         next: String::new(),
     };

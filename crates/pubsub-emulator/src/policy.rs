@@ -6,42 +6,42 @@ use google_cloud_googleapis::pubsub::v1::Subscription;
 
 /// The part of a subscription's settings that its queue acts on.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Policy {
+pub(super) struct DeliveryPolicy {
     /// The lease of a delivery by Pull; a stream brings its own.
     pub(super) ack_deadline: Duration,
-    pub(super) backoff: Option<Backoff>,
-    pub(super) dead_letter: Option<DeadLetter>,
+    pub(super) backoff: Option<RetryBackoff>,
+    pub(super) dead_letter: Option<DeadLetterRule>,
     /// How long an acknowledged message is kept for a seek, if at all.
     pub(super) retain_acked: Option<Duration>,
 }
 
 /// A retry policy's bounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Backoff {
+pub(super) struct RetryBackoff {
     pub(super) minimum: Duration,
     pub(super) maximum: Duration,
 }
 
 /// Where a message goes after so many attempts.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct DeadLetter {
+pub(super) struct DeadLetterRule {
     pub(super) topic: String,
     pub(super) max_attempts: u32,
 }
 
-impl Policy {
+impl DeliveryPolicy {
     /// Reads settings that `subscription_settings` has accepted.
     pub(super) fn of(settings: &Subscription) -> Self {
         Self {
             ack_deadline: seconds(settings.ack_deadline_seconds),
-            backoff: settings.retry_policy.as_ref().map(|policy| Backoff {
+            backoff: settings.retry_policy.as_ref().map(|policy| RetryBackoff {
                 minimum: policy.minimum_backoff.map(duration).unwrap_or_default(),
                 maximum: policy.maximum_backoff.map(duration).unwrap_or_default(),
             }),
             dead_letter: settings
                 .dead_letter_policy
                 .as_ref()
-                .map(|policy| DeadLetter {
+                .map(|policy| DeadLetterRule {
                     topic: policy.dead_letter_topic.clone(),
                     max_attempts: u32::try_from(policy.max_delivery_attempts).unwrap_or(u32::MAX),
                 }),
@@ -66,7 +66,7 @@ impl Policy {
     }
 }
 
-impl Backoff {
+impl RetryBackoff {
     /// The first redelivery is immediate, as Google's emulator does it; then the delay grows from
     /// the minimum to the maximum, doubling.
     fn delay(self, attempts: u32) -> Duration {
@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn delays_grow_from_the_minimum_to_the_maximum_after_an_immediate_first() {
-        let backoff = Backoff {
+        let backoff = RetryBackoff {
             minimum: Duration::from_secs(10),
             maximum: Duration::from_mins(10),
         };

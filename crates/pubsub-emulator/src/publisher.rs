@@ -13,14 +13,12 @@ use tonic::{Request, Response, Status};
 
 use super::message;
 use super::names::unoffered;
-use super::store::Store;
-use super::stubs::publisher_server::Publisher;
+use super::store::BrokerStore;
+use super::stubs::{Reply, publisher_server::Publisher};
 
 /// Topics and publishing.
 #[derive(Debug)]
-pub(super) struct PublisherService(pub(super) Arc<Store>);
-
-type Reply<T> = Result<Response<T>, Status>;
+pub(super) struct PublisherService(pub(super) Arc<BrokerStore>);
 
 #[tonic::async_trait]
 impl Publisher for PublisherService {

@@ -11,58 +11,58 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::counts::Counts;
-use super::flow::{Consumer, ConsumerId, Room};
-use super::message::Message;
-use super::policy::Policy;
+use super::counts::DeliveryCounts;
+use super::flow::{ConsumerId, FlowCapacity, StreamConsumer};
+use super::message::StoredMessage;
+use super::policy::DeliveryPolicy;
 
 /// One delivery of one message: what an ack id stands for. The generation counts deliveries and
 /// nacks, so an id is good until the message is nacked or delivered again, as with the emulator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Ticket {
+pub(super) struct LeaseId {
     pub(super) message: u64,
     pub(super) generation: u32,
 }
 
 /// A message handed to a consumer.
 #[derive(Clone, Debug)]
-pub(super) struct Delivery {
-    pub(super) ticket: Ticket,
-    pub(super) message: Arc<Message>,
+pub(super) struct QueuedDelivery {
+    pub(super) ticket: LeaseId,
+    pub(super) message: Arc<StoredMessage>,
     pub(super) attempt: u32,
 }
 
 /// A message that has used up its attempts and left the queue.
 #[derive(Debug)]
-pub(super) struct Dead {
-    pub(super) message: Arc<Message>,
+pub(super) struct ExhaustedMessage {
+    pub(super) message: Arc<StoredMessage>,
     pub(super) attempts: u32,
     generation: u32,
 }
 
 /// The queue of one subscription.
 #[derive(Debug)]
-pub(super) struct Queue {
-    pub(super) policy: Policy,
-    entries: HashMap<u64, Entry>,
+pub(super) struct MessageQueue {
+    pub(super) policy: DeliveryPolicy,
+    entries: HashMap<u64, QueueEntry>,
     /// Acknowledged and retained, with the generation that their old tickets have.
-    acked: BTreeMap<u64, (Arc<Message>, u32)>,
-    ready: VecDeque<Ticket>,
-    timers: BinaryHeap<Reverse<(Instant, Ticket)>>,
-    consumers: HashMap<ConsumerId, Consumer>,
-    counts: Counts,
+    acked: BTreeMap<u64, (Arc<StoredMessage>, u32)>,
+    ready: VecDeque<LeaseId>,
+    timers: BinaryHeap<Reverse<(Instant, LeaseId)>>,
+    consumers: HashMap<ConsumerId, StreamConsumer>,
+    counts: DeliveryCounts,
 }
 
 #[derive(Debug)]
-struct Entry {
-    message: Arc<Message>,
+struct QueueEntry {
+    message: Arc<StoredMessage>,
     attempts: u32,
     generation: u32,
-    place: Place,
+    place: EntryState,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Place {
+enum EntryState {
     Ready,
     Delayed {
         until: Instant,
@@ -73,7 +73,7 @@ enum Place {
     },
 }
 
-impl Place {
+impl EntryState {
     const fn until(self) -> Option<Instant> {
         match self {
             Self::Ready => None,
@@ -82,8 +82,8 @@ impl Place {
     }
 }
 
-impl Queue {
-    pub(super) fn new(policy: Policy) -> Self {
+impl MessageQueue {
+    pub(super) fn new(policy: DeliveryPolicy) -> Self {
         Self {
             policy,
             entries: HashMap::new(),
@@ -91,18 +91,18 @@ impl Queue {
             ready: VecDeque::new(),
             timers: BinaryHeap::new(),
             consumers: HashMap::new(),
-            counts: Counts::default(),
+            counts: DeliveryCounts::default(),
         }
     }
 
     /// Takes in a message, ready for delivery.
-    pub(super) fn publish(&mut self, message: Arc<Message>) {
+    pub(super) fn publish(&mut self, message: Arc<StoredMessage>) {
         self.counts.published += 1;
         self.put(message, 0, 0);
     }
 
     /// Takes back a dead message that no topic would have.
-    pub(super) fn put_back(&mut self, dead: Dead) {
+    pub(super) fn put_back(&mut self, dead: ExhaustedMessage) {
         self.counts.dead_lettered -= 1;
         self.put(dead.message, dead.attempts, dead.generation + 1);
     }
@@ -113,8 +113,8 @@ impl Queue {
         now: Instant,
         lease: Duration,
         consumer: Option<ConsumerId>,
-        most: Room,
-    ) -> Vec<Delivery> {
+        most: FlowCapacity,
+    ) -> Vec<QueuedDelivery> {
         let mut room = match consumer.and_then(|id| self.consumers.get(&id)) {
             Some(consumer) => consumer.room(most),
             None => most,
@@ -131,7 +131,7 @@ impl Queue {
     }
 
     /// Ends a message for good. False for a ticket that is no longer good.
-    pub(super) fn acknowledge(&mut self, ticket: Ticket) -> bool {
+    pub(super) fn acknowledge(&mut self, ticket: LeaseId) -> bool {
         if self.current(ticket).is_none() {
             return false;
         }
@@ -140,26 +140,26 @@ impl Queue {
     }
 
     /// Leases a message until `until`, longer or shorter than it was.
-    pub(super) fn extend(&mut self, ticket: Ticket, until: Instant) {
+    pub(super) fn extend(&mut self, ticket: LeaseId, until: Instant) {
         let Some(entry) = self.current(ticket) else {
             return;
         };
         let consumer = match entry.place {
-            Place::Leased { consumer, .. } => consumer,
-            Place::Ready | Place::Delayed { .. } => None,
+            EntryState::Leased { consumer, .. } => consumer,
+            EntryState::Ready | EntryState::Delayed { .. } => None,
         };
-        entry.place = Place::Leased { until, consumer };
+        entry.place = EntryState::Leased { until, consumer };
         self.arm(until, ticket);
     }
 
     /// Gives a message back before its lease is over.
-    pub(super) fn nack(&mut self, ticket: Ticket, now: Instant) -> Option<Dead> {
+    pub(super) fn nack(&mut self, ticket: LeaseId, now: Instant) -> Option<ExhaustedMessage> {
         let entry = self.current(ticket)?;
-        if !matches!(entry.place, Place::Leased { .. }) {
+        if !matches!(entry.place, EntryState::Leased { .. }) {
             return None;
         }
         entry.generation += 1;
-        let ticket = Ticket {
+        let ticket = LeaseId {
             generation: entry.generation,
             ..ticket
         };
@@ -168,7 +168,7 @@ impl Queue {
     }
 
     /// Moves what time has moved: ended delays become ready, lapsed leases are retried.
-    pub(super) fn advance(&mut self, now: Instant) -> Vec<Dead> {
+    pub(super) fn advance(&mut self, now: Instant) -> Vec<ExhaustedMessage> {
         let mut dead = Vec::new();
         while let Some(Reverse((at, ticket))) = self.timers.peek().copied() {
             if at > now {
@@ -176,24 +176,24 @@ impl Queue {
             }
             self.timers.pop();
             match self.due(at, ticket) {
-                Some(Place::Delayed { .. }) => self.make_ready(ticket),
-                Some(Place::Leased { .. }) => {
+                Some(EntryState::Delayed { .. }) => self.make_ready(ticket),
+                Some(EntryState::Leased { .. }) => {
                     self.counts.lapsed += 1;
                     dead.extend(self.retry(ticket, now));
                 }
-                Some(Place::Ready) | None => {}
+                Some(EntryState::Ready) | None => {}
             }
         }
         dead
     }
 
     /// Ends every lease now, as if its time were over. Returns how many, and what has died of it.
-    pub(super) fn lapse(&mut self, now: Instant) -> (usize, Vec<Dead>) {
-        let mut leased: Vec<Ticket> = self
+    pub(super) fn lapse(&mut self, now: Instant) -> (usize, Vec<ExhaustedMessage>) {
+        let mut leased: Vec<LeaseId> = self
             .entries
             .iter()
-            .filter(|(_, entry)| matches!(entry.place, Place::Leased { .. }))
-            .map(|(message, entry)| Ticket {
+            .filter(|(_, entry)| matches!(entry.place, EntryState::Leased { .. }))
+            .map(|(message, entry)| LeaseId {
                 message: *message,
                 generation: entry.generation,
             })
@@ -219,7 +219,7 @@ impl Queue {
     }
 
     /// Registers a stream and its limits.
-    pub(super) fn enter(&mut self, id: ConsumerId, consumer: Consumer) {
+    pub(super) fn enter(&mut self, id: ConsumerId, consumer: StreamConsumer) {
         self.consumers.insert(id, consumer);
     }
 
@@ -228,13 +228,13 @@ impl Queue {
         self.consumers.remove(&id);
     }
 
-    pub(super) fn counts(&self) -> Counts {
+    pub(super) fn counts(&self) -> DeliveryCounts {
         let outstanding = self
             .entries
             .values()
-            .filter(|entry| matches!(entry.place, Place::Leased { .. }))
+            .filter(|entry| matches!(entry.place, EntryState::Leased { .. }))
             .count();
-        Counts {
+        DeliveryCounts {
             outstanding,
             waiting: self.entries.len() - outstanding,
             streams: self.consumers.len(),
@@ -242,35 +242,39 @@ impl Queue {
         }
     }
 
-    fn put(&mut self, message: Arc<Message>, attempts: u32, generation: u32) {
-        let ticket = Ticket {
+    fn put(&mut self, message: Arc<StoredMessage>, attempts: u32, generation: u32) {
+        let ticket = LeaseId {
             message: message.id,
             generation,
         };
-        let entry = Entry {
+        let entry = QueueEntry {
             message,
             attempts,
             generation,
-            place: Place::Ready,
+            place: EntryState::Ready,
         };
         self.entries.insert(ticket.message, entry);
         self.ready.push_back(ticket);
     }
 
-    fn lease_next(&mut self, until: Instant, consumer: Option<ConsumerId>) -> Option<Delivery> {
+    fn lease_next(
+        &mut self,
+        until: Instant,
+        consumer: Option<ConsumerId>,
+    ) -> Option<QueuedDelivery> {
         loop {
             let stale = self.ready.pop_front()?;
             let Some(entry) = self.entries.get_mut(&stale.message) else {
                 continue;
             };
-            if entry.generation != stale.generation || !matches!(entry.place, Place::Ready) {
+            if entry.generation != stale.generation || !matches!(entry.place, EntryState::Ready) {
                 continue;
             }
             entry.generation += 1;
             entry.attempts += 1;
-            entry.place = Place::Leased { until, consumer };
-            let delivery = Delivery {
-                ticket: Ticket {
+            entry.place = EntryState::Leased { until, consumer };
+            let delivery = QueuedDelivery {
+                ticket: LeaseId {
                     message: stale.message,
                     generation: entry.generation,
                 },
@@ -287,14 +291,14 @@ impl Queue {
     }
 
     /// A delivery has come to nothing: the message dies, waits or is ready again.
-    fn retry(&mut self, ticket: Ticket, now: Instant) -> Option<Dead> {
+    fn retry(&mut self, ticket: LeaseId, now: Instant) -> Option<ExhaustedMessage> {
         let entry = self.entries.get(&ticket.message)?;
         let attempts = entry.attempts;
         if self.policy.exhausted(attempts) {
             let entry = self.entries.remove(&ticket.message)?;
             self.give_back(&entry);
             self.counts.dead_lettered += 1;
-            return Some(Dead {
+            return Some(ExhaustedMessage {
                 message: entry.message,
                 attempts,
                 generation: entry.generation,
@@ -306,47 +310,47 @@ impl Queue {
             self.make_ready(ticket);
         } else {
             let until = now + delay;
-            self.move_to(ticket, Place::Delayed { until });
+            self.move_to(ticket, EntryState::Delayed { until });
             self.arm(until, ticket);
         }
         None
     }
 
-    fn make_ready(&mut self, ticket: Ticket) {
-        self.move_to(ticket, Place::Ready);
+    fn make_ready(&mut self, ticket: LeaseId) {
+        self.move_to(ticket, EntryState::Ready);
         self.ready.push_back(ticket);
     }
 
-    fn move_to(&mut self, ticket: Ticket, place: Place) {
+    fn move_to(&mut self, ticket: LeaseId, place: EntryState) {
         if let Some(entry) = self.current(ticket) {
             entry.place = place;
         }
     }
 
-    fn free(&mut self, ticket: Ticket) {
+    fn free(&mut self, ticket: LeaseId) {
         if let Some(entry) = self.entries.get(&ticket.message) {
             let (place, bytes) = (entry.place, entry.message.bytes);
             free_room(&mut self.consumers, place, bytes);
         }
     }
 
-    fn give_back(&mut self, entry: &Entry) {
+    fn give_back(&mut self, entry: &QueueEntry) {
         free_room(&mut self.consumers, entry.place, entry.message.bytes);
     }
 
-    fn current(&mut self, ticket: Ticket) -> Option<&mut Entry> {
+    fn current(&mut self, ticket: LeaseId) -> Option<&mut QueueEntry> {
         self.entries
             .get_mut(&ticket.message)
             .filter(|entry| entry.generation == ticket.generation)
     }
 
     /// Where the message stands, if this timer is still the one that counts.
-    fn due(&mut self, at: Instant, ticket: Ticket) -> Option<Place> {
+    fn due(&mut self, at: Instant, ticket: LeaseId) -> Option<EntryState> {
         let place = self.current(ticket)?.place;
         (place.until() == Some(at)).then_some(place)
     }
 
-    fn arm(&mut self, at: Instant, ticket: Ticket) {
+    fn arm(&mut self, at: Instant, ticket: LeaseId) {
         self.timers.push(Reverse((at, ticket)));
         // Acknowledged messages leave their timers behind. Sweeping only when stale ones are the
         // majority keeps the cost of each call constant on average.
@@ -360,8 +364,8 @@ impl Queue {
     }
 }
 
-fn free_room(consumers: &mut HashMap<ConsumerId, Consumer>, place: Place, bytes: usize) {
-    if let Place::Leased {
+fn free_room(consumers: &mut HashMap<ConsumerId, StreamConsumer>, place: EntryState, bytes: usize) {
+    if let EntryState::Leased {
         consumer: Some(id), ..
     } = place
         && let Some(consumer) = consumers.get_mut(&id)

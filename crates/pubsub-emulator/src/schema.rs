@@ -110,7 +110,8 @@ impl Schema {
 }
 
 fn only_message(definition: &str) -> Result<MessageDescriptor, String> {
-    let mut compiler = protox::Compiler::with_file_resolver(OneFile(definition.to_owned()));
+    let mut compiler =
+        protox::Compiler::with_file_resolver(SingleFileResolver(definition.to_owned()));
     compiler
         .open_file(Path::new(FILE))
         .map_err(|error| error.to_string())?;
@@ -127,9 +128,9 @@ fn only_message(definition: &str) -> Result<MessageDescriptor, String> {
 }
 
 /// The definition is all there is to read, so that an import is refused.
-struct OneFile(String);
+struct SingleFileResolver(String);
 
-impl FileResolver for OneFile {
+impl FileResolver for SingleFileResolver {
     fn resolve_path(&self, path: &Path) -> Option<String> {
         path.to_str().map(str::to_owned)
     }

@@ -13,14 +13,12 @@ use tonic::{Request, Response, Status};
 
 use super::names::unoffered;
 use super::schema::Schema as Compiled;
-use super::store::Store;
-use super::stubs::schema_service_server::SchemaService;
+use super::store::BrokerStore;
+use super::stubs::{Reply, schema_service_server::SchemaService};
 
 /// Topic schemas, of one revision each.
 #[derive(Debug)]
-pub(super) struct SchemaServiceOf(pub(super) Arc<Store>);
-
-type Reply<T> = Result<Response<T>, Status>;
+pub(super) struct SchemaServiceOf(pub(super) Arc<BrokerStore>);
 
 #[tonic::async_trait]
 impl SchemaService for SchemaServiceOf {

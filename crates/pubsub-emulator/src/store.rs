@@ -13,39 +13,39 @@ use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
 use super::dead_letter;
-use super::message::Message;
-use super::names::{Collection, Name, within};
-use super::paging::{Page, page};
-use super::queue::Dead;
+use super::message::StoredMessage;
+use super::names::{ResourceKind, ResourceName, within};
+use super::paging::{ListPage, page};
+use super::queue::ExhaustedMessage;
 use super::schema::{DELETED_SCHEMA, Schema};
-use super::streams::Streams;
+use super::streams::StreamControls;
 use super::subscription::Subscription;
 
 /// The state of one broker, in memory only.
 #[derive(Debug)]
-pub(super) struct Store {
-    catalog: RwLock<Catalog>,
+pub(super) struct BrokerStore {
+    catalog: RwLock<BrokerCatalog>,
     next_message: AtomicU64,
     next_subscription: AtomicU64,
     stop: CancellationToken,
-    pub(super) streams: Streams,
+    pub(super) streams: StreamControls,
 }
 
 #[derive(Debug, Default)]
-struct Catalog {
-    topics: BTreeMap<String, Topic>,
+struct BrokerCatalog {
+    topics: BTreeMap<String, TopicState>,
     subscriptions: BTreeMap<String, Arc<Subscription>>,
     schemas: BTreeMap<String, Schema>,
 }
 
 #[derive(Debug)]
-struct Topic {
+struct TopicState {
     settings: TopicSettings,
     subscriptions: BTreeMap<String, Arc<Subscription>>,
     published: AtomicU64,
 }
 
-impl Store {
+impl BrokerStore {
     pub(super) fn new(stop: CancellationToken) -> Self {
         // Message ids begin at the time, so that a broker that is started again does not give out
         // the ids of the one before.
@@ -58,7 +58,7 @@ impl Store {
             next_message: AtomicU64::new(u64::try_from(micros).unwrap_or_default()),
             next_subscription: AtomicU64::new(u64::try_from(micros).unwrap_or_default()),
             stop,
-            streams: Streams::default(),
+            streams: StreamControls::default(),
         }
     }
 
@@ -68,13 +68,13 @@ impl Store {
     }
 
     pub(super) fn create_topic(&self, settings: TopicSettings) -> Result<TopicSettings, Status> {
-        Name::parse(Collection::Topics, &settings.name)?;
+        ResourceName::parse(ResourceKind::Topics, &settings.name)?;
         let mut catalog = self.write();
         if catalog.topics.contains_key(&settings.name) {
-            return Err(Collection::Topics.already_exists(&settings.name));
+            return Err(ResourceKind::Topics.already_exists(&settings.name));
         }
         catalog.check_schema_of(&settings)?;
-        let topic = Topic {
+        let topic = TopicState {
             settings: settings.clone(),
             subscriptions: BTreeMap::new(),
             published: AtomicU64::new(0),
@@ -103,7 +103,7 @@ impl Store {
     }
 
     /// Topics of a project, by name.
-    pub(super) fn topics(&self, project: &str, size: i32, token: &str) -> Page<TopicSettings> {
+    pub(super) fn topics(&self, project: &str, size: i32, token: &str) -> ListPage<TopicSettings> {
         let catalog = self.read();
         page(&catalog.topics, size, token, |name| within(project, name))
             .map(|topic| topic.settings.clone())
@@ -115,7 +115,7 @@ impl Store {
         name: &str,
         size: i32,
         token: &str,
-    ) -> Result<Page<String>, Status> {
+    ) -> Result<ListPage<String>, Status> {
         let catalog = self.read();
         let subscriptions = &catalog.topic(name)?.subscriptions;
         Ok(page(subscriptions, size, token, |_| true).map(|found| found.name.to_string()))
@@ -127,7 +127,7 @@ impl Store {
             .write()
             .topics
             .remove(name)
-            .ok_or_else(|| Collection::Topics.missing(name))?;
+            .ok_or_else(|| ResourceKind::Topics.missing(name))?;
         topic
             .subscriptions
             .values()
@@ -149,9 +149,9 @@ impl Store {
             .next_message
             .fetch_add(messages.len() as u64, Ordering::Relaxed);
         let now = SystemTime::now();
-        let messages: Vec<Arc<Message>> = (first..)
+        let messages: Vec<Arc<StoredMessage>> = (first..)
             .zip(messages)
-            .map(|(id, message)| Arc::new(Message::new(id, now, message)))
+            .map(|(id, message)| Arc::new(StoredMessage::new(id, now, message)))
             .collect();
         topic
             .published
@@ -180,11 +180,11 @@ impl Store {
         self: &Arc<Self>,
         accepted: Settings,
     ) -> Result<Settings, Status> {
-        let name = Name::parse(Collection::Subscriptions, &accepted.name)?;
+        let name = ResourceName::parse(ResourceKind::Subscriptions, &accepted.name)?;
         let key = name.to_string();
         let mut catalog = self.write();
         if catalog.subscriptions.contains_key(&key) {
-            return Err(Collection::Subscriptions.already_exists(&key));
+            return Err(ResourceKind::Subscriptions.already_exists(&key));
         }
         catalog.check_dead_letter_topic(&accepted)?;
         let topic_name = accepted.topic.clone();
@@ -193,7 +193,7 @@ impl Store {
         let topic = catalog
             .topics
             .get_mut(&topic_name)
-            .ok_or_else(|| Collection::Topics.missing(&topic_name))?;
+            .ok_or_else(|| ResourceKind::Topics.missing(&topic_name))?;
         topic
             .subscriptions
             .insert(key.clone(), Arc::clone(&subscription));
@@ -205,7 +205,7 @@ impl Store {
 
     pub(super) fn subscription(&self, name: &str) -> Result<Arc<Subscription>, Status> {
         let found = self.read().subscriptions.get(name).cloned();
-        found.ok_or_else(|| Collection::Subscriptions.missing(name))
+        found.ok_or_else(|| ResourceKind::Subscriptions.missing(name))
     }
 
     pub(super) fn update_subscription(
@@ -221,7 +221,12 @@ impl Store {
     }
 
     /// Subscriptions of a project, by name.
-    pub(super) fn subscriptions(&self, project: &str, size: i32, token: &str) -> Page<Settings> {
+    pub(super) fn subscriptions(
+        &self,
+        project: &str,
+        size: i32,
+        token: &str,
+    ) -> ListPage<Settings> {
         let catalog = self.read();
         page(&catalog.subscriptions, size, token, |name| {
             within(project, name)
@@ -234,7 +239,7 @@ impl Store {
         let subscription = catalog
             .subscriptions
             .remove(name)
-            .ok_or_else(|| Collection::Subscriptions.missing(name))?;
+            .ok_or_else(|| ResourceKind::Subscriptions.missing(name))?;
         for topic in catalog.topics.values_mut() {
             topic.subscriptions.remove(name);
         }
@@ -249,11 +254,12 @@ impl Store {
         id: &str,
         schema: Schema,
     ) -> Result<SchemaSettings, Status> {
-        let name = Name::parse(Collection::Schemas, &format!("{parent}/schemas/{id}"))?.to_string();
+        let name = ResourceName::parse(ResourceKind::Schemas, &format!("{parent}/schemas/{id}"))?
+            .to_string();
         let revision = self.next_subscription.fetch_add(1, Ordering::Relaxed);
         let mut catalog = self.write();
         if catalog.schemas.contains_key(&name) {
-            return Err(Collection::Schemas.already_exists(&name));
+            return Err(ResourceKind::Schemas.already_exists(&name));
         }
         let schema = schema.named(name.clone(), revision);
         let shown = schema.view(SchemaView::Full);
@@ -272,7 +278,7 @@ impl Store {
         view: SchemaView,
         size: i32,
         token: &str,
-    ) -> Page<SchemaSettings> {
+    ) -> ListPage<SchemaSettings> {
         let catalog = self.read();
         page(&catalog.schemas, size, token, |name| within(project, name))
             .map(|schema| schema.view(view))
@@ -282,7 +288,7 @@ impl Store {
     pub(super) fn delete_schema(&self, name: &str) -> Result<(), Status> {
         let mut catalog = self.write();
         if catalog.schemas.remove(name).is_none() {
-            return Err(Collection::Schemas.missing(name));
+            return Err(ResourceKind::Schemas.missing(name));
         }
         catalog
             .topics
@@ -294,7 +300,7 @@ impl Store {
     }
 
     /// Forwards dead messages. Where there is no topic for them they stay, as on the service.
-    pub(super) fn bury(&self, subscription: &Subscription, dead: Vec<Dead>) {
+    pub(super) fn bury(&self, subscription: &Subscription, dead: Vec<ExhaustedMessage>) {
         let policy = subscription.policy().dead_letter;
         for dead in dead {
             let copy = dead_letter::copy(&subscription.name, &dead.message, dead.attempts);
@@ -314,26 +320,26 @@ impl Store {
         }
     }
 
-    fn read(&self) -> RwLockReadGuard<'_, Catalog> {
+    fn read(&self) -> RwLockReadGuard<'_, BrokerCatalog> {
         self.catalog.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, Catalog> {
+    fn write(&self) -> RwLockWriteGuard<'_, BrokerCatalog> {
         self.catalog.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Catalog {
-    fn topic(&self, name: &str) -> Result<&Topic, Status> {
+impl BrokerCatalog {
+    fn topic(&self, name: &str) -> Result<&TopicState, Status> {
         self.topics
             .get(name)
-            .ok_or_else(|| Collection::Topics.missing(name))
+            .ok_or_else(|| ResourceKind::Topics.missing(name))
     }
 
     fn schema(&self, name: &str) -> Result<&Schema, Status> {
         self.schemas
             .get(name)
-            .ok_or_else(|| Collection::Schemas.missing(name))
+            .ok_or_else(|| ResourceKind::Schemas.missing(name))
     }
 
     fn check_schema_of(&self, topic: &TopicSettings) -> Result<(), Status> {

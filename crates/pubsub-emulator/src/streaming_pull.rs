@@ -15,22 +15,22 @@ use tokio::sync::watch;
 use tonic::{Status, Streaming};
 
 use super::ack_id::AckId;
-use super::flow::{Consumer, ConsumerId, Room};
+use super::flow::{ConsumerId, FlowCapacity, StreamConsumer};
 use super::policy::seconds;
-use super::store::Store;
+use super::store::BrokerStore;
 use super::subscriber::deadline;
 use super::subscription::Subscription;
 use super::termination;
 
 /// What one response may carry. Small, so that the streams of several workers share a backlog.
-const RESPONSE: Room = Room {
+const RESPONSE: FlowCapacity = FlowCapacity {
     messages: 100,
     bytes: 1_000_000,
 };
 
 /// An open stream.
 pub(super) struct StreamingPull {
-    store: Arc<Store>,
+    store: Arc<BrokerStore>,
     subscription: Arc<Subscription>,
     requests: Streaming<StreamingPullRequest>,
     consumer: ConsumerId,
@@ -40,7 +40,7 @@ pub(super) struct StreamingPull {
 }
 
 /// What a stream does next.
-enum Step {
+enum StreamStep {
     Deliver(Vec<ReceivedMessage>),
     Obey(Box<StreamingPullRequest>),
     End(Option<Status>),
@@ -53,7 +53,7 @@ impl StreamingPull {
     /// `INVALID_ARGUMENT` if it lacks the subscription or a deadline from 10 to 600 seconds;
     /// `NOT_FOUND` if the subscription is not there.
     pub(super) async fn open(
-        store: Arc<Store>,
+        store: Arc<BrokerStore>,
         mut requests: Streaming<StreamingPullRequest>,
     ) -> Result<Self, Status> {
         let first = requests.message().await?.unwrap_or_default();
@@ -64,7 +64,8 @@ impl StreamingPull {
         }
         let subscription = store.subscription(&first.subscription)?;
         let lease = stream_deadline(first.stream_ack_deadline_seconds)?;
-        let limits = Consumer::new(first.max_outstanding_messages, first.max_outstanding_bytes);
+        let limits =
+            StreamConsumer::new(first.max_outstanding_messages, first.max_outstanding_bytes);
         let consumer = subscription.enter(limits);
         let open = Self {
             resets: store.streams.resets(),
@@ -95,33 +96,33 @@ impl StreamingPull {
     async fn next(&mut self) -> Result<StreamingPullResponse, Option<Status>> {
         loop {
             match self.step().await {
-                Step::Deliver(received_messages) => {
+                StreamStep::Deliver(received_messages) => {
                     return Ok(StreamingPullResponse {
                         received_messages,
                         ..StreamingPullResponse::default()
                     });
                 }
-                Step::Obey(request) => self.obey(&request)?,
-                Step::End(status) => return Err(status),
+                StreamStep::Obey(request) => self.obey(&request)?,
+                StreamStep::End(status) => return Err(status),
             }
         }
     }
 
-    async fn step(&mut self) -> Step {
+    async fn step(&mut self) -> StreamStep {
         tokio::select! {
             biased;
-            status = termination(&self.store, &self.subscription) => Step::End(Some(status)),
+            status = termination(&self.store, &self.subscription) => StreamStep::End(Some(status)),
             // The sender lives in the store, so this never ends for want of one.
             _ = self.resets.changed() => {
-                Step::End(Some(Status::unavailable("the stream was reset")))
+                StreamStep::End(Some(Status::unavailable("the stream was reset")))
             }
             request = self.requests.message() => match request {
-                Ok(Some(request)) => Step::Obey(Box::new(request)),
-                Ok(None) => Step::End(None),
-                Err(status) => Step::End(Some(status)),
+                Ok(Some(request)) => StreamStep::Obey(Box::new(request)),
+                Ok(None) => StreamStep::End(None),
+                Err(status) => StreamStep::End(Some(status)),
             },
             received = deliveries(&self.subscription, self.consumer, self.lease, &mut self.muted) => {
-                Step::Deliver(received)
+                StreamStep::Deliver(received)
             }
         }
     }

@@ -4,14 +4,14 @@ use tokio::sync::watch;
 
 /// What befalls the streaming pulls of a broker, for tests.
 #[derive(Debug, Default)]
-pub(super) struct Streams {
+pub(super) struct StreamControls {
     /// Changes whenever every open stream is to end.
     resets: watch::Sender<u64>,
     /// Whether they stay open and bring nothing.
     muted: watch::Sender<bool>,
 }
 
-impl Streams {
+impl StreamControls {
     /// Ends every streaming pull that is open.
     pub(super) fn reset(&self) {
         self.resets.send_modify(|resets| *resets += 1);

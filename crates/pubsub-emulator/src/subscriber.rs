@@ -16,12 +16,12 @@ use google_cloud_googleapis::pubsub::v1::{
 use tonic::{Request, Response, Status, Streaming};
 
 use super::ack_id::AckId;
-use super::flow::Room;
+use super::flow::FlowCapacity;
 use super::names::unoffered;
 use super::policy::seconds;
-use super::store::Store;
+use super::store::BrokerStore;
 use super::streaming_pull::StreamingPull;
-use super::stubs::subscriber_server::Subscriber;
+use super::stubs::{Reply, subscriber_server::Subscriber};
 use super::subscription::Subscription as Live;
 use super::{subscription_settings as settings, termination};
 
@@ -33,9 +33,7 @@ const PULL_BYTES: usize = 10_000_000;
 
 /// Subscriptions and delivery.
 #[derive(Debug)]
-pub(super) struct SubscriberService(pub(super) Arc<Store>);
-
-type Reply<T> = Result<Response<T>, Status>;
+pub(super) struct SubscriberService(pub(super) Arc<BrokerStore>);
 
 #[tonic::async_trait]
 impl Subscriber for SubscriberService {
@@ -116,7 +114,7 @@ impl Subscriber for SubscriberService {
         if messages == 0 {
             return Err(Status::invalid_argument("No max_messages specified"));
         }
-        let most = Room {
+        let most = FlowCapacity {
             messages: messages.min(1_000),
             bytes: PULL_BYTES,
         };
@@ -201,7 +199,11 @@ fn ids(wire: &[String]) -> Result<Vec<AckId>, Status> {
 
 /// Waits for messages. Nothing is awaited once they are leased: a call the client gives up
 /// leaves none leased to nobody.
-async fn first_messages(subscription: &Live, most: Room, wait: Duration) -> Vec<ReceivedMessage> {
+async fn first_messages(
+    subscription: &Live,
+    most: FlowCapacity,
+    wait: Duration,
+) -> Vec<ReceivedMessage> {
     let waiting = async {
         loop {
             let mut readied = pin!(subscription.readied());

@@ -12,23 +12,23 @@ use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
 use super::ack_id::AckId;
-use super::counts::Counts;
-use super::filter::Filter;
-use super::flow::{Consumer, ConsumerId, Room};
-use super::message::Message;
-use super::names::Name;
-use super::policy::Policy;
-use super::queue::{Dead, Delivery, Queue, Ticket};
+use super::counts::DeliveryCounts;
+use super::filter::MessageFilter;
+use super::flow::{ConsumerId, FlowCapacity, StreamConsumer};
+use super::message::StoredMessage;
+use super::names::ResourceName;
+use super::policy::DeliveryPolicy;
+use super::queue::{ExhaustedMessage, LeaseId, MessageQueue, QueuedDelivery};
 use super::subscription_settings as settings;
 
 /// A live subscription.
 #[derive(Debug)]
 pub(super) struct Subscription {
-    pub(super) name: Name,
+    pub(super) name: ResourceName,
     /// Tells this subscription's ack ids from those of others, also of one with the same name.
     number: u64,
-    filter: Filter,
-    state: Mutex<State>,
+    filter: MessageFilter,
+    state: Mutex<SubscriptionState>,
     consumers: AtomicU64,
     ready: Notify,
     timers: Notify,
@@ -36,22 +36,22 @@ pub(super) struct Subscription {
 }
 
 #[derive(Debug)]
-struct State {
+struct SubscriptionState {
     settings: Settings,
-    queue: Queue,
+    queue: MessageQueue,
     /// The instant the timekeeper sleeps until.
     armed: Option<Instant>,
 }
 
 impl Subscription {
     /// Makes a subscription of settings that `subscription_settings` has accepted.
-    pub(super) fn new(name: Name, number: u64, accepted: Settings) -> Result<Self, Status> {
-        let queue = Queue::new(Policy::of(&accepted));
+    pub(super) fn new(name: ResourceName, number: u64, accepted: Settings) -> Result<Self, Status> {
+        let queue = MessageQueue::new(DeliveryPolicy::of(&accepted));
         Ok(Self {
             name,
             number,
-            filter: Filter::parse(&accepted.filter)?,
-            state: Mutex::new(State {
+            filter: MessageFilter::parse(&accepted.filter)?,
+            state: Mutex::new(SubscriptionState {
                 settings: accepted,
                 queue,
                 armed: None,
@@ -71,7 +71,7 @@ impl Subscription {
     pub(super) fn update(&self, update: &Settings, paths: &[String]) -> Result<Settings, Status> {
         let mut state = self.lock();
         let merged = settings::merge(&state.settings, update, paths)?;
-        state.queue.policy = Policy::of(&merged);
+        state.queue.policy = DeliveryPolicy::of(&merged);
         state.settings = merged.clone();
         Ok(merged)
     }
@@ -81,16 +81,16 @@ impl Subscription {
         settings::DELETED_TOPIC.clone_into(&mut self.lock().settings.topic);
     }
 
-    pub(super) fn policy(&self) -> Policy {
+    pub(super) fn policy(&self) -> DeliveryPolicy {
         self.lock().queue.policy.clone()
     }
 
-    pub(super) fn counts(&self) -> Counts {
+    pub(super) fn counts(&self) -> DeliveryCounts {
         self.lock().queue.counts()
     }
 
     /// Takes in those of `messages` that pass the filter.
-    pub(super) fn publish(&self, messages: &[Arc<Message>]) {
+    pub(super) fn publish(&self, messages: &[Arc<StoredMessage>]) {
         let mut state = self.lock();
         for message in messages {
             if self.filter.matches(&message.wire.attributes) {
@@ -106,7 +106,7 @@ impl Subscription {
         &self,
         lease: Option<Duration>,
         consumer: Option<ConsumerId>,
-        most: Room,
+        most: FlowCapacity,
     ) -> Vec<ReceivedMessage> {
         let mut state = self.lock();
         let lease = lease.unwrap_or(state.queue.policy.ack_deadline);
@@ -132,7 +132,7 @@ impl Subscription {
     }
 
     /// Moves deadlines; zero seconds is a nack. Returns what has died of it.
-    pub(super) fn modify(&self, ids: &[AckId], seconds: Duration) -> Vec<Dead> {
+    pub(super) fn modify(&self, ids: &[AckId], seconds: Duration) -> Vec<ExhaustedMessage> {
         let now = Instant::now();
         let mut dead = Vec::new();
         let mut state = self.lock();
@@ -150,7 +150,7 @@ impl Subscription {
     }
 
     /// Ends every lease now. Returns how many, and what has died of it.
-    pub(super) fn lapse(&self) -> (usize, Vec<Dead>) {
+    pub(super) fn lapse(&self) -> (usize, Vec<ExhaustedMessage>) {
         let mut state = self.lock();
         let lapsed = state.queue.lapse(Instant::now());
         self.rearm(&mut state);
@@ -166,12 +166,12 @@ impl Subscription {
     }
 
     /// Takes back a message that no dead-letter topic would have.
-    pub(super) fn put_back(&self, dead: Dead) {
+    pub(super) fn put_back(&self, dead: ExhaustedMessage) {
         self.lock().queue.put_back(dead);
         self.ready.notify_waiters();
     }
 
-    pub(super) fn enter(&self, consumer: Consumer) -> ConsumerId {
+    pub(super) fn enter(&self, consumer: StreamConsumer) -> ConsumerId {
         let id = ConsumerId(self.consumers.fetch_add(1, Ordering::Relaxed));
         self.lock().queue.enter(id, consumer);
         id
@@ -198,7 +198,7 @@ impl Subscription {
 
     /// Ends leases and delays as their time comes, until the subscription is deleted. `forward`
     /// gets the messages that have died.
-    pub(super) async fn keep_time(&self, forward: impl Fn(Vec<Dead>)) {
+    pub(super) async fn keep_time(&self, forward: impl Fn(Vec<ExhaustedMessage>)) {
         loop {
             let (dead, next) = self.advance();
             if !dead.is_empty() {
@@ -218,7 +218,7 @@ impl Subscription {
         }
     }
 
-    fn advance(&self) -> (Vec<Dead>, Option<Instant>) {
+    fn advance(&self) -> (Vec<ExhaustedMessage>, Option<Instant>) {
         let mut state = self.lock();
         let dead = state.queue.advance(Instant::now());
         state.armed = state.queue.next_timer();
@@ -229,14 +229,14 @@ impl Subscription {
     }
 
     /// Wakes the timekeeper if it would sleep too long.
-    fn rearm(&self, state: &mut State) {
+    fn rearm(&self, state: &mut SubscriptionState) {
         let next = state.queue.next_timer();
         if next.is_some_and(|next| state.armed.is_none_or(|armed| next < armed)) {
             self.timers.notify_one();
         }
     }
 
-    fn received(&self, delivery: &Delivery, counted: bool) -> ReceivedMessage {
+    fn received(&self, delivery: &QueuedDelivery, counted: bool) -> ReceivedMessage {
         ReceivedMessage {
             ack_id: AckId {
                 subscription: self.number,
@@ -253,13 +253,13 @@ impl Subscription {
         }
     }
 
-    fn tickets(&self, ids: &[AckId]) -> impl Iterator<Item = Ticket> {
+    fn tickets(&self, ids: &[AckId]) -> impl Iterator<Item = LeaseId> {
         ids.iter()
             .filter(|id| id.subscription == self.number)
             .map(|id| id.ticket)
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, SubscriptionState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

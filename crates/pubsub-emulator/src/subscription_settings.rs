@@ -9,8 +9,8 @@ use google_cloud_googleapis::pubsub::v1::{
 use prost_types::Duration;
 use tonic::Status;
 
-use super::filter::Filter;
-use super::names::{Collection, Name, unoffered};
+use super::filter::MessageFilter;
+use super::names::{ResourceKind, ResourceName, unoffered};
 
 /// The topic of a subscription whose topic was deleted.
 pub(super) const DELETED_TOPIC: &str = "_deleted-topic_";
@@ -23,7 +23,7 @@ const DAY: i64 = 24 * 60 * 60;
 /// `INVALID_ARGUMENT` for a value out of bounds, `UNIMPLEMENTED` for what the broker does not do.
 pub(super) fn accept(mut given: Subscription) -> Result<Subscription, Status> {
     refuse_unoffered(&given)?;
-    Filter::parse(&given.filter)?;
+    MessageFilter::parse(&given.filter)?;
     if given.ack_deadline_seconds == 0 {
         given.ack_deadline_seconds = 10;
     }
@@ -135,7 +135,7 @@ fn accept_retry(policy: &mut RetryPolicy) -> Result<(), Status> {
 }
 
 fn accept_dead_letter(policy: &mut DeadLetterPolicy) -> Result<(), Status> {
-    Name::parse(Collection::Topics, &policy.dead_letter_topic)?;
+    ResourceName::parse(ResourceKind::Topics, &policy.dead_letter_topic)?;
     if policy.max_delivery_attempts == 0 {
         policy.max_delivery_attempts = 5;
     }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, io, time::Duration};
 
-use pubsub_emulator::{self as pubsub, Broker, BrokerError};
+use pubsub_emulator::{Broker, BrokerError, BrokerSettings};
 
 use super::{
     control::RateLimit,
@@ -147,7 +147,7 @@ impl World {
                 .await
                 .map_err(failed("Lookup", lookup_port))?,
             broker: match pubsub_port {
-                Some(port) => Some(Broker::start(pubsub::Settings { port }).await?),
+                Some(port) => Some(Broker::start(BrokerSettings { port }).await?),
                 None => None,
             },
         })

@@ -15,7 +15,7 @@ use lookup_gitlab_sync::{
         Topology, dead_letter,
     },
 };
-use pubsub_emulator::{Broker, Counts, Settings};
+use pubsub_emulator::{Broker, BrokerSettings, DeliveryCounts};
 use testkit::wait::PATIENCE;
 
 pub type Attributes = BTreeMap<String, String>;
@@ -28,7 +28,7 @@ pub struct Bench {
 
 impl Bench {
     pub async fn start() -> Self {
-        let broker = Broker::start(Settings::default()).await.unwrap();
+        let broker = Broker::start(BrokerSettings::default()).await.unwrap();
         let connection = connect(&broker.host()).await;
         Topology::new(&connection).apply().await.unwrap();
         Self {
@@ -100,7 +100,7 @@ impl Bench {
             .await
     }
 
-    pub fn counts(&self, subscription: &str) -> Counts {
+    pub fn counts(&self, subscription: &str) -> DeliveryCounts {
         let name = self.connection.names().subscription(subscription);
         self.broker.as_ref().unwrap().counts(&name).unwrap()
     }

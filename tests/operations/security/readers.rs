@@ -21,7 +21,7 @@ use lookup_gitlab_sync::{
         marker::{Act, Marker, Recorded},
     },
 };
-use pubsub_emulator::{Broker, Settings};
+use pubsub_emulator::{Broker, BrokerSettings};
 use reqwest::{Request, StatusCode, header::HeaderMap};
 use tokio::runtime::{Builder, Runtime};
 
@@ -299,7 +299,7 @@ pub fn blocked_by() -> impl FnMut(&[u8]) -> String {
 pub fn broker_filter() -> impl FnMut(&[u8]) -> String {
     let runtime = runtime();
     let (broker, connection) = runtime.block_on(async {
-        let broker = Broker::start(Settings { port: 0 }).await.unwrap();
+        let broker = Broker::start(BrokerSettings { port: 0 }).await.unwrap();
         let config = config::PubSubConfig {
             endpoint: None,
             project: "p".to_owned(),

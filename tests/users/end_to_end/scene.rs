@@ -17,7 +17,7 @@ use lookup_gitlab_sync::{
         wire::{SyncTick, UserSync},
     },
 };
-use pubsub_emulator::Counts;
+use pubsub_emulator::DeliveryCounts;
 use serde_json::Value;
 use simulator::{
     gitlab::{Account, State},
@@ -190,7 +190,7 @@ impl Scene {
         }
     }
 
-    pub fn counts(&self, subscription: &str) -> Counts {
+    pub fn counts(&self, subscription: &str) -> DeliveryCounts {
         let broker = self.world.broker.as_ref().unwrap();
         broker.counts(&self::subscription(subscription)).unwrap()
     }

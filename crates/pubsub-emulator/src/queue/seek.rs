@@ -2,9 +2,9 @@
 
 use std::time::SystemTime;
 
-use super::Queue;
+use super::MessageQueue;
 
-impl Queue {
+impl MessageQueue {
     /// Makes every message published at `to` or later one that is not acknowledged, as far as it
     /// is still kept, and every earlier one acknowledged. Leases end, and their tickets with them.
     pub(in super::super) fn seek(&mut self, to: SystemTime) {

@@ -8,17 +8,17 @@
 
 use std::time::SystemTime;
 
-use super::super::policy::{Backoff, DeadLetter};
+use super::super::policy::{DeadLetterRule, RetryBackoff};
 use super::*;
 
 const LEASE: Duration = Duration::from_secs(10);
-const MANY: Room = Room {
+const MANY: FlowCapacity = FlowCapacity {
     messages: 1_000,
     bytes: 1_000_000,
 };
 
-fn plain() -> Policy {
-    Policy {
+fn plain() -> DeliveryPolicy {
+    DeliveryPolicy {
         ack_deadline: LEASE,
         backoff: None,
         dead_letter: None,
@@ -26,10 +26,10 @@ fn plain() -> Policy {
     }
 }
 
-fn queue(policy: Policy, messages: u64) -> Queue {
-    let mut queue = Queue::new(policy);
+fn queue(policy: DeliveryPolicy, messages: u64) -> MessageQueue {
+    let mut queue = MessageQueue::new(policy);
     for id in 1..=messages {
-        queue.publish(Arc::new(Message::new(
+        queue.publish(Arc::new(StoredMessage::new(
             id,
             SystemTime::now(),
             google_cloud_googleapis::pubsub::v1::PubsubMessage::default(),
@@ -38,7 +38,7 @@ fn queue(policy: Policy, messages: u64) -> Queue {
     queue
 }
 
-fn lease(queue: &mut Queue, now: Instant) -> Vec<Ticket> {
+fn lease(queue: &mut MessageQueue, now: Instant) -> Vec<LeaseId> {
     queue
         .lease(now, LEASE, None, MANY)
         .iter()
@@ -106,11 +106,11 @@ fn a_message_leased_again_after_its_lapse_is_delivered_once() {
 #[test]
 fn a_nack_waits_for_the_backoff() {
     let second = Duration::from_secs(1);
-    let backoff = Some(Backoff {
+    let backoff = Some(RetryBackoff {
         minimum: second,
         maximum: second * 60,
     });
-    let mut queue = queue(Policy { backoff, ..plain() }, 1);
+    let mut queue = queue(DeliveryPolicy { backoff, ..plain() }, 1);
     let mut now = Instant::now();
     for delay in [0, 1, 2, 4, 8] {
         let ticket = lease(&mut queue, now)[0];
@@ -131,12 +131,12 @@ fn a_nack_waits_for_the_backoff() {
 
 #[test]
 fn the_last_attempt_is_the_end_and_a_message_put_back_lives_on() {
-    let dead_letter = Some(DeadLetter {
+    let dead_letter = Some(DeadLetterRule {
         topic: "t".to_owned(),
         max_attempts: 2,
     });
     let mut queue = queue(
-        Policy {
+        DeliveryPolicy {
             dead_letter,
             ..plain()
         },
@@ -168,7 +168,7 @@ fn a_stream_gets_room_back_by_ack_nack_and_lapse() {
     let mut queue = queue(plain(), 5);
     let now = Instant::now();
     let id = ConsumerId(1);
-    queue.enter(id, Consumer::new(3, 0));
+    queue.enter(id, StreamConsumer::new(3, 0));
     let held = queue.lease(now, LEASE, Some(id), MANY);
     assert_eq!(held.len(), 3);
     assert!(queue.lease(now, LEASE, Some(id), MANY).is_empty());
@@ -181,11 +181,11 @@ fn a_stream_gets_room_back_by_ack_nack_and_lapse() {
 
 #[test]
 fn leases_that_are_ended_early_are_retried_as_if_they_had_lapsed() {
-    let backoff = Some(Backoff {
+    let backoff = Some(RetryBackoff {
         minimum: LEASE / 2,
         maximum: LEASE,
     });
-    let mut queue = queue(Policy { backoff, ..plain() }, 3);
+    let mut queue = queue(DeliveryPolicy { backoff, ..plain() }, 3);
     let now = Instant::now();
     let first = lease(&mut queue, now)[0];
     queue.acknowledge(first);
@@ -205,10 +205,10 @@ fn leases_that_are_ended_early_are_retried_as_if_they_had_lapsed() {
 }
 
 /// Three messages, published a minute apart, from `first` on.
-fn published_apart(policy: Policy, first: SystemTime) -> Queue {
-    let mut queue = Queue::new(policy);
+fn published_apart(policy: DeliveryPolicy, first: SystemTime) -> MessageQueue {
+    let mut queue = MessageQueue::new(policy);
     for id in 0..3_u32 {
-        queue.publish(Arc::new(Message::new(
+        queue.publish(Arc::new(StoredMessage::new(
             u64::from(id),
             first + Duration::from_mins(1) * id,
             google_cloud_googleapis::pubsub::v1::PubsubMessage::default(),
@@ -217,8 +217,8 @@ fn published_apart(policy: Policy, first: SystemTime) -> Queue {
     queue
 }
 
-fn retaining(retention: Duration) -> Policy {
-    Policy {
+fn retaining(retention: Duration) -> DeliveryPolicy {
+    DeliveryPolicy {
         retain_acked: Some(retention),
         ..plain()
     }

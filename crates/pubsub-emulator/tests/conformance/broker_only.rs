@@ -5,14 +5,14 @@ use std::time::Duration;
 use google_cloud_googleapis::pubsub::v1::{
     CreateSnapshotRequest, PullRequest, StreamingPullRequest, Subscription,
 };
-use pubsub_emulator::{Broker, BrokerError, Counts, Settings};
+use pubsub_emulator::{Broker, BrokerError, BrokerSettings, DeliveryCounts};
 use tokio::time::timeout;
 use tonic::Code;
 
 use crate::server::{Kind, PATIENCE, Server, code, dead_letter_to, message};
 
 async fn start() -> (Broker, Server) {
-    let broker = Broker::start(Settings::default()).await.unwrap();
+    let broker = Broker::start(BrokerSettings::default()).await.unwrap();
     let server = Server::connect(&broker.host(), Kind::Broker).await;
     (broker, server)
 }
@@ -56,11 +56,11 @@ async fn streams_and_waiting_pulls_end_with_unavailable_at_shutdown() {
 async fn a_broker_can_be_started_again_on_the_same_port() {
     let (broker, server) = start().await;
     let port = broker.host().rsplit(':').next().unwrap().parse().unwrap();
-    let taken = Broker::start(Settings { port }).await;
+    let taken = Broker::start(BrokerSettings { port }).await;
     assert!(matches!(taken, Err(BrokerError::Listen { .. })));
     drop(server);
     broker.stop().await;
-    let again = Broker::start(Settings { port }).await.unwrap();
+    let again = Broker::start(BrokerSettings { port }).await.unwrap();
     Server::connect(&again.host(), Kind::Broker)
         .await
         .topic()
@@ -73,7 +73,10 @@ async fn counts_tell_what_became_of_the_messages() {
     let topic = server.topic().await;
     let dead = server.topic().await;
     let subscription = server.subscription(&topic, dead_letter_to(&dead, 5)).await;
-    assert_eq!(broker.counts(&subscription), Some(Counts::default()));
+    assert_eq!(
+        broker.counts(&subscription),
+        Some(DeliveryCounts::default())
+    );
     server
         .publish(
             &topic,
@@ -87,7 +90,7 @@ async fn counts_tell_what_became_of_the_messages() {
         server.nack(&subscription, &last).await;
     }
     let counts = broker.counts(&subscription).unwrap();
-    let expected = Counts {
+    let expected = DeliveryCounts {
         published: 4,
         delivered: 8,
         acked: 1,

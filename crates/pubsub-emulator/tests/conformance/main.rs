@@ -28,7 +28,7 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use futures::{StreamExt, stream};
-use pubsub_emulator::{Broker, Settings};
+use pubsub_emulator::{Broker, BrokerSettings};
 
 use server::{Kind, Server};
 use testkit::google_emulator::GoogleEmulator;
@@ -107,7 +107,7 @@ cases! {
 }
 
 async fn on_a_broker(case: Case) {
-    let broker = Broker::start(Settings::default()).await.unwrap();
+    let broker = Broker::start(BrokerSettings::default()).await.unwrap();
     let server = Server::connect(&broker.host(), Kind::Broker).await;
     tokio::time::timeout(CASE_DEADLINE, case(server))
         .await

@@ -1,7 +1,7 @@
 //! The service's own schemas on the broker's topics: what a person publishes by hand.
 
 use google_cloud_googleapis::pubsub::v1::{Encoding, Schema, schema::Type};
-use pubsub_emulator::{Broker, Settings};
+use pubsub_emulator::{Broker, BrokerSettings};
 use tonic::Code;
 
 use crate::schemas::{client, create_request, topic};
@@ -42,7 +42,7 @@ fn examples_of_the_readme() -> Vec<(String, String)> {
 
 #[tokio::test]
 async fn every_body_of_the_readme_is_accepted_by_the_topics_schema() {
-    let broker = Broker::start(Settings::default()).await.unwrap();
+    let broker = Broker::start(BrokerSettings::default()).await.unwrap();
     let server = Server::connect(&broker.host(), Kind::Broker).await;
     let (tick, user) = (
         bound(&server, "sync_tick").await,
@@ -83,7 +83,7 @@ async fn a_common_mistake_is_refused_when_it_is_published_with_the_reason(
     #[case] body: &str,
     #[case] named: &str,
 ) {
-    let broker = Broker::start(Settings::default()).await.unwrap();
+    let broker = Broker::start(BrokerSettings::default()).await.unwrap();
     let server = Server::connect(&broker.host(), Kind::Broker).await;
     let topic = bound(&server, schema).await;
     let published = crate::server::with(message(body), "by", "hand");

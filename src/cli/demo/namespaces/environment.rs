@@ -25,7 +25,7 @@ use axum::{
     response::IntoResponse,
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
-use pubsub_emulator::{Broker, Settings};
+use pubsub_emulator::{Broker, BrokerSettings};
 use serde_json::json;
 use simulator::postgres::Postgres;
 use sqlx::PgPool;
@@ -70,7 +70,7 @@ impl NamespaceEnvironment {
         global: &GlobalOptions,
         postgres: &Postgres,
     ) -> Result<Self, CommandFailure> {
-        let broker = Broker::start(Settings::default()).await?;
+        let broker = Broker::start(BrokerSettings::default()).await?;
         let (portal, api) = (listener().await?, listener().await?);
         let token = Uuid::new_v4().to_string();
         let environment = [
