@@ -1,5 +1,7 @@
 //! "Did you mean": the known key nearest to an unknown one.
 
+use strsim::osa_distance;
+
 /// What stands behind a complaint about an unknown name.
 pub(super) fn suggestion(meant: Option<&str>) -> String {
     meant.map_or_else(String::new, |meant| format!("; did you mean {meant}?"))
@@ -14,7 +16,7 @@ pub(super) fn nearest<'k>(
     let wanted = last(path);
     let allowed = (path.chars().count() / 4).clamp(1, 4);
     candidates
-        .map(|candidate| match distance(path, candidate) {
+        .map(|candidate| match osa_distance(path, candidate) {
             edits if edits > allowed && last(candidate) == wanted => (allowed, candidate),
             edits => (edits, candidate),
         })
@@ -23,39 +25,13 @@ pub(super) fn nearest<'k>(
         .map(|(_, candidate)| candidate)
 }
 
-/// Insertions, deletions, replacements and swaps of neighbours that make one text of the other.
-fn distance(from: &str, to: &str) -> usize {
-    let to: Vec<char> = to.chars().collect();
-    let mut before_last: Vec<usize> = Vec::new();
-    let mut last: Vec<usize> = (0..=to.len()).collect();
-    let mut previous = None;
-    for (row, a) in from.chars().enumerate() {
-        let mut current = vec![row + 1];
-        for (column, b) in to.iter().enumerate() {
-            let at =
-                |cells: &[usize], index: usize| cells.get(index).copied().unwrap_or(usize::MAX - 1);
-            let replaced = at(&last, column) + usize::from(a != *b);
-            let removed = at(&last, column + 1) + 1;
-            let added = at(&current, column) + 1;
-            let swapped = match column.checked_sub(1) {
-                Some(left) if to.get(left) == Some(&a) && previous == Some(*b) => {
-                    at(&before_last, left) + 1
-                }
-                _ => usize::MAX,
-            };
-            current.push(replaced.min(removed).min(added).min(swapped));
-        }
-        before_last = std::mem::replace(&mut last, current);
-        previous = Some(a);
-    }
-    last.last().copied().unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
 
-    use super::{distance, nearest};
+    use strsim::osa_distance;
+
+    use super::nearest;
 
     #[rstest]
     #[case("", "", 0)]
@@ -66,7 +42,7 @@ mod tests {
     #[case("ab", "ba", 1)]
     #[case("é", "e", 1)]
     fn edits_are_counted(#[case] from: &str, #[case] to: &str, #[case] edits: usize) {
-        assert_eq!(distance(from, to), edits);
+        assert_eq!(osa_distance(from, to), edits);
     }
 
     #[rstest]
