@@ -8,7 +8,7 @@ use crate::{
         contract::document::rules::DocumentRules,
         database,
         ledger::{Ledger, LedgerError},
-        portal::{Portal, recorder::SyncRecorder, signing_keys::SigningKeys},
+        portal::{PortalApi, recorder::SyncRecorder, signing_keys::SigningKeys},
         provisioning::{self, ProvisioningState},
         worker::client::ProvisioningClient,
     },
@@ -58,9 +58,9 @@ pub(crate) async fn recorder(
 pub(crate) fn portal(
     namespaces: &NamespacesConfig,
     recorder: SyncRecorder,
-) -> Result<Portal, AppError> {
+) -> Result<PortalApi, AppError> {
     let token = namespaces.portal_token()?;
-    Ok(Portal::new(recorder, keys(namespaces)?, token)?)
+    Ok(PortalApi::new(recorder, keys(namespaces)?, token)?)
 }
 
 /// The stage `provisioning-api`.

@@ -52,13 +52,13 @@ const BODY_DEADLINE: Duration = Duration::from_secs(20);
 
 /// The portal. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Portal {
+pub struct PortalApi {
     recorder: SyncRecorder,
     keys: SigningKeys,
     token: Arc<Credential>,
 }
 
-impl Portal {
+impl PortalApi {
     /// A portal whose clients show `token`; replaced in its file, it is another one within half a minute.
     ///
     /// # Errors
@@ -132,7 +132,7 @@ impl From<RecordError> for PortalRefusal {
 }
 
 async fn record(
-    State(portal): State<Portal>,
+    State(portal): State<PortalApi>,
     id: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
     body: Body,
@@ -197,7 +197,7 @@ fn requested_by(headers: &HeaderMap) -> Option<&str> {
     (1..=MAX_REQUESTED_BY).contains(&text.len()).then_some(text)
 }
 
-async fn discovery(State(portal): State<Portal>) -> Response {
+async fn discovery(State(portal): State<PortalApi>) -> Response {
     let issuer = portal.keys.issuer();
     kept(&json!({
         "issuer": issuer,
@@ -208,7 +208,7 @@ async fn discovery(State(portal): State<Portal>) -> Response {
     }))
 }
 
-async fn jwks(State(portal): State<Portal>) -> Response {
+async fn jwks(State(portal): State<PortalApi>) -> Response {
     portal.keys.refresh().await;
     kept(&json!(portal.keys.published()))
 }

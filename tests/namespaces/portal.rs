@@ -8,7 +8,7 @@ use lookup_gitlab_sync::{
     messaging::{Connection, Topic, Topology},
     namespaces::{
         ledger::Ledger,
-        portal::{Portal, recorder::SyncRecorder, signing_keys::SigningKeys},
+        portal::{PortalApi, recorder::SyncRecorder, signing_keys::SigningKeys},
         provisioning,
     },
 };
@@ -54,7 +54,7 @@ async fn counter(keys: &[&KeyFiles], prepared: bool) -> (Counter, SigningKeys) {
     let keys = SigningKeys::load(&address.parse().unwrap(), &keys[0].private(), &others).unwrap();
     let publisher = connection.publisher(Topic::NamespaceSync).await.unwrap();
     let recorder = SyncRecorder::new(ledger.clone(), publisher);
-    let portal = Portal::new(recorder, keys.clone(), &"open-sesame".into()).unwrap();
+    let portal = PortalApi::new(recorder, keys.clone(), &"open-sesame".into()).unwrap();
     tokio::spawn(async move { axum::serve(listener, portal.router()).await });
     let counter = Counter {
         address,

@@ -37,7 +37,6 @@ const SHARED_NAMES: &[&str] = &[
     "People",
     "Person",
     "Place",
-    "Portal",
     "Reason",
     "Recorded",
     "Refusal",
