@@ -53,13 +53,15 @@ pub use self::{
     users::{IdentityPattern, UsersConfig},
 };
 
+use clap::ValueEnum;
+
 use self::{
     known_keys::KnownKeys, reader::ConfigReader, requirement::SectionResult, source::MergedSources,
     values::WordChoice,
 };
 
 /// Whether this process may change GitLab.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Mode {
     /// Decide and say, write nothing. The default.
     #[default]
@@ -67,8 +69,6 @@ pub enum Mode {
     /// Apply what is decided.
     Apply,
 }
-
-const MODES: WordChoice<Mode> = WordChoice(&[("dry-run", Mode::DryRun), ("apply", Mode::Apply)]);
 
 /// Everything that can be configured.
 ///
@@ -157,7 +157,7 @@ where
     }
 
     fn read(reader: &mut ConfigReader<'_>, missing: &mut Vec<ConfigError>) -> Option<Self> {
-        let mode = reader.value_or("mode", &MODES, Mode::default());
+        let mode = reader.value_or("mode", &WordChoice::<Mode>::new(), Mode::default());
         let pubsub = found(reader, PubSubConfig::read).settle(missing);
         let gitlab = found(reader, GitLabConfig::read).settle(missing);
         let directory = found(reader, DirectoryConfig::read).settle(missing);

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use clap::ValueEnum;
 use url::Url;
 
 use super::{
@@ -59,16 +60,11 @@ pub enum LookupCredentials {
     },
 }
 
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
 enum DirectoryKind {
     Lookup,
     File,
 }
-
-const KINDS: WordChoice<DirectoryKind> = WordChoice(&[
-    ("lookup", DirectoryKind::Lookup),
-    ("file", DirectoryKind::File),
-]);
 
 const USERNAME: TextValue = TextValue {
     allowed: "text that is not empty, without a colon and control characters",
@@ -77,7 +73,11 @@ const USERNAME: TextValue = TextValue {
 
 impl DirectoryConfig {
     pub(super) fn read(reader: &mut ConfigReader<'_>) -> Option<Self> {
-        let kind = reader.value_or("directory.kind", &KINDS, DirectoryKind::Lookup);
+        let kind = reader.value_or(
+            "directory.kind",
+            &WordChoice::<DirectoryKind>::new(),
+            DirectoryKind::Lookup,
+        );
         // Both kinds are read, whichever is chosen: a mistake in the other is a mistake too.
         let path = reader.optional("directory.path", &TextValue::ANY);
         let given = PartialLookup::read(reader);

@@ -1,5 +1,7 @@
 //! `[log]`
 
+use clap::ValueEnum;
+
 use super::{
     reader::ConfigReader,
     values::{LogFilter, WordChoice},
@@ -15,7 +17,7 @@ pub struct LogConfig {
 }
 
 /// How a log line looks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
     /// JSON on Google Cloud, and from `serve` wherever nobody watches a terminal; text otherwise.
     #[default]
@@ -25,12 +27,6 @@ pub enum LogFormat {
     /// JSON lines as Cloud Logging reads them.
     Json,
 }
-
-const FORMATS: WordChoice<LogFormat> = WordChoice(&[
-    ("auto", LogFormat::Auto),
-    ("text", LogFormat::Text),
-    ("json", LogFormat::Json),
-]);
 
 impl Default for LogConfig {
     fn default() -> Self {
@@ -46,7 +42,11 @@ impl LogConfig {
         let default = Self::default();
         Self {
             level: reader.value_or("log.level", &LogFilter, default.level),
-            format: reader.value_or("log.format", &FORMATS, default.format),
+            format: reader.value_or(
+                "log.format",
+                &WordChoice::<LogFormat>::new(),
+                default.format,
+            ),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use clap::ValueEnum;
 use secrecy::ExposeSecret;
 use url::Url;
 
@@ -74,7 +75,7 @@ pub struct DatabaseLimits {
 }
 
 /// How connections are encrypted; `PostgreSQL`'s own names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum TlsMode {
     /// Never.
     Disable,
@@ -89,7 +90,7 @@ pub enum TlsMode {
 }
 
 /// Whose tables these are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum MigrationMode {
     /// Ours: create and update them at the start.
     #[default]
@@ -99,20 +100,6 @@ pub enum MigrationMode {
     /// GitLab's: create nothing, and refuse to start when a column is missing.
     Verify,
 }
-
-const TLS: WordChoice<TlsMode> = WordChoice(&[
-    ("disable", TlsMode::Disable),
-    ("prefer", TlsMode::Prefer),
-    ("require", TlsMode::Require),
-    ("verify-ca", TlsMode::VerifyCa),
-    ("verify-full", TlsMode::VerifyFull),
-]);
-
-const MIGRATIONS: WordChoice<MigrationMode> = WordChoice(&[
-    ("on", MigrationMode::On),
-    ("off", MigrationMode::Off),
-    ("verify", MigrationMode::Verify),
-]);
 
 const LEDGER: &str = "namespaces.ledger_database_url";
 const PROVISIONING: &str = "namespaces.provisioning_database_url";
@@ -181,7 +168,7 @@ impl NamespacesConfig {
             provisioning_database_url: address(reader, PROVISIONING),
             migrations: reader.value_or(
                 "namespaces.migrations",
-                &MIGRATIONS,
+                &WordChoice::<MigrationMode>::new(),
                 MigrationMode::default(),
             ),
             limits: DatabaseLimits::read(reader),
@@ -316,7 +303,7 @@ impl DatabaseLimits {
                 seconds(15),
             ),
             lock_timeout: reader.value_or("namespaces.database.lock_timeout", &time, seconds(10)),
-            tls: reader.optional("namespaces.database.tls", &TLS),
+            tls: reader.optional("namespaces.database.tls", &WordChoice::<TlsMode>::new()),
             ca_certificate_file: reader
                 .optional("namespaces.database.ca_certificate_file", &TextValue::ANY)
                 .map(PathBuf::from),

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use clap::ValueEnum;
+
 use super::{
     reader::ConfigReader,
     values::{DurationRange, Integer, WordChoice},
@@ -15,7 +17,7 @@ pub struct FanOutConfig {
 }
 
 /// Which accounts get a message.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum FanOutMessages {
     /// Every in-scope account.
     #[default]
@@ -24,15 +26,14 @@ pub enum FanOutMessages {
     Changes,
 }
 
-const MESSAGES: WordChoice<FanOutMessages> = WordChoice(&[
-    ("all", FanOutMessages::All),
-    ("changes", FanOutMessages::Changes),
-]);
-
 impl FanOutConfig {
     pub(super) fn read(reader: &mut ConfigReader<'_>) -> Self {
         Self {
-            messages: reader.value_or("fan_out.messages", &MESSAGES, FanOutMessages::default()),
+            messages: reader.value_or(
+                "fan_out.messages",
+                &WordChoice::<FanOutMessages>::new(),
+                FanOutMessages::default(),
+            ),
         }
     }
 }

@@ -1,26 +1,32 @@
 //! One of a few words, and yes or no.
 
+use std::marker::PhantomData;
+
+use clap::ValueEnum;
+
 use super::{ParseError, RawValue, ValueType};
 
-/// One of a few words, each with what it means.
-pub(in crate::config) struct WordChoice<T: 'static>(pub &'static [(&'static str, T)]);
+/// One of the words of an enum, as [`ValueEnum`] spells them.
+pub(in crate::config) struct WordChoice<T>(PhantomData<T>);
 
-impl<T: Copy + PartialEq> ValueType for WordChoice<T> {
+impl<T> WordChoice<T> {
+    pub(in crate::config) const fn new() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<T: ValueEnum> ValueType for WordChoice<T> {
     type Value = T;
 
     fn allowed(&self) -> String {
-        let words: Vec<_> = self
-            .0
-            .iter()
-            .map(|(word, _)| format!("\"{word}\""))
-            .collect();
+        let words = T::value_variants().iter().filter_map(word);
+        let words: Vec<_> = words.map(|word| format!("\"{word}\"")).collect();
         words.join(" or ")
     }
 
     fn read(&self, given: &RawValue<'_>) -> Result<T, Vec<ParseError>> {
         let text = given.text()?;
-        let found = self.0.iter().find(|(word, _)| *word == text);
-        found.map(|(_, meaning)| *meaning).ok_or_else(|| {
+        T::from_str(text, false).map_err(|_| {
             ParseError::because(if text.is_empty() {
                 "is empty"
             } else {
@@ -30,9 +36,14 @@ impl<T: Copy + PartialEq> ValueType for WordChoice<T> {
     }
 
     fn show(&self, value: &T) -> serde_json::Value {
-        let found = self.0.iter().find(|(_, meaning)| meaning == value);
-        found.map(|(word, _)| *word).into()
+        word(value).into()
     }
+}
+
+/// The word of a variant; `None` for one that nobody may give.
+fn word<T: ValueEnum>(value: &T) -> Option<String> {
+    let named = value.to_possible_value()?;
+    Some(named.get_name().to_owned())
 }
 
 /// Yes or no.
