@@ -1,8 +1,8 @@
-//! What the service is told: one struct a concern, every mistake of a file reported at once.
+//! The configuration: one struct a section, every error of a file reported at once.
 //!
 //! Values come from flags, `LOOKUP_GITLAB_SYNC__SECTION__KEY`, the usual variables such as
 //! `GITLAB_URL`, a TOML file and the defaults, in this order. The code that reads a section is the
-//! only list of its keys: what nothing asks for is an unknown key.
+//! only list of its keys: a key that nothing reads is unknown.
 
 mod authority;
 mod calls;
@@ -72,8 +72,8 @@ pub enum Mode {
 
 /// Everything that can be configured.
 ///
-/// A command that does without a concern says so in the type: `Config<GitLab, Directory, Option<PubSub>>`
-/// loads where no project is set, and cannot be handed to what needs one.
+/// The type says which sections a command requires: `Config<GitLabConfig, DirectoryConfig, Option<PubSubConfig>>` loads
+/// where no project is set, and cannot be passed to code that requires one.
 #[derive(Clone, Debug)]
 pub struct Config<G = GitLabConfig, D = DirectoryConfig, P = PubSubConfig> {
     /// `mode`
@@ -129,7 +129,7 @@ where
     /// Reads and checks everything.
     ///
     /// # Errors
-    /// With all mistakes at once, none of which repeats a secret.
+    /// Every error at once, none of which repeats a secret.
     pub fn load(given: &Sources) -> Result<LoadedConfig<Self>, ConfigErrors> {
         let schema = KnownKeys::new(keys());
         let sources = MergedSources::collect(given, &schema);
@@ -197,7 +197,7 @@ fn found<T>(
     }
 }
 
-/// Every key there is: what reading nothing asks for.
+/// Every key: those that are read where no source gives anything.
 fn keys() -> impl Iterator<Item = String> {
     let nothing = MergedSources::nothing();
     let mut reader = ConfigReader::new(&nothing);

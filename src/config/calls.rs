@@ -33,7 +33,7 @@ impl Default for CallsConfig {
 }
 
 impl CallsConfig {
-    /// Of an API with nothing particular about it.
+    /// The defaults for most APIs.
     pub(super) const DEFAULT: Self = Self {
         timeout: Duration::from_secs(10),
         concurrency: 8,
@@ -45,8 +45,8 @@ impl CallsConfig {
 
     /// Reads `section`, such as `gitlab.calls`.
     ///
-    /// The client extends the lease of a message while it is worked on; should that fail for once,
-    /// a call that is still within its attempts must not find its message with somebody else.
+    /// All attempts of a call fit into the ack deadline, so that a message whose lease could not be extended once is
+    /// not redelivered meanwhile.
     pub(super) fn read(reader: &mut ConfigReader<'_>, section: &str) -> Self {
         Self::read_over(reader, section, &Self::default())
     }

@@ -1,4 +1,4 @@
-//! The address of a database: what may stand in it, told without anything that does.
+//! The address of a database: what it may contain. No error repeats its content.
 
 use std::net::IpAddr;
 
@@ -44,15 +44,16 @@ const PARAMETERS: [(&str, ParameterCheck); 18] = [
     ("user", any),
 ];
 
-/// What is wrong with an address, without a word of it but the name of a parameter.
+/// What is wrong with an address. Of the address only the name of a parameter is repeated.
 pub fn database_url_objection(text: &str) -> Option<String> {
     let is_one = |url: &Url| matches!(url.scheme(), "postgres" | "postgresql");
     let Some(url) = Url::parse(text).ok().filter(is_one) else {
-        return Some(format!("is no such address; allowed: {DATABASE}"));
+        return Some(format!("is not a PostgreSQL address; allowed: {DATABASE}"));
     };
     if url.fragment().is_some() {
         return Some(
-            "holds a #; allowed: a postgres:// address, with %23 for a # in a password".to_owned(),
+            "contains a #; allowed: a postgres:// address, with %23 for a # in a password"
+                .to_owned(),
         );
     }
     let mut parameters = url.query_pairs();
@@ -64,15 +65,13 @@ fn objection_to(name: &str, value: &str) -> Option<String> {
     match known {
         Some((_, accepts)) if accepts(value) => None,
         Some((name, _)) if *name == "sslmode" || *name == "ssl-mode" => Some(format!(
-            "has another value of the parameter {name}; allowed: {}",
+            "has an unknown value for the parameter {name}; allowed: {}",
             SSL_MODES.join(", ")
         )),
-        Some((name, _)) => Some(format!(
-            "has a value of the parameter {name} that is not one of its kind"
-        )),
+        Some((name, _)) => Some(format!("has an invalid value for the parameter {name}")),
         None if name.starts_with("options[") && name.ends_with(']') => None,
         None => Some(format!(
-            "has the parameter {}, which is not known; allowed: {}",
+            "has {}, which is not known; allowed: {}",
             plain(name),
             names()
         )),
@@ -87,17 +86,21 @@ fn is_ssl_mode(text: &str) -> bool {
     SSL_MODES.contains(&text)
 }
 
-/// A name that looks like one. What does not may be a piece of a password with a `?` or a `&` in it.
-fn plain(name: &str) -> &str {
+/// The parameter by its name, if that looks like one. Otherwise it may be a part of a password with a `?` or a `&` in it.
+fn plain(name: &str) -> String {
     let looks = |name: &&str| {
         (1..=32).contains(&name.len())
             && name
                 .chars()
                 .all(|letter| letter.is_ascii_lowercase() || matches!(letter, '_' | '-'))
     };
-    Some(name)
-        .filter(looks)
-        .unwrap_or("of a name that is none (a ? or & in a password is written %3F, %26)")
+    Some(name).filter(looks).map_or_else(
+        || {
+            "a parameter with an invalid name (a ? or & in a password is written %3F, %26)"
+                .to_owned()
+        },
+        |name| format!("the parameter {name}"),
+    )
 }
 
 fn names() -> String {
@@ -136,16 +139,16 @@ mod tests {
         "has the parameter connect_timeout"
     )]
     #[case("username=hush", "has the parameter username, which is not known")]
-    #[case("PASSWORD=hush", "has the parameter of a name that is none")]
+    #[case("PASSWORD=hush", "has a parameter with an invalid name")]
     #[case("hush", "has the parameter hush")]
-    #[case("Hush!x", "of a name that is none")]
+    #[case("Hush!x", "with an invalid name")]
     #[case(
         "sslmode=hush",
-        "has another value of the parameter sslmode; allowed: disable"
+        "has an unknown value for the parameter sslmode; allowed: disable"
     )]
-    #[case("port=hush", "has a value of the parameter port")]
-    #[case("hostaddr=hush", "has a value of the parameter hostaddr")]
-    #[case("sslmode=require#hush", "holds a #")]
+    #[case("port=hush", "has an invalid value for the parameter port")]
+    #[case("hostaddr=hush", "has an invalid value for the parameter hostaddr")]
+    #[case("sslmode=require#hush", "contains a #")]
     fn what_it_does_not_read_is_named_without_its_value(#[case] query: &str, #[case] said: &str) {
         let address = format!("postgres://sync:hush@db.example.ac.uk/ledger?{query}");
         let objection = database_url_objection(&address).unwrap();
@@ -164,7 +167,7 @@ mod tests {
         let objection = database_url_objection(address).unwrap();
         assert_eq!(
             objection,
-            "is no such address; allowed: a postgres:// address"
+            "is not a PostgreSQL address; allowed: a postgres:// address"
         );
     }
 }

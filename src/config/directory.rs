@@ -78,7 +78,7 @@ impl DirectoryConfig {
             &WordChoice::<DirectoryKind>::new(),
             DirectoryKind::Lookup,
         );
-        // Both kinds are read, whichever is chosen: a mistake in the other is a mistake too.
+        // Both kinds are read, whichever is chosen: an error in the other one is an error too.
         let path = reader.optional("directory.path", &TextValue::ANY);
         let given = PartialLookup::read(reader);
         match kind {
@@ -96,7 +96,7 @@ impl DirectoryConfig {
     }
 }
 
-/// What was given of Lookup, before it is known to be all of it.
+/// The values given for Lookup, before it is known whether they are complete.
 struct PartialLookup {
     url: Option<Url>,
     token_url: Option<Url>,

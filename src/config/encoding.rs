@@ -1,14 +1,14 @@
-//! Files that an editor saved in another encoding than everybody else reads.
+//! Text files in another encoding than UTF-8.
 
-/// What is wrong with how a file of text begins, to be read after "the file"; `None` if nothing is. A byte order mark
-/// shows in no editor, and without a word about it every message about what follows it sends a person the wrong way.
+/// What is wrong with the first bytes of a text file, to be read after "the file"; `None` if nothing is. Editors do not
+/// show a byte order mark, and an error about what follows it would mislead.
 pub fn objection(bytes: &[u8]) -> Option<&'static str> {
     const MARKED: &str = "begins with a byte order mark: save it as UTF-8 without one";
     const UTF_16: &str = "is UTF-16: save it as UTF-8";
     match bytes {
         [0xef, 0xbb, 0xbf, ..] => Some(MARKED),
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Some(UTF_16),
-        // Of the texts that are given to this service, none begins with anything but ASCII.
+        // Every text that this service reads begins with ASCII.
         [0, byte, ..] | [byte, 0, ..] if *byte != 0 => Some(UTF_16),
         _ => None,
     }

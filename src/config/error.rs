@@ -1,11 +1,11 @@
-//! What is wrong with a configuration, as the person who has to correct it reads it.
+//! The errors of a configuration, for the person who corrects them.
 
 use std::{error::Error, fmt};
 
 use super::origin::ValueOrigin;
 
-/// One mistake: which key, what is wrong with it, what is allowed, where it came from.
-/// It never repeats a given text: a secret pasted into the wrong key must not reach a log.
+/// One error: which key, what is wrong with it, what is allowed, where it came from. It never repeats a text that was
+/// given: a secret pasted into the wrong key must not reach a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {
     /// The key, such as `gitlab.url`, or what stands in its place, such as a file that cannot be read.
@@ -17,7 +17,7 @@ pub struct ConfigError {
 }
 
 impl ConfigError {
-    /// A mistake in what `origin` gave for `key`.
+    /// An error in what `origin` gives for `key`.
     pub(super) fn at(
         key: impl Into<String>,
         origin: ValueOrigin,
@@ -30,7 +30,7 @@ impl ConfigError {
         }
     }
 
-    /// A mistake that no source made.
+    /// An error that comes from no source.
     pub(super) fn without_origin(key: impl Into<String>, problem: impl Into<String>) -> Self {
         Self {
             key: key.into(),
@@ -50,12 +50,12 @@ impl fmt::Display for ConfigError {
     }
 }
 
-/// Every mistake of a configuration at once, never empty, ordered by key.
+/// Every error of a configuration at once, never empty, ordered by key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigErrors(Vec<ConfigError>);
 
 impl ConfigErrors {
-    /// `Err` when there is any mistake.
+    /// `Err` when there is any error.
     pub(super) fn check(mut mistakes: Vec<ConfigError>) -> Result<(), Self> {
         if mistakes.is_empty() {
             return Ok(());
@@ -70,8 +70,8 @@ impl ConfigErrors {
         Self(vec![mistake])
     }
 
-    /// For a configuration that is not whole, though nothing said why. Reading tells a mistake for
-    /// each value it does not get, so nobody should ever see this.
+    /// For an incomplete configuration without any other error. Reading reports an error for each value that it does not
+    /// get, so this should never appear.
     pub(super) fn incomplete() -> Self {
         Self(vec![ConfigError::without_origin(
             "the configuration",

@@ -26,8 +26,7 @@ pub struct GitLabConfig {
     pub calls: CallsConfig,
 }
 
-/// A message has its place among the calls from its look to its last write, and leaves it to others while it waits for
-/// Lookup.
+/// A message holds a slot from its observation to its last write, and releases it while it waits for Lookup.
 fn calls(authority: Option<CertificateAuthority>) -> CallsConfig {
     CallsConfig {
         concurrency: 24,
@@ -37,7 +36,7 @@ fn calls(authority: Option<CertificateAuthority>) -> CallsConfig {
 }
 
 impl GitLabConfig {
-    /// Whether there is a token that is not for reading alone.
+    /// Whether there is a token that may write.
     pub fn has_token_for_writing(&self) -> bool {
         let reading = self.read_token.as_ref().map(ExposeSecret::expose_secret);
         reading != Some(self.token.expose_secret())

@@ -38,7 +38,7 @@ impl Default for GuardConfig {
     }
 }
 
-/// A plan must lapse within the time over which the guard counts, and be there long enough to be applied.
+/// A plan lapses within the time over which the guard counts, and lasts long enough to be applied.
 const LAPSES: std::ops::RangeInclusive<Duration> =
     Duration::from_mins(1)..=Duration::from_hours(24);
 
@@ -87,7 +87,7 @@ impl GuardConfig {
         guard
     }
 
-    /// A guard that lets everything through has to be meant.
+    /// A guard that lets everything through must be intended.
     fn object_to_being_off(&self, reader: &mut ConfigReader<'_>) {
         let off = [
             ("guard.max_block_percent", self.max_block_percent >= 100.0),

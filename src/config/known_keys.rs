@@ -1,4 +1,4 @@
-//! Which keys there are: what the code asks for, and nothing else.
+//! The known keys: those that the code reads.
 
 use figment2::value::{Dict, Value};
 
@@ -22,7 +22,7 @@ impl KnownKeys {
         }
     }
 
-    /// Takes out of a file's values whatever no key stands for, and tells each.
+    /// Removes from a file's values every unknown key, and reports each.
     pub(super) fn prune(&self, values: &mut Dict, origin: &ValueOrigin) -> Vec<ConfigError> {
         let mut mistakes = Vec::new();
         self.prune_section("", values, origin, &mut mistakes);
@@ -61,7 +61,7 @@ impl KnownKeys {
         self.keys.iter().any(|key| key.starts_with(with_dot))
     }
 
-    /// `None` when the variable is none of ours; otherwise its key, or what is wrong with its name.
+    /// `None` when the variable is not ours; otherwise its key, or what is wrong with its name.
     pub(super) fn key_of_variable(&self, name: &str) -> Option<Result<&str, String>> {
         if let Some(rest) = name.strip_prefix(OWN_PREFIX) {
             let known = self.keys.iter().find(|key| variable_of(key) == name);
@@ -70,8 +70,8 @@ impl KnownKeys {
                 None => Err(self.unknown_variable(rest)),
             });
         }
-        // One underscore where two belong. Only an exact match counts: a cluster may set variables
-        // of its own for a service of our name.
+        // One underscore instead of two. Only an exact match counts: a cluster may set variables
+        // of its own for a service of this name.
         let single = |key: &&String| variable_of(key).replace("__", "_") == name;
         let meant = self.keys.iter().find(single)?;
         Some(Err(format!(

@@ -126,7 +126,7 @@ pub const PLAN_CODES: [&str; 12] = [
 /// The add-ons that the endpoint of GitLab 18.9 carries out; it drops every other name and answers 200.
 pub const ADD_ONS: [&str; 4] = ["duo_core", "duo_pro", "duo_enterprise", "product_analytics"];
 
-/// A call waits for the namespace's turn at the other end, and is never repeated in place.
+/// A call waits for its turn at the provisioning side, and is never repeated in place.
 const CALLS: CallsConfig = CallsConfig {
     timeout: Duration::from_secs(30),
     concurrency: 8,
@@ -179,10 +179,10 @@ impl NamespacesConfig {
         }
     }
 
-    /// What the worker's settings must be to one another.
+    /// Checks the worker's settings against one another.
     ///
     /// # Errors
-    /// Where they do not go together.
+    /// Where they conflict.
     pub fn check_worker(&self) -> Result<(), ConfigErrors> {
         let mut wrong = Vec::new();
         let connections = self.limits.max_connections;
@@ -316,7 +316,7 @@ fn names(reader: &mut ConfigReader<'_>, key: &str, default: &[&str]) -> Vec<Stri
     reader.value_or(key, &StringList, default)
 }
 
-/// An address that holds a password, which no mistake may show.
+/// An address that contains a password, which no error may show.
 fn address(reader: &mut ConfigReader<'_>, key: &str) -> Option<Secret> {
     let url = reader.secret(key)?;
     match database_url_objection(url.expose_secret()) {

@@ -9,7 +9,7 @@ use super::{
     values::{HostPort, HttpUrl, TextValue},
 };
 
-/// How long Pub/Sub waits for the first sign of life of a consumer; every subscription is made with it.
+/// How long Pub/Sub waits for a consumer's first ack or extension; every subscription is created with it.
 pub const ACK_DEADLINE: Duration = Duration::from_mins(1);
 
 /// Google Cloud Pub/Sub.
@@ -19,8 +19,8 @@ pub struct PubSubConfig {
     pub project: String,
     /// `host:port` of an emulator or of the embedded broker; no credentials are sent there.
     pub emulator_host: Option<String>,
-    /// Where Google Cloud's Pub/Sub is asked for instead of `https://pubsub.googleapis.com`, such as a region's own
-    /// endpoint, which keeps messages in that region.
+    /// The endpoint of Google Cloud's Pub/Sub instead of `https://pubsub.googleapis.com`, such as a region's own, which
+    /// keeps messages in that region.
     pub endpoint: Option<Url>,
     /// Put before every topic and subscription name. Empty.
     pub prefix: String,

@@ -1,4 +1,4 @@
-//! Reads keys one by one, so that one mistake hides no other, and remembers what it read.
+//! Reads keys one by one, so that one error hides no other, and remembers what it read.
 
 use std::path::Path;
 
@@ -22,11 +22,11 @@ pub(super) struct ConfigReader<'s> {
     pub settings: Vec<EffectiveSetting>,
     /// Values that are not allowed.
     pub errors: Vec<ConfigError>,
-    /// Keys that are required and not there, since this was last taken.
+    /// Required keys that are missing, since this was last taken.
     pub missing: Vec<ConfigError>,
 }
 
-/// Whether a key, if not given, has a value anyway.
+/// What a key is where no source gives it.
 enum WhenAbsent<T> {
     Default(T),
     Fine,
@@ -43,7 +43,7 @@ impl<'s> ConfigReader<'s> {
         }
     }
 
-    /// A key with a default; where the value is wrong the default stands in, and the mistake is kept.
+    /// A key with a default, which also replaces an invalid value; the error is kept.
     pub(super) fn value_or<F: ValueType>(
         &mut self,
         key: &str,
@@ -62,7 +62,7 @@ impl<'s> ConfigReader<'s> {
         self.read(key, form, WhenAbsent::Fine)
     }
 
-    /// A key that must be given where its concern is needed.
+    /// A key that must be given where its section is required.
     pub(super) fn required<F: ValueType>(&mut self, key: &str, form: &F) -> Option<F::Value> {
         self.read(key, form, WhenAbsent::Missing)
     }
@@ -89,7 +89,7 @@ impl<'s> ConfigReader<'s> {
         }
     }
 
-    /// Reads a key whose mistakes do not matter where a stronger source has made it idle.
+    /// Reads a key. Its errors do not matter where a stronger source overrides it (`idle`).
     fn read_unless<F: ValueType>(&mut self, idle: bool, key: &str, form: &F) -> Option<F::Value> {
         let before = self.errors.len();
         let value = self.optional(key, form);
@@ -99,7 +99,7 @@ impl<'s> ConfigReader<'s> {
         value
     }
 
-    /// The value of a key that is read elsewhere, if it is given and right; its mistakes are told there.
+    /// The value of a key that is read elsewhere, if it is given and valid; its errors are reported there.
     pub(super) fn peek<F: ValueType>(&self, key: &str, form: &F) -> Option<F::Value> {
         let (value, origin) = self.sources.find(key)?;
         let given = values::RawValue {
@@ -109,12 +109,12 @@ impl<'s> ConfigReader<'s> {
         form.read(&given).ok()
     }
 
-    /// Says that `key` is missing, where a form cannot tell.
+    /// Reports that `key` is missing.
     pub(super) fn missing(&mut self, key: &str, allowed: &str) {
         self.missing.push(missing_key(key, allowed));
     }
 
-    /// Says that what was given for `key` does not go with the rest.
+    /// Reports that the value of `key` conflicts with other values.
     pub(super) fn reject(&mut self, key: &str, problem: impl Into<String>) {
         let origin = self
             .sources
@@ -207,7 +207,7 @@ impl<'s> ConfigReader<'s> {
     }
 }
 
-/// Says that `key` is missing.
+/// The error for a `key` that is missing.
 pub(super) fn missing_key(key: &str, allowed: &str) -> ConfigError {
     ConfigError::without_origin(
         key,
@@ -217,7 +217,7 @@ pub(super) fn missing_key(key: &str, allowed: &str) -> ConfigError {
 
 /// How to set a key, to be read after "is missing;".
 fn remedy(key: &str) -> String {
-    // The strongest name of a key stands last.
+    // Of the names of a key the strongest comes last.
     let usual = USUAL_VARIABLES.iter().rfind(|(_, of)| *of == key);
     let usual = usual.map_or_else(String::new, |(name, _)| format!("{name}, "));
     format!("set {key} in the file, {usual}or {}; ", variable_of(key))

@@ -1,17 +1,17 @@
-//! Whether a command needs a concern, said in the type of its configuration.
+//! Whether a command requires a section, as the type of its configuration says.
 
 use super::error::ConfigError;
 
-/// What reading a concern found, before it is known whether it is needed.
+/// What reading a section found, before it is known whether the section is required.
 pub(super) struct SectionResult<T> {
     pub value: Option<T>,
     pub missing: Vec<ConfigError>,
 }
 
-/// `T` is needed as itself, and welcome as `Option<T>`: wrong values are told in both cases,
-/// missing ones only where the concern is needed.
+/// `T` is a required section and `Option<T>` an optional one. Invalid values are errors in both cases, missing ones only
+/// where the section is required.
 pub trait Requirement<T>: Sized {
-    /// Whether what is missing is a mistake.
+    /// Whether a missing key is an error.
     const REQUIRED: bool;
 
     /// What the configuration holds.

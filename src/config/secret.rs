@@ -1,4 +1,4 @@
-//! A secret, and the file that it stands in.
+//! A secret, and the file that contains it.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use super::{
     values::{self, SECRET, ValueType},
 };
 
-/// A secret as it was given, and where to look for its successor if it was given as the name of a file.
+/// A secret as it was given, and its file if it was given as the name of one.
 #[derive(Clone, Debug)]
 pub struct Secret {
     value: SecretString,
@@ -43,7 +43,7 @@ impl Secret {
         self.file.as_deref()
     }
 
-    /// What stands in its file now; `None` where it stands in none. Reads a file: not for the threads of a runtime.
+    /// The present content of its file; `None` without a file. Blocks: not for the threads of a runtime.
     ///
     /// # Errors
     /// What is wrong with the file, without any of its text.

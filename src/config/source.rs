@@ -1,4 +1,4 @@
-//! Where values are given: the file, the environment, the flags; merged, each value keeping its origin.
+//! The sources of values: file, environment, flags. Each merged value keeps its origin.
 
 use std::{fs, io::Read, path::Path, path::PathBuf};
 
@@ -14,7 +14,7 @@ use super::{
     origin::ValueOrigin,
 };
 
-/// What one start of the program was given.
+/// The inputs of one start of the program.
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
     /// The file named by `--config`.
@@ -33,7 +33,7 @@ const FILE_VARIABLE: &str = "LOOKUP_GITLAB_SYNC_CONFIG";
 const USUAL_FILE: &str = "lookup-gitlab-sync.toml";
 /// What our own variables begin with.
 pub(super) const OWN_PREFIX: &str = "LOOKUP_GITLAB_SYNC__";
-/// No honest configuration or secret is larger.
+/// No valid configuration or secret is larger.
 const MAX_FILE_BYTES: u64 = 1 << 20;
 
 /// The variables people and platforms set anyway, and the key of each.
@@ -69,12 +69,12 @@ pub(super) const USUAL_VARIABLES: [(&str, &str); 25] = [
     ("LOG_LEVEL", "log.level"),
 ];
 
-/// All that was given, merged: flag over own variable over usual variable over file.
+/// All sources merged: flag over own variable over usual variable over file.
 pub(super) struct MergedSources {
     merged: Figment,
-    /// Mistakes of the sources themselves: unreadable, unknown keys.
+    /// Errors of the sources themselves: unreadable, unknown keys.
     pub mistakes: Vec<ConfigError>,
-    /// Whether the file was read; where it was not, what is missing cannot be told.
+    /// Whether the file was read. If it was not, nobody knows which keys are missing.
     pub file_is_read: bool,
 }
 
@@ -88,7 +88,7 @@ impl MergedSources {
         }
     }
 
-    /// Reads the file and sorts out the environment, holding both to the known keys.
+    /// Reads the file and the environment, and checks both against the known keys.
     pub(super) fn collect(given: &Sources, schema: &KnownKeys) -> Self {
         let mut sources = Self::nothing();
         sources.add_file(given, schema);
@@ -136,7 +136,7 @@ impl MergedSources {
         }
     }
 
-    /// An empty one counts as not set, as it does for the programs these names come from.
+    /// An empty variable counts as not set, as in the programs that these names come from.
     fn add_usual_variables(&mut self, environment: &Environment) {
         for (name, key) in USUAL_VARIABLES {
             let origin = ValueOrigin::UsualVariable(name.to_owned());
@@ -194,7 +194,7 @@ fn file_of(given: &Sources) -> Option<PathBuf> {
     named.or_else(by_variable).or_else(usual)
 }
 
-/// The text of a file. The problem is said without the text.
+/// The text of a file. The error does not contain the text.
 pub(super) fn read_bounded(path: &Path) -> Result<String, String> {
     let mut bytes = Vec::new();
     fs::File::open(path)

@@ -2,7 +2,7 @@
 
 use strsim::osa_distance;
 
-/// What stands behind a complaint about an unknown name.
+/// The end of an error about an unknown name.
 pub(super) fn suggestion(meant: Option<&str>) -> String {
     meant.map_or_else(String::new, |meant| format!("; did you mean {meant}?"))
 }

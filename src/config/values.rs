@@ -1,4 +1,4 @@
-//! The forms that values take: how each is read, what it allows, how it is shown.
+//! The types of configured values: how each is read, what it allows, how it is shown.
 
 mod authority;
 mod choice;
@@ -24,7 +24,7 @@ pub(super) use self::{
     url::{HostPort, HttpUrl},
 };
 
-/// One form of values.
+/// A type of values.
 pub(super) trait ValueType {
     /// What it reads to.
     type Value;
@@ -39,14 +39,14 @@ pub(super) trait ValueType {
     fn show(&self, value: &Self::Value) -> serde_json::Value;
 }
 
-/// Why a value is not of its form. It never repeats a given text, which may be a misplaced secret.
+/// Why a value is not of its type. It never repeats a text that was given, which may be a misplaced secret.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct ParseError {
     /// The place inside the value, such as `[2]`; empty for all of it.
     pub at: String,
     /// What it is, such as "is empty".
     pub reason: String,
-    /// What is allowed there, if that is not what [`Form::allowed`] says.
+    /// What is allowed there, if it is not what [`ValueType::allowed`] says.
     pub allowed: Option<String>,
 }
 
@@ -68,12 +68,12 @@ impl ParseError {
 pub(super) struct RawValue<'v> {
     /// The value.
     pub value: &'v Value,
-    /// Whether its source knows nothing but text, as the environment does.
+    /// Whether its source has only texts, as the environment does.
     pub from_text: bool,
 }
 
 impl RawValue<'_> {
-    /// The text it is.
+    /// The value as a text.
     pub fn text(&self) -> Result<&str, Vec<ParseError>> {
         match self.value.as_str() {
             Some(text) => Ok(text),
@@ -81,7 +81,7 @@ impl RawValue<'_> {
         }
     }
 
-    /// The whole number it is.
+    /// The value as a whole number.
     pub fn integer(&self) -> Result<i128, Vec<ParseError>> {
         let found = match (self.value, self.from_text) {
             (Value::String(_, text), true) => text.trim().parse().ok(),
@@ -90,7 +90,7 @@ impl RawValue<'_> {
         found.ok_or_else(|| self.is_not("a whole number"))
     }
 
-    /// The number it is; a whole one will do.
+    /// The value as a number, whole or not.
     pub fn number(&self) -> Result<f64, Vec<ParseError>> {
         let found = match (self.value, self.from_text) {
             (Value::String(_, text), true) => text.trim().parse().ok(),
@@ -103,7 +103,7 @@ impl RawValue<'_> {
         found.ok_or_else(|| self.is_not("a number"))
     }
 
-    /// The truth value it is.
+    /// The value as a boolean.
     pub fn boolean(&self) -> Result<bool, Vec<ParseError>> {
         let found = match (self.value, self.from_text) {
             (Value::String(_, text), true) => text.trim().parse().ok(),
@@ -112,7 +112,7 @@ impl RawValue<'_> {
         found.ok_or_else(|| self.is_not("true or false"))
     }
 
-    /// The list it is; in the environment, a list as TOML writes it.
+    /// The value as a list; in the environment, a list as TOML writes it.
     pub fn list(&self) -> Result<Vec<Value>, Vec<ParseError>> {
         let found = match (self.value, self.from_text) {
             (Value::String(_, text), true) => Toml::from_str::<Dict>(&format!("list = {text}"))
@@ -129,7 +129,7 @@ impl RawValue<'_> {
     }
 }
 
-/// What kind of value it is. Numbers are said, texts are not: see [`Wrong`].
+/// What kind of value it is. Numbers are shown, texts are not: see [`ParseError`].
 pub(super) fn kind_of(value: &Value) -> String {
     match value {
         Value::String(_, text) if text.is_empty() => "empty".to_owned(),

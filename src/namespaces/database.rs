@@ -22,7 +22,7 @@ use crate::{
     upstream::Credential,
 };
 
-/// A connection that lay idle for longer is tested before use: after a restart of the server all of them are dead.
+/// A connection that was idle for longer is tested before use: after a restart of the server all of them are dead.
 const TRUSTED_IDLE: Duration = Duration::from_secs(1);
 
 /// Which database, and how it is used. Connections must be to the server itself or to a pooler in session mode: the lock
@@ -251,8 +251,8 @@ fn lazy_pool(settings: &DatabaseSettings, options: PgConnectOptions) -> PgPool {
         .connect_lazy_with(options)
 }
 
-/// What every session is told once it stands. As parameters of the start-up packet a pooler refuses them, or drops them
-/// without a word.
+/// The settings of every session, set after it is opened. A pooler refuses or silently drops them as parameters of the
+/// start-up packet.
 fn session(settings: &DatabaseSettings) -> String {
     let statement = settings.statement_timeout.as_millis();
     let lock = settings.lock_timeout.as_millis();

@@ -1,4 +1,4 @@
-//! What was to be sent, who asked for it, and what became of it: the portal's record in `PostgreSQL`.
+//! The portal's record in `PostgreSQL`: syncs, requests for them, attempts to send them.
 
 pub mod attempt_state;
 mod attempts;
@@ -39,7 +39,7 @@ static MIGRATIONS: Migrator = Migrator {
 /// What the ledger's address is called.
 const SETTING: &str = "namespaces.ledger_database_url";
 
-/// A ledger that cannot be used. No text holds the address, which holds the password.
+/// A ledger that cannot be used. No text contains the address, which contains the password.
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
     /// The address or the certificate.
@@ -55,7 +55,7 @@ pub enum LedgerError {
     #[error("the ledger database failed")]
     Database(#[from] sqlx::Error),
     /// What it holds is not what was put there.
-    #[error("sync {sync} in the ledger is no document: {why}")]
+    #[error("sync {sync} in the ledger is not a valid document: {why}")]
     Document {
         /// Which.
         sync: i64,
@@ -66,8 +66,8 @@ pub enum LedgerError {
     /// GitLab would not carry it out.
     #[error("{}", joined(.0))]
     Refused(Vec<RuleViolation>),
-    /// GitLab would not carry out what was recorded before and this document leaves as it is.
-    #[error("{}. This is on record already and the document leaves it as it is: record a right value with it", joined(.0))]
+    /// GitLab would not carry out what was recorded before and this document leaves unchanged.
+    #[error("{}. This is recorded already and the document leaves it unchanged: record a valid value with it", joined(.0))]
     RefusedBefore(Vec<RuleViolation>),
 }
 
@@ -89,14 +89,14 @@ pub struct RecordedSync {
     pub sha256: String,
 }
 
-/// The newest sync of a namespace, and what stands against or for sending it.
+/// The newest sync of a namespace, and whether it has to be sent.
 #[derive(Clone, Debug)]
 pub(super) struct NewestSync {
     pub(super) sync_id: i64,
     pub(super) document: Document,
     /// The newest request for it.
     pub(super) request_id: i64,
-    /// Whether it need not be sent: it arrived, and nobody has asked since.
+    /// Whether it need not be sent: it arrived, and nobody has requested it since.
     pub(super) settled: bool,
     /// Whether it holds all that is recorded for the namespace.
     pub(super) complete: bool,
@@ -109,7 +109,7 @@ pub(super) struct FinishedAttempt {
     pub(super) http_status: Option<u16>,
     pub(super) parts: Option<serde_json::Value>,
     pub(super) detail: Option<String>,
-    /// Whether its call may still be running at the other end.
+    /// Whether its call may still be running at the provisioning side.
     pub(super) in_doubt: bool,
 }
 
@@ -180,7 +180,7 @@ impl Ledger {
         Ok(())
     }
 
-    /// The database as it is, for looking: no table is created or updated, and nothing is asked yet.
+    /// For reading: no table is created or updated, and no connection is opened yet.
     ///
     /// # Errors
     /// For settings that cannot be used.
@@ -203,9 +203,9 @@ impl Ledger {
         self.pool.close().await;
     }
 
-    /// Records what `namespace_id` has after `document`: what that leaves out is as the newest sync has it. A new sync only
-    /// if the whole differs from the newest, a request in any case. `None`, and nothing on record, where the document says
-    /// nothing.
+    /// Records what `namespace_id` has after `document`. What the document leaves out is taken from the newest sync. There is
+    /// a new sync only if the content differs from the newest, and a request in any case. `None`, with nothing recorded,
+    /// for an empty document.
     ///
     /// # Errors
     /// When GitLab would not carry it out or the database fails; nothing is recorded then.
@@ -275,13 +275,14 @@ impl Ledger {
         }
     }
 
-    /// Takes the right to send for `namespace_id`, which nobody else has until the session is closed or cut.
+    /// Takes the lock for sending for `namespace_id`, held until the session is closed or cut.
     pub(super) async fn sending(&self, namespace_id: i64) -> Result<LockedSession, sqlx::Error> {
         LockedSession::open(&self.pool, NamespaceLock::Sending(namespace_id)).await
     }
 }
 
-/// The newest sync of a namespace, completed first where it is one of before. On the session that sends for it.
+/// The newest sync of a namespace, completed first where an older version recorded only a part. On the session that
+/// sends for it.
 pub(super) async fn newest_complete(
     connection: &mut PgConnection,
     namespace_id: i64,

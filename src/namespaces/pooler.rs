@@ -1,7 +1,7 @@
 //! Whether connections are sessions: a pooler in transaction mode hands each transaction to another one.
 //!
 //! The lock of a namespace lives as long as a session. Behind such a pooler it is taken on one session and looked for on
-//! another, so that two workers would send at once and believe themselves alone.
+//! another, so that two workers would send at once.
 
 use sqlx::{AssertSqlSafe, PgConnection};
 use uuid::Uuid;
@@ -31,7 +31,7 @@ pub enum SessionCheckError {
 /// is prepared is a session's too.
 ///
 /// # Errors
-/// [`NoSessions`].
+/// [`SessionCheckError`].
 pub async fn refuse_shared_sessions(pool: &DatabasePool) -> Result<(), SessionCheckError> {
     let shared = are_shared(pool).await;
     if shared.map_err(SessionCheckError::Unknown)? {

@@ -59,7 +59,7 @@ pub struct PortalApi {
 }
 
 impl PortalApi {
-    /// A portal whose clients show `token`; replaced in its file, it is another one within half a minute.
+    /// A portal whose clients present `token`. A token that is replaced in its file is in use within 30 s.
     ///
     /// # Errors
     /// A token that no header can carry.
@@ -77,7 +77,7 @@ impl PortalApi {
         })
     }
 
-    /// Its routes; whatever else is asked is the caller's to answer.
+    /// Its routes, without a fallback.
     pub fn router(self) -> Router {
         Router::new()
             .route(SYNCS, post(record))
@@ -96,7 +96,7 @@ impl PortalApi {
             scheme.eq_ignore_ascii_case("bearer").then_some(token)
         });
         match token {
-            // By hash, so that the time it takes says nothing about the token.
+            // By hash, so that the duration reveals nothing about the token.
             Some(token) => {
                 Sha256::digest(token) == Sha256::digest(self.token.value().await.as_bytes())
             }
@@ -112,7 +112,7 @@ enum PortalRefusal {
     Namespace,
     Document(InvalidDocument),
     Timeout,
-    /// What GitLab would not carry out, and that in one text.
+    /// What GitLab would not carry out, and the same as one text.
     Rules(Vec<RuleViolation>, String),
     Record(RecordError),
 }
@@ -164,7 +164,7 @@ async fn record(
     })
 }
 
-/// A document without a part changes nothing, and nothing is put on record.
+/// A document without a part changes nothing, and nothing is recorded.
 fn nothing_said(namespace_id: i64) -> Response {
     let body = json!({
         "namespace_id": namespace_id,
@@ -213,7 +213,7 @@ async fn jwks(State(portal): State<PortalApi>) -> Response {
     kept(&json!(portal.keys.published()))
 }
 
-/// An answer that everybody may keep for the time that rotation allows for.
+/// A response that caches may keep for the time that a rotation allows for.
 fn kept(body: &serde_json::Value) -> Response {
     let headers = [(
         CACHE_CONTROL,

@@ -1,6 +1,6 @@
 //! The GitLab side: the internal endpoint that provisions what a namespace has bought.
 //!
-//! [`State::open`] once, then [`serve`], or [`router`] inside a larger one.
+//! [`ProvisioningState::open`] once, then [`serve`], or [`router`] inside a larger one.
 
 mod add_ons;
 pub mod api;
@@ -34,7 +34,7 @@ use crate::namespaces::{contract::document::rules::DocumentRules, database::Data
 use portal_keys::PortalKeys;
 use service::ProvisioningService;
 
-/// What the service has to be told.
+/// The settings of the service.
 #[derive(Clone, Debug)]
 pub struct ProvisioningSettings {
     /// The database.
@@ -93,7 +93,7 @@ impl ProvisioningState {
     /// Opens the database as [`database::open`] does; the portal is asked when the first token comes.
     ///
     /// # Errors
-    /// [`OpenError`].
+    /// [`ProvisioningOpenError`].
     pub async fn open(settings: ProvisioningSettings) -> Result<Self, ProvisioningOpenError> {
         let authority = settings.authority.as_ref();
         let keys = PortalKeys::new(settings.portal_url, authority, settings.keys)

@@ -7,7 +7,7 @@ use futures::StreamExt;
 
 use crate::namespaces::contract::document::MAX_BYTES;
 
-/// Of a body that is too large, this much is read and thrown away before the answer, since a client that is still sending
+/// Of a body that is too large, this much is read and discarded before the response, since a client that is still sending
 /// would see a cut connection and no answer.
 const DRAINED_BYTES: usize = 32 * MAX_BYTES;
 
@@ -23,7 +23,7 @@ pub enum BodyError {
 /// The whole body.
 ///
 /// # Errors
-/// [`NoBody`].
+/// [`BodyError`].
 pub async fn read(body: Body, deadline: Duration) -> Result<Vec<u8>, BodyError> {
     tokio::time::timeout(deadline, collect(body))
         .await

@@ -43,7 +43,7 @@ impl LockedSession {
     pub async fn open(pool: &DatabasePool, lock: NamespaceLock) -> Result<Self, sqlx::Error> {
         let key = lock.key();
         let connection = pool.acquire().await?;
-        // From here on a drop must not give the connection back: the lock may have been granted unseen.
+        // From here on a drop must not return the connection: the lock may have been granted unseen.
         let mut session = Self {
             connection: Some(connection),
             key,
@@ -63,7 +63,7 @@ impl LockedSession {
             .ok_or(sqlx::Error::PoolClosed)
     }
 
-    /// Lets go of the lock and gives the connection back; one that cannot say it let go is cut.
+    /// Releases the lock and returns the connection; a connection that does not confirm the release is cut.
     pub async fn close(mut self) {
         let unlock = sqlx::query_scalar::<_, bool>("SELECT pg_advisory_unlock($1)").bind(self.key);
         let unlocked = match self.connection() {

@@ -1,7 +1,7 @@
 //! Sends the newest recorded sync of a namespace in one provisioning call, and records what became of it.
 //!
-//! It promises that what a namespace has at the end is its newest recorded sync, however often, late or out of order the
-//! messages come, and that it is safe to be killed anywhere and called again.
+//! In the end a namespace has its newest recorded sync, however often, late or out of order the messages come. A worker
+//! may be killed anywhere, and the message may be handled again.
 
 pub mod client;
 mod outcome;
@@ -32,7 +32,7 @@ use crate::{
     telemetry::causes,
 };
 
-/// How often a message begins again because a newer sync was recorded while it sent an older one.
+/// How often a message starts again because a newer sync was recorded while it sent an older one.
 const ROUNDS: usize = 5;
 
 /// The worker stage.
@@ -66,7 +66,7 @@ enum SendStep {
 /// Why there is no step.
 enum SendError {
     Ledger(LedgerError),
-    /// The attempt is not closed, so that what became of it is not on record.
+    /// The attempt is not closed, so its outcome is not recorded.
     Unclosed(sqlx::Error),
 }
 
@@ -115,7 +115,7 @@ impl NamespaceWorker {
                 Err(broken) => return self.broken(broken, &job),
             }
         }
-        Disposition::Retry("newer syncs were recorded all the time".to_owned())
+        Disposition::Retry("newer syncs were recorded during every attempt".to_owned())
     }
 
     /// Takes the namespace's lock, and sends the newest sync if it has to be sent.

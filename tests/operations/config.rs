@@ -317,7 +317,7 @@ fn a_placeholder_for_a_secret_is_overridden_like_any_other_value() {
 #[rstest]
 #[case::missing(None, "names a file that cannot be read")]
 #[case::empty(Some(&b" \n"[..]), "gitlab.token is empty")]
-#[case::two_lines(Some(&b"one\ntwo"[..]), "gitlab.token holds other characters")]
+#[case::two_lines(Some(&b"one\ntwo"[..]), "gitlab.token contains other characters")]
 #[case::not_utf8(Some(&b"\xffx"[..]), "names a file that is not UTF-8 from byte 0 on")]
 fn a_secret_file_without_a_usable_secret_is_a_mistake(
     #[case] content: Option<&[u8]>,

@@ -5,8 +5,8 @@ use std::path::Path;
 use super::{ParseError, RawValue, TextValue, ValueType};
 use crate::config::{authority::CertificateAuthority, source::read_bounded};
 
-/// The name of a file with certificates of authorities, which is read and tried at once: what is wrong with it shows now
-/// and not at the first call.
+/// The name of a file with certificates of authorities. The file is read and tried at once, so that an error shows at the
+/// start and not at the first call.
 pub(in crate::config) struct CertificateAuthorityFile;
 
 impl ValueType for CertificateAuthorityFile {
@@ -24,7 +24,7 @@ impl ValueType for CertificateAuthorityFile {
             Ok(CertificateAuthority::new(&path, &pem))
         } else {
             Err(ParseError::because(
-                "names a file that holds no certificates, or a broken one",
+                "names a file without valid certificates",
             ))
         }
     }
@@ -34,7 +34,7 @@ impl ValueType for CertificateAuthorityFile {
     }
 }
 
-/// A client that trusts nobody else is made of them and thrown away: there is no other way to have them tried.
+/// Builds a client that trusts only them and drops it: there is no other way to validate them.
 fn are_certificates(pem: &str) -> bool {
     match reqwest::Certificate::from_pem_bundle(pem.as_bytes()) {
         Ok(certificates) if !certificates.is_empty() => reqwest::Client::builder()

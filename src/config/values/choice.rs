@@ -1,4 +1,4 @@
-//! One of a few words, and yes or no.
+//! One of a few words, and booleans.
 
 use std::marker::PhantomData;
 
@@ -30,7 +30,7 @@ impl<T: ValueEnum> ValueType for WordChoice<T> {
             ParseError::because(if text.is_empty() {
                 "is empty"
             } else {
-                "is another word"
+                "is an unknown word"
             })
         })
     }
@@ -46,7 +46,7 @@ fn word<T: ValueEnum>(value: &T) -> Option<String> {
     Some(named.get_name().to_owned())
 }
 
-/// Yes or no.
+/// True or false.
 pub(in crate::config) struct Bool;
 
 impl ValueType for Bool {

@@ -26,7 +26,7 @@ impl ValueType for StringList {
 
 fn empty_or_control(text: &str) -> Option<String> {
     let accepted = (TextValue::ANY.accepts)(text);
-    (!accepted).then(|| "is empty, or holds control characters".to_owned())
+    (!accepted).then(|| "is empty or contains control characters".to_owned())
 }
 
 /// A list of patterns.
@@ -55,7 +55,7 @@ impl ValueType for PatternList {
     }
 }
 
-/// The texts of a list; every one that is objected to is told.
+/// The texts of a list, or an error for each one that is refused.
 fn each(
     given: &RawValue<'_>,
     objection: impl Fn(&str) -> Option<String>,

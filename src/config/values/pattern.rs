@@ -1,15 +1,15 @@
-//! Regular expressions that say who is who.
+//! Regular expressions that classify accounts.
 
 use regex::Regex;
 use regex_syntax::hir::Look;
 
-/// What a pattern has to have beside being a regular expression.
+/// What a pattern must be, beside a valid regular expression.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::config) enum PatternRule {
     /// Nothing more.
     Plain,
     /// A group `crsid`, and both ends of the text: a pattern that finds a CRSid somewhere inside
-    /// another name would hand a robot's account to a person who has nothing to do with it.
+    /// another name would give a robot's account to an unrelated person.
     NamesCrsid,
 }
 
@@ -24,7 +24,7 @@ impl PatternRule {
         }
     }
 
-    /// Why `pattern` is not one; `None` when it is. Never repeats the pattern.
+    /// Why `pattern` is refused; `None` when it is accepted. Never repeats the pattern.
     pub(in crate::config) fn objection(self, pattern: &str) -> Option<String> {
         let parsed = match regex_syntax::parse(pattern) {
             Ok(parsed) => parsed,
@@ -45,7 +45,7 @@ impl PatternRule {
         let looks = parsed.properties();
         let anchored = looks.look_set_prefix().contains(Look::Start)
             && looks.look_set_suffix().contains(Look::End);
-        (!anchored).then(|| "may match a part of a text".to_owned())
+        (!anchored).then(|| "may match only a part of a text".to_owned())
     }
 }
 
@@ -86,13 +86,25 @@ mod tests {
         "^(?<id>[a-z]+)$",
         Some("no group named crsid")
     )]
-    #[case(PatternRule::NamesCrsid, "(?<crsid>[a-z]+)", Some("may match a part"))]
-    #[case(PatternRule::NamesCrsid, "^(?<crsid>[a-z]+)", Some("may match a part"))]
-    #[case(PatternRule::NamesCrsid, "^a|(?<crsid>b)$", Some("may match a part"))]
+    #[case(
+        PatternRule::NamesCrsid,
+        "(?<crsid>[a-z]+)",
+        Some("may match only a part")
+    )]
+    #[case(
+        PatternRule::NamesCrsid,
+        "^(?<crsid>[a-z]+)",
+        Some("may match only a part")
+    )]
+    #[case(
+        PatternRule::NamesCrsid,
+        "^a|(?<crsid>b)$",
+        Some("may match only a part")
+    )]
     #[case(
         PatternRule::NamesCrsid,
         "(?m)^(?<crsid>[a-z]+)$",
-        Some("may match a part")
+        Some("may match only a part")
     )]
     fn a_pattern_compiles_and_means_whole_names(
         #[case] rule: PatternRule,

@@ -33,7 +33,7 @@ impl ValueType for TextValue {
         match (text.is_empty(), (self.accepts)(text)) {
             (_, true) => Ok(text.to_owned()),
             (true, false) => Err(ParseError::because("is empty")),
-            (false, false) => Err(ParseError::because("is not of this form")),
+            (false, false) => Err(ParseError::because("has the wrong form")),
         }
     }
 
@@ -58,7 +58,7 @@ impl ValueType for SecretText {
 
     fn read(&self, given: &RawValue<'_>) -> Result<SecretString, Vec<ParseError>> {
         let text = match given.value.as_str() {
-            // A number would be said: see `describe`.
+            // A number is not shown here, as `kind_of` would.
             None => return Err(ParseError::because("is not text")),
             Some("") => return Err(ParseError::because("is empty")),
             Some(text) => text,
@@ -70,7 +70,7 @@ impl ValueType for SecretText {
             return Ok(text.into());
         }
         Err(ParseError::because(
-            "holds other characters, or is too long",
+            "contains other characters or is too long",
         ))
     }
 

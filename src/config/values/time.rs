@@ -1,10 +1,10 @@
-//! Spans of time: `"500ms"`, `"10s"`, `"2m"`, `"1h"`.
+//! Durations: `"500ms"`, `"10s"`, `"2m"`, `"1h"`.
 
 use std::{ops::RangeInclusive, time::Duration};
 
 use super::{ParseError, RawValue, ValueType};
 
-/// A span of time within bounds.
+/// A duration within bounds.
 pub(in crate::config) struct DurationRange(pub RangeInclusive<Duration>);
 
 /// Each unit and how many milliseconds it has, the longest first.
@@ -20,7 +20,7 @@ impl ValueType for DurationRange {
 
     fn read(&self, given: &RawValue<'_>) -> Result<Duration, Vec<ParseError>> {
         let span = parse(given.text()?)
-            .ok_or_else(|| ParseError::because("is not a time with its unit"))?;
+            .ok_or_else(|| ParseError::because("is not a number with a unit of time"))?;
         if self.0.contains(&span) {
             return Ok(span);
         }
@@ -43,7 +43,7 @@ fn parse(text: &str) -> Option<Duration> {
     number.checked_mul(milliseconds).map(Duration::from_millis)
 }
 
-/// In the longest unit that says it exactly; `Span` reads it back.
+/// In the longest unit that divides it; [`DurationRange`] reads it back.
 pub(in crate::config) fn display(span: Duration) -> String {
     let milliseconds = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
     UNITS

@@ -6,7 +6,7 @@ use super::{ParseError, RawValue, ValueType};
 
 /// The address of an HTTP API: `https`, or `http` to this machine alone.
 pub(in crate::config) struct HttpUrl {
-    /// An ending that the client adds itself, and a person is likely to give.
+    /// A path that the client adds itself and that people tend to give.
     pub without: Option<&'static str>,
 }
 
@@ -39,10 +39,10 @@ impl ValueType for HttpUrl {
 impl HttpUrl {
     fn objection(&self, url: &Url) -> Option<String> {
         if !url.username().is_empty() || url.password().is_some() {
-            return Some("holds a user or a password".to_owned());
+            return Some("contains a user or a password".to_owned());
         }
         if url.query().is_some() || url.fragment().is_some() {
-            return Some("holds a query or a fragment".to_owned());
+            return Some("contains a query or a fragment".to_owned());
         }
         match url.scheme() {
             "https" => {}
@@ -51,11 +51,11 @@ impl HttpUrl {
                 "is plain http:// to another machine, which would show the token to the network"
                     .to_owned(),
             ),
-            _ => return Some("has another scheme".to_owned()),
+            _ => return Some("has an unknown scheme".to_owned()),
         }
         let ending = self.without?;
         let has_it = url.path().trim_end_matches('/').ends_with(ending);
-        has_it.then(|| format!("ends in {ending}, which is added by itself"))
+        has_it.then(|| format!("ends in {ending}, which the client adds itself"))
     }
 }
 
@@ -86,7 +86,7 @@ impl ValueType for HostPort {
         match parts {
             Some(_) => Ok(text.to_owned()),
             None if text.is_empty() => Err(ParseError::because("is empty")),
-            None => Err(ParseError::because("is not of this form")),
+            None => Err(ParseError::because("has the wrong form")),
         }
     }
 

@@ -24,10 +24,10 @@ use read::JsonObject;
 /// The largest document read, in bytes.
 pub const MAX_BYTES: usize = 1024 * 1024;
 
-/// A document that cannot be read. Its text is GitLab's, and names the path; [`Invalid::explained`] says more.
+/// A document that cannot be read. Its text is GitLab's, and names the path; [`InvalidDocument::explained`] says more.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidDocument {
-    /// It is no JSON.
+    /// It is not JSON.
     #[error("Invalid JSON format")]
     NotJson,
     /// There is no `provision`.
@@ -189,7 +189,7 @@ impl Document {
     /// zero is refused, a date is `YYYY-MM-DD`, a number fits its column. Nesting costs nothing: what is not known is skipped, not built.
     ///
     /// # Errors
-    /// [`Invalid`], naming the first path that is wrong.
+    /// [`InvalidDocument`], naming the first path that is wrong.
     pub fn parse(body: &[u8]) -> Result<Self, InvalidDocument> {
         if body.len() > MAX_BYTES {
             return Err(InvalidDocument::TooLarge);

@@ -15,11 +15,11 @@ pub enum AttemptState {
     PartiallyFailed,
     /// It did not arrive; the next delivery opens another.
     Retrying,
-    /// The receiver refused it for good, or the message was given up.
+    /// The receiver refused it permanently, or the message was dead-lettered.
     Failed,
     /// The same content had arrived already.
     Skipped,
-    /// Its worker went away in the middle; a later one found it.
+    /// Its worker died during it; a later worker found it.
     Abandoned,
 }
 

@@ -23,7 +23,7 @@ pub(in crate::namespaces) async fn youngest_in_doubt(
     Ok(seconds.map(|seconds| std::time::Duration::from_secs_f64(seconds.max(0.0))))
 }
 
-/// Closes what was started and has nobody any more: who holds the lock is alone.
+/// Closes attempts whose worker is gone: only the holder of the lock works on the namespace.
 pub(in crate::namespaces) async fn abandon(
     connection: &mut PgConnection,
     namespace_id: i64,

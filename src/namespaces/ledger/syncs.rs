@@ -1,4 +1,4 @@
-//! The recorded syncs of a namespace: the newest, and how one of before is completed.
+//! The recorded syncs of a namespace: the newest, and how one of an older version is completed.
 
 use jiff::civil::Date;
 use sqlx::{PgConnection, Row};

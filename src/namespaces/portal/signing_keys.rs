@@ -33,7 +33,7 @@ const READ_AGAIN: Duration = Duration::from_secs(30);
 /// What the file of the key that signs is called.
 const SETTING: &str = "PORTAL_SIGNING_KEY_FILE";
 
-/// Keys that cannot be used. No text holds anything of a key.
+/// Keys that cannot be used. No text contains any part of a key.
 #[derive(Debug, thiserror::Error)]
 pub enum SigningKeyError {
     /// No such file, or not to be read.
@@ -43,7 +43,7 @@ pub enum SigningKeyError {
     #[error("the key file {0} {1}")]
     Encoding(String, &'static str),
     /// Not what it must be.
-    #[error("the key file {0} holds no RSA {1} key in PEM form")]
+    #[error("the key file {0} contains no RSA {1} key in PEM form")]
     Form(String, &'static str),
     /// The library refused.
     #[error("the key cannot be used")]

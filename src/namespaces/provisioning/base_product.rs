@@ -21,7 +21,7 @@ use crate::namespaces::{
 /// `change_type` of an updated row.
 const UPDATED: i16 = 1;
 
-/// Makes or changes the namespace's one row; what is as it was is not written. The answer is the rules broken, in which
+/// Makes or changes the namespace's one row; unchanged fields are not written. The answer is the rules broken, in which
 /// case nothing is written at all.
 ///
 /// # Errors

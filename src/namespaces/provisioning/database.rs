@@ -46,7 +46,7 @@ pub enum DatabaseOpenError {
 /// Opens the pool and sees to the tables as `settings.migrations` says.
 ///
 /// # Errors
-/// [`OpenError`]; with [`Migrations::Off`] only for settings that make no sense.
+/// [`DatabaseOpenError`]; with [`MigrationMode::Off`] only for settings that cannot be used.
 pub async fn open(settings: &DatabaseSettings) -> Result<DatabasePool, DatabaseOpenError> {
     let pool = DatabasePool::new(settings, "provisioning", SETTING)
         .map_err(DatabaseOpenError::Settings)?;

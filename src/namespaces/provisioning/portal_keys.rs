@@ -77,7 +77,7 @@ pub struct IssuerKey {
 /// Fetches, keeps and renews the portal's keys.
 ///
 /// Readers of known keys never wait for a fetch. Fetches go one at a time; whoever comes meanwhile looks at the result of
-/// that one first. So tokens with made-up `kid`s cost one fetch in [`Timing::refetch_pause`] however many they are, and
+/// that one first. So tokens with made-up `kid`s cost one fetch in [`KeyTiming::refetch_pause`] however many they are, and
 /// since that fetch replaces the whole set, they bring in a rotated key rather than keep it out. A failed fetch is never
 /// kept and replaces nothing.
 #[derive(Debug)]
@@ -129,7 +129,7 @@ impl PortalKeys {
     /// fetched yet.
     ///
     /// # Errors
-    /// When TLS cannot be set up, or a variable names a proxy that is none.
+    /// When TLS cannot be set up, or a variable names an invalid proxy.
     pub fn new(
         portal: Url,
         authority: Option<&CertificateAuthority>,
@@ -151,7 +151,7 @@ impl PortalKeys {
     /// The key named `kid`.
     ///
     /// # Errors
-    /// [`NoKey`].
+    /// [`KeyLookupError`].
     pub async fn key(&self, kid: &str) -> Result<IssuerKey, KeyLookupError> {
         match self.kept() {
             Some(set) if set.keys.contains_key(kid) || Instant::now() < set.refetch_from => {
@@ -264,7 +264,7 @@ impl PortalKeys {
             body.extend_from_slice(&chunk);
         }
         serde_json::from_slice(&body)
-            .map_err(|_| KeyLookupError::Portal("its answer is not what it must be".to_owned()))
+            .map_err(|_| KeyLookupError::Portal("its response is not valid".to_owned()))
     }
 }
 

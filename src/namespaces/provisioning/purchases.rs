@@ -115,8 +115,8 @@ pub(super) async fn insert(
     Ok(())
 }
 
-/// Makes row `id`, which says `before`, say `after`: the same add-on or another that shares the row. What is as it was is
-/// not written.
+/// Makes row `id`, which says `before`, say `after`: the same add-on or another that shares the row. Unchanged fields
+/// are not written.
 pub(super) async fn update(
     connection: &mut PgConnection,
     tables: &TableColumns,

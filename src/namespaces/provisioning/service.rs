@@ -108,7 +108,7 @@ impl ProvisioningService {
     /// caller's going away does not drop it.
     ///
     /// # Errors
-    /// [`Unfinished`].
+    /// [`ProvisionError`].
     pub async fn provision(
         &self,
         namespace: &Namespace,

@@ -22,7 +22,7 @@ pub enum TokenError {
     /// It is longer than any of the portal's.
     #[error("oversized")]
     TooLarge,
-    /// It is no JWT, or lacks a `kid`, or wants extensions understood.
+    /// It is not a JWT, has no `kid`, or requires extensions.
     #[error("malformed")]
     Malformed,
     /// Signed in another way than RS256, or not at all.
@@ -48,7 +48,7 @@ struct VerifiedClaims {
 /// portal is judged before it is asked.
 ///
 /// # Errors
-/// [`Refused`].
+/// [`TokenError`].
 pub async fn verify(token: &str, keys: &PortalKeys) -> Result<(), TokenError> {
     if token.len() > MAX_BYTES {
         return Err(TokenError::TooLarge);

@@ -58,7 +58,7 @@ pub enum ProvisionOutcome {
     Partly(Option<PartResults>, Option<String>),
     /// It can never be applied, or there is no such namespace.
     Refused(String),
-    /// The other side's database refuses it, and would refuse it again: this sync's own fault, whoever has to mend it.
+    /// The database of the provisioning side refuses it, and would refuse it again: the fault of this sync alone.
     Broken(String),
 }
 
@@ -115,7 +115,7 @@ impl ProvisioningClient {
         }
     }
 
-    /// Whether something that speaks JSON answers there at all, be it with a refusal.
+    /// Whether a JSON API answers there at all, even if it refuses.
     ///
     /// # Errors
     /// When not.
@@ -193,7 +193,7 @@ impl ProvisioningClient {
 }
 
 impl ProvisionCall {
-    /// Whether the call may still be running at the other end: it left, and nobody there has said how it ended.
+    /// Whether the call may still be running at the provisioning side: it was sent, and no response says how it ended.
     pub fn is_in_doubt(&self) -> bool {
         let Err(error) = &self.result else {
             return false;
@@ -231,7 +231,7 @@ impl ErrorBody {
     }
 }
 
-/// A 404 of another text is a wrong address, a proxy's or a GitLab's that has no such endpoint: not the message's fault.
+/// A 404 with another text comes from a wrong address, a proxy or a GitLab without this endpoint: not the message's fault.
 fn judge(answer: &UpstreamResponse) -> Result<ProvisionOutcome, Fault> {
     match answer.status.as_u16() {
         200 if answer.body.trim_ascii().is_empty() => Ok(ProvisionOutcome::Applied(None)),

@@ -1,4 +1,4 @@
-//! The table of answers: how an attempt ended, and what becomes of the message.
+//! The table of responses: the outcome of an attempt, and what becomes of the message.
 
 use metrics::counter;
 
@@ -127,14 +127,14 @@ impl SyncJob<'_> {
     }
 }
 
-/// Nothing but this line tells a person that something is to be done.
+/// Only this line tells a person that something is to be done.
 fn partly(job: &SyncJob<'_>, newest: &NewestSync, why: Option<&str>) {
     tracing::error!(
         event = "namespace_partially_failed",
         namespace_id = job.namespace_id,
         namespace_sync_id = newest.sync_id,
         detail = why,
-        "a part of the sync is not carried out: record a right one, or `namespaces resync` after it was mended"
+        "a part of the sync is not carried out: record a valid one, or run `namespaces resync` after the cause is fixed"
     );
 }
 

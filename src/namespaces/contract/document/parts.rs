@@ -29,7 +29,7 @@ impl Document {
     /// may leave them out, since what is sent always has them.
     ///
     /// # Errors
-    /// [`Invalid::Lacks`], with every key that is absent. GitLab takes an empty purchase for none.
+    /// [`InvalidDocument::Lacks`], with every key that is absent. GitLab takes an empty purchase for none.
     pub fn has_required_keys(&self) -> Result<(), InvalidDocument> {
         let mut absent = Vec::new();
         for (name, purchases) in self.provision.add_on_purchases.iter().flatten() {
