@@ -50,7 +50,8 @@ pub fn parse() -> Cli {
     Cli::try_parse().unwrap_or_else(|error| escape_usage(error).exit())
 }
 
-/// The same error, with what was typed made safe to print: it may be a name that somebody else chose.
+/// The same error, with what was typed made safe to print: it may be a name that somebody else
+/// chose.
 fn escape_usage(mut error: clap::Error) -> clap::Error {
     let typed: Vec<(ContextKind, ContextValue)> = error
         .context()

@@ -36,7 +36,8 @@ pub enum Standing {
 pub struct Standings {
     /// Whom it told of.
     pub told: HashMap<Crsid, Standing>,
-    /// Whom it cannot show though it shows others. They are unknown, and were named to the operator.
+    /// Whom it cannot show though it shows others. They are unknown, and were named to the
+    /// operator.
     pub unreadable: Vec<Crsid>,
 }
 
@@ -67,18 +68,18 @@ pub trait Directory: Send + Sync + fmt::Debug {
     /// The standing of each person asked for.
     ///
     /// # Errors
-    /// When any part of the question got no usable answer: there are no partial answers. Single people whom the
-    /// directory cannot show while it shows others are no error.
+    /// When any part of the question got no usable answer: there are no partial answers. Single
+    /// people whom the directory cannot show while it shows others are no error.
     fn standings<'a>(&'a self, people: &'a [Crsid]) -> BoxFuture<'a, Result<Standings, CallError>>;
 
-    /// So many people make one question of [`Self::standings`] that costs no more than one call. All of them, unless
-    /// the directory is asked over a network.
+    /// So many people make one question of [`Self::standings`] that costs no more than one call.
+    /// All of them, unless the directory is asked over a network.
     fn people_in_one_question(&self) -> usize {
         usize::MAX
     }
 
-    /// Asks it to hold its answers' time against this machine's clock, since GitLab's have none. Called before each
-    /// question; says once if the directory tells no time either.
+    /// Asks it to hold its answers' time against this machine's clock, since GitLab's have none.
+    /// Called before each question; says once if the directory tells no time either.
     fn keep_time(&self) {
         warn_without_clock();
     }

@@ -1,7 +1,8 @@
-//! Named places at which a test ends the process as a crash would. Without the feature `failpoints`, which only the
-//! tests' own build has, there are none.
+//! Named places at which a test ends the process as a crash would. Without the feature
+//! `failpoints`, which only the tests' own build has, there are none.
 
-/// Ends the process here if `LOOKUP_GITLAB_SYNC_FAIL_AT` is `name`, or `name:n` and this is the n-th passage.
+/// Ends the process here if `LOOKUP_GITLAB_SYNC_FAIL_AT` is `name`, or `name:n` and this is the
+/// n-th passage.
 #[cfg(feature = "failpoints")]
 pub fn pass(name: &str) {
     use std::sync::{

@@ -33,19 +33,23 @@ pub use self::{
     upstream_id::{CallKind, UpstreamId},
 };
 
-/// ClosedGate while an upstream as a whole does not work. Handlers that meet a closed gate hold their message.
+/// ClosedGate while an upstream as a whole does not work. Handlers that meet a closed gate hold
+/// their message.
 ///
-/// It closes after three calls in a row that fail everybody, and at once when the credentials are refused or the upstream
-/// is in maintenance. A call about one subject whose failure may be that subject's own closes it only together with
-/// those about four others, of the same purpose and without a success between them; then calls of that purpose alone
-/// are withheld. Who failed while others succeeded is remembered, and counts no more.
+/// It closes after three calls in a row that fail everybody, and at once when the credentials are
+/// refused or the upstream is in maintenance. A call about one subject whose failure may be that
+/// subject's own closes it only together with those about four others, of the same purpose and
+/// without a success between them; then calls of that purpose alone are withheld. Who failed while
+/// others succeeded is remembered, and counts no more.
 ///
-/// While it is closed one probe at a time tests the upstream, with growing pauses (1 s to 60 s, and never before
-/// `Retry-After`); a whole success opens it, and a part of one, such as the marker before a block, does not.
+/// While it is closed one probe at a time tests the upstream, with growing pauses (1 s to 60 s, and
+/// never before `Retry-After`); a whole success opens it, and a part of one, such as the marker
+/// before a block, does not.
 ///
-/// Who waits goes through [`Gate::passable`]. While the gate is closed the waiters form two queues, and only the head of
-/// one is let through, when a probe is due: the next call to [`Gate::enter`] is then the probe. Who failed already waits
-/// in the second, so that a probe is never the same subject first. Every other call fails at once.
+/// Who waits goes through [`Gate::passable`]. While the gate is closed the waiters form two queues,
+/// and only the head of one is let through, when a probe is due: the next call to [`Gate::enter`]
+/// is then the probe. Who failed already waits in the second, so that a probe is never the same
+/// subject first. Every other call fails at once.
 #[derive(Debug)]
 pub struct Gate {
     upstream: UpstreamId,
@@ -55,8 +59,8 @@ pub struct Gate {
     turn: Arc<Semaphore>,
     /// The same for those who failed already.
     again: Arc<Semaphore>,
-    /// Told whenever the gate opens, under the lock of `breaker`. It wakes in the order of arrival, which a `watch`
-    /// draws by lot: a schedule of faults would not replay.
+    /// Told whenever the gate opens, under the lock of `breaker`. It wakes in the order of arrival,
+    /// which a `watch` draws by lot: a schedule of faults would not replay.
     opened: Notify,
 }
 
@@ -95,14 +99,15 @@ impl Gate {
         Arc::new(gate)
     }
 
-    /// Waits until a caller may try again: the gate is open, or this caller is its one probe. After a failure that
-    /// did not close the gate this also waits out a short pause, so that nobody tries again in a tight loop.
-    /// Cancelled, it leaves the queue.
+    /// Waits until a caller may try again: the gate is open, or this caller is its one probe. After
+    /// a failure that did not close the gate this also waits out a short pause, so that nobody
+    /// tries again in a tight loop. Cancelled, it leaves the queue.
     pub async fn passable(self: &Arc<Self>) -> ProbePermit {
         self.wait(false).await
     }
 
-    /// The same for one whose own call failed already: while the gate is closed, who has not been heard yet goes first.
+    /// The same for one whose own call failed already: while the gate is closed, who has not been
+    /// heard yet goes first.
     pub async fn passable_again(self: &Arc<Self>) -> ProbePermit {
         self.wait(true).await
     }
@@ -194,7 +199,8 @@ impl Gate {
         self.breaker().evidence().is_failing(about)
     }
 
-    /// Nobody who waits in [`Gate::passable`] goes on before `until`: the upstream asked for a pause.
+    /// Nobody who waits in [`Gate::passable`] goes on before `until`: the upstream asked for a
+    /// pause.
     pub fn rest_until(&self, until: Instant) {
         self.breaker().rest_until(until);
     }

@@ -1,4 +1,5 @@
-//! One lock per key, within this process, for work that must be serial about one thing and parallel about others.
+//! One lock per key, within this process, for work that must be serial about one thing and parallel
+//! about others.
 
 use std::{
     collections::HashMap,

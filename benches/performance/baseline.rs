@@ -7,7 +7,8 @@ use tokio::process::Command;
 
 use crate::{binary, servers::Servers};
 
-/// Runs it to its end: `one` or `lists`. What it took begins at its first call and leaves out how long Python starts.
+/// Runs it to its end: `one` or `lists`. What it took begins at its first call and leaves out how
+/// long Python starts.
 pub async fn run(python: &Path, way: &str, servers: &Servers) -> Duration {
     let output = Command::new(python)
         .arg(binary::project("benches/baseline/sync.py"))

@@ -11,7 +11,8 @@ const TOP: f64 = 50.0;
 /// From the left edge of one panel to that of the next.
 const STEP: f64 = 480.0;
 
-/// What is drawn, with a colour that people with any sight tell apart (Okabe and Ito) and a dash of its own.
+/// What is drawn, with a colour that people with any sight tell apart (Okabe and Ito) and a dash of
+/// its own.
 const SUBJECTS: [(&str, &str, &str, &str); 3] = [
     ("service", "this service", "#0072b2", ""),
     ("lists", "baseline, lists of 200", "#e69f00", "6 3"),

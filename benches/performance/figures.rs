@@ -1,4 +1,5 @@
-//! What was measured, kept in `docs/performance.json` so that one measurement can be taken anew without the others.
+//! What was measured, kept in `docs/performance.json` so that one measurement can be taken anew
+//! without the others.
 
 use std::{collections::BTreeMap, fs};
 

@@ -1,4 +1,5 @@
-//! What nobody can do with less: the sweep's calls without reading the answers, and a consumer that does no work.
+//! What nobody can do with less: the sweep's calls without reading the answers, and a consumer that
+//! does no work.
 
 use std::{
     collections::BTreeMap,
@@ -76,8 +77,9 @@ pub async fn sweep(servers: &Servers, people: &[String]) -> Duration {
     began.elapsed()
 }
 
-/// Decodes, publishes one outcome and acks, so many messages, on the client and with the leases that the service has.
-/// Like the service it acks without waiting for the outcome's confirmation. Messages a second.
+/// Decodes, publishes one outcome and acks, so many messages, on the client and with the leases
+/// that the service has. Like the service it acks without waiting for the outcome's confirmation.
+/// Messages a second.
 pub async fn consume(host: &str, messages: usize) -> f64 {
     let endpoint = format!("http://{host}");
     let credentials = anonymous::Builder::new().build();

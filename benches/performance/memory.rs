@@ -1,4 +1,5 @@
-//! (d) The most memory that one process with both stages holds in a run, against the number of accounts.
+//! (d) The most memory that one process with both stages holds in a run, against the number of
+//! accounts.
 
 use crate::{
     figures::Row,

@@ -146,8 +146,9 @@ impl Servers {
         servers
     }
 
-    /// The population has people whose `cancelled` is no boolean. The published client of the baseline takes no answer
-    /// with one of them in it, so nobody has them here; to be unknown to Lookup has the same end.
+    /// The population has people whose `cancelled` is no boolean. The published client of the
+    /// baseline takes no answer with one of them in it, so nobody has them here; to be unknown to
+    /// Lookup has the same end.
     async fn take_out_the_unclear(&self) {
         for person in self.lookup.get("/simulate/state").await["people"]
             .as_array()

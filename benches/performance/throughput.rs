@@ -1,4 +1,5 @@
-//! (c) Messages a second: the worker on a run that changes nothing, beside a consumer that does no work.
+//! (c) Messages a second: the worker on a run that changes nothing, beside a consumer that does no
+//! work.
 
 use std::{
     process::Stdio,
@@ -114,7 +115,8 @@ async fn of_floor(servers: &Servers, messages: usize) -> (f64, Duration) {
         .spawn()
         .unwrap();
     let process = Process::of(child.id().unwrap());
-    // It says what it took and waits for its input to end, so that its processor time can still be read.
+    // It says what it took and waits for its input to end, so that its processor time can still be
+    // read.
     let mut lines =
         tokio::io::AsyncBufReadExt::lines(tokio::io::BufReader::new(child.stdout.take().unwrap()));
     let rate = lines.next_line().await.unwrap().unwrap().parse().unwrap();

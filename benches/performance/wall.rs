@@ -1,4 +1,5 @@
-//! (b) Wall time of a run, beside the syncs that are usually written and the calls alone, on the same servers.
+//! (b) Wall time of a run, beside the syncs that are usually written and the calls alone, on the
+//! same servers.
 
 use std::{path::Path, time::Duration};
 
@@ -68,7 +69,8 @@ async fn compare(comparison: Comparison, python: Option<&Path>) -> Vec<Row> {
         .collect()
 }
 
-/// The service with other bounds than its defaults: calls in flight to GitLab, and messages leased at once.
+/// The service with other bounds than its defaults: calls in flight to GitLab, and messages leased
+/// at once.
 pub async fn bounds(users: usize, bounds: &[(u32, u32)], repetitions: usize) -> Vec<Row> {
     let row = |(calls, messages)| {
         Row::of(&format!("{calls} calls, {messages} messages"))

@@ -1,4 +1,5 @@
-//! Clients of the service: each on a connection of its own, the next request as soon as the last is answered.
+//! Clients of the service: each on a connection of its own, the next request as soon as the last is
+//! answered.
 
 use std::time::{Duration, Instant};
 

@@ -26,7 +26,8 @@ impl PgBench {
         }
     }
 
-    /// Transactions a second, that is passages of the whole script, its statements prepared as the service's are.
+    /// Transactions a second, that is passages of the whole script, its statements prepared as the
+    /// service's are.
     pub async fn run(&self, clients: u32, seconds: u64) -> f64 {
         let output = Command::new(&self.program)
             .args(["--no-vacuum", "--protocol=prepared", "--file"])

@@ -28,8 +28,8 @@ use crate::{
 /// One tick at a time: a second sweep would only repeat the first.
 const TICKS_AT_ONCE: u32 = 1;
 
-/// The stages of one process that consume. None leases a message before [`Self::consume`]: whatever ends a start-up, a signal or
-/// another stage's database, leaves nothing leased behind.
+/// The stages of one process that consume. None leases a message before [`Self::consume`]: whatever
+/// ends a start-up, a signal or another stage's database, leaves nothing leased behind.
 #[derive(Default)]
 pub(crate) struct StageConsumers {
     /// The gates that messages may wait at, for readiness.

@@ -1,4 +1,5 @@
-//! Where the configuration of a process comes from; it loads from there, and the log starts as it says.
+//! Where the configuration of a process comes from; it loads from there, and the log starts as it
+//! says.
 
 use std::{
     io::{self, IsTerminal},
@@ -115,8 +116,9 @@ fn start_log(
     Ok(())
 }
 
-/// What is let through of a level. A certificate that is not trusted is told by whoever called; and a command that ends
-/// at a failure tells it itself, so that calls to be held would be the same said twice.
+/// What is let through of a level. A certificate that is not trusted is told by whoever called; and
+/// a command that ends at a failure tells it itself, so that calls to be held would be the same
+/// said twice.
 fn level(log: &config::LogConfig, serving: bool) -> String {
     let level = &log.level;
     if level.contains(['=', ',']) {

@@ -1,5 +1,5 @@
-//! The life of a process that serves: until it is asked to stop or a part of it ends by itself, and then to its end in
-//! order.
+//! The life of a process that serves: until it is asked to stop or a part of it ends by itself, and
+//! then to its end in order.
 
 use std::{io, time::Duration};
 
@@ -99,7 +99,8 @@ async fn close(
     }
 }
 
-/// A process that nobody can ask how it is looks healthy to nobody: it ends, so that the platform starts another.
+/// A process that nobody can ask how it is looks healthy to nobody: it ends, so that the platform
+/// starts another.
 fn ended_by_itself(end: Result<io::Result<()>, JoinError>) -> AppError {
     let error = AppError::HttpServerEnded {
         cause: result(end).err(),

@@ -27,7 +27,8 @@ pub(super) struct ListenPorts {
 }
 
 impl ListenPorts {
-    /// As configured; `is_public` where a stage is called over HTTP, which has the public port for itself.
+    /// As configured; `is_public` where a stage is called over HTTP, which has the public port for
+    /// itself.
     ///
     /// # Errors
     /// Where both are one.

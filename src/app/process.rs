@@ -154,7 +154,8 @@ impl PreparedProcess {
         tracing::info!(event = "stage_started", stage, "stage {stage} answers");
     }
 
-    /// Alive while Pub/Sub reaches every stage; ready while besides every gate is open and every database answers.
+    /// Alive while Pub/Sub reaches every stage; ready while besides every gate is open and every
+    /// database answers.
     fn register(&self, health: &HealthChecks) {
         for (stage, liveness) in &self.consumers.loops {
             let alive = liveness.clone();

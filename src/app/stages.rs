@@ -91,8 +91,8 @@ impl UserStages {
 }
 
 impl StagePlan {
-    /// Loads the configuration with the sections that `stages` need, and starts the log. A namespace
-    /// stage needs no administrator's token, and the provisioning API no Pub/Sub.
+    /// Loads the configuration with the sections that `stages` need, and starts the log. A
+    /// namespace stage needs no administrator's token, and the provisioning API no Pub/Sub.
     ///
     /// # Errors
     /// Every mistake of the configuration.

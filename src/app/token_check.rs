@@ -1,7 +1,8 @@
 //! What the tokens may do, asked once before a stage consumes.
 //!
-//! A token that certainly cannot do what the stage is for is a mistake of the configuration, told at start and not at the
-//! first write. What GitLab does not answer now is no reason not to start: the gates hold what depends on it.
+//! A token that certainly cannot do what the stage is for is a mistake of the configuration, told
+//! at start and not at the first write. What GitLab does not answer now is no reason not to start:
+//! the gates hold what depends on it.
 
 use std::time::Duration;
 
@@ -66,7 +67,8 @@ async fn require(gitlab: &Client, token: &'static str, enough: &[&str]) -> Resul
     })
 }
 
-/// Whose block it is, is recognised by the account that made it, so both stages have to mean the same account.
+/// Whose block it is, is recognised by the account that made it, so both stages have to mean the
+/// same account.
 async fn same_owner(clients: &UserClients) -> Result<(), AppError> {
     let owners = async { tokio::join!(clients.reader.own_id(), clients.gitlab.own_id()) };
     let Ok((Ok(reader), Ok(writer))) = timeout(PATIENCE, owners).await else {

@@ -46,16 +46,18 @@ fn script(shell: Shell, program: &str) -> Result<String, FromUtf8Error> {
     String::from_utf8(script)
 }
 
-/// `clap_complete` 4.6 spells a hyphen of the program's name in two ways, `__` where its script remembers the words so
-/// far and `__subcmd__` where it looks them up, so that it finds nothing below the first word. A name without hyphens
-/// has one spelling; only the last word of the line that tells bash whose script it is has to be the true name.
+/// `clap_complete` 4.6 spells a hyphen of the program's name in two ways, `__` where its script
+/// remembers the words so far and `__subcmd__` where it looks them up, so that it finds nothing
+/// below the first word. A name without hyphens has one spelling; only the last word of the line
+/// that tells bash whose script it is has to be the true name.
 fn bash() -> Result<String, FromUtf8Error> {
     let unhyphenated = PROGRAM.replace('-', "_");
     let script = script(Shell::Bash, &unhyphenated)?;
     Ok(script.replace(&format!(" {unhyphenated}\n"), &format!(" {PROGRAM}\n")))
 }
 
-/// `clap_complete` 4.6 tells fish the values of flags and not those of words without one, such as a stage's name.
+/// `clap_complete` 4.6 tells fish the values of flags and not those of words without one, such as a
+/// stage's name.
 fn fish() -> Result<String, FromUtf8Error> {
     let mut script = script(Shell::Fish, PROGRAM)?;
     let function = PROGRAM.replace('-', "_");

@@ -35,7 +35,8 @@ enum DeadLettersAction {
 }
 
 impl DeadLettersArgs {
-    /// Ends in order on a first signal, so that leases are given back and what was done is said; at once on a second.
+    /// Ends in order on a first signal, so that leases are given back and what was done is said; at
+    /// once on a second.
     pub(super) async fn run(self, context: &ProcessContext) -> Result<(), CommandFailure> {
         let mut signals = StopSignals::catch()?;
         let stopping = CancellationToken::new();

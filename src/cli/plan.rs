@@ -173,7 +173,8 @@ fn summarise(output: OutputFormat, plan: &Plan, refusal: Option<&Refusal>) -> io
     }
 }
 
-/// What a block does beside the state. GitLab lists schedules project by project and never by their owner.
+/// What a block does beside the state. GitLab lists schedules project by project and never by their
+/// owner.
 const SCHEDULES: &str = "\na block also ends the running pipelines of an account and switches its pipeline schedules off, \
     and an unblock does not switch them on; how many there are, GitLab tells only project by project";
 

@@ -37,8 +37,8 @@ impl ValueEnum for ServedStage {
 }
 
 impl ServeArgs {
-    /// Stages that consume wait for other servers nearly all the time: one thread does, and wakes no second one for
-    /// each message. Those that answer HTTP have as many as there are processors.
+    /// Stages that consume wait for other servers nearly all the time: one thread does, and wakes
+    /// no second one for each message. Those that answer HTTP have as many as there are processors.
     pub(super) fn threads(&self) -> Option<usize> {
         let is_public = self.stages().iter().any(|stage| stage.is_public());
         (!is_public).then_some(1)

@@ -33,20 +33,23 @@ use crate::{
 pub struct SimulateArgs {
     #[command(flatten)]
     population: population::PopulationArgs,
-    /// Add the accounts that only a real GitLab has: one without a personal namespace, one that does not validate, two
-    /// without a time of creation, one being deleted, one that SCIM makes active again
+    /// Add the accounts that only a real GitLab has: one without a personal namespace, one that
+    /// does not validate, two without a time of creation, one being deleted, one that SCIM makes
+    /// active again
     #[arg(long)]
     odd_accounts: bool,
     /// Added to each answer of GitLab and Lookup, such as 20ms
     #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = duration)]
     latency: Duration,
-    /// GitLab's answers cost nothing, or what they cost a real one: 10 ms of one process a row, 100 ms a block
+    /// GitLab's answers cost nothing, or what they cost a real one: 10 ms of one process a row, 100
+    /// ms a block
     #[arg(long, value_enum, default_value_t, value_name = "COST")]
     gitlab_cost: CostOption,
     /// How many processes answer where answers cost something; each does one thing at a time
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..))]
     gitlab_processes: u32,
-    /// After N pages of accounts GitLab resets its connections and is away for seconds, as its memory watchdog does it
+    /// After N pages of accounts GitLab resets its connections and is away for seconds, as its
+    /// memory watchdog does it
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     gitlab_restarts_every: Option<u64>,
     /// GitLab answers 429 past this many requests in a minute

@@ -15,7 +15,8 @@ use crate::{
 
 /// Makes the topics and subscriptions, or compares what exists with what the service needs
 ///
-/// Those of the namespace pipeline are among them where `namespaces.portal_url` (`PORTAL_URL`) is set.
+/// Those of the namespace pipeline are among them where `namespaces.portal_url` (`PORTAL_URL`) is
+/// set.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  lookup-gitlab-sync topology check")]
 pub struct TopologyArgs {
@@ -25,9 +26,11 @@ pub struct TopologyArgs {
 
 #[derive(Debug, Subcommand)]
 enum TopologyAction {
-    /// Makes what is missing, on an emulator or the simulated Pub/Sub; on Google Cloud that is Terraform's
+    /// Makes what is missing, on an emulator or the simulated Pub/Sub; on Google Cloud that is
+    /// Terraform's
     ///
-    /// Exit code 1 if something is left that cannot be corrected on a subscription that exists, such as its topic.
+    /// Exit code 1 if something is left that cannot be corrected on a subscription that exists,
+    /// such as its topic.
     #[command(
         after_help = "Example:\n  PUBSUB_EMULATOR_HOST=localhost:8085 lookup-gitlab-sync topology apply"
     )]

@@ -2,7 +2,8 @@
 
 use std::{fmt, sync::Arc};
 
-/// The certificates of authorities that one upstream's certificate may be signed by, beside those that the system knows.
+/// The certificates of authorities that one upstream's certificate may be signed by, beside those
+/// that the system knows.
 #[derive(Clone, PartialEq, Eq)]
 pub struct CertificateAuthority {
     file: Arc<str>,

@@ -5,10 +5,12 @@ use super::{
     values::{AccountIdList, Bool, IdentityPatternList, Integer, PatternList, StringList},
 };
 
-/// Who is who. Patterns are regular expressions, compared without case, as GitLab compares usernames and identities.
+/// Who is who. Patterns are regular expressions, compared without case, as GitLab compares
+/// usernames and identities.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UsersConfig {
-    /// Accounts that this service used before its present one. What they blocked counts as blocked by this service.
+    /// Accounts that this service used before its present one. What they blocked counts as blocked
+    /// by this service.
     pub former_ids: Vec<u64>,
     /// Usernames never touched.
     pub exempt_usernames: Vec<String>,
@@ -33,7 +35,8 @@ pub struct IdentityPattern {
     pub provider: String,
     /// Pattern of `extern_uid` with a group `crsid`.
     pub extern_uid: String,
-    /// How to make an `extern_uid` of a crsid, such as `{crsid}@example.ac.uk`; lets a resync by CRSid find it.
+    /// How to make an `extern_uid` of a crsid, such as `{crsid}@example.ac.uk`; lets a resync by
+    /// CRSid find it.
     pub template: Option<String>,
 }
 

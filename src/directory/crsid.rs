@@ -4,8 +4,8 @@ use std::fmt;
 
 /// A person's identifier in Lookup: `^[a-z][a-z0-9]{1,7}$`, lower case.
 ///
-/// It lies in the value itself, padded with zeros, so that there may be one for each person of a university in memory
-/// and a comparison is that of a number.
+/// It lies in the value itself, padded with zeros, so that there may be one for each person of a
+/// university in memory and a comparison is that of a number.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Crsid([u8; Self::LONGEST]);
 

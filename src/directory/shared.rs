@@ -20,15 +20,17 @@ use crate::upstream::CallError;
 
 /// How long a batch collects at least, unless it is full before.
 const COLLECT: Duration = Duration::from_millis(5);
-/// Batches under way while others collect. With fewer, a look waits for an answer that is not its own; each change
-/// has a call to itself at worst.
+/// Batches under way while others collect. With fewer, a look waits for an answer that is not its
+/// own; each change has a call to itself at worst.
 const UNDER_WAY: usize = 4;
-/// How long it goes on collecting while so many are under way. Longer, and the looks would grow old.
+/// How long it goes on collecting while so many are under way. Longer, and the looks would grow
+/// old.
 const PATIENCE: Duration = Duration::from_millis(250);
 
 /// Lets many looks at one person each share calls to the directory. Cheap to clone.
 ///
-/// Every answer comes from a call made after the question: a look is never answered from what an earlier one saw.
+/// Every answer comes from a call made after the question: a look is never answered from what an
+/// earlier one saw.
 #[derive(Clone)]
 pub struct SharedLooks {
     inner: Arc<Inner>,
@@ -108,7 +110,8 @@ impl Inner {
             sleep(COLLECT).await;
             timeout(PATIENCE, self.under_way.acquire()).await
         };
-        // In this order always: an order drawn by lot would be a schedule of faults that no seed replays.
+        // In this order always: an order drawn by lot would be a schedule of faults that no seed
+        // replays.
         let _place = tokio::select! {
             biased;
             () = batch.full.notified() => None,

@@ -91,8 +91,8 @@ impl Breaker {
         }
     }
 
-    /// Any call may be the probe once one is due; that it has waited in the queue only brings it here in time.
-    /// So no caller that loses its place keeps the gate closed.
+    /// Any call may be the probe once one is due; that it has waited in the queue only brings it
+    /// here in time. So no caller that loses its place keeps the gate closed.
     pub(super) fn admits(&self, purpose: Purpose, now: Instant) -> Result<(), GateClosed> {
         let Some(closed) = self.withholding(purpose) else {
             return Ok(());
@@ -132,7 +132,8 @@ impl Breaker {
         self.fresh_head = waits;
     }
 
-    /// Puts a queue's turn on offer, or says how long its holder waits. Who failed `again` lets the others go first.
+    /// Puts a queue's turn on offer, or says how long its holder waits. Who failed `again` lets the
+    /// others go first.
     pub(super) fn offer(
         &mut self,
         turn: OwnedSemaphorePermit,
@@ -238,7 +239,8 @@ impl Breaker {
         }
         let mut closed = ClosedGate::new(failure, self.rest_until, event.now);
         closed.again_after = closed.next_probe.max(asked.unwrap_or(event.now));
-        // One answer about one subject: the next about another is asked before all wait as long as it says.
+        // One answer about one subject: the next about another is asked before all wait as long as
+        // it says.
         match event.about {
             Some(about) if failure.kind != ErrorKind::Throttled => {
                 closed.witness = Some(about.clone());

@@ -10,7 +10,8 @@ use super::{
     evidence::Purpose,
 };
 
-/// One call on its way. What became of it is told by one of its methods; dropped untold, a probe's place is free again.
+/// One call on its way. What became of it is told by one of its methods; dropped untold, a probe's
+/// place is free again.
 #[must_use = "the gate has to learn how the call went"]
 #[derive(Debug)]
 pub struct CallGuard {
@@ -46,14 +47,16 @@ impl CallGuard {
         self.end(about, |breaker, event| (breaker.failed(event, failure), ()));
     }
 
-    /// The call failed, and that may be the fault of what it was `about`: whose it is, by what others met.
+    /// The call failed, and that may be the fault of what it was `about`: whose it is, by what
+    /// others met.
     pub fn doubtful(self, about: &Subject, failure: &GateFailure<'_>) -> FaultVerdict {
         self.end(Some(about), |breaker, event| {
             breaker.doubtful(event, about, failure)
         })
     }
 
-    /// The call failed for a reason that is told to be of what it was `about`: nothing is said of others by it.
+    /// The call failed for a reason that is told to be of what it was `about`: nothing is said of
+    /// others by it.
     pub fn blamed(self, about: &Subject) -> FaultVerdict {
         self.end(Some(about), |breaker, event| {
             (Transition::Unchanged, breaker.blamed(event, about))

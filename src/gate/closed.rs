@@ -16,10 +16,12 @@ pub(super) struct ClosedGate {
     pub(super) reason: GateClosed,
     pub(super) pauses: ExponentialBackoff,
     pub(super) next_probe: Instant,
-    /// Whoever failed already waits until then: the pause that one answer about one subject asked for.
+    /// Whoever failed already waits until then: the pause that one answer about one subject asked
+    /// for.
     pub(super) again_after: Instant,
     pub(super) probe: ProbeSlot,
-    /// Only calls of that purpose are withheld: different subjects failed at it. `None`: all calls are.
+    /// Only calls of that purpose are withheld: different subjects failed at it. `None`: all calls
+    /// are.
     pub(super) only: Option<Purpose>,
     /// About whom the one answer was that closed it.
     pub(super) witness: Option<Subject>,
@@ -27,7 +29,8 @@ pub(super) struct ClosedGate {
     pub(super) quiet: bool,
 }
 
-/// The one place for a probe. The queue's turn lies in it until the probe has ended, if the probe came by the queue.
+/// The one place for a probe. The queue's turn lies in it until the probe has ended, if the probe
+/// came by the queue.
 #[derive(Debug)]
 pub(super) enum ProbeSlot {
     Free,
@@ -61,7 +64,8 @@ impl ClosedGate {
         self.only.is_none_or(|only| only == purpose)
     }
 
-    /// The probe failed: the next goes later. What one answer about one subject asked for holds for all once another says so.
+    /// The probe failed: the next goes later. What one answer about one subject asked for holds for
+    /// all once another says so.
     pub(super) fn probe_failed(
         &mut self,
         event: GateEvent<'_>,

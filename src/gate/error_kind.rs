@@ -38,7 +38,8 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
-    /// Whether the upstream refused who we are or what we may do: nothing works until a person acts.
+    /// Whether the upstream refused who we are or what we may do: nothing works until a person
+    /// acts.
     pub const fn is_credentials(self) -> bool {
         matches!(self, Self::Unauthenticated | Self::Forbidden)
     }
@@ -92,7 +93,8 @@ impl ErrorKind {
         }
     }
 
-    /// Whether it may lie in one of the things that were asked for, and not in the upstream: others have to be asked.
+    /// Whether it may lie in one of the things that were asked for, and not in the upstream: others
+    /// have to be asked.
     pub(crate) const fn may_lie_in_what_was_asked(self) -> bool {
         match self {
             Self::ServerError

@@ -9,7 +9,8 @@ use tokio::time::Instant;
 
 use super::Subject;
 
-/// So many different subjects that fail at the same, without a success between them, are not to blame themselves.
+/// So many different subjects that fail at the same, without a success between them, are not to
+/// blame themselves.
 pub(super) const DIFFERENT: usize = 5;
 /// One of fewer who fail, that failed so often since the last success, is to blame all the same.
 const PATIENCE: u32 = 8;
@@ -47,7 +48,8 @@ pub(super) struct Evidence {
 }
 
 impl Evidence {
-    /// A call of that purpose reached its end: whoever failed at it since the last success failed alone.
+    /// A call of that purpose reached its end: whoever failed at it since the last success failed
+    /// alone.
     pub(super) fn succeeded(&mut self, purpose: Purpose, about: Option<&Subject>, now: Instant) {
         for subject in self.failing.remove(purpose).unwrap_or_default().into_keys() {
             if Some(&subject) != about {

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::ErrorKind;
 
-/// The longest pause an upstream can ask for: a mistyped `Retry-After` must not stop the service for a year.
-/// GitLab's own longest is ten minutes.
+/// The longest pause an upstream can ask for: a mistyped `Retry-After` must not stop the service
+/// for a year. GitLab's own longest is ten minutes.
 pub(crate) const LONGEST_REQUESTED_PAUSE: Duration = Duration::from_mins(15);
 
 /// What a gate has to know of a call that failed.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::Gate;
 
-/// Leave to try again. Keep it until the work it was given for is over: while the gate is closed this is the place
-/// of the one probe, and dropping it unused gives the place to the next waiter.
+/// Leave to try again. Keep it until the work it was given for is over: while the gate is closed
+/// this is the place of the one probe, and dropping it unused gives the place to the next waiter.
 #[must_use = "dropping it gives the place of the probe to the next waiter"]
 #[derive(Debug)]
 pub struct ProbePermit {

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-/// The one thing that a call or a message is about: an account, a namespace. Where its calls fail and those about
-/// others do not, the fault is its own.
+/// The one thing that a call or a message is about: an account, a namespace. Where its calls fail
+/// and those about others do not, the fault is its own.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Subject {
     kind: &'static str,

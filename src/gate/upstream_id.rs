@@ -42,7 +42,8 @@ impl fmt::Display for UpstreamId {
     }
 }
 
-/// Reads and writes of an upstream work or fail apart: GitLab in maintenance mode reads well and refuses writes.
+/// Reads and writes of an upstream work or fail apart: GitLab in maintenance mode reads well and
+/// refuses writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum CallKind {
     /// Calls that change nothing.

@@ -1,7 +1,8 @@
 //! All human accounts, proven complete, whatever single accounts GitLab cannot show.
 //!
-//! One account whose row GitLab cannot make (without a personal namespace, for one) has every page that holds it
-//! answered 500, for ever. Such a page is halved until the account is known, and the listing goes on behind it.
+//! One account whose row GitLab cannot make (without a personal namespace, for one) has every page
+//! that holds it answered 500, for ever. Such a page is halved until the account is known, and the
+//! listing goes on behind it.
 
 mod search;
 
@@ -10,10 +11,12 @@ use crate::upstream::{CallError, Fault};
 
 use self::search::Found;
 
-/// How often in a row a page that failed may turn out to hold nothing that fails, before it is GitLab's fault.
+/// How often in a row a page that failed may turn out to hold nothing that fails, before it is
+/// GitLab's fault.
 const FALSE_ALARMS: u8 = 3;
 
-/// A walk through the listing. Where a step fails, the walk stays where it is and can be gone on with later.
+/// A walk through the listing. Where a step fails, the walk stays where it is and can be gone on
+/// with later.
 #[derive(Clone, Debug, Default)]
 pub struct Listing {
     place: Place,
@@ -108,13 +111,15 @@ impl Listing {
                 self.learn(&next);
                 next
             }
-            // GitLab itself names a next page wherever there is one. What stands between may drop that.
+            // GitLab itself names a next page wherever there is one. What stands between may drop
+            // that.
             None if rows >= size || rows == 0 => match gitlab.greatest(None).await? {
                 Some(last) if last <= page.end.after => {
                     ended = true;
                     page.end
                 }
-                // An empty page says so itself, where the last account is the one that cannot be shown.
+                // An empty page says so itself, where the last account is the one that cannot be
+                // shown.
                 None if rows == 0 && self.behind_unreadable => {
                     ended = true;
                     page.end
@@ -159,7 +164,8 @@ impl Listing {
             .await?
             .is_some_and(|last| last <= self.place.after)
         {
-            // A page behind the last account is a 500 in GitLab: those that this cursor led to are gone.
+            // A page behind the last account is a 500 in GitLab: those that this cursor led to are
+            // gone.
             self.ended = true;
             return Ok(());
         }

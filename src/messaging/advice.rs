@@ -1,8 +1,10 @@
-//! What an operator does when Pub/Sub refuses. Its own texts seldom say: `User not authorized to perform this action.`
+//! What an operator does when Pub/Sub refuses. Its own texts seldom say:
+//! `User not authorized to perform this action.`
 
 use tonic::Code;
 
-/// What to do about `code` in answer to `operation`, to be read after Pub/Sub's own message; empty where that says it.
+/// What to do about `code` in answer to `operation`, to be read after Pub/Sub's own message; empty
+/// where that says it.
 pub(super) fn after(operation: &str, code: Code, message: &str) -> String {
     let advice = match code {
         Code::PermissionDenied => forbidden(operation, message),
@@ -20,8 +22,8 @@ pub(super) fn after(operation: &str, code: Code, message: &str) -> String {
     format!("; {advice}")
 }
 
-/// Google answers so for a right that is missing, and also for a project that is somebody else's, for a service that
-/// was never switched on, and for a quota project that may not be charged.
+/// Google answers so for a right that is missing, and also for a project that is somebody else's,
+/// for a service that was never switched on, and for a quota project that may not be charged.
 fn forbidden(operation: &str, message: &str) -> String {
     let says = |word: &str| message.to_ascii_lowercase().contains(word);
     if says("has not been used in project") || says("it is disabled") {
@@ -72,8 +74,8 @@ fn missing(message: &str) -> String {
     }
 }
 
-/// Whether a `NOT_FOUND` is about the project itself: `Requested project not found or user does not have access to it
-/// (project=…)`. A topic or a subscription in it would be a `Resource`.
+/// Whether a `NOT_FOUND` is about the project itself: `Requested project not found or user does not
+/// have access to it (project=…)`. A topic or a subscription in it would be a `Resource`.
 pub(super) fn is_of_the_project(message: &str) -> bool {
     message
         .to_ascii_lowercase()

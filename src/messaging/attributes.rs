@@ -13,7 +13,8 @@ pub const KIND: &str = "kind";
 /// The trace it belongs to, as W3C Trace Context writes it.
 pub const TRACEPARENT: &str = "traceparent";
 
-/// The attributes of a message: of `run`, of `kind` (such as `tick`, `user`, or an outcome's kind), within a trace.
+/// The attributes of a message: of `run`, of `kind` (such as `tick`, `user`, or an outcome's kind),
+/// within a trace.
 pub fn for_message(run: &str, kind: &str, traceparent: &Traceparent) -> BTreeMap<String, String> {
     [
         (RUN, run),
@@ -25,8 +26,9 @@ pub fn for_message(run: &str, kind: &str, traceparent: &Traceparent) -> BTreeMap
     .collect()
 }
 
-/// Whether Pub/Sub itself set the attribute `name`, as it does with three on every message of a topic with a schema
-/// (`googclient_schemaname` and its like). Nobody else may publish such a name: a copy that carries one is refused.
+/// Whether Pub/Sub itself set the attribute `name`, as it does with three on every message of a
+/// topic with a schema (`googclient_schemaname` and its like). Nobody else may publish such a name:
+/// a copy that carries one is refused.
 pub fn is_pubsubs_own(name: &str) -> bool {
     name.starts_with("goog")
 }
@@ -45,7 +47,8 @@ impl Traceparent {
         Self(format!("00-{}-{}-01", Uuid::new_v4().simple(), span_id()))
     }
 
-    /// The trace context in `text`; `None` where it is malformed, which readers must treat as absent.
+    /// The trace context in `text`; `None` where it is malformed, which readers must treat as
+    /// absent.
     pub fn parse(text: &str) -> Option<Self> {
         let mut parts = text.split('-');
         let well_formed = parts.next() == Some("00")
@@ -92,7 +95,8 @@ impl Traceparent {
 }
 
 fn span_id() -> String {
-    // Told apart, not kept secret: the system's own random numbers would be a call for each message.
+    // Told apart, not kept secret: the system's own random numbers would be a call for each
+    // message.
     format!("{:016x}", fastrand::u64(1..))
 }
 

@@ -78,7 +78,8 @@ const FORWARDED_FROM_PROJECT: &str = "CloudPubSubDeadLetterSourceSubscriptionPro
 const FORWARDED_ATTEMPTS: &str = "CloudPubSubDeadLetterSourceDeliveryCount";
 const FORWARDED_PUBLISH_TIME: &str = "CloudPubSubDeadLetterSourceTopicPublishTime";
 
-/// The attributes of the copy of `delivery` that goes to the dead-letter topic: its own unchanged, and why it is there.
+/// The attributes of the copy of `delivery` that goes to the dead-letter topic: its own unchanged,
+/// and why it is there.
 pub fn attributes(
     delivery: &Delivery,
     stage: Stage,
@@ -113,7 +114,8 @@ pub fn attributes(
     attributes
 }
 
-/// `attributes` as they were before the message became a dead letter, of either form, without those that Pub/Sub adds.
+/// `attributes` as they were before the message became a dead letter, of either form, without those
+/// that Pub/Sub adds.
 pub fn without_dead_letter(attributes: &BTreeMap<String, String>) -> BTreeMap<String, String> {
     attributes
         .iter()
@@ -126,11 +128,12 @@ pub fn without_dead_letter(attributes: &BTreeMap<String, String>) -> BTreeMap<St
         .collect()
 }
 
-/// The attributes of a dead letter of `stage` as an operator publishes it again: as it was published before, and its
-/// history, so that the next death is counted on. `died` is when it came to the dead-letter topic.
+/// The attributes of a dead letter of `stage` as an operator publishes it again: as it was
+/// published before, and its history, so that the next death is counted on. `died` is when it came
+/// to the dead-letter topic.
 ///
-/// A tick loses its run, since what it starts now is a new one. Another message keeps its run, which for one that was
-/// published without is the message id it had.
+/// A tick loses its run, since what it starts now is a new one. Another message keeps its run,
+/// which for one that was published without is the message id it had.
 pub fn replayed(
     attributes: &BTreeMap<String, String>,
     stage: Stage,

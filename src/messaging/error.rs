@@ -8,7 +8,8 @@ use tonic::{Code, Status, TimeoutExpired};
 use super::advice;
 use crate::telemetry::causes;
 
-/// A Pub/Sub that could not be reached or refused. Its text is one line, without bodies and without secrets.
+/// A Pub/Sub that could not be reached or refused. Its text is one line, without bodies and without
+/// secrets.
 #[derive(Debug, thiserror::Error)]
 pub enum PubSubError {
     /// The configuration cannot work.
@@ -89,7 +90,8 @@ impl PubSubError {
         }
     }
 
-    /// Whether the request broke a rule of Pub/Sub's, so that nothing of it was taken and nothing will be.
+    /// Whether the request broke a rule of Pub/Sub's, so that nothing of it was taken and nothing
+    /// will be.
     pub(super) fn is_invalid(&self) -> bool {
         matches!(
             self,
@@ -120,7 +122,8 @@ pub(super) fn is_ours_timed_out(status: &Status) -> bool {
     causes::of(status).any(<dyn std::error::Error>::is::<TimeoutExpired>)
 }
 
-/// What Pub/Sub said; where the connection broke, the innermost cause, for tonic's own text is `transport error`.
+/// What Pub/Sub said; where the connection broke, the innermost cause, for tonic's own text is
+/// `transport error`.
 fn said(status: &Status) -> String {
     match causes::of(status).last() {
         Some(cause) => format!("{}: {cause}", status.message()),

@@ -36,7 +36,8 @@ impl Follow {
     /// Subscribes to the outcomes of `run`.
     ///
     /// # Errors
-    /// When Pub/Sub cannot be reached or refuses, such as for want of the right to make a subscription.
+    /// When Pub/Sub cannot be reached or refuses, such as for want of the right to make a
+    /// subscription.
     pub async fn open(connection: &Connection, run: &RunId) -> Result<Self, PubSubError> {
         let name = format!("sync-outcome-follow-{}", Uuid::new_v4().simple());
         let subscription = connection.names().subscription(&name);
@@ -93,7 +94,8 @@ impl Follow {
         }
     }
 
-    /// The next outcome; `None` when the stream has ended. Safe to drop half-way, so it can stand in a `select!`.
+    /// The next outcome; `None` when the stream has ended. Safe to drop half-way, so it can stand
+    /// in a `select!`.
     pub async fn next(&mut self) -> Option<SyncOutcome> {
         self.outcomes.recv().await
     }
@@ -132,8 +134,9 @@ impl Follow {
     }
 }
 
-/// Hands on each outcome of `run` and acks it. A body that is none is acked too: there is nobody to whom it would make
-/// sense. The run is looked at again because Google's emulator (0.8.20) ignores the filter.
+/// Hands on each outcome of `run` and acks it. A body that is none is acked too: there is nobody to
+/// whom it would make sense. The run is looked at again because Google's emulator (0.8.20) ignores
+/// the filter.
 async fn forward(mut stream: MessageStream, run: RunId, sender: mpsc::Sender<SyncOutcome>) {
     while let Some(next) = stream.next().await {
         match next {

@@ -1,4 +1,5 @@
-//! Leases of messages that were pulled by single calls: Google's client keeps those of its streams only.
+//! Leases of messages that were pulled by single calls: Google's client keeps those of its streams
+//! only.
 
 use std::{
     collections::HashMap,
@@ -17,8 +18,8 @@ const EXTENSION_SECONDS: i32 = 60;
 /// Ack ids in one request: Pub/Sub takes 512 KiB, and an id has some 200 bytes.
 const IDS_A_REQUEST: usize = 1_000;
 
-/// The messages of one subscription that were pulled, kept leased until they are acked or given back. Of each it holds
-/// two ids. Dropped, it lets the leases lapse.
+/// The messages of one subscription that were pulled, kept leased until they are acked or given
+/// back. Of each it holds two ids. Dropped, it lets the leases lapse.
 pub(super) struct Leases {
     shared: Arc<Shared>,
     keeper: AbortHandle,
@@ -70,7 +71,8 @@ impl Leases {
         Ok(())
     }
 
-    /// Gives back messages that are held, to be delivered again. What cannot be given back lapses by itself.
+    /// Gives back messages that are held, to be delivered again. What cannot be given back lapses
+    /// by itself.
     pub(super) async fn give_back(&self, message_ids: &[&str]) {
         let ack_ids = self.shared.ack_ids(message_ids);
         {

@@ -8,7 +8,8 @@ pub fn breaks_a_line(character: char) -> bool {
     character.is_control() || matches!(character, '\u{2028}' | '\u{2029}')
 }
 
-/// `text` on one line of at most `max` bytes: controls and line separators become spaces, the rest is cut.
+/// `text` on one line of at most `max` bytes: controls and line separators become spaces, the rest
+/// is cut.
 pub fn one_line(text: &str, max: usize) -> String {
     let mut line = String::with_capacity(text.len().min(max));
     for character in text.chars() {

@@ -5,12 +5,14 @@ use super::Stage;
 /// The topics. Names take the configured prefix; see [`Names`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Topic {
-    /// `sync-tick`, read by `sync-tick-fan-out`, dead letters in `sync-tick-dead`, held by `sync-tick-dead-hold`.
+    /// `sync-tick`, read by `sync-tick-fan-out`, dead letters in `sync-tick-dead`, held by
+    /// `sync-tick-dead-hold`.
     SyncTick,
-    /// `user-sync`, read by `user-sync-worker`, dead letters in `user-sync-dead`, held by `user-sync-dead-hold`.
+    /// `user-sync`, read by `user-sync-worker`, dead letters in `user-sync-dead`, held by
+    /// `user-sync-dead-hold`.
     UserSync,
-    /// `namespace-sync`, read by `namespace-sync-worker`, dead letters in `namespace-sync-dead`, held by
-    /// `namespace-sync-dead-hold`. There only where namespaces are provisioned.
+    /// `namespace-sync`, read by `namespace-sync-worker`, dead letters in `namespace-sync-dead`,
+    /// held by `namespace-sync-dead-hold`. There only where namespaces are provisioned.
     NamespaceSync,
     /// `sync-outcome`: no subscription of its own, no dead letters.
     SyncOutcome,

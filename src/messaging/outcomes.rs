@@ -1,4 +1,5 @@
-//! Where records of what became of each message go: the log line is the record, the topic gets a copy best effort.
+//! Where records of what became of each message go: the log line is the record, the topic gets a
+//! copy best effort.
 
 use std::{
     fmt,
@@ -29,7 +30,8 @@ pub struct Outcomes {
 #[derive(Clone)]
 struct Copies {
     publisher: Publisher,
-    /// One task waits for all of them: a task for each would cost more than the rest of a message that changes nothing.
+    /// One task waits for all of them: a task for each would cost more than the rest of a message
+    /// that changes nothing.
     waiting: mpsc::UnboundedSender<Waiting>,
     failures: Arc<Failures>,
 }
@@ -51,7 +53,8 @@ impl fmt::Debug for Outcomes {
 }
 
 impl Outcomes {
-    /// Logs each record and publishes a copy with `publisher`. Begins a task, which ends with the last clone.
+    /// Logs each record and publishes a copy with `publisher`. Begins a task, which ends with the
+    /// last clone.
     pub fn new(publisher: Publisher) -> Self {
         let (waiting, copies) = mpsc::unbounded_channel();
         let failures = Arc::<Failures>::default();
@@ -200,7 +203,8 @@ fn log_end(record: &SyncOutcome, traceparent: &Traceparent) {
     }
 }
 
-/// These stop whole runs until somebody looks; the others wait in the dead-letter topic without harm to the rest.
+/// These stop whole runs until somebody looks; the others wait in the dead-letter topic without
+/// harm to the rest.
 fn needs_a_person(reason: &str) -> bool {
     match DeadLetterReason::parse(reason) {
         Some(

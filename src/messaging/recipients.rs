@@ -1,4 +1,5 @@
-//! Publishing to another stage, which has to be there: a topic takes messages that nobody will ever get.
+//! Publishing to another stage, which has to be there: a topic takes messages that nobody will ever
+//! get.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -48,7 +49,8 @@ impl StageMessages {
     /// Whether what is published now reaches the stage's subscription.
     ///
     /// # Errors
-    /// When its topic or its subscription is missing, or takes none of these messages; or when Pub/Sub cannot be asked.
+    /// When its topic or its subscription is missing, or takes none of these messages; or when
+    /// Pub/Sub cannot be asked.
     pub async fn check_reader(&self) -> Result<(), Unread> {
         self.topology.check_reader(self.stage).await
     }

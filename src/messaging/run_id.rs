@@ -4,10 +4,12 @@ use std::fmt;
 
 use uuid::Uuid;
 
-/// The longest run id: long enough for ours, for a Pub/Sub message id, and for one that a person made up.
+/// The longest run id: long enough for ours, for a Pub/Sub message id, and for one that a person
+/// made up.
 const MAX_LENGTH: usize = 128;
 
-/// A run's id: letters, digits, `-` and `_`, so that it can stand in a subscription's filter as it is.
+/// A run's id: letters, digits, `-` and `_`, so that it can stand in a subscription's filter as it
+/// is.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RunId(Box<str>);
 

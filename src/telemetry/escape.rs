@@ -2,7 +2,8 @@
 
 use std::{borrow::Cow, fmt::Write};
 
-/// `text` with every character escaped that could forge a line, move the cursor or turn the reading direction.
+/// `text` with every character escaped that could forge a line, move the cursor or turn the reading
+/// direction.
 pub fn escape(text: &str) -> Cow<'_, str> {
     if is_safe(text) {
         return Cow::Borrowed(text);

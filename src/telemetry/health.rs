@@ -16,7 +16,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 type Check = Arc<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
 type Checks = Arc<RwLock<Vec<(&'static str, Check)>>>;
 
-/// How long what the readiness checks found is good: they ask databases, and anybody may ask for them.
+/// How long what the readiness checks found is good: they ask databases, and anybody may ask for
+/// them.
 const GOOD_FOR: Duration = Duration::from_secs(1);
 
 /// The checks that the parts of the process have registered. Clones share them.

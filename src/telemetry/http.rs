@@ -1,7 +1,8 @@
-//! The ports of the process: one on which the platform asks how it is, and one for a stage that the world may ask.
+//! The ports of the process: one on which the platform asks how it is, and one for a stage that the
+//! world may ask.
 //!
-//! Where a stage is asked over HTTP, health and metrics have a port of their own, and its own port says no more than
-//! whether all is well: reasons name hosts and users.
+//! Where a stage is asked over HTTP, health and metrics have a port of their own, and its own port
+//! says no more than whether all is well: reasons name hosts and users.
 
 mod connections;
 
@@ -46,8 +47,8 @@ const LINGER: Duration = Duration::from_secs(1);
 /// Connections at once of those who ask for health and metrics.
 const OWN_CONNECTIONS: usize = 20;
 
-/// Connections at once of the stages' clients: more than Cloud Run sends an instance, and with all else that is open less
-/// than the 256 files that the smallest systems allow.
+/// Connections at once of the stages' clients: more than Cloud Run sends an instance, and with all
+/// else that is open less than the 256 files that the smallest systems allow.
 const PUBLIC_CONNECTIONS: usize = 100;
 
 impl HttpServer {
@@ -69,7 +70,8 @@ impl HttpServer {
         })
     }
 
-    /// Answers with `routes` on `listener` too, and at the end gives their clients up to `linger` for what was asked before.
+    /// Answers with `routes` on `listener` too, and at the end gives their clients up to `linger`
+    /// for what was asked before.
     #[must_use]
     pub fn with_public(mut self, listener: TcpListener, routes: Router, linger: Duration) -> Self {
         self.public = Some(PublicListener {
@@ -88,7 +90,8 @@ impl HttpServer {
         self.listener.local_addr()
     }
 
-    /// Answers until `stop`, then finishes what was asked before, within a second or the time of [`Self::with_public`].
+    /// Answers until `stop`, then finishes what was asked before, within a second or the time of
+    /// [`Self::with_public`].
     ///
     /// # Errors
     /// When connections can no longer be accepted.

@@ -71,7 +71,8 @@ fn object<S: Serializer>(
     Ok(())
 }
 
-/// See <https://docs.cloud.google.com/logging/docs/reference/v2/rest/v2/LogEntry#logentrysourcelocation>.
+/// See
+/// <https://docs.cloud.google.com/logging/docs/reference/v2/rest/v2/LogEntry#logentrysourcelocation>.
 #[derive(Serialize)]
 struct SourceLocation {
     file: &'static str,

@@ -65,7 +65,8 @@ pub fn install(options: LogOptions) -> Result<(), TryInitError> {
     subscriber(options.filter, lines, writer).try_init()
 }
 
-/// Puts the parts together; separate from [`install`] for tests, which bring their own clock and writer.
+/// Puts the parts together; separate from [`install`] for tests, which bring their own clock and
+/// writer.
 pub fn subscriber<W>(
     filter: EnvFilter,
     lines: LogLines,
@@ -85,9 +86,10 @@ where
     Registry::default().with(filter).with(told).with(layer)
 }
 
-/// The events of libraries that are told, by their targets, from WARN up. What they say has been read: no address, header,
-/// statement, parameter or body is in it. Nothing else of a library is, at any level: what its next version tells is not
-/// ours to say, and what goes wrong in it reaches the log as an error of the part that asked.
+/// The events of libraries that are told, by their targets, from WARN up. What they say has been
+/// read: no address, header, statement, parameter or body is in it. Nothing else of a library is,
+/// at any level: what its next version tells is not ours to say, and what goes wrong in it reaches
+/// the log as an error of the part that asked.
 const TOLD_LIBRARIES: [&str; 1] = [
     // How long a connection was waited for.
     "sqlx::pool::acquire",

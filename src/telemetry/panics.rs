@@ -7,11 +7,12 @@ use std::{
 
 use tracing::dispatcher;
 
-/// From now on a panic of any thread is one line of the log, or of standard error while there is no log.
+/// From now on a panic of any thread is one line of the log, or of standard error while there is no
+/// log.
 ///
-/// What the program itself says in so many words is in it. What a panic makes of the values it met is
-/// not: an index into a text that is none quotes the text, an `unwrap` shows the error, and either may
-/// be a name or a body.
+/// What the program itself says in so many words is in it. What a panic makes of the values it met
+/// is not: an index into a text that is none quotes the text, an `unwrap` shows the error, and
+/// either may be a name or a body.
 pub fn log_without_what_they_met() {
     panic::set_hook(Box::new(log));
 }

@@ -94,8 +94,8 @@ impl EventFields {
         })
     }
 
-    /// A crate that speaks through `log` has its place in the code added to its fields; it is of no use here, and names
-    /// folders of the machine it was built on.
+    /// A crate that speaks through `log` has its place in the code added to its fields; it is of no
+    /// use here, and names folders of the machine it was built on.
     fn put(&mut self, field: &Field, value: impl Into<Value>) {
         if field.name().starts_with("log.") {
             return;

@@ -37,8 +37,9 @@ pub fn superseded(record: SyncOutcome) -> SyncOutcome {
     }
 }
 
-/// A resync decides afresh and does whatever is to be done, so that it covers every other message about the account. A
-/// tick's message does only what its own run planned, and so covers the one of an earlier run. A dry run covers no other.
+/// A resync decides afresh and does whatever is to be done, so that it covers every other message
+/// about the account. A tick's message does only what its own run planned, and so covers the one of
+/// an earlier run. A dry run covers no other.
 fn asks_as_much(one: &UserRequest, other: &UserRequest) -> bool {
     let asks = match (&one.cause, &other.cause) {
         (Cause::Resync, Cause::Resync | Cause::Tick { .. }) => true,

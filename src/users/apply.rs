@@ -16,8 +16,8 @@ use crate::{
 /// What became of a decision to change an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ApplyOutcome {
-    /// GitLab answered that it made the change. What the account's state is, the next look shows: somebody else's change
-    /// at the same moment is answered alike.
+    /// GitLab answered that it made the change. What the account's state is, the next look shows:
+    /// somebody else's change at the same moment is answered alike.
     Applied,
     /// Somebody else was first; nothing more is written.
     AlreadySo,

@@ -66,7 +66,8 @@ pub struct Classes {
 }
 
 impl Classes {
-    /// Compiles the configured patterns, to be compared without case, as GitLab compares usernames and `extern_uid`.
+    /// Compiles the configured patterns, to be compared without case, as GitLab compares usernames
+    /// and `extern_uid`.
     ///
     /// # Errors
     /// The first pattern that is not a regular expression. The configuration's own checks report
@@ -133,7 +134,8 @@ impl Classes {
         by_username.map_or(Class::OutOfScope, Class::Member)
     }
 
-    /// The identities under which `person` may sign in, where the configuration says how to make them.
+    /// The identities under which `person` may sign in, where the configuration says how to make
+    /// them.
     pub fn identities_of(&self, person: Crsid) -> Vec<Identity> {
         let identity = |rule: &IdentityRule| {
             let template = rule.template.as_ref()?;
@@ -169,12 +171,14 @@ impl Classes {
     }
 }
 
-/// GitLab compares usernames and `extern_uid` without case, and so do we: `AB50@EXAMPLE.AC.UK` signs in as `ab50` does.
+/// GitLab compares usernames and `extern_uid` without case, and so do we: `AB50@EXAMPLE.AC.UK`
+/// signs in as `ab50` does.
 fn compile(pattern: &str) -> Result<Regex, regex::Error> {
     RegexBuilder::new(pattern).case_insensitive(true).build()
 }
 
-/// The configured patterns that were written as if case counted, so that they may match more than was meant, or less.
+/// The configured patterns that were written as if case counted, so that they may match more than
+/// was meant, or less.
 pub fn relying_on_case(users: &config::UsersConfig) -> impl Iterator<Item = &str> {
     let by_identity = users
         .identity_patterns

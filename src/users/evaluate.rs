@@ -1,7 +1,8 @@
 //! What becomes of a user's message, as a function without effects of what was observed.
 //!
-//! The worker acts on the answer, and a preview shows it, so that the two cannot disagree. The hourly limit on resyncs is
-//! not part of it: it counts, and each worker process has a count of its own.
+//! The worker acts on the answer, and a preview shows it, so that the two cannot disagree. The
+//! hourly limit on resyncs is not part of it: it counts, and each worker process has a count of its
+//! own.
 
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
@@ -66,7 +67,8 @@ impl Unresolved {
     pub const GONE: Self = Self::Finished(None, End::Gone);
 }
 
-/// Whether the message is done without a look at its account: a run names the account and plans no change.
+/// Whether the message is done without a look at its account: a run names the account and plans no
+/// change.
 pub fn is_kept_by_plan(request: &UserRequest) -> bool {
     match (&request.who, &request.cause) {
         (
@@ -99,8 +101,8 @@ pub fn evaluate_resolution(resolution: Resolution) -> Result<AccountId, Unresolv
     }
 }
 
-/// What becomes of the message: a run's change is written only if the fresh decision is the planned one, a resync's
-/// whatever it is.
+/// What becomes of the message: a run's change is written only if the fresh decision is the planned
+/// one, a resync's whatever it is.
 pub fn evaluate<P>(input: EvaluationInput<'_, P>) -> Evaluation<P> {
     let today = input.now.to_zoned_datetime(TimeZone::UTC).date();
     let decision = decide(&input.observation.facts, input.policy, today);
@@ -144,7 +146,8 @@ fn agrees(fresh: Decision, cause: &Cause) -> bool {
     }
 }
 
-/// Whether the account already shows what this message was to do: an earlier delivery did it, and its answer was lost.
+/// Whether the account already shows what this message was to do: an earlier delivery did it, and
+/// its answer was lost.
 fn is_own_change(observation: &Observation, cause: &Cause, run: &str, own: AccountId) -> bool {
     let Cause::Tick {
         planned,

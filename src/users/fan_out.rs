@@ -84,8 +84,8 @@ struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    /// Leaves on record that this run has limits of its own, who wanted them and why: Pub/Sub's own audit log, which
-    /// knows the publisher, is not where an operator looks first.
+    /// Leaves on record that this run has limits of its own, who wanted them and why: Pub/Sub's own
+    /// audit log, which knows the publisher, is not where an operator looks first.
     fn tell_override(&self) {
         let SyncTick {
             max_block_percent,
@@ -348,8 +348,9 @@ impl<P: UserMessages> FanOut<P> {
         gauge!("sync_last_successful_run_timestamp_seconds").set(seconds(Timestamp::now()));
     }
 
-    /// After the sweep and best effort. A token of another kind is refused here and good elsewhere, so that refusal
-    /// counts as an answer: asked first, it would open a gate that the refused token had closed.
+    /// After the sweep and best effort. A token of another kind is refused here and good elsewhere,
+    /// so that refusal counts as an answer: asked first, it would open a gate that the refused
+    /// token had closed.
     async fn warn_before_token_expires(&self, now: Timestamp) {
         let Ok(Some(details)) = self.gitlab.token_details().await else {
             return;

@@ -1,13 +1,14 @@
 //! Until when a plan may be applied: the worker's half of the guard's promise.
 //!
-//! A run counts what it changes itself, what we changed in the last 24 hours, and what earlier runs may still change.
-//! The last of these needs an end, and here it is.
+//! A run counts what it changes itself, what we changed in the last 24 hours, and what earlier runs
+//! may still change. The last of these needs an end, and here it is.
 
 use std::sync::{Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 
-/// How far the clocks of fan-out and worker may differ: each of them at most five minutes from GitLab's.
+/// How far the clocks of fan-out and worker may differ: each of them at most five minutes from
+/// GitLab's.
 pub const CLOCKS: SignedDuration = SignedDuration::from_mins(10);
 
 /// Which plans have lapsed, as far as one worker process can tell.
@@ -26,7 +27,8 @@ impl Lapse {
         }
     }
 
-    /// Takes note of a plan that may be applied. One from the future is no plan of ours and makes no other one lapse.
+    /// Takes note of a plan that may be applied. One from the future is no plan of ours and makes
+    /// no other one lapse.
     pub fn saw(&self, planned_at: Timestamp, now: Timestamp) {
         if planned_at.duration_since(now) <= CLOCKS {
             let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
@@ -59,8 +61,8 @@ impl PlanValidity {
         }
     }
 
-    /// Whether a plan of that moment may not be applied any more at `now`. One that does not say when it was made has
-    /// lapsed: nobody knows which run still counts it.
+    /// Whether a plan of that moment may not be applied any more at `now`. One that does not say
+    /// when it was made has lapsed: nobody knows which run still counts it.
     pub fn is_over(&self, planned_at: Option<Timestamp>, now: Timestamp) -> bool {
         let Some(planned_at) = planned_at else {
             return true;

@@ -5,7 +5,8 @@ use std::time::{Duration, SystemTime};
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-/// A moment by both clocks. The monotonic one stands still while a machine sleeps, the other may be set.
+/// A moment by both clocks. The monotonic one stands still while a machine sleeps, the other may be
+/// set.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Moment {
     monotonic: Instant,
@@ -20,7 +21,8 @@ impl Moment {
         }
     }
 
-    /// The larger age of the two: a clock that was set back says nothing of it, and one that ran on says all.
+    /// The larger age of the two: a clock that was set back says nothing of it, and one that ran on
+    /// says all.
     pub(super) fn age(&self) -> Duration {
         let by_wall = self.wall.elapsed().unwrap_or_default();
         self.monotonic.elapsed().max(by_wall)

@@ -1,7 +1,8 @@
-//! What earlier runs have planned and may still change: the part of the guard's count that GitLab does not show yet.
+//! What earlier runs have planned and may still change: the part of the guard's count that GitLab
+//! does not show yet.
 //!
-//! With [`super::lapse`] it makes the guard's promise hold whatever the workers do. A message may write until its plan
-//! lapses, and until then every later run of the same process counts it.
+//! With [`super::lapse`] it makes the guard's promise hold whatever the workers do. A message may
+//! write until its plan lapses, and until then every later run of the same process counts it.
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -33,8 +34,8 @@ impl OnItsWay {
         }
     }
 
-    /// Adds to the tally of `plan`, made at `now`, what earlier runs may still change and `plan` does not count itself:
-    /// as a change of its own, or as one of the last 24 hours.
+    /// Adds to the tally of `plan`, made at `now`, what earlier runs may still change and `plan`
+    /// does not count itself: as a change of its own, or as one of the last 24 hours.
     pub fn count_in(&mut self, plan: &mut Plan, now: Timestamp) {
         let counts = |run: &Run| now.duration_since(run.planned_at) <= self.counts_for;
         self.runs.retain(counts);
@@ -55,8 +56,8 @@ impl OnItsWay {
         plan.tally.unblocks.on_its_way = unblocks.len() as u64;
     }
 
-    /// Remembers what `plan` may change from now on. Called before its first message is published: one that was not
-    /// confirmed may be on its way all the same.
+    /// Remembers what `plan` may change from now on. Called before its first message is published:
+    /// one that was not confirmed may be on its way all the same.
     pub fn remember(&mut self, plan: &Plan, planned_at: Timestamp) {
         let ids = |chosen: fn(Decision) -> bool| -> Vec<AccountId> {
             let of_kind = plan.changes().filter(|decided| chosen(decided.decision));

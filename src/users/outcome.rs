@@ -29,7 +29,8 @@ pub enum End {
     Unchanged,
     /// The second look did not confirm the plan; the next tick settles it.
     ChangedSincePlanned,
-    /// The plan is too old to be applied, or a later run has been planned; the next tick settles it.
+    /// The plan is too old to be applied, or a later run has been planned; the next tick settles
+    /// it.
     PlanLapsed,
     /// GitLab refused because of the account's state.
     StateForbids,

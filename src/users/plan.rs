@@ -28,7 +28,8 @@ pub struct Plan {
     pub unreadable: Vec<Unreadable>,
     /// People whom the directory cannot show; they are unknown.
     pub unreadable_people: Vec<Crsid>,
-    /// How many accounts have each decision, those out of scope and those that cannot be shown included.
+    /// How many accounts have each decision, those out of scope and those that cannot be shown
+    /// included.
     pub counts: BTreeMap<(&'static str, &'static str), u64>,
     /// What the guard counts.
     pub tally: Tally,
@@ -95,7 +96,8 @@ impl Plan {
             .filter(|decided| decided.decision.is_change())
     }
 
-    /// The changes, then the rest, each by ascending id: a change takes calls, and the rest passes by meanwhile.
+    /// The changes, then the rest, each by ascending id: a change takes calls, and the rest passes
+    /// by meanwhile.
     pub fn changes_first(&self) -> impl Iterator<Item = &Decided> {
         let rest = |decided: &&Decided| !decided.decision.is_change();
         self.changes().chain(self.decided.iter().filter(rest))

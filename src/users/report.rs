@@ -1,4 +1,5 @@
-//! What a run tells of itself before it has an end, for who follows it: that it reads, and that it waits.
+//! What a run tells of itself before it has an end, for who follows it: that it reads, and that it
+//! waits.
 
 use std::{
     fmt,
@@ -50,7 +51,8 @@ impl Reports {
         }
     }
 
-    /// Waits for `reading`, and meanwhile tells of its progress: at once, and then every ten seconds.
+    /// Waits for `reading`, and meanwhile tells of its progress: at once, and then every ten
+    /// seconds.
     pub async fn while_reading<T>(
         &self,
         delivery: &Delivery,

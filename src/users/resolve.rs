@@ -25,8 +25,8 @@ pub enum Resolution {
     Several(Vec<AccountId>),
 }
 
-/// Finds the account that `who` names. GitLab's filters may be ignored for a token that lost its rights, so every row is
-/// checked.
+/// Finds the account that `who` names. GitLab's filters may be ignored for a token that lost its
+/// rights, so every row is checked.
 ///
 /// # Errors
 /// When GitLab gave no usable answer.
@@ -43,7 +43,8 @@ pub async fn resolve(
     }
 }
 
-/// The account a message is about. A run names it by id, after a listing that held it; a person is looked for.
+/// The account a message is about. A run names it by id, after a listing that held it; a person is
+/// looked for.
 ///
 /// # Errors
 /// When GitLab gave no usable answer.
@@ -105,8 +106,9 @@ fn named(username: &str, rows: Vec<User>) -> Vec<AccountId> {
         .collect()
 }
 
-/// By username and by every identity that can be made of a CRSid; only an account that is classified as that person
-/// counts, or, where there is none, one that would be if nobody had exempted it.
+/// By username and by every identity that can be made of a CRSid; only an account that is
+/// classified as that person counts, or, where there is none, one that would be if nobody had
+/// exempted it.
 async fn of_person(
     person: Crsid,
     own: AccountId,

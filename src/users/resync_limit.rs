@@ -29,7 +29,8 @@ impl ResyncLimit {
 
     /// Counts the resync `message`; `false`, and nothing counted, when the hour's are used up.
     ///
-    /// One that was held, delivered again or had to look again counts once: an outage uses up no limit.
+    /// One that was held, delivered again or had to look again counts once: an outage uses up no
+    /// limit.
     pub fn admit(&self, message: &str) -> bool {
         let now = Instant::now();
         let mut resyncs = self.resyncs.lock().unwrap_or_else(PoisonError::into_inner);

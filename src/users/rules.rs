@@ -29,7 +29,8 @@ pub struct Rules {
 }
 
 impl Rules {
-    /// The account of one row, with what the service did under its former names counted as done by `own`.
+    /// The account of one row, with what the service did under its former names counted as done by
+    /// `own`.
     pub fn account(&self, row: &gitlab::User, own: AccountId) -> Account {
         observe::account(row).recognising(&self.former, own)
     }

@@ -21,12 +21,12 @@ use crate::{
     gitlab::{self, Listing, Place, Unreadable},
 };
 
-/// So many accounts, and so many people, may be unreadable in any run; of accounts one more for each hundred pages.
-/// More are a sign of something else than single accounts.
+/// So many accounts, and so many people, may be unreadable in any run; of accounts one more for
+/// each hundred pages. More are a sign of something else than single accounts.
 const MOST_UNREADABLE: usize = 10;
 
-/// A sweep under way. What it has read stays when a call fails, and it goes on from there: a GitLab that
-/// restarts every few minutes would never let one end that begins again at the first page.
+/// A sweep under way. What it has read stays when a call fails, and it goes on from there: a GitLab
+/// that restarts every few minutes would never let one end that begins again at the first page.
 #[derive(Debug)]
 pub struct Sweeping {
     rules: Arc<Rules>,
@@ -84,7 +84,8 @@ impl Sweeping {
         }
     }
 
-    /// Reads on to the end, telling `progress` how far it is. What was read more than `max_age` ago is read again.
+    /// Reads on to the end, telling `progress` how far it is. What was read more than `max_age` ago
+    /// is read again.
     ///
     /// # Errors
     /// See [`Stopped`].

@@ -37,7 +37,8 @@ use crate::{
     upstream::CallError,
 };
 
-/// The calls of one message at most: look, marker, block. What follows a failure, such as the probe, takes its own.
+/// The calls of one message at most: look, marker, block. What follows a failure, such as the
+/// probe, takes its own.
 const CALLS: u32 = 3;
 /// How often a message starts again from the look before it is given back.
 const LOOKS: usize = 3;
@@ -48,7 +49,8 @@ pub struct UserWorker {
     gitlab: gitlab::Client,
     directory: SharedLooks,
     rules: Arc<Rules>,
-    /// Held from the look to the last write, so that two messages about one account never interleave in this process.
+    /// Held from the look to the last write, so that two messages about one account never
+    /// interleave in this process.
     accounts: KeyedLock<AccountId>,
     resync_limit: ResyncLimit,
     lapse: Lapse,

@@ -215,7 +215,8 @@ async fn stopping_lets_work_end_and_gives_the_rest_back() {
     until("both are at work", async || stage.seen.count() == 2).await;
     stage.stop().await;
 
-    // The one that had ended was acked, so the next consumer meets only the other, and not after a lapsed lease.
+    // The one that had ended was acked, so the next consumer meets only the other, and not after a
+    // lapsed lease.
     let next = Stagehand::start(&connection, settings(), async |_| done());
     until("the stuck one comes back", async || next.seen.count() == 1).await;
     let bodies: Vec<_> = {

@@ -63,7 +63,8 @@ async fn a_stream_on_a_dead_connection_is_opened_anew_and_nothing_is_lost() {
     proxy.kill_all();
     let lost: BTreeSet<Bytes> = (0..10).map(|n| Bytes::from(n.to_string())).collect();
     publish(&direct, lost.clone()).await;
-    // The server still writes to the dead stream; it takes up to two messages, until their leases have lapsed.
+    // The server still writes to the dead stream; it takes up to two messages, until their leases
+    // have lapsed.
     until("what the dead stream has no room for comes", async || {
         bodies(&stage).len() >= 9
     })

@@ -1,4 +1,5 @@
-//! The operator's dead-letter tool, over real gRPC against the embedded broker and Google's emulator.
+//! The operator's dead-letter tool, over real gRPC against the embedded broker and Google's
+//! emulator.
 
 mod bench;
 mod commands;

@@ -1,8 +1,9 @@
-//! The whole service on Google's own Pub/Sub emulator, wherever it is installed; where it is not, one line says so.
+//! The whole service on Google's own Pub/Sub emulator, wherever it is installed; where it is not,
+//! one line says so.
 //!
-//! Known faults of the emulator (0.8.20), and how they are kept out: a stream that a client resets lives on and swallows
-//! messages, so each test has a project, a prefix and subscriptions of its own and one stream each, opened once; filters
-//! are ignored, which `--follow` makes up for.
+//! Known faults of the emulator (0.8.20), and how they are kept out: a stream that a client resets
+//! lives on and swallows messages, so each test has a project, a prefix and subscriptions of its
+//! own and one stream each, opened once; filters are ignored, which `--follow` makes up for.
 
 mod served;
 mod service;

@@ -1,5 +1,6 @@
-//! The connection to Google Cloud itself, as far as it can be shown without one: the real binary with default
-//! credentials against a server with TLS, a token endpoint, and what Google answers to the common mistakes.
+//! The connection to Google Cloud itself, as far as it can be shown without one: the real binary
+//! with default credentials against a server with TLS, a token endpoint, and what Google answers to
+//! the common mistakes.
 
 mod authority;
 mod google;

@@ -1,5 +1,5 @@
-//! A proxy that can be made half-dead: it goes on to accept connections and to acknowledge what is sent over them, and
-//! forwards nothing of it.
+//! A proxy that can be made half-dead: it goes on to accept connections and to acknowledge what is
+//! sent over them, and forwards nothing of it.
 
 use std::{
     net::SocketAddr,
@@ -110,7 +110,8 @@ async fn serve(
     }
 }
 
-/// Reads to the end, and writes as long as the connection lives. A half that was written to stays open when it is dead.
+/// Reads to the end, and writes as long as the connection lives. A half that was written to stays
+/// open when it is dead.
 async fn forward(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,

@@ -1,5 +1,6 @@
-//! Pub/Sub, what it carries, and the servers that are asked over HTTP: against the schemas, against the simulated servers over
-//! real sockets, and against Google's own emulator wherever it is installed.
+//! Pub/Sub, what it carries, and the servers that are asked over HTTP: against the schemas, against
+//! the simulated servers over real sockets, and against Google's own emulator wherever it is
+//! installed.
 
 #![allow(
     clippy::unwrap_used,

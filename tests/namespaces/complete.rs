@@ -133,8 +133,8 @@ async fn a_sync_of_before_that_is_complete_already_is_not_sent_again() {
     assert!(desk.receiver.calls().is_empty());
 }
 
-/// Each document in its order on one side; on the other only what a worker sends that is up now and then, and loses some
-/// of its calls.
+/// Each document in its order on one side; on the other only what a worker sends that is up now and
+/// then, and loses some of its calls.
 #[tokio::test]
 async fn any_interleaving_of_records_and_downtime_ends_as_each_document_in_its_order() {
     let mut runner = TestRunner::new(Config::default());

@@ -10,7 +10,8 @@ use serde_json::Value;
 use testkit::wait::until;
 use tokio::process::Command;
 
-/// In an environment whose settings are for other servers, none of which there are; and with a folder of its own.
+/// In an environment whose settings are for other servers, none of which there are; and with a
+/// folder of its own.
 fn demo(arguments: &[&str], folder: &Path) -> Command {
     let mut command = testkit::command::isolated(testkit::service_binary!());
     command

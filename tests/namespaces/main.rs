@@ -1,4 +1,5 @@
-//! The namespace pipeline on a real `PostgreSQL`: ledger, worker, portal, the provisioning API, and all of it together.
+//! The namespace pipeline on a real `PostgreSQL`: ledger, worker, portal, the provisioning API, and
+//! all of it together.
 
 #![allow(
     clippy::unwrap_used,

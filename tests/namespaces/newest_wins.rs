@@ -38,7 +38,8 @@ async fn a_sync_recorded_during_a_call_is_sent_after_it() {
     assert_eq!(desk.receiver.seats(), [1, 2]);
 }
 
-/// Documents are recorded while several workers are handed duplicates, late ones among them, and some calls are lost.
+/// Documents are recorded while several workers are handed duplicates, late ones among them, and
+/// some calls are lost.
 #[tokio::test]
 async fn in_any_order_and_with_any_duplication_the_newest_is_there_at_the_end() {
     let desk = Desk::new().await;

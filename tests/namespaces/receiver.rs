@@ -1,4 +1,5 @@
-//! What stands where the provisioning API is: it keeps what it was sent, and answers as it is told or as the real one does.
+//! What stands where the provisioning API is: it keeps what it was sent, and answers as it is told
+//! or as the real one does.
 
 use std::{
     collections::VecDeque,
@@ -71,7 +72,8 @@ impl Receiver {
         Self { address, shared }
     }
 
-    /// What becomes of the next calls, one after the other; of those after them what the real API answers, or 200.
+    /// What becomes of the next calls, one after the other; of those after them what the real API
+    /// answers, or 200.
     pub fn then(&self, turns: impl IntoIterator<Item = Turn>) {
         self.shared.turns.lock().unwrap().extend(turns);
     }

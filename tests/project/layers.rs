@@ -1,4 +1,5 @@
-//! Holds the layers: a module of `src/` uses only what stands below it, and no crate of `crates/` the service.
+//! Holds the layers: a module of `src/` uses only what stands below it, and no crate of `crates/`
+//! the service.
 
 use std::{
     fs,
@@ -54,8 +55,8 @@ fn every_module_has_its_layer() {
     }
 }
 
-/// The simulated servers are there to find mistakes in the service; sharing its types would hide them. Even a
-/// `[dev-dependencies]` would do, which Cargo allows in a circle.
+/// The simulated servers are there to find mistakes in the service; sharing its types would hide
+/// them. Even a `[dev-dependencies]` would do, which Cargo allows in a circle.
 #[test]
 fn no_crate_depends_on_the_service() {
     let root = testkit::project::root();

@@ -1,4 +1,5 @@
-//! Sockets that a fault can cut, so that a client meets a peer that vanished rather than an answer that says so.
+//! Sockets that a fault can cut, so that a client meets a peer that vanished rather than an answer
+//! that says so.
 
 use std::{
     io,

@@ -1,5 +1,6 @@
-//! What tests and people turn on a simulated server: faults, latency, the rate limit, and the record of what was
-//! asked. The same for each server; `/simulate/…` itself is never slowed, failed or recorded.
+//! What tests and people turn on a simulated server: faults, latency, the rate limit, and the
+//! record of what was asked. The same for each server; `/simulate/…` itself is never slowed, failed
+//! or recorded.
 
 mod faults;
 mod journal;
@@ -50,7 +51,8 @@ struct Inner {
 }
 
 impl Control {
-    /// Controls with nothing wrong yet. Past `limit`, where a server has one of this kind, `refusal` is the answer.
+    /// Controls with nothing wrong yet. Past `limit`, where a server has one of this kind,
+    /// `refusal` is the answer.
     pub(super) fn new(
         latency: Duration,
         limit: Option<RateLimit>,
@@ -83,7 +85,8 @@ impl Control {
         lock(&self.inner.faults).clear();
     }
 
-    /// What was asked since the request numbered `since`, oldest first; 0 is everything that is remembered.
+    /// What was asked since the request numbered `since`, oldest first; 0 is everything that is
+    /// remembered.
     pub fn requests(&self, since: u64) -> Vec<Entry> {
         lock(&self.inner.journal).since(since)
     }
@@ -189,7 +192,8 @@ async fn answer(control: &Control, fault: Option<Fault>, request: Request, next:
             control.pause(delay).await;
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
-        // The delay comes after the effect, so that a client that gives up meanwhile has caused it all the same.
+        // The delay comes after the effect, so that a client that gives up meanwhile has caused it
+        // all the same.
         Some(Cut::After) => {
             let response = limited(control, request, next).await;
             control.pause(delay).await;

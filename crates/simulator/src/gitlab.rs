@@ -1,5 +1,5 @@
-//! A GitLab as its users API behaves, read in GitLab's source at 18.9: the state table with its bodies, what a token
-//! without administrator's rights sees, cursors, booleans in every spelling.
+//! A GitLab as its users API behaves, read in GitLab's source at 18.9: the state table with its
+//! bodies, what a token without administrator's rights sees, cursors, booleans in every spelling.
 
 mod account;
 mod activity;
@@ -77,8 +77,8 @@ pub const REDUCED_TOKEN: &str = "simulated-reduced-token";
 pub struct Settings {
     /// The port on 127.0.0.1; 0 takes a free one.
     pub port: u16,
-    /// The accounts. One named [`OWNER`] owns the tokens; if there is none it is added, with id 1 where that is free
-    /// and else behind the last.
+    /// The accounts. One named [`OWNER`] owns the tokens; if there is none it is added, with id 1
+    /// where that is free and else behind the last.
     pub accounts: Vec<Account>,
     /// Added to each answer.
     pub latency: Duration,
@@ -88,7 +88,8 @@ pub struct Settings {
     pub tokens: BTreeMap<String, Token>,
     /// What answers cost.
     pub cost: Cost,
-    /// After so many pages of `GET /users` the server ends over the next one and comes back seconds later.
+    /// After so many pages of `GET /users` the server ends over the next one and comes back seconds
+    /// later.
     pub restarts_every: Option<u64>,
 }
 
@@ -194,8 +195,8 @@ impl GitLab {
         self.app.store().accounts.get(&id).cloned()
     }
 
-    /// What `PUT /simulate/users/{id}` does: merges keys of a row into the account, or creates it; a change of state
-    /// is put down to `by`, or else to another administrator, and to `at` or now.
+    /// What `PUT /simulate/users/{id}` does: merges keys of a row into the account, or creates it;
+    /// a change of state is put down to `by`, or else to another administrator, and to `at` or now.
     ///
     /// # Errors
     ///
@@ -240,7 +241,8 @@ impl GitLab {
         self.app.outage.begin(away);
     }
 
-    /// What it serves, for callers within this process: no socket, no faults, no latency, no record of requests.
+    /// What it serves, for callers within this process: no socket, no faults, no latency, no record
+    /// of requests.
     pub fn router(&self) -> Router {
         api(&self.app)
     }

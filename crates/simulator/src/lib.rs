@@ -1,8 +1,9 @@
-//! The servers that `demo`, `simulate` and the tests run against: a GitLab and a Lookup that speak real HTTP on
-//! real ports, with their traps, and the population they show; and a `PostgreSQL` to throw away.
+//! The servers that `demo`, `simulate` and the tests run against: a GitLab and a Lookup that speak
+//! real HTTP on real ports, with their traps, and the population they show; and a `PostgreSQL` to
+//! throw away.
 //!
-//! They have their own structs for what goes over the wire and share none with the clients, so that a mistake in a
-//! client is not answered by the same mistake here.
+//! They have their own structs for what goes over the wire and share none with the clients, so that
+//! a mistake in a client is not answered by the same mistake here.
 
 pub mod control;
 pub mod gitlab;

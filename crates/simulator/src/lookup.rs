@@ -1,5 +1,5 @@
-//! A Lookup as its web service behaves: behind the API gateway with client credentials, and directly with a group's
-//! password.
+//! A Lookup as its web service behaves: behind the API gateway with client credentials, and
+//! directly with a group's password.
 
 mod answers;
 mod by_hand;
@@ -158,8 +158,8 @@ impl Lookup {
         lock(&self.app.people).by_crsid.clone()
     }
 
-    /// What `PUT /simulate/people/{crsid}` does: merges keys into the row, where null removes one; somebody new is a
-    /// current member first.
+    /// What `PUT /simulate/people/{crsid}` does: merges keys into the row, where null removes one;
+    /// somebody new is a current member first.
     pub fn change_person(&self, crsid: &str, changes: Map<String, Value>) {
         by_hand::change(&self.app, crsid, changes);
     }
@@ -182,7 +182,8 @@ impl Lookup {
         lock(&self.app.tokens).revoke();
     }
 
-    /// What it serves, for callers within this process: no socket, no faults, no latency, no record of requests.
+    /// What it serves, for callers within this process: no socket, no faults, no latency, no record
+    /// of requests.
     pub fn router(&self) -> Router {
         api(&self.app)
     }

@@ -1,7 +1,9 @@
-//! The people and accounts that the simulated servers start with: made from a seed, or read from files.
+//! The people and accounts that the simulated servers start with: made from a seed, or read from
+//! files.
 //!
-//! Each account that is made carries its expected end, written down from how it was made. No deciding code is asked,
-//! so that a mistake there cannot agree with itself. The ends hold for the default configuration.
+//! Each account that is made carries its expected end, written down from how it was made. No
+//! deciding code is asked, so that a mistake there cannot agree with itself. The ends hold for the
+//! default configuration.
 
 mod bulk;
 mod check;
@@ -77,10 +79,11 @@ pub struct Counts {
 impl Population {
     /// `users` accounts, the same for the same arguments.
     ///
-    /// About 80 % are members, 12 % external and 8 % others, in every class and state of the decision table; each
-    /// edge case is there once from 100 accounts on, and the more important of them as far as they fit below. With
-    /// 50 accounts or more, the changes due stay inside the default guard whatever the seed: 9 blocks or 0.8 % of the
-    /// accounts, 4 unblocks or 0.2 %, whichever is more. At least the service's own account is there.
+    /// About 80 % are members, 12 % external and 8 % others, in every class and state of the
+    /// decision table; each edge case is there once from 100 accounts on, and the more important of
+    /// them as far as they fit below. With 50 accounts or more, the changes due stay inside the
+    /// default guard whatever the seed: 9 blocks or 0.8 % of the accounts, 4 unblocks or 0.2 %,
+    /// whichever is more. At least the service's own account is there.
     pub fn generate(users: usize, seed: u64, today: Date) -> Self {
         let mut scene = Scene::new(seed, today);
         let mut drafts = vec![
@@ -94,7 +97,8 @@ impl Population {
         Self::number(&mut scene, drafts, strangers)
     }
 
-    /// Gives the first two accounts the ids 1 and 2, and the others ids in an order that says nothing, with gaps.
+    /// Gives the first two accounts the ids 1 and 2, and the others ids in an order that says
+    /// nothing, with gaps.
     fn number(scene: &mut Scene, mut drafts: Vec<Draft>, strangers: Vec<Person>) -> Self {
         if let Some(rest) = drafts.get_mut(2..) {
             scene.shuffle(rest);
@@ -125,9 +129,10 @@ impl Population {
         self.accounts.push(Account { id, ..account });
     }
 
-    /// Adds the accounts that only a real GitLab has, behind the others: one without a personal namespace, one that does
-    /// not validate, rows without `created_at`, one whose deletion is under way, one that an identity provider makes
-    /// active again. The same for the same arguments.
+    /// Adds the accounts that only a real GitLab has, behind the others: one without a personal
+    /// namespace, one that does not validate, rows without `created_at`, one whose deletion is
+    /// under way, one that an identity provider makes active again. The same for the same
+    /// arguments.
     #[must_use]
     pub fn with_odd_accounts(mut self, today: Date) -> Self {
         let mut scene = Scene::beside(&self, today);

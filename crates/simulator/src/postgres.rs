@@ -1,5 +1,5 @@
-//! A throw-away `PostgreSQL`: made with the installed server's programs in a temporary folder, reached by a socket there,
-//! and gone with the value, or with this process however that ends.
+//! A throw-away `PostgreSQL`: made with the installed server's programs in a temporary folder,
+//! reached by a socket there, and gone with the value, or with this process however that ends.
 
 mod installation;
 
@@ -54,8 +54,8 @@ pub struct Postgres {
     program: Option<Child>,
 }
 
-/// Its input is a pipe from this process, which breaks however this process ends. While a cluster is being made, the
-/// number in the file is negative and no server's.
+/// Its input is a pipe from this process, which breaks however this process ends. While a cluster
+/// is being made, the number in the file is negative and no server's.
 const GUARD: &str = r#"
 cat >/dev/null
 cd "$1" || exit
@@ -68,8 +68,8 @@ cd / && rm -rf "$1"
 "#;
 
 impl Postgres {
-    /// Makes a cluster and starts its server, as an unprivileged user where this process is root's, which the server
-    /// refuses to be.
+    /// Makes a cluster and starts its server, as an unprivileged user where this process is root's,
+    /// which the server refuses to be.
     ///
     /// # Errors
     /// [`PostgresError`].
@@ -161,7 +161,8 @@ impl Postgres {
         Ok(())
     }
 
-    /// Waits until `done` has an answer, which is whether all is well; it is told whether the program has ended.
+    /// Waits until `done` has an answer, which is whether all is well; it is told whether the
+    /// program has ended.
     async fn until(
         &mut self,
         done: impl Fn(&Path, bool) -> Option<bool>,

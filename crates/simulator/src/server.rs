@@ -69,7 +69,8 @@ impl Running {
         self.address
     }
 
-    /// Takes no new connection, lets the requests under way end, and returns when the last is answered.
+    /// Takes no new connection, lets the requests under way end, and returns when the last is
+    /// answered.
     ///
     /// # Errors
     ///

@@ -9,8 +9,8 @@ use crate::{clock, wait::within};
 /// Variables for one command.
 pub type Variables<'a> = &'a [(&'a str, &'a str)];
 
-/// A command without variables but those of the clock, without input, in the folder for temporary files. It is killed when
-/// its child is dropped.
+/// A command without variables but those of the clock, without input, in the folder for temporary
+/// files. It is killed when its child is dropped.
 pub fn isolated(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
     command

@@ -22,8 +22,9 @@ pub struct PgBouncer {
 }
 
 impl PgBouncer {
-    /// Before the server at `server`, whose databases it has under their own names. It knows no start-up parameter but its
-    /// own few. `None`, and a line that `left_out` is not run, where it is not installed.
+    /// Before the server at `server`, whose databases it has under their own names. It knows no
+    /// start-up parameter but its own few. `None`, and a line that `left_out` is not run, where it
+    /// is not installed.
     pub fn start(server: &Url, pool_mode: &str, left_out: &str) -> Option<Self> {
         let Some(program) = installed() else {
             eprintln!("pgbouncer is not installed here: {left_out} is not run");

@@ -1,7 +1,9 @@
-//! Ports for servers whose address has to be known before they start, or that come back on the same one.
+//! Ports for servers whose address has to be known before they start, or that come back on the same
+//! one.
 //!
-//! A port that the system hands out and gets back may be an outgoing connection's a moment later. These lie below the range
-//! that it hands out from, and a locked file keeps each for one process as long as that lives.
+//! A port that the system hands out and gets back may be an outgoing connection's a moment later.
+//! These lie below the range that it hands out from, and a locked file keeps each for one process
+//! as long as that lives.
 
 use std::{
     fs::{self, File},

@@ -1,5 +1,5 @@
-//! The project's own files. Where they are is asked when a test runs: a build folder that two checkouts share would else read
-//! the files of the other.
+//! The project's own files. Where they are is asked when a test runs: a build folder that two
+//! checkouts share would else read the files of the other.
 
 use std::{
     env, fs,

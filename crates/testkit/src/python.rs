@@ -15,8 +15,9 @@ const PROBE: &str = "import sys, venv, ensurepip; sys.exit(sys.version_info < (3
 /// What pip says when the index cannot be reached, rather than that it has no such version.
 const UNREACHABLE: &str = "after connection broken by";
 
-/// The programs of an environment that has what `requirements.txt` and `constraints.txt` in `folder` of the project name.
-/// `None`, and a line that `left_out` is not run, where there is no Python 3.10 with `venv` or no package index.
+/// The programs of an environment that has what `requirements.txt` and `constraints.txt` in
+/// `folder` of the project name. `None`, and a line that `left_out` is not run, where there is no
+/// Python 3.10 with `venv` or no package index.
 ///
 /// # Panics
 /// If there are both and the packages cannot be installed.

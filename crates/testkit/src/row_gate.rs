@@ -1,5 +1,5 @@
-//! A gate in the tables: whoever writes a certain row waits there, in the middle of its transaction, until the test lets it
-//! through or cuts its connection.
+//! A gate in the tables: whoever writes a certain row waits there, in the middle of its
+//! transaction, until the test lets it through or cuts its connection.
 
 use sqlx::{Connection, PgConnection, PgPool};
 use tokio::sync::Mutex;
@@ -16,8 +16,8 @@ pub struct RowGate {
 }
 
 impl RowGate {
-    /// Holds whatever comes to `place` (a trigger's event and table) with a row for which `condition` is true, after it was
-    /// written and before its transaction goes on.
+    /// Holds whatever comes to `place` (a trigger's event and table) with a row for which
+    /// `condition` is true, after it was written and before its transaction goes on.
     pub async fn close(url: &str, pool: &PgPool, place: &str, condition: &str) -> Self {
         let mut keeper = PgConnection::connect(url).await.unwrap();
         let statements = format!(

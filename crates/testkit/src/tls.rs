@@ -1,4 +1,5 @@
-//! Servers with TLS, whose certificates come from authorities that only those trust who are told to.
+//! Servers with TLS, whose certificates come from authorities that only those trust who are told
+//! to.
 
 use std::{path::Path, sync::Arc};
 
@@ -71,8 +72,8 @@ impl Authority {
             .unwrap()
     }
 
-    /// Speaks TLS with such a certificate before the plain server at `address`, on a port of its own. It ends with the
-    /// test.
+    /// Speaks TLS with such a certificate before the plain server at `address`, on a port of its
+    /// own. It ends with the test.
     pub async fn stand_before(&self, address: &str, certificate: Certificate) -> u16 {
         let acceptor = TlsAcceptor::from(Arc::new(self.certify(certificate)));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -6,8 +6,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long anything is waited for. A machine under load is slow; nothing waits this long on a good day, and the test runner
-/// ends a test only after five minutes, so that the words of the one who waited come out first.
+/// How long anything is waited for. A machine under load is slow; nothing waits this long on a good
+/// day, and the test runner ends a test only after five minutes, so that the words of the one who
+/// waited come out first.
 pub const PATIENCE: Duration = Duration::from_mins(3);
 
 /// How often a condition is looked at again.

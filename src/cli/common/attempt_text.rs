@@ -2,7 +2,8 @@
 
 use crate::namespaces::ledger::history::SyncAttempt;
 
-/// Such as `7: retrying (503): it is down`. Its detail is text from elsewhere; who prints it makes it safe.
+/// Such as `7: retrying (503): it is down`. Its detail is text from elsewhere; who prints it makes
+/// it safe.
 pub(in crate::cli) fn told(attempt: &SyncAttempt) -> String {
     let status = attempt.http_status.map(|status| format!(" ({status})"));
     let detail = attempt.detail.as_ref().map(|detail| format!(": {detail}"));

@@ -20,8 +20,8 @@ use super::{
 };
 use crate::messaging::{Follow, wire::SyncOutcome};
 
-/// Follows to the end and prints what came of it: for people and spreadsheets who was changed, and beside it how many
-/// ended how; for programs each outcome as it comes, and the counts at the end.
+/// Follows to the end and prints what came of it: for people and spreadsheets who was changed, and
+/// beside it how many ended how; for programs each outcome as it comes, and the counts at the end.
 ///
 /// `dry_run`: the command asked for nothing else.
 pub async fn follow(
@@ -94,7 +94,8 @@ impl OutcomeTeller {
 /// Takes in outcomes until everything has come, telling each to `tell`.
 ///
 /// # Errors
-/// When nothing came for as long as [`RunWatch::patience`] says, with what is missing; or when Pub/Sub ended the stream.
+/// When nothing came for as long as [`RunWatch::patience`] says, with what is missing; or when
+/// Pub/Sub ended the stream.
 pub async fn to_the_end(
     mut outcomes: Follow,
     watch: &mut RunWatch,

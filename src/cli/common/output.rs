@@ -44,8 +44,8 @@ pub trait OutputRow: Serialize {
 
 /// Prints rows on standard output. A reader that goes away early, such as `head`, is no failure.
 ///
-/// A table is as wide as `COLUMNS` says, else as the terminal is; in a pipe each of its rows is one line. Without rows
-/// nothing is printed but the header of CSV.
+/// A table is as wide as `COLUMNS` says, else as the terminal is; in a pipe each of its rows is one
+/// line. Without rows nothing is printed but the header of CSV.
 ///
 /// # Errors
 /// When standard output cannot be written.
@@ -151,8 +151,8 @@ const FORMULA: [char; 8] = [
     '=', '+', '-', '@', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}',
 ];
 
-/// A record of RFC 4180, each text made printable first: a field with a line break in it would be
-/// a line of its own for every tool that reads line by line. A text that a spreadsheet would compute
+/// A record of RFC 4180, each text made printable first: a field with a line break in it would be a
+/// line of its own for every tool that reads line by line. A text that a spreadsheet would compute
 /// gets an apostrophe before it, which spreadsheets read as "this is text".
 fn write_record<'c>(out: &mut impl Write, cells: impl Iterator<Item = &'c str>) -> io::Result<()> {
     for (index, cell) in cells.enumerate() {

@@ -3,8 +3,8 @@
 /// What is allowed, as an error says it.
 const ALLOWED: &str = "a number from 0 to 100, such as 12 or 7.5, without the percent sign";
 
-/// Reads digits with at most one point among them. What else `f64` would read is a slip here: a sign, an exponent,
-/// infinity.
+/// Reads digits with at most one point among them. What else `f64` would read is a slip here: a
+/// sign, an exponent, infinity.
 ///
 /// # Errors
 /// What is allowed.

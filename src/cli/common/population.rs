@@ -30,8 +30,8 @@ pub struct PopulationArgs {
     /// Real accounts: a JSON array of rows as GET /api/v4/users gives them to an administrator
     #[arg(long, value_name = "FILE", requires = "lookup_people")]
     pub gitlab_users: Option<PathBuf>,
-    /// Accounts and tokens as recorded from a real GitLab: population.json and roles.json of this directory. The token of
-    /// a role is role-NAME
+    /// Accounts and tokens as recorded from a real GitLab: population.json and roles.json of this
+    /// directory. The token of a role is role-NAME
     #[arg(long, value_name = "DIR", conflicts_with_all = ["users", "seed", "gitlab_users"])]
     pub gitlab_recording: Option<PathBuf>,
     /// Real people: a JSON array of people as Lookup's person/list gives them

@@ -50,7 +50,8 @@ pub(super) struct FilterArgs {
     /// Only those that were published to this topic; may be repeated
     #[arg(long, value_name = "TOPIC", value_parser = topics())]
     topic: Vec<Stage>,
-    /// Only those that died of this, or forwarded for those that Pub/Sub itself gave up; may be repeated
+    /// Only those that died of this, or forwarded for those that Pub/Sub itself gave up; may be
+    /// repeated
     #[arg(long, value_name = "REASON", value_parser = reasons())]
     reason: Vec<Why>,
     /// Only those about this CRSid, username or GitLab id, as it stands in the message

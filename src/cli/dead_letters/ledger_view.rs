@@ -31,7 +31,8 @@ pub(super) enum LedgerView {
 }
 
 impl LedgerView {
-    /// What `ledger`, if there is one, says of `namespace_id`. An attempt that is open for longer than `settle` is overdue.
+    /// What `ledger`, if there is one, says of `namespace_id`. An attempt that is open for longer
+    /// than `settle` is overdue.
     pub(super) async fn of(
         namespace_id: i64,
         ledger: Option<&Result<Ledger, LedgerError>>,

@@ -1,5 +1,5 @@
-//! What would become of a dead letter now. Each side is asked only where a letter concerns it: who runs namespaces alone
-//! needs neither GitLab nor a directory.
+//! What would become of a dead letter now. Each side is asked only where a letter concerns it: who
+//! runs namespaces alone needs neither GitLab nor a directory.
 
 use std::time::Duration;
 

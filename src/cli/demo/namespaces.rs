@@ -1,4 +1,5 @@
-//! `demo --namespaces`: what a namespace has bought, from the portal to GitLab's tables, with the end state checked.
+//! `demo --namespaces`: what a namespace has bought, from the portal to GitLab's tables, with the
+//! end state checked.
 
 mod environment;
 mod purchase;

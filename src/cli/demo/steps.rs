@@ -137,7 +137,8 @@ impl DemoScenario<'_> {
         Ok(Some(resync))
     }
 
-    /// Nobody can be found by it: given up at its first delivery, listed, and given up again when it is replayed.
+    /// Nobody can be found by it: given up at its first delivery, listed, and given up again when
+    /// it is replayed.
     pub async fn a_poisoned_message(&self) -> Result<PoisonedLetter, CommandFailure> {
         self.say(&format!("\n4. A poisoned message: {POISON}\n"))?;
         let users = self.connection.publisher(Topic::UserSync).await?;

@@ -1,4 +1,5 @@
-//! HTTP Basic: a group's short name and password, or a client's id and secret at the token endpoint.
+//! HTTP Basic: a group's short name and password, or a client's id and secret at the token
+//! endpoint.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use secrecy::{ExposeSecret, SecretString};

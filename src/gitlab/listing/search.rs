@@ -49,8 +49,8 @@ pub(super) async fn next_unreadable(
     })
 }
 
-/// The listing backwards shows `after` as the last account before each id up to the one looked for, and fails behind
-/// it: its id is found by doubling and halving.
+/// The listing backwards shows `after` as the last account before each id up to the one looked for,
+/// and fails behind it: its id is found by doubling and halving.
 async fn by_what_is_before(after: u64, fault: &Fault, gitlab: &Client) -> Result<Found, CallError> {
     let is_before = async |id: u64| {
         let last = gitlab.greatest(Some(id)).await?;
@@ -105,8 +105,9 @@ async fn one_by_one(listing: &Listing, fault: &Fault, gitlab: &Client) -> Result
     }
 }
 
-/// Whether the `seen`th account of the listing, which cannot be shown, is its last; `None` where GitLab does not count
-/// so far. Pages by number are empty behind the end, while pages by cursor fail there as they do at such an account.
+/// Whether the `seen`th account of the listing, which cannot be shown, is its last; `None` where
+/// GitLab does not count so far. Pages by number are empty behind the end, while pages by cursor
+/// fail there as they do at such an account.
 pub(super) async fn ends_by_count(seen: u64, gitlab: &Client) -> Result<Option<bool>, CallError> {
     let last = gitlab.position(seen).await?;
     let next = gitlab.position(seen + 1).await?;

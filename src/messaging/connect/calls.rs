@@ -11,7 +11,8 @@ use tracing::debug;
 use super::{Connection, clients::subscriptions};
 use crate::messaging::{PubSubError, error::is_ours_timed_out};
 
-/// How long a Pull waits for a message on Google Cloud, where one that returns at once often misses what is there.
+/// How long a Pull waits for a message on Google Cloud, where one that returns at once often misses
+/// what is there.
 pub(in crate::messaging) const PULL_WAIT: Duration = Duration::from_secs(5);
 
 /// What a call waits for.
@@ -24,12 +25,12 @@ enum Wait {
 }
 
 impl Connection {
-    /// Makes `call` with `message` until it is answered: again, and on a new connection, where the old one broke or gave
-    /// no answer. Only for calls that may be made twice.
+    /// Makes `call` with `message` until it is answered: again, and on a new connection, where the
+    /// old one broke or gave no answer. Only for calls that may be made twice.
     ///
     /// # Errors
-    /// When Pub/Sub refuses, or cannot be reached within [`super::Patience::calls`]. `operation` says what was asked, such
-    /// as `get topic user-sync`.
+    /// When Pub/Sub refuses, or cannot be reached within [`super::Patience::calls`]. `operation`
+    /// says what was asked, such as `get topic user-sync`.
     pub(in crate::messaging) async fn ask<M, R, F>(
         &self,
         operation: &str,
@@ -44,7 +45,8 @@ impl Connection {
             .await
     }
 
-    /// Pulls up to `most` messages, and none where nothing comes within [`PULL_WAIT`]; an emulator answers at once.
+    /// Pulls up to `most` messages, and none where nothing comes within [`PULL_WAIT`]; an emulator
+    /// answers at once.
     ///
     /// # Errors
     /// Those of [`Self::ask`].
@@ -127,8 +129,8 @@ impl Connection {
 }
 
 impl Wait {
-    /// Whether the connection or Pub/Sub as a whole is to blame. An error that has a cause was made on this side, out of
-    /// a connection that broke; what Pub/Sub itself answers has none.
+    /// Whether the connection or Pub/Sub as a whole is to blame. An error that has a cause was made
+    /// on this side, out of a connection that broke; what Pub/Sub itself answers has none.
     fn is_worth_another(self, status: &Status) -> bool {
         match (self, status.code()) {
             (Self::ForNews(_), Code::DeadlineExceeded) => false,

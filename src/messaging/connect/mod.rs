@@ -30,7 +30,8 @@ pub(super) use self::{
 /// Where Google Cloud's Pub/Sub is.
 const GOOGLE_CLOUD: &str = "https://pubsub.googleapis.com";
 
-/// A connection to one project's Pub/Sub, on Google Cloud, an emulator or the embedded broker. Cheap to clone.
+/// A connection to one project's Pub/Sub, on Google Cloud, an emulator or the embedded broker.
+/// Cheap to clone.
 #[derive(Clone)]
 pub struct Connection {
     target: Target,
@@ -50,7 +51,8 @@ impl fmt::Debug for Connection {
 }
 
 impl Connection {
-    /// Connects as `config` says, and on Google Cloud gets a first token: a mistake shows now, not at the first message.
+    /// Connects as `config` says, and on Google Cloud gets a first token: a mistake shows now, not
+    /// at the first message.
     ///
     /// # Errors
     /// No project, no credentials, or nothing answers at the endpoint.
@@ -92,7 +94,8 @@ impl Connection {
         })
     }
 
-    /// Google's client for streaming pull, on a connection of its own, which closes with the last stream.
+    /// Google's client for streaming pull, on a connection of its own, which closes with the last
+    /// stream.
     ///
     /// # Errors
     /// When the client cannot be made. It connects with its first stream.
@@ -128,7 +131,8 @@ impl Connection {
         &self.names
     }
 
-    /// Whether this is an emulator or the embedded broker, where the service may create what it needs.
+    /// Whether this is an emulator or the embedded broker, where the service may create what it
+    /// needs.
     pub const fn is_local(&self) -> bool {
         self.target.local
     }
@@ -138,12 +142,14 @@ impl Connection {
         topics(self.channel.current().client)
     }
 
-    /// Subscription calls over gRPC, Pull and Acknowledge included, each made once; see [`Self::request`].
+    /// Subscription calls over gRPC, Pull and Acknowledge included, each made once; see
+    /// [`Self::request`].
     pub fn subscriptions(&self) -> SubscriberClient<Channel> {
         subscriptions(self.channel.current().client)
     }
 
-    /// `message` as a request with our credentials (authorization and, if there is one, the quota project) and a deadline.
+    /// `message` as a request with our credentials (authorization and, if there is one, the quota
+    /// project) and a deadline.
     ///
     /// # Errors
     /// When there is no token.
@@ -193,7 +199,8 @@ async fn publishers(
     .await
 }
 
-/// The plaintext address of an emulator; `host:port` as in `PUBSUB_EMULATOR_HOST`, with or without `http://`.
+/// The plaintext address of an emulator; `host:port` as in `PUBSUB_EMULATOR_HOST`, with or without
+/// `http://`.
 fn emulator_endpoint(host: &str) -> Result<String, PubSubError> {
     let host = host
         .trim()

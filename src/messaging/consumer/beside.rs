@@ -1,4 +1,5 @@
-//! What is done when a stream has brought nothing for a while: it is replaced, and what it should have brought is pulled.
+//! What is done when a stream has brought nothing for a while: it is replaced, and what it should
+//! have brought is pulled.
 
 use std::{sync::Arc, time::Duration};
 
@@ -16,9 +17,9 @@ use crate::messaging::{
 };
 
 impl<H: Handler> Running<H> {
-    /// Connects anew, and looks whether a message waits that the stream did not bring; the old stream is closed already.
-    /// Such a message is handled like any other, so that looking costs it no attempt. Returns the client for the new stream,
-    /// or the old one where none is to be had.
+    /// Connects anew, and looks whether a message waits that the stream did not bring; the old
+    /// stream is closed already. Such a message is handled like any other, so that looking costs it
+    /// no attempt. Returns the client for the new stream, or the old one where none is to be had.
     pub(super) async fn renew(
         self: &Arc<Self>,
         old: Subscriber,
@@ -80,7 +81,8 @@ impl<H: Handler> Running<H> {
     }
 
     fn tell(&self, message: &PubsubMessage) {
-        // One that has waited for less may have been published between two streams; two clocks tell.
+        // One that has waited for less may have been published between two streams; two clocks
+        // tell.
         if !has_waited(message, Timestamp::now(), self.renew_after / 2) {
             self.liveness.delivered();
             return;
@@ -97,7 +99,8 @@ impl<H: Handler> Running<H> {
         );
     }
 
-    /// A place for one more message. Pub/Sub's own flow control is for one stream, and a reopened one starts afresh.
+    /// A place for one more message. Pub/Sub's own flow control is for one stream, and a reopened
+    /// one starts afresh.
     pub(super) async fn place(&self, stopping: &CancellationToken) -> Option<OwnedSemaphorePermit> {
         tokio::select! {
             biased;

@@ -17,14 +17,17 @@ use crate::{
     messaging::{Delivery, Hold},
 };
 
-/// Before a message that was held waits again. The gate has its own pauses; these are for a message that is held again
-/// and again though the gate opens. Each has jitter, or the one that fails would lead each time.
+/// Before a message that was held waits again. The gate has its own pauses; these are for a message
+/// that is held again and again though the gate opens. Each has jitter, or the one that fails would
+/// lead each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 /// The longest of them, before jitter, which adds up to as much again.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-/// Held so often by its own failed call, while others succeed at the same, a message is to blame itself.
+/// Held so often by its own failed call, while others succeed at the same, a message is to blame
+/// itself.
 const HOLDS: u32 = 5;
-/// While those who wait fill more than half of the places, one of them leaves so often, before jitter.
+/// While those who wait fill more than half of the places, one of them leaves so often, before
+/// jitter.
 const LEAVE_EVERY: Duration = Duration::from_secs(5);
 /// Messages that left a place and are remembered, at most.
 const REMEMBERED: usize = 10_000;
@@ -44,7 +47,8 @@ struct Inner {
     held: usize,
     numbers: u64,
     by_subject: HashMap<Subject, Waiting>,
-    /// How often each message left its place. Pub/Sub counts that as a delivery, and it is no attempt.
+    /// How often each message left its place. Pub/Sub counts that as a delivery, and it is no
+    /// attempt.
     left: HashMap<String, u32>,
 }
 
@@ -82,8 +86,8 @@ impl Holds {
         AtWork(self)
     }
 
-    /// Has `delivery` wait. Of two messages about the same subject the one that the other covers is superseded: `None`
-    /// where it is this one. Where neither covers the other, both wait.
+    /// Has `delivery` wait. Of two messages about the same subject the one that the other covers is
+    /// superseded: `None` where it is this one. Where neither covers the other, both wait.
     pub(super) fn hold(
         &self,
         delivery: &Arc<Delivery>,
@@ -128,8 +132,8 @@ impl Holds {
         })
     }
 
-    /// Returns when the message that waits has to leave its place to others, and takes down that it did. `others`: there
-    /// may be some that need not wait.
+    /// Returns when the message that waits has to leave its place to others, and takes down that it
+    /// did. `others`: there may be some that need not wait.
     pub(super) async fn leaves(&self, delivery: &Delivery, others: impl Fn() -> bool) {
         let _turn = self.leaves_next.acquire().await;
         loop {
@@ -198,7 +202,8 @@ impl Drop for Held<'_> {
     }
 }
 
-/// Whether `one` was published after `other`; where it is not known, who comes later counts as newer.
+/// Whether `one` was published after `other`; where it is not known, who comes later counts as
+/// newer.
 fn is_newer(one: &Delivery, other: &Delivery) -> bool {
     match (one.publish_time, other.publish_time) {
         (Some(one), Some(other)) => one >= other,

@@ -38,14 +38,16 @@ const RENEW_LOCALLY_AFTER: Duration = Duration::from_hours(1);
 /// How a stage consumes.
 #[derive(Clone, Debug)]
 pub struct ConsumerSettings {
-    /// Messages leased and handled at once. The client acks every 100 ms, so throughput is about ten times this.
+    /// Messages leased and handled at once. The client acks every 100 ms, so throughput is about
+    /// ten times this.
     pub max_outstanding: u32,
     /// Time from the signal to stop to the last nack. The handlers get three quarters of it.
     pub grace: Duration,
-    /// How often Pub/Sub is asked what has become of the subscription and of all else that the stage needs. 30 s.
+    /// How often Pub/Sub is asked what has become of the subscription and of all else that the
+    /// stage needs. 30 s.
     pub ask_every: Duration,
-    /// A stream that could have delivered for this long and brought nothing is opened anew on a new connection. `None` is
-    /// 2 min on Google Cloud; on an emulator 1 h, see [`Consumer`].
+    /// A stream that could have delivered for this long and brought nothing is opened anew on a new
+    /// connection. `None` is 2 min on Google Cloud; on an emulator 1 h, see [`Consumer`].
     pub renew_after: Option<Duration>,
 }
 
@@ -61,11 +63,13 @@ impl ConsumerSettings {
     }
 }
 
-/// Pulls the messages of one stage, asks its handler, and acks or nacks as the handler's [`super::Disposition`] says.
+/// Pulls the messages of one stage, asks its handler, and acks or nacks as the handler's
+/// [`super::Disposition`] says.
 ///
-/// A stream that brings nothing for a while is replaced by one on a new connection, and a Pull between the two looks
-/// whether a message waits that the old one did not bring. Google's emulator (0.8.20) gives messages to a stream that was
-/// closed for a minute more, so there it is done rarely.
+/// A stream that brings nothing for a while is replaced by one on a new connection, and a Pull
+/// between the two looks whether a message waits that the old one did not bring. Google's emulator
+/// (0.8.20) gives messages to a stream that was closed for a minute more, so there it is done
+/// rarely.
 pub struct Consumer<H> {
     settings: ConsumerSettings,
     outcomes: Outcomes,
@@ -128,8 +132,9 @@ impl<H: Handler> Consumer<H> {
         self.running.liveness.clone()
     }
 
-    /// Pulls until `stopping` is cancelled, then drains and returns within the grace: what runs may finish, the rest is
-    /// nacked, acks and outcomes go out. Give it a task of its own and never drop it half-way.
+    /// Pulls until `stopping` is cancelled, then drains and returns within the grace: what runs may
+    /// finish, the rest is nacked, acks and outcomes go out. Give it a task of its own and never
+    /// drop it half-way.
     pub async fn run(self, stopping: CancellationToken) {
         let watching = stopping.child_token();
         let watch = self.watch(watching.clone());

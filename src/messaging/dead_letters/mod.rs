@@ -1,8 +1,9 @@
 //! The operator's side of dead letters: see them, publish them again, put them away.
 //!
-//! Everything here works on leases. A letter that is looked at is leased until the scan is over, so that it is seen
-//! once, and is then given back. It leaves its hold subscription only after its copy is confirmed in the topic it came
-//! from, or is on disk; killed at any point, the lease lapses and the letter is there again.
+//! Everything here works on leases. A letter that is looked at is leased until the scan is over, so
+//! that it is seen once, and is then given back. It leaves its hold subscription only after its
+//! copy is confirmed in the topic it came from, or is on disk; killed at any point, the lease
+//! lapses and the letter is there again.
 
 mod discard;
 mod letter;
@@ -21,8 +22,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Connection, PubSubError};
 
-/// The dead letters of `selection` that could be seen now, without their bodies. What somebody else has leased, such
-/// as another operator's scan, is not among them: this is what was seen, never a total.
+/// The dead letters of `selection` that could be seen now, without their bodies. What somebody else
+/// has leased, such as another operator's scan, is not among them: this is what was seen, never a
+/// total.
 ///
 /// # Errors
 /// When Pub/Sub cannot be reached or refuses.

@@ -44,7 +44,8 @@ impl Default for PublisherOptions {
 /// How messages share publish requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Batching {
-    /// As the client does by default: up to 100 messages, 1 MB or 10 ms. One refused body fails its whole batch.
+    /// As the client does by default: up to 100 messages, 1 MB or 10 ms. One refused body fails its
+    /// whole batch.
     Shared,
     /// One message a request, so that one refused body fails alone.
     OneByOne,
@@ -96,9 +97,9 @@ impl Publisher {
         &self.inner.topic
     }
 
-    /// Waits for room, hands the message to the client, and returns once Pub/Sub has confirmed it with its message id.
-    /// Many of these futures may run at once; they are batched. Where no answer comes, it is published again by a new
-    /// client, so that it may be there twice.
+    /// Waits for room, hands the message to the client, and returns once Pub/Sub has confirmed it
+    /// with its message id. Many of these futures may run at once; they are batched. Where no
+    /// answer comes, it is published again by a new client, so that it may be there twice.
     ///
     /// # Errors
     /// When Pub/Sub did not confirm it.
@@ -125,7 +126,8 @@ impl Publisher {
         self.hand_over(body, attributes, place).confirmed().await
     }
 
-    /// Hands the message to the client without waiting for anything; `None` where there is no room for it now.
+    /// Hands the message to the client without waiting for anything; `None` where there is no room
+    /// for it now.
     ///
     /// # Errors
     /// For a body that has no JSON form.
@@ -159,7 +161,8 @@ impl Publisher {
         Confirmation::of(&self.inner, message, place)
     }
 
-    /// Sends what waits in a batch now, and returns when each message handed in before has been confirmed or has failed.
+    /// Sends what waits in a batch now, and returns when each message handed in before has been
+    /// confirmed or has failed.
     pub async fn flush(&self) {
         self.inner.lines.current().client.flush().await;
     }

@@ -1,4 +1,5 @@
-//! The topics and subscriptions the service needs: made here on an emulator or the embedded broker, by Terraform in production.
+//! The topics and subscriptions the service needs: made here on an emulator or the embedded broker,
+//! by Terraform in production.
 
 mod apply;
 mod check;
@@ -14,7 +15,8 @@ use super::{Connection, Names, Stage};
 
 /// The topics and subscriptions of one project and prefix.
 ///
-/// `apply` makes them, `check` names what differs, `check_stage` is what a serving stage asks before its first pull.
+/// `apply` makes them, `check` names what differs, `check_stage` is what a serving stage asks
+/// before its first pull.
 #[derive(Clone, Debug)]
 pub struct Topology {
     connection: Connection,
@@ -22,7 +24,8 @@ pub struct Topology {
     stages: &'static [Stage],
 }
 
-/// How long Pub/Sub waits before it delivers a nacked message again, growing from the one to the other.
+/// How long Pub/Sub waits before it delivers a nacked message again, growing from the one to the
+/// other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetryDelays {
     /// 10 s.
@@ -50,7 +53,8 @@ impl Topology {
         }
     }
 
-    /// With the namespace pipeline's topic too, if `wanted`: an installation that provisions no namespaces has none.
+    /// With the namespace pipeline's topic too, if `wanted`: an installation that provisions no
+    /// namespaces has none.
     #[must_use]
     pub const fn with_namespaces(mut self, wanted: bool) -> Self {
         self.stages = if wanted { &Stage::ALL } else { &Stage::USERS };

@@ -1,4 +1,5 @@
-//! Strict decoding: what a person, a scheduler or another version published becomes a checked value or a clear error.
+//! Strict decoding: what a person, a scheduler or another version published becomes a checked value
+//! or a clear error.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -14,7 +15,8 @@ use crate::{
 /// The most that is told of a field's name, in bytes.
 const MAX_NAME: usize = 64;
 
-/// Why a body is not a request. The details name the field and what was expected, and never echo a value.
+/// Why a body is not a request. The details name the field and what was expected, and never echo a
+/// value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
     /// It will never be one.
@@ -25,7 +27,8 @@ pub enum DecodeError {
         /// One line.
         detail: String,
     },
-    /// A fan-out newer than this worker may have written it: during an upgrade another worker will know the field.
+    /// A fan-out newer than this worker may have written it: during an upgrade another worker will
+    /// know the field.
     #[error("{detail}")]
     NewerPublisher {
         /// One line.
@@ -90,7 +93,8 @@ impl UserRequest {
     /// The request in `body`.
     ///
     /// # Errors
-    /// When it is not a JSON object of [`UserSync`]'s schema, names no user or two, or contradicts itself.
+    /// When it is not a JSON object of [`UserSync`]'s schema, names no user or two, or contradicts
+    /// itself.
     pub fn decode(body: &[u8]) -> Result<Self, DecodeError> {
         let mut fields = Fields::read(body, &USER_SYNC_FIELDS)?;
         let of_a_tick = fields.peek("cause") == Some("tick");
@@ -233,7 +237,8 @@ fn tick_cause(wire: &UserSync) -> Result<Cause, DecodeError> {
     })
 }
 
-/// A plan in a message that says it is no tick's would be read as "decide afresh", which its publisher did not mean.
+/// A plan in a message that says it is no tick's would be read as "decide afresh", which its
+/// publisher did not mean.
 fn resync_cause(wire: &UserSync) -> Result<Cause, DecodeError> {
     let plan = [
         ("planned", &wire.planned),

@@ -14,5 +14,6 @@ pub const SUBJECT: &str = "customers-dot-internal-api";
 /// How long a token is valid.
 pub const LIFETIME: Duration = Duration::from_mins(5);
 
-/// How long the provisioning side keeps a key set: a key is published that long before it signs, and after.
+/// How long the provisioning side keeps a key set: a key is published that long before it signs,
+/// and after.
 pub const KEY_SET_CACHE: Duration = Duration::from_mins(15);

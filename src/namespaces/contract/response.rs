@@ -65,8 +65,8 @@ impl PartResults {
         ]
     }
 
-    /// What of `sent` was not applied, part by part: refused, or answered null, which is how GitLab passes over what it does
-    /// not know.
+    /// What of `sent` was not applied, part by part: refused, or answered null, which is how GitLab
+    /// passes over what it does not know.
     pub fn undelivered(&self, sent: &Provision) -> Vec<String> {
         let sent = [
             sent.base_product.is_some(),

@@ -72,7 +72,8 @@ pub struct SyncPreview {
 }
 
 impl Ledger {
-    /// What a message for a namespace would meet now; `None` where nothing is recorded. `overdue` as in [`Self::history`].
+    /// What a message for a namespace would meet now; `None` where nothing is recorded. `overdue`
+    /// as in [`Self::history`].
     ///
     /// # Errors
     /// When the database fails, or what it holds is no document.
@@ -92,8 +93,8 @@ impl Ledger {
         }))
     }
 
-    /// The newest `limit` syncs of a namespace, the newest first. An attempt that started longer than `overdue` ago and is
-    /// not closed is overdue.
+    /// The newest `limit` syncs of a namespace, the newest first. An attempt that started longer
+    /// than `overdue` ago and is not closed is overdue.
     ///
     /// # Errors
     /// When the database fails.

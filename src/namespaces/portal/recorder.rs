@@ -50,8 +50,9 @@ impl SyncRecorder {
         &self.ledger
     }
 
-    /// Records `document` for `namespace_id`, and publishes, changed or not: the message of an earlier request may be lost.
-    /// `None`, nothing recorded and nothing published, where the document says nothing.
+    /// Records `document` for `namespace_id`, and publishes, changed or not: the message of an
+    /// earlier request may be lost. `None`, nothing recorded and nothing published, where the
+    /// document says nothing.
     ///
     /// # Errors
     /// [`RecordError`].

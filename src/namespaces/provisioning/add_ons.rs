@@ -1,7 +1,8 @@
 //! The step `add_on_purchases`: rows of `subscription_add_on_purchases`.
 //!
-//! A purchase that breaks a rule is left out and spares the others, so the step applies what it can and says the rest. Both
-//! kinds of Duo share one row: what is bought takes it over, so that there is no longer anything to end in it.
+//! A purchase that breaks a rule is left out and spares the others, so the step applies what it can
+//! and says the rest. Both kinds of Duo share one row: what is bought takes it over, so that there
+//! is no longer anything to end in it.
 
 use std::collections::BTreeMap;
 
@@ -47,8 +48,8 @@ pub(super) async fn apply(
     part: &AddOnPurchases,
 ) -> Result<Vec<String>, sqlx::Error> {
     let (mut requests, mut problems) = requests(scene.rules, part);
-    // What is bought in the order of the numbers: two namespaces that both need a new row of `subscription_add_ons` then
-    // wait for each other in one direction only.
+    // What is bought in the order of the numbers: two namespaces that both need a new row of
+    // `subscription_add_ons` then wait for each other in one direction only.
     requests.sort_by_key(|request| (!request.sent.buys(), request.add_on));
     let enterprise_wins = requests
         .iter()
@@ -120,8 +121,8 @@ fn requests<'a>(
     (requests, problems)
 }
 
-/// What can be judged without the rows, of every purchase of a list: in GitLab's words what GitLab refuses, and what it
-/// would carry out and must not.
+/// What can be judged without the rows, of every purchase of a list: in GitLab's words what GitLab
+/// refuses, and what it would carry out and must not.
 fn broken_rules(name: &str, purchases: &[AddOnPurchase]) -> Vec<String> {
     purchases
         .iter()
@@ -173,8 +174,9 @@ impl AddOnRequest<'_> {
         Ok(bought)
     }
 
-    /// Writes what was sent to the add-on's own row, if there is one, and leaves its quantity. Further rows of it, which only
-    /// a newer GitLab has, do not outlast it; nor does it outlast the beginning of its rival `bought`.
+    /// Writes what was sent to the add-on's own row, if there is one, and leaves its quantity.
+    /// Further rows of it, which only a newer GitLab has, do not outlast it; nor does it outlast
+    /// the beginning of its rival `bought`.
     async fn end(
         &self,
         connection: &mut PgConnection,
@@ -237,7 +239,8 @@ impl AddOnRequest<'_> {
         Ok(Ok(purchase))
     }
 
-    /// The row with what was sent: dates and name are kept where they are null, `trial` is false where it is absent.
+    /// The row with what was sent: dates and name are kept where they are null, `trial` is false
+    /// where it is absent.
     fn over(
         &self,
         row: &PurchaseValues,

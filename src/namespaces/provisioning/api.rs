@@ -1,4 +1,5 @@
-//! `POST /api/v4/internal/gitlab_subscriptions/namespaces/:id/provision`: the checks in their order, and every answer.
+//! `POST /api/v4/internal/gitlab_subscriptions/namespaces/:id/provision`: the checks in their
+//! order, and every answer.
 
 use std::sync::Arc;
 
@@ -188,7 +189,8 @@ impl IntoResponse for ProvisionRefusal {
 }
 
 impl ProvisionRefusal {
-    /// What the answer does not say. A portal that cannot be asked and a database that fails are for a person to see to.
+    /// What the answer does not say. A portal that cannot be asked and a database that fails are
+    /// for a person to see to.
     fn log(&self) {
         match self {
             Self::Token(TokenError::Key(token::KeyLookupError::Portal(why))) => {

@@ -1,6 +1,7 @@
 //! The add-ons there are.
 
-/// An add-on, in the order of GitLab's numbers for them (`subscription_add_ons.name`; `GitlabSubscriptions::AddOn`).
+/// An add-on, in the order of GitLab's numbers for them (`subscription_add_ons.name`;
+/// `GitlabSubscriptions::AddOn`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum AddOn {
     CodeSuggestions,
@@ -15,8 +16,8 @@ pub(super) enum AddOn {
 }
 
 impl AddOn {
-    /// The add-on of this name in a document. Duo Pro is sold under one name and stored under another, which is no name in
-    /// a document.
+    /// The add-on of this name in a document. Duo Pro is sold under one name and stored under
+    /// another, which is no name in a document.
     pub(super) fn from_name(name: &str) -> Option<Self> {
         match name {
             "duo_pro" => Some(Self::CodeSuggestions),

@@ -5,12 +5,12 @@ use sqlx::{AssertSqlSafe, PgConnection};
 use super::tables::TableColumns;
 use crate::namespaces::contract::document::{ComputeMinutes, DocumentField};
 
-/// Writes what was sent, if it differs. Minutes bought on top also forget that the namespace was warned about running
-/// out, so that it is warned again. The answer is the rules broken.
+/// Writes what was sent, if it differs. Minutes bought on top also forget that the namespace was
+/// warned about running out, so that it is warned again. The answer is the rules broken.
 ///
-/// Whatever was sent, this month's count forgets its warnings and waiting builds are looked at again, as GitLab does
-/// (`Ci::Minutes::RefreshCachedDataService`): otherwise pipelines that wait for minutes go on waiting after minutes were
-/// bought.
+/// Whatever was sent, this month's count forgets its warnings and waiting builds are looked at
+/// again, as GitLab does (`Ci::Minutes::RefreshCachedDataService`): otherwise pipelines that wait
+/// for minutes go on waiting after minutes were bought.
 ///
 /// # Errors
 /// Only those of the database.
@@ -82,7 +82,8 @@ async fn write(
     Ok(())
 }
 
-/// `notification_level` 100 is that nobody was warned this month. No conflict target: the index is GitLab's affair.
+/// `notification_level` 100 is that nobody was warned this month. No conflict target: the index is
+/// GitLab's affair.
 async fn forget_warnings(
     connection: &mut PgConnection,
     namespace_id: i64,
@@ -107,8 +108,8 @@ async fn forget_warnings(
     Ok(())
 }
 
-/// A namespace without a monthly number of its own has the instance's. No minutes at all means that they are not limited
-/// (`Ci::Minutes::Quota`).
+/// A namespace without a monthly number of its own has the instance's. No minutes at all means that
+/// they are not limited (`Ci::Minutes::Quota`).
 fn recount(tables: &TableColumns) -> String {
     let used = if tables.usages {
         "COALESCE((SELECT amount_used FROM ci_namespace_monthly_usages

@@ -4,16 +4,17 @@ use sqlx::PgConnection;
 
 use super::purchases::PurchaseValues;
 
-/// What becomes of a row of the other kind when `bought` stands: it ends on the day before `bought` begins, if the two
-/// would be in force together. `None` where they are not: the day on which one ends and the other begins is no overlap.
+/// What becomes of a row of the other kind when `bought` stands: it ends on the day before `bought`
+/// begins, if the two would be in force together. `None` where they are not: the day on which one
+/// ends and the other begins is no overlap.
 pub(super) fn gives_way(bought: &PurchaseValues, rival: &PurchaseValues) -> Option<PurchaseValues> {
     let together = rival.started_on < bought.expires_on && bought.started_on < rival.expires_on;
     let day_before = bought.started_on.yesterday().ok().filter(|_| together)?;
     Some(rival.clone().until(day_before))
 }
 
-/// A first purchase of Duo Core switches its features on, unless the namespace has said yes or no before
-/// (`namespace_settings.duo_nano_features_enabled`).
+/// A first purchase of Duo Core switches its features on, unless the namespace has said yes or no
+/// before (`namespace_settings.duo_nano_features_enabled`).
 pub(super) async fn switch_on_smallest_features(
     connection: &mut PgConnection,
     namespace_id: i64,

@@ -2,11 +2,11 @@
 
 use sqlx::error::DatabaseError;
 
-/// Classes of SQLSTATE that say how things stand just now: features that a cached plan no longer has (0A), connections
-/// (08), the state of the transaction, read-only servers included (25), statements that a pooler lost (26), who may sign in (28), no such
-/// database (3D), rollbacks for a deadlock or for serialization (40), resources (53), locks (55), intervention and shutdown (57),
-/// the system (58), the server's own faults (XX).
-/// Source: appendix A of the manual of `PostgreSQL`.
+/// Classes of SQLSTATE that say how things stand just now: features that a cached plan no longer
+/// has (0A), connections (08), the state of the transaction, read-only servers included (25),
+/// statements that a pooler lost (26), who may sign in (28), no such database (3D), rollbacks for a
+/// deadlock or for serialization (40), resources (53), locks (55), intervention and shutdown (57),
+/// the system (58), the server's own faults (XX). Source: appendix A of the manual of `PostgreSQL`.
 const PASSING: [&str; 11] = [
     "0A", "08", "25", "26", "28", "3D", "40", "53", "55", "57", "58",
 ];
@@ -14,19 +14,22 @@ const PASSING: [&str; 11] = [
 /// The server's own faults.
 const INTERNAL: &str = "XX";
 
-/// An error that the same call meets again: the data break a constraint, or the statement does not fit the tables.
+/// An error that the same call meets again: the data break a constraint, or the statement does not
+/// fit the tables.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PermanentError {
-    /// The two characters of the SQLSTATE's class; `decode` where the server was content and its answer was not of the
-    /// expected type.
+    /// The two characters of the SQLSTATE's class; `decode` where the server was content and its
+    /// answer was not of the expected type.
     pub class: String,
-    /// Names of the table and the constraint as far as the server told them. They are the schema's and never a row's.
+    /// Names of the table and the constraint as far as the server told them. They are the schema's
+    /// and never a row's.
     pub place: Option<String>,
 }
 
 impl PermanentError {
-    /// `None` for an error that passes: connection, pool, deadlock, serialization, locks, resources, shutdown. Every class
-    /// that is not known to pass is taken to last: 22, 23 and 42 above all, and what a trigger raises.
+    /// `None` for an error that passes: connection, pool, deadlock, serialization, locks,
+    /// resources, shutdown. Every class that is not known to pass is taken to last: 22, 23 and 42
+    /// above all, and what a trigger raises.
     pub fn of(error: &sqlx::Error) -> Option<Self> {
         match error {
             sqlx::Error::Database(error) => Self::of_database(error.as_ref()),
@@ -40,7 +43,8 @@ impl PermanentError {
                 class: "decode".to_owned(),
                 place: None,
             }),
-            // The enum is sqlx's and open. What is left are sockets, TLS, the protocol and the pool.
+            // The enum is sqlx's and open. What is left are sockets, TLS, the protocol and the
+            // pool.
             _ => None,
         }
     }

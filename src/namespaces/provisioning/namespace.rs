@@ -18,8 +18,8 @@ pub struct Namespace {
     pub root: bool,
 }
 
-/// The namespace with this id or full path, ignoring case in the path. Project namespaces, which belong to a project
-/// alone, count as none.
+/// The namespace with this id or full path, ignoring case in the path. Project namespaces, which
+/// belong to a project alone, count as none.
 ///
 /// # Errors
 /// Only those of the database.

@@ -1,7 +1,8 @@
 //! When the count of seats begins anew. Values in, values out.
 //!
-//! GitLab's own rule, which predicted each of 331 updates of a real GitLab 18.9 (`GitlabSubscription`'s callbacks before an
-//! update). GitLab counts the billable members anew at a restart; here the stored `seats_in_use` is taken.
+//! GitLab's own rule, which predicted each of 331 updates of a real GitLab 18.9
+//! (`GitlabSubscription`'s callbacks before an update). GitLab counts the billable members anew at
+//! a restart; here the stored `seats_in_use` is taken.
 
 use jiff::civil::Date;
 
@@ -21,8 +22,9 @@ pub(super) struct SeatCounts {
     pub dated: bool,
 }
 
-/// What becomes of the seats when the row `before` becomes `after`, which differs from it. `last_premium` is the term of
-/// the newest history row on premium, and `today` the day of `max_seats_used_changed_at` if it is set now.
+/// What becomes of the seats when the row `before` becomes `after`, which differs from it.
+/// `last_premium` is the term of the newest history row on premium, and `today` the day of
+/// `max_seats_used_changed_at` if it is set now.
 pub(super) fn after_change(
     before: &SubscriptionRow,
     after: &SubscriptionRow,
@@ -53,8 +55,9 @@ pub(super) fn after_change(
     }
 }
 
-/// A paid customer's trial of Ultimate is an interruption: going there restarts nothing, nor coming back to the premium
-/// term that it interrupted. Every other change of plan there restarts, paid or not.
+/// A paid customer's trial of Ultimate is an interruption: going there restarts nothing, nor coming
+/// back to the premium term that it interrupted. Every other change of plan there restarts, paid or
+/// not.
 fn restarts(
     before: &SubscriptionRow,
     after: &SubscriptionRow,

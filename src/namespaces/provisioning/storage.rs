@@ -7,7 +7,8 @@ use crate::namespaces::{
     sql_time::SqlDate,
 };
 
-/// Writes what was sent, on a row made if there is none, and only if it differs. The answer is the rules broken.
+/// Writes what was sent, on a row made if there is none, and only if it differs. The answer is the
+/// rules broken.
 ///
 /// # Errors
 /// Only those of the database.

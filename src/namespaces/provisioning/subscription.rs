@@ -5,7 +5,8 @@ use jiff::civil::Date;
 use super::seats::SeatCounts;
 use crate::namespaces::contract::document::{BaseProduct, DocumentField};
 
-/// The paid customer's trial of Ultimate: a guest among the plans, which keeps the seat count of the plan it interrupts.
+/// The paid customer's trial of Ultimate: a guest among the plans, which keeps the seat count of
+/// the plan it interrupts.
 pub(super) const TRIAL_OF_PAID: &str = "ultimate_trial_paid_customer";
 
 /// The plan such a trial usually comes back to.
@@ -86,8 +87,8 @@ impl SubscriptionRow {
         }
     }
 
-    /// The rules this row breaks, given what the document says, in GitLab's words. An old row's own gaps are no fault of
-    /// the document.
+    /// The rules this row breaks, given what the document says, in GitLab's words. An old row's own
+    /// gaps are no fault of the document.
     pub(super) fn broken_rules(&self, part: &BaseProduct) -> Vec<String> {
         let blank = |column: &str, is: bool| is.then(|| format!("{column} can't be blank"));
         let negative = |column: &str, field: &DocumentField<i32>| {

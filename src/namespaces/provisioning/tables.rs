@@ -1,5 +1,5 @@
-//! What the tables look like here. A GitLab adds columns from release to release; what both sides of a copy have is copied,
-//! and what is missing is left out.
+//! What the tables look like here. A GitLab adds columns from release to release; what both sides
+//! of a copy have is copied, and what is missing is left out.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -126,7 +126,8 @@ impl TableColumns {
     }
 }
 
-/// Every column that both tables have, less those that are not for copying, and what a history row says of itself.
+/// Every column that both tables have, less those that are not for copying, and what a history row
+/// says of itself.
 fn copy_into_history(subscription: &[String], history: &[String]) -> String {
     let kept: HashSet<&str> = history.iter().map(String::as_str).collect();
     let copied: Vec<&str> = subscription

@@ -1,4 +1,5 @@
-//! Serves routes on a listener: so many connections at once, and none that takes for ever to say what it wants.
+//! Serves routes on a listener: so many connections at once, and none that takes for ever to say
+//! what it wants.
 
 use std::{io, sync::Arc, time::Duration};
 
@@ -15,15 +16,17 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-/// The headers of a request have to be there in this time, and so has the next request on a connection that is kept.
+/// The headers of a request have to be there in this time, and so has the next request on a
+/// connection that is kept.
 const HEADER_DEADLINE: Duration = Duration::from_secs(10);
-/// A connection is closed after this time, whatever goes on: a client that reads nothing would have its place for ever.
+/// A connection is closed after this time, whatever goes on: a client that reads nothing would have
+/// its place for ever.
 const LONGEST_LIFE: Duration = Duration::from_mins(10);
 /// The pause after a connection that could not be accepted, such as for want of file descriptors.
 const REFUSED_PAUSE: Duration = Duration::from_millis(200);
 
-/// Answers on `routes` to at most `most` connections at once until `stop`, then lets those that are answered finish. Who
-/// comes while there is no place waits in the system's queue.
+/// Answers on `routes` to at most `most` connections at once until `stop`, then lets those that are
+/// answered finish. Who comes while there is no place waits in the system's queue.
 ///
 /// # Errors
 /// When the listener is gone.

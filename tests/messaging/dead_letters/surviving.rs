@@ -29,7 +29,8 @@ async fn killed_between_publish_and_ack_nothing_is_lost_and_at_worst_doubled() {
             )
             .await;
     }
-    // A panic where a message is confirmed and its letter not yet acked: the task dies there, all that it holds with it.
+    // A panic where a message is confirmed and its letter not yet acked: the task dies there, all
+    // that it holds with it.
     let confirmed = Arc::new(AtomicUsize::new(0));
     let (connection, counter) = (bench.connection.clone(), Arc::clone(&confirmed));
     let killed = tokio::spawn(async move {

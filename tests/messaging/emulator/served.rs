@@ -1,5 +1,5 @@
-//! What becomes of a subscription while a stage serves, on Google's emulator: it lets a stream stand whose subscription is
-//! gone, and delivers nothing over it.
+//! What becomes of a subscription while a stage serves, on Google's emulator: it lets a stream
+//! stand whose subscription is gone, and delivers nothing over it.
 
 use std::{
     collections::BTreeMap,
@@ -161,6 +161,7 @@ async fn a_subscription_made_again_is_read_and_one_that_is_gone_or_pushed_is_tol
     );
     served.push_to("").await;
     served.is_well().await;
-    // What is published from here on may be starved for minutes: the stream that was closed is held for open there.
+    // What is published from here on may be starved for minutes: the stream that was closed is held
+    // for open there.
     served.stop().await;
 }

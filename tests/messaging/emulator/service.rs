@@ -1,4 +1,5 @@
-//! The service on an emulator: its topics and subscriptions as `topology apply` makes them, and `serve` at work.
+//! The service on an emulator: its topics and subscriptions as `topology apply` makes them, and
+//! `serve` at work.
 
 use std::{process::Stdio, time::Duration};
 

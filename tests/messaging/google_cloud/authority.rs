@@ -9,7 +9,8 @@ use tokio_rustls::rustls::{
     pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer},
 };
 
-/// Where its certificate is, for `SSL_CERT_FILE`, and a server's settings with a certificate for `localhost`.
+/// Where its certificate is, for `SSL_CERT_FILE`, and a server's settings with a certificate for
+/// `localhost`.
 pub fn certify(certificate: &Path) -> Arc<ServerConfig> {
     let key = KeyPair::generate().unwrap();
     let mut params = CertificateParams::new(Vec::new()).unwrap();

@@ -1,5 +1,5 @@
-//! Google's side: one address with TLS for gRPC and for tokens. Calls go on to the embedded broker, if they are
-//! authorized; what each said of itself is kept.
+//! Google's side: one address with TLS for gRPC and for tokens. Calls go on to the embedded broker,
+//! if they are authorized; what each said of itself is kept.
 
 use std::{
     net::SocketAddr,
@@ -146,7 +146,8 @@ impl Google {
         format!("https://localhost:{}", self.port)
     }
 
-    /// Every token from now on lives for so many seconds, and only the last `accepted` are accepted.
+    /// Every token from now on lives for so many seconds, and only the last `accepted` are
+    /// accepted.
     pub fn shorten_tokens(&self, lifetime: u64, accepted: usize) {
         let mut tokens = self.shared.tokens.lock().unwrap();
         (tokens.lifetime, tokens.accepted) = (lifetime, accepted);
@@ -268,8 +269,8 @@ async fn forward(mut broker: Channel, request: Request) -> Response {
     }
 }
 
-/// A call that the broker did not answer. Where its deadline passed on the way, Google says so, and does not call itself
-/// unavailable: which of the three clocks on the way runs out first is chance.
+/// A call that the broker did not answer. Where its deadline passed on the way, Google says so, and
+/// does not call itself unavailable: which of the three clocks on the way runs out first is chance.
 fn failed(error: tonic::transport::Error) -> Response {
     let status_of = tonic::Status::from_error(Box::new(error));
     match status_of.code() {

@@ -1,4 +1,5 @@
-//! The common mistakes, and what is said to whoever makes them. The texts of the refusals are Google's own.
+//! The common mistakes, and what is said to whoever makes them. The texts of the refusals are
+//! Google's own.
 
 use std::process::Output;
 

@@ -19,7 +19,8 @@ use super::{
     visitor::{PROJECT, serve, succeed},
 };
 
-/// The servers, with topics and subscriptions as Terraform would have made them, and Google in front of the broker.
+/// The servers, with topics and subscriptions as Terraform would have made them, and Google in
+/// front of the broker.
 struct Cloud {
     world: World,
     google: Google,
@@ -145,7 +146,8 @@ async fn a_token_is_replaced_while_the_service_runs() {
     let mut serving = serve(&cloud.google, &borrowed(&upstreams));
     until("three tokens", async || cloud.google.tokens_issued() >= 3).await;
     assert!(serving.try_wait().unwrap().is_none(), "it still runs");
-    // The tick itself asks for one token more; the first one of the service is not accepted any more.
+    // The tick itself asks for one token more; the first one of the service is not accepted any
+    // more.
     succeed(&cloud.google, &["tick", "--follow"], &[]).await;
     assert_eq!(
         cloud.world.gitlab.account(42).unwrap().state,

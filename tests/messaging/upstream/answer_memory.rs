@@ -1,6 +1,7 @@
 //! Whatever an allowed answer holds, reading it takes little more than the answer itself.
 //!
-//! The peak is that of this process, which the test runner starts for each test: it holds the server's copy too.
+//! The peak is that of this process, which the test runner starts for each test: it holds the
+//! server's copy too.
 #![cfg(target_os = "linux")]
 
 use std::fs;

@@ -1,4 +1,5 @@
-//! The listing of all accounts: complete, or an error; and single accounts that cannot be shown stop nobody.
+//! The listing of all accounts: complete, or an error; and single accounts that cannot be shown
+//! stop nobody.
 
 use std::{
     sync::{

@@ -1,5 +1,5 @@
-//! GitLab's own reasons for refusing a token reach the operator, in its words and without anything else of its body.
-//! The bodies are those that a GitLab 18.9 answered.
+//! GitLab's own reasons for refusing a token reach the operator, in its words and without anything
+//! else of its body. The bodies are those that a GitLab 18.9 answered.
 
 use lookup_gitlab_sync::gate::ErrorKind;
 use rstest::rstest;

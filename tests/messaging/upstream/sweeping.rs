@@ -56,7 +56,8 @@ fn begin(directory: &Arc<Everybody>) -> Sweeping {
     Sweeping::new(directory, Arc::new(rules))
 }
 
-/// Reads 550 accounts, of which the first 300 before GitLab goes down; the rest, and what is older than `max_age`, after.
+/// Reads 550 accounts, of which the first 300 before GitLab goes down; the rest, and what is older
+/// than `max_age`, after.
 async fn interrupted(directory: &Arc<Everybody>, max_age: Duration) -> (Sweep, Model, usize) {
     let down = Arc::new(AtomicBool::new(false));
     let is_down = Arc::clone(&down);

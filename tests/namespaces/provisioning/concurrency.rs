@@ -1,4 +1,5 @@
-//! Many calls at once: serial for a namespace, none lost, none mixed with another, none in another's way.
+//! Many calls at once: serial for a namespace, none lost, none mixed with another, none in
+//! another's way.
 
 use std::collections::BTreeSet;
 

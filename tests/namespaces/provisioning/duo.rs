@@ -1,5 +1,5 @@
-//! Duo Pro and Duo Enterprise take turns: two rows of them never stand in force together, whatever a GitLab's tables look
-//! like.
+//! Duo Pro and Duo Enterprise take turns: two rows of them never stand in force together, whatever
+//! a GitLab's tables look like.
 
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -108,7 +108,8 @@ async fn a_purchase_that_a_rule_forbids_leaves_the_other_row_alone() {
         .await;
 }
 
-/// From 19.4 on the number alone names the add-on: such a row is found when it is bought, ended, and changed into its rival.
+/// From 19.4 on the number alone names the add-on: such a row is found when it is bought, ended,
+/// and changed into its rival.
 #[tokio::test]
 async fn a_purchase_without_an_add_on_row_is_found_by_its_number() {
     let world = World::new().await;

@@ -1,5 +1,5 @@
-//! The real binary, ended without warning between any two steps of a call: what is written is whole steps, and sending the
-//! same again makes it right.
+//! The real binary, ended without warning between any two steps of a call: what is written is whole
+//! steps, and sending the same again makes it right.
 
 use std::process::Stdio;
 

@@ -1,4 +1,5 @@
-//! `schemas/provisioning.openapi.yaml` says what the code does: path, statuses, bodies, names and limits.
+//! `schemas/provisioning.openapi.yaml` says what the code does: path, statuses, bodies, names and
+//! limits.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -46,7 +47,8 @@ fn assert_documented((status, body): (StatusCode, Value)) {
     );
 }
 
-/// A document in which nothing is absent; a new field of the structures does not compile here until it is added.
+/// A document in which nothing is absent; a new field of the structures does not compile here until
+/// it is added.
 fn whole() -> Document {
     let day = date(2026, 1, 1);
     Document {

@@ -100,7 +100,8 @@ async fn bash(desk: &Desk, typed: &str) -> Vec<String> {
     words(&desk.said(&script, "bash").await)
 }
 
-/// Types the line into an interactive zsh on a terminal of its own and lists what its completion system offers.
+/// Types the line into an interactive zsh on a terminal of its own and lists what its completion
+/// system offers.
 async fn zsh(desk: &Desk, typed: &str) -> Vec<String> {
     // `compadd` is what every completion ends in; with -O it tells the matches and offers none.
     let script = format!(

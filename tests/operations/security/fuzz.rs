@@ -1,8 +1,9 @@
 //! Bytes from outside, changed at random: nothing panics, and each reader keeps its promises.
 //!
-//! The suite replays `tests/operations/corpus/<target>/` and some thousand changes of it from a fixed seed. A campaign runs
-//! longer from a fresh seed: `FUZZ_SECONDS=600 cargo test --test security fuzz::gitlab_page -- --nocapture`. An input
-//! that breaks a promise is written beside the test binary; put it into the corpus together with what mends it.
+//! The suite replays `tests/operations/corpus/<target>/` and some thousand changes of it from a
+//! fixed seed. A campaign runs longer from a fresh seed: `FUZZ_SECONDS=600 cargo test --test
+//! security fuzz::gitlab_page -- --nocapture`. An input that breaks a promise is written beside the
+//! test binary; put it into the corpus together with what mends it.
 
 use std::{
     collections::BTreeSet,
@@ -66,7 +67,8 @@ const WORDS: [&str; 40] = [
     "\u{0}",
 ];
 
-/// Reads an input and says in a few words what became of it: new words make the input worth changing further.
+/// Reads an input and says in a few words what became of it: new words make the input worth
+/// changing further.
 type Reader<'r> = &'r mut dyn FnMut(&[u8]) -> String;
 
 /// Holds `reader` to its promises, which it asserts itself.

@@ -1,4 +1,5 @@
-//! Copies of the module with one thing broken: each must be refused, by the check that is there for it.
+//! Copies of the module with one thing broken: each must be refused, by the check that is there for
+//! it.
 
 use rstest::rstest;
 

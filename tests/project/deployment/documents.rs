@@ -27,7 +27,8 @@ fn blocks(document: &str, marks: &str) -> Vec<String> {
         .collect()
 }
 
-/// Runs a script as a person would type it, with `bin` first on the path; whatever it started ends with it.
+/// Runs a script as a person would type it, with `bin` first on the path; whatever it started ends
+/// with it.
 fn run(script: &str, folder: &Path, bin: &Path) -> Verdict {
     let path = format!("{}:{}", bin.display(), env::var("PATH").unwrap());
     let script = format!(

@@ -1,4 +1,5 @@
-//! The Dockerfile keeps what it promises; building and running it needs an image builder (see docs/release.md).
+//! The Dockerfile keeps what it promises; building and running it needs an image builder (see
+//! docs/release.md).
 use testkit::project;
 
 use super::tools::Tools;

@@ -8,7 +8,8 @@ use std::{
 use tempfile::TempDir;
 use testkit::project::{files, root};
 
-/// The module and the schemas it reads, in a folder of their own: Terraform writes beside what it checks.
+/// The module and the schemas it reads, in a folder of their own: Terraform writes beside what it
+/// checks.
 pub struct Copy(TempDir);
 
 impl Copy {

@@ -1,8 +1,9 @@
-//! The names that an operator sees stay as they are: dashboards, alerts, scripts and other people's code rely on them.
+//! The names that an operator sees stay as they are: dashboards, alerts, scripts and other people's
+//! code rely on them.
 //!
-//! Each list is a snapshot. A changed snapshot is a changed promise: it belongs into `CHANGELOG.md` with the way to
-//! follow it. Other tests compare the same names with the documents (`observability.rs`) and with Terraform (`names.rs`
-//! and `logs.rs`).
+//! Each list is a snapshot. A changed snapshot is a changed promise: it belongs into `CHANGELOG.md`
+//! with the way to follow it. Other tests compare the same names with the documents
+//! (`observability.rs`) and with Terraform (`names.rs` and `logs.rs`).
 
 mod source;
 

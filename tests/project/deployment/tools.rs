@@ -1,4 +1,5 @@
-//! The offline Terraform tools, which stand beside the project where it is developed, and what they need of Python.
+//! The offline Terraform tools, which stand beside the project where it is developed, and what they
+//! need of Python.
 
 use std::{
     collections::BTreeSet,
@@ -28,7 +29,8 @@ pub struct Tools {
     schema: PathBuf,
 }
 
-/// Leaves of the provider's schema only the types named after the two files: Terraform reads all of it at each start.
+/// Leaves of the provider's schema only the types named after the two files: Terraform reads all of
+/// it at each start.
 const SMALLER_SCHEMA: &str = r"
 import gzip, json, sys
 whole, smaller, *used = sys.argv[1:]
@@ -53,7 +55,8 @@ impl Tools {
             return None;
         }
         let cache = cache();
-        // Tests are processes of their own under nextest: one makes what they share, the others wait.
+        // Tests are processes of their own under nextest: one makes what they share, the others
+        // wait.
         let lock = File::create(cache.join("deployment-tools.lock")).unwrap();
         lock.lock().unwrap();
         let environment = environment(&cache);

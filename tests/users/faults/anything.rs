@@ -1,4 +1,5 @@
-//! Up to a hundred accounts whose calls may answer anything at all, for ever: every other account reaches its end.
+//! Up to a hundred accounts whose calls may answer anything at all, for ever: every other account
+//! reaches its end.
 
 use std::{collections::BTreeSet, env, sync::Arc, time::Duration};
 

@@ -42,7 +42,8 @@ fn whatever_goes_wrong_on_the_way_the_end_is_right() {
     assert!(figures.kills > 0 && figures.lost_acks > 0 && figures.faults > 0);
 }
 
-/// What a failing seed is worth: played again, the same happens, to the millisecond and in the same order.
+/// What a failing seed is worth: played again, the same happens, to the millisecond and in the same
+/// order.
 #[test]
 fn a_seed_replays_exactly() {
     let first = number("FAULT_FIRST").unwrap_or(1);

@@ -1,5 +1,5 @@
-//! What the world truly looked like, and when: the truth that a write is judged by. It is kept from what was done, by
-//! whom, and never read back from what the service itself reads.
+//! What the world truly looked like, and when: the truth that a write is judged by. It is kept from
+//! what was done, by whom, and never read back from what the service itself reads.
 
 use std::collections::BTreeMap;
 
@@ -82,8 +82,8 @@ impl Ledger {
             .map_or(Said::Nothing, |(_, said)| *said)
     }
 
-    /// Whether the rules called for `action` at some time since `since`, taking each side for itself: a look reads one
-    /// after the other.
+    /// Whether the rules called for `action` at some time since `since`, taking each side for
+    /// itself: a look reads one after the other.
     pub fn was_right(&self, id: u64, action: Action, since: Instant) -> bool {
         let truths = self.accounts.get(&id).map(|all| during(all, since));
         let mut truths = truths.into_iter().flatten().flatten();

@@ -1,7 +1,8 @@
-//! The campaign's oracle bites: where the service is deceived, or parts of it are replaced by careless ones, it says so.
+//! The campaign's oracle bites: where the service is deceived, or parts of it are replaced by
+//! careless ones, it says so.
 //!
-//! The service believes what it is told, and the ledger is kept from what was done. A lie on the way back from a server
-//! therefore makes the real service do what it must never do.
+//! The service believes what it is told, and the ledger is kept from what was done. A lie on the
+//! way back from a server therefore makes the real service do what it must never do.
 
 use std::sync::Arc;
 

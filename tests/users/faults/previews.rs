@@ -164,7 +164,8 @@ fn delivery(body: &Value) -> Arc<Delivery> {
     })
 }
 
-/// A message whose plan says keep is done without a decision of the worker's own, so none is compared.
+/// A message whose plan says keep is done without a decision of the worker's own, so none is
+/// compared.
 fn foretold(preview: Preview) -> Ending {
     let (end, decision) = match preview {
         Preview::Change(decision) => (End::Applied, Some(decision)),

@@ -1,4 +1,5 @@
-//! A subscription in memory, as bad as Pub/Sub may be: twice, late, in any order, with acks that are lost.
+//! A subscription in memory, as bad as Pub/Sub may be: twice, late, in any order, with acks that
+//! are lost.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -1,4 +1,5 @@
-//! Runs that are not to be: covered by another's sweep, over the guard, or asked for by too many resyncs. In memory.
+//! Runs that are not to be: covered by another's sweep, over the guard, or asked for by too many
+//! resyncs. In memory.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -54,7 +55,8 @@ impl Stage {
         }
     }
 
-    /// What becomes of a tick that was published so long ago: how its run ended, or why it is a dead letter.
+    /// What becomes of a tick that was published so long ago: how its run ended, or why it is a
+    /// dead letter.
     async fn tick(&self, body: &str, ago: SignedDuration) -> String {
         self.tick_with(body, Some(Timestamp::now() - ago), &[])
             .await

@@ -1,5 +1,5 @@
-//! One schedule: a seed decides who does what when and what goes wrong; afterwards it is quiet, and the end is compared
-//! with what the rules say.
+//! One schedule: a seed decides who does what when and what goes wrong; afterwards it is quiet, and
+//! the end is compared with what the rules say.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -14,8 +14,8 @@ use super::{
     world::{Figures, World},
 };
 
-/// How long it may take, after all is well again, until nothing waits any more: the longest `Retry-After` and the longest
-/// pause of the retry policy are each far below it.
+/// How long it may take, after all is well again, until nothing waits any more: the longest
+/// `Retry-After` and the longest pause of the retry policy are each far below it.
 const QUIET: Duration = Duration::from_hours(3);
 
 /// How a schedule went.
@@ -166,7 +166,8 @@ impl Schedule {
         self.poison.insert(id, reason);
     }
 
-    /// What a run published is published again: by hand, or by a publisher whose confirmation was lost.
+    /// What a run published is published again: by hand, or by a publisher whose confirmation was
+    /// lost.
     fn again(&self) {
         let (id, planned) = self.draw(|rng| (rng.random_range(10..30), rng.random_range(0..3)));
         let (planned, reason) = [

@@ -1,4 +1,5 @@
-//! A GitLab and a Lookup without sockets, the people who change them by hand, and the truth about both.
+//! A GitLab and a Lookup without sockets, the people who change them by hand, and the truth about
+//! both.
 
 use std::sync::{Mutex, MutexGuard};
 
@@ -77,7 +78,8 @@ impl World {
         Self::of(accounts, people, ledger, rng)
     }
 
-    /// Members only, half of them cancelled and not yet blocked, half blocked by the service and no longer cancelled.
+    /// Members only, half of them cancelled and not yet blocked, half blocked by the service and no
+    /// longer cancelled.
     pub fn of_members(count: u64) -> Self {
         let mut ledger = Ledger::default();
         let mut people = Vec::new();

@@ -150,8 +150,9 @@ pub async fn an_ordering_key_is_carried(server: Server) {
     );
 }
 
-/// tonic's own client says CANCELLED where its clock is the first to run out, so the deadline is sent by hand and the
-/// client waits longer. The emulator holds a Pull for its 59 seconds whatever the client says.
+/// tonic's own client says CANCELLED where its clock is the first to run out, so the deadline is
+/// sent by hand and the client waits longer. The emulator holds a Pull for its 59 seconds whatever
+/// the client says.
 pub async fn a_pull_whose_deadline_passes_says_so(server: Server) {
     if !server.is_broker() {
         return;

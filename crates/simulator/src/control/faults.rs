@@ -12,16 +12,16 @@ use serde_json::Value;
 
 /// One rule: what becomes of the requests it matches.
 ///
-/// With `status` or `body` the request is answered so and has no effect; with `drop` the connection is cut; with
-/// neither, the true answer goes out after `delay_ms` and with `headers` added.
+/// With `status` or `body` the request is answered so and has no effect; with `drop` the connection
+/// is cut; with neither, the true answer goes out after `delay_ms` and with `headers` added.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fault {
     /// The method, or `*` (the default).
     #[serde(default = "any_method")]
     pub method: String,
-    /// The path, in which `*` stands for any run of characters, slashes included. With a `?` in it the query is
-    /// matched too; without, whatever the query is.
+    /// The path, in which `*` stands for any run of characters, slashes included. With a `?` in it
+    /// the query is matched too; without, whatever the query is.
     pub path: String,
     /// Answer with this status; 200 where only a body is given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -32,7 +32,8 @@ pub struct Fault {
     /// Body of the answer: a string as it stands, any other value as JSON.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<Value>,
-    /// Milliseconds to wait: before the effect, except with `drop: "after"`, where the effect comes first.
+    /// Milliseconds to wait: before the effect, except with `drop: "after"`, where the effect comes
+    /// first.
     #[serde(default)]
     pub delay_ms: u64,
     /// Cut the connection instead of answering.
@@ -79,7 +80,8 @@ const fn each() -> u64 {
 }
 
 impl Fault {
-    /// A rule that matches but changes nothing yet, to be completed with `Fault { status: …, ..Fault::on(…) }`.
+    /// A rule that matches but changes nothing yet, to be completed with
+    /// `Fault { status: …, ..Fault::on(…) }`.
     pub fn on(method: &str, path: &str) -> Self {
         Self {
             method: method.to_owned(),

@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 
 use serde::Serialize;
 
-/// Older requests are forgotten past this many, so that a server left running does not grow for ever.
+/// Older requests are forgotten past this many, so that a server left running does not grow for
+/// ever.
 const REMEMBERED: usize = 1_000_000;
 
 /// One request.
@@ -16,10 +17,11 @@ pub struct Entry {
     pub method: String,
     /// The path with its query, as it was sent.
     pub path: String,
-    /// The status of the answer; null while there is none, and for good where the connection was cut.
+    /// The status of the answer; null while there is none, and for good where the connection was
+    /// cut.
     pub status: Option<u16>,
-    /// The body, where the answer is one bare word: `true`, `false` or `null`. It stands here even where the
-    /// connection was cut after the effect, so that effects can be counted.
+    /// The body, where the answer is one bare word: `true`, `false` or `null`. It stands here even
+    /// where the connection was cut after the effect, so that effects can be counted.
     pub answer: Option<&'static str>,
     /// When it came in.
     pub time: jiff::Timestamp,

@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 pub struct RateLimit {
     /// Requests let through in one period.
     pub requests: u32,
-    /// The period, in whole seconds. Periods begin at multiples of it since 1970, not at the first request.
+    /// The period, in whole seconds. Periods begin at multiples of it since 1970, not at the first
+    /// request.
     #[serde(rename = "seconds", with = "seconds")]
     pub period: Duration,
 }

@@ -12,7 +12,8 @@ use super::{
     kinds::{Identity, Kind, State},
 };
 
-/// An account: what the server acts on in fields of its own, every other key of the row as it is shown.
+/// An account: what the server acts on in fields of its own, every other key of the row as it is
+/// shown.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Account {
     /// `id`
@@ -33,7 +34,8 @@ pub struct Account {
     pub custom_attributes: Attributes,
     /// The other keys, with whatever values they have.
     pub others: Map<String, Value>,
-    /// Whether the keys that every administrator's row has are shown, empty, where `others` lacks them.
+    /// Whether the keys that every administrator's row has are shown, empty, where `others` lacks
+    /// them.
     pub filled: bool,
     /// What no row shows.
     pub hidden: Hidden,
@@ -91,9 +93,9 @@ impl Account {
         self
     }
 
-    /// Reads a row in the format of `GET /users` with `with_custom_attributes=true`. A `user_type` and what is `hidden`,
-    /// which GitLab does not send, are honoured; without the first a `bot` is a service account and everything else
-    /// human.
+    /// Reads a row in the format of `GET /users` with `with_custom_attributes=true`. A `user_type`
+    /// and what is `hidden`, which GitLab does not send, are honoured; without the first a `bot` is
+    /// a service account and everything else human.
     ///
     /// # Errors
     ///
@@ -137,7 +139,8 @@ impl Account {
         })
     }
 
-    /// Changes what a row in `changes` names. A custom attribute set to null is removed; other keys are shown so.
+    /// Changes what a row in `changes` names. A custom attribute set to null is removed; other keys
+    /// are shown so.
     ///
     /// # Errors
     ///

@@ -1,5 +1,5 @@
-//! When accounts were last used or changed, which the API itself moves. It stands beside the accounts, so that being
-//! looked at changes none of them.
+//! When accounts were last used or changed, which the API itself moves. It stands beside the
+//! accounts, so that being looked at changes none of them.
 
 use std::collections::BTreeMap;
 

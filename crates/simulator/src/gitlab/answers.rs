@@ -50,7 +50,8 @@ pub(super) fn invalid_token(description: &str) -> Response {
     response
 }
 
-/// A token whose scopes are too small. GitLab names those that would do for reading, whatever was asked.
+/// A token whose scopes are too small. GitLab names those that would do for reading, whatever was
+/// asked.
 pub(super) fn insufficient_scope() -> Response {
     let body = json!({
         "error": "insufficient_scope",
@@ -129,7 +130,8 @@ pub(super) fn sign_in(host: &str) -> Response {
     (StatusCode::FOUND, headers, body).into_response()
 }
 
-/// A write in Maintenance Mode: 503 with the administrators' text to who sends JSON, a redirect to everybody else.
+/// A write in Maintenance Mode: 503 with the administrators' text to who sends JSON, a redirect to
+/// everybody else.
 pub(super) fn maintenance(json: bool, text: &str, url: &str) -> Response {
     if !json {
         let place = [(header::LOCATION, format!("{url}/"))];
@@ -141,7 +143,8 @@ pub(super) fn maintenance(json: bool, text: &str, url: &str) -> Response {
     response
 }
 
-/// One endpoint's own limit (`lib/gitlab/application_rate_limiter.rb`), which asks to wait for its whole interval.
+/// One endpoint's own limit (`lib/gitlab/application_rate_limiter.rb`), which asks to wait for its
+/// whole interval.
 pub(super) fn too_many_times() -> Response {
     let text = "This endpoint has been requested too many times. Try again later.";
     let mut response = respond(

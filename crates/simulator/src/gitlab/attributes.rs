@@ -2,8 +2,8 @@
 
 use std::ops::Index;
 
-/// Keys and values. GitLab asks its database for no order and gets the rows as they were last written, so that one
-/// that is set anew moves to the end (seen on 18.9).
+/// Keys and values. GitLab asks its database for no order and gets the rows as they were last
+/// written, so that one that is set anew moves to the end (seen on 18.9).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Attributes(Vec<(String, String)>);
 

@@ -1,7 +1,8 @@
 //! What answers cost a real GitLab, and how its processes end under it.
 //!
-//! A process does one thing at a time. A sleep stands for its work, with the process held meanwhile: to who asks it is
-//! the same, and the machine stays free for the service that is watched.
+//! A process does one thing at a time. A sleep stands for its work, with the process held
+//! meanwhile: to who asks it is the same, and the machine stays free for the service that is
+//! watched.
 
 use std::{
     sync::{
@@ -25,8 +26,8 @@ pub enum Cost {
     /// Nothing: every answer at once, any number at a time.
     #[default]
     Free,
-    /// As measured on GitLab 18.9: 10 ms a row of a listing, 40 ms one account, 100 ms a change of state (20 ms anything
-    /// else, which was not measured), in so many processes.
+    /// As measured on GitLab 18.9: 10 ms a row of a listing, 40 ms one account, 100 ms a change of
+    /// state (20 ms anything else, which was not measured), in so many processes.
     Real {
         /// Puma's workers, one request each; GitLab starts two where nobody says otherwise.
         processes: usize,

@@ -62,7 +62,8 @@ impl Order {
         }
     }
 
-    /// Where the account stands. Texts compare by their bytes, as in a database with the collation `C`.
+    /// Where the account stands. Texts compare by their bytes, as in a database with the collation
+    /// `C`.
     pub(super) fn place(self, account: &Account, activity: &Activity) -> Place {
         let key = self.value(account, activity);
         (key.is_none(), key.unwrap_or_default(), account.id)
@@ -80,7 +81,8 @@ impl Order {
             }
             Self::Name => match account.others.get("name") {
                 None => Some(account.username.clone()),
-                // Rows veil the names of projects' bots; the order is by the true ones, which no page shows.
+                // Rows veil the names of projects' bots; the order is by the true ones, which no
+                // page shows.
                 Some(name) if name == "****" => Some(account.username.clone()),
                 Some(name) => name.as_str().map(str::to_owned),
             },

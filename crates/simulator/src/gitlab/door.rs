@@ -1,4 +1,5 @@
-//! Who may come in: the token, what it may be used for, and whether its owner is let in, in GitLab's order.
+//! Who may come in: the token, what it may be used for, and whether its owner is let in, in
+//! GitLab's order.
 
 use jiff::{Timestamp, tz::TimeZone};
 
@@ -93,7 +94,8 @@ impl Store {
         self.sudo(caller, sudo, call).map(Some)
     }
 
-    /// Whether the owner is one whom GitLab lets in (`lib/gitlab/auth/user_access_denied_reason.rb`).
+    /// Whether the owner is one whom GitLab lets in
+    /// (`lib/gitlab/auth/user_access_denied_reason.rb`).
     fn admit(&self, owner: &Account, url: &str) -> Result<(), Refusal> {
         let locked = owner
             .others

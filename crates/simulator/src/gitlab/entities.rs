@@ -1,5 +1,6 @@
-//! The chain of entities from which GitLab builds its rows (`lib/api/entities/user_{safe,basic,public,with_admin}.rb` and
-//! `user.rb`): each adds keys behind the last one's.
+//! The chain of entities from which GitLab builds its rows
+//! (`lib/api/entities/user_{safe,basic,public,with_admin}.rb` and `user.rb`): each adds keys behind
+//! the last one's.
 
 use std::{collections::BTreeSet, sync::LazyLock};
 

@@ -60,7 +60,8 @@ impl Flag {
         let two_factor = account.others.get("two_factor_enabled") == Some(&Value::Bool(true));
         match self {
             Self::Active => active,
-            // Not banned and not pending: the scope has these two states alone (`app/models/user.rb`).
+            // Not banned and not pending: the scope has these two states alone
+            // (`app/models/user.rb`).
             Self::Blocked => matches!(account.state, State::Blocked | State::LdapBlocked),
             Self::External => account.external,
             Self::Humans => account.kind == Kind::Human,
@@ -94,8 +95,9 @@ impl Flag {
 }
 
 impl Filter {
-    /// The filter an administrator asks for, or what is left of it for somebody else: who is no administrator sees no
-    /// blocked account, and has the other administrators' filters and that of the custom attributes silently ignored.
+    /// The filter an administrator asks for, or what is left of it for somebody else: who is no
+    /// administrator sees no blocked account, and has the other administrators' filters and that of
+    /// the custom attributes silently ignored.
     pub(super) fn new(parameters: &Parameters, admin: bool) -> Result<Self, Refused> {
         let mut flags = Vec::new();
         for (name, flag) in FLAGS {
@@ -127,7 +129,8 @@ impl Filter {
         Ok(asked)
     }
 
-    /// Whether the identity filter is used, which is the administrators' alone and not just ignored.
+    /// Whether the identity filter is used, which is the administrators' alone and not just
+    /// ignored.
     pub(super) fn needs_admin(&self) -> bool {
         self.identity.is_some()
     }
@@ -168,8 +171,8 @@ impl Filter {
         !hidden && self.flags.iter().all(|flag| flag.admits(account))
     }
 
-    /// Whether the text stands in the name or the username, or is the e-mail address; below three characters it has to
-    /// be one of them.
+    /// Whether the text stands in the name or the username, or is the e-mail address; below three
+    /// characters it has to be one of them.
     fn finds(&self, account: &Account, text: &str) -> bool {
         let value = |key| {
             let value = account.others.get(key).and_then(Value::as_str);

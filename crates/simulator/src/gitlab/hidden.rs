@@ -1,4 +1,5 @@
-//! What GitLab knows of an account and no row of its API shows, though it decides what the API answers.
+//! What GitLab knows of an account and no row of its API shows, though it decides what the API
+//! answers.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -9,20 +10,25 @@ use super::{account::Account, kinds::State, states::Action};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Hidden {
-    /// The personal namespace is gone. Every page that holds the account, and the account itself, are a 500 for an
-    /// administrator; a block is a 500 with a text of its own, an unblock answers `false`.
+    /// The personal namespace is gone. Every page that holds the account, and the account itself,
+    /// are a 500 for an administrator; a block is a 500 with a text of its own, an unblock answers
+    /// `false`.
     pub without_namespace: bool,
-    /// What GitLab's validations say of old data, such as `Name can't be blank`. A block is a 500 with this text, an
-    /// unblock answers `false`, `PUT /users/:id` is a 400. A row without a name is invalid without being told so.
+    /// What GitLab's validations say of old data, such as `Name can't be blank`. A block is a 500
+    /// with this text, an unblock answers `false`, `PUT /users/:id` is a 400. A row without a name
+    /// is invalid without being told so.
     pub invalid: Option<String>,
-    /// How far a deletion has come; it is done when the account is deleted with `DELETE /simulate/users/{id}`.
+    /// How far a deletion has come; it is done when the account is deleted with
+    /// `DELETE /simulate/users/{id}`.
     pub deletion: Option<Deletion>,
     /// The owner has to choose a new password, and the tokens are refused until then.
     pub password_expired: bool,
-    /// With a number, an identity provider makes the account active through SCIM so many milliseconds after each block.
+    /// With a number, an identity provider makes the account active through SCIM so many
+    /// milliseconds after each block.
     pub scim_restores_after_ms: Option<u64>,
-    /// The next change of state through the API that takes effect meets this one at the same moment: both answer
-    /// `true`, both leave their traces, and the state is the one that this leads to. It happens once.
+    /// The next change of state through the API that takes effect meets this one at the same
+    /// moment: both answer `true`, both leave their traces, and the state is the one that this
+    /// leads to. It happens once.
     pub meets: Option<Action>,
 }
 
@@ -32,7 +38,8 @@ pub struct Hidden {
 pub enum Deletion {
     /// Waiting for the background worker; the account is as it was.
     Requested,
-    /// The worker has begun: the account was blocked without a trace. An unblock makes it active all the same.
+    /// The worker has begun: the account was blocked without a trace. An unblock makes it active
+    /// all the same.
     UnderWay,
 }
 
@@ -61,8 +68,8 @@ impl Account {
         }
     }
 
-    /// What SCIM's `active` does, silently: no `blocked_by`, no `unblocked_by`. True lifts every kind of block, false
-    /// blocks an active account and leaves one that is blocked as it is.
+    /// What SCIM's `active` does, silently: no `blocked_by`, no `unblocked_by`. True lifts every
+    /// kind of block, false blocks an active account and leaves one that is blocked as it is.
     pub(crate) fn set_by_scim(&mut self, active: bool) {
         match &self.state {
             State::Active if !active => self.state = State::LdapBlocked,

@@ -1,4 +1,5 @@
-//! JSON as GitLab writes it: keys in the order of its entities, and `<`, `>`, `&` and the two line separators escaped.
+//! JSON as GitLab writes it: keys in the order of its entities, and `<`, `>`, `&` and the two line
+//! separators escaped.
 
 use axum::{
     http::{StatusCode, header::CONTENT_TYPE},

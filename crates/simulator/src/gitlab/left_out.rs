@@ -1,4 +1,5 @@
-//! The families of requests that this server does not answer, each with its reason. None is sent by the service.
+//! The families of requests that this server does not answer, each with its reason. None is sent by
+//! the service.
 //!
 //! Each is a 501 that says so, never something made up.
 

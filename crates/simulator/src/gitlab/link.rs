@@ -1,4 +1,5 @@
-//! `Link`, as GitLab writes it: every parameter that the endpoint has, with its value or its default, in order.
+//! `Link`, as GitLab writes it: every parameter that the endpoint has, with its value or its
+//! default, in order.
 
 use std::collections::BTreeMap;
 
@@ -30,8 +31,8 @@ const FLAGS: [&str; 14] = [
 const SECRET: [&str; 3] = ["private_token", "access_token", "sudo"];
 
 impl Page<'_> {
-    /// Puts the headers on `response` that lead on. The `Link` has the host GitLab is configured with, `url`, whatever
-    /// host it was asked by.
+    /// Puts the headers on `response` that lead on. The `Link` has the host GitLab is configured
+    /// with, `url`, whatever host it was asked by.
     pub(super) fn lead(self, mut response: Response, url: &str, asked: &Parameters) -> Response {
         let links: Vec<String> = self
             .links

@@ -23,7 +23,8 @@ const COUNTED: usize = 10_000;
 /// Rows on a page that nobody asked for otherwise.
 const USUAL: usize = 20;
 
-/// Rows on an offset page at most; pages by cursor have no such bound (seen: 1,000 rows in one answer).
+/// Rows on an offset page at most; pages by cursor have no such bound (seen: 1,000 rows in one
+/// answer).
 const LARGEST: usize = 100;
 
 /// The way a listing is cut into pages.
@@ -82,7 +83,8 @@ impl IntoResponse for Refused {
 }
 
 impl Paging {
-    /// Reads the parameters. Offset pages have no order but that of the ids for who is no administrator.
+    /// Reads the parameters. Offset pages have no order but that of the ids for who is no
+    /// administrator.
     pub(super) fn new(parameters: &Parameters, admin: bool) -> Result<Self, Refused> {
         let keyset = parameters.get("pagination") == Some("keyset");
         let invalid = |name: &str| Invalid(format!("{name} does not have a valid value"));
@@ -120,7 +122,8 @@ impl Paging {
         }
     }
 
-    /// The rows of this page, out of those that `filter` admits. An empty page behind a cursor breaks GitLab.
+    /// The rows of this page, out of those that `filter` admits. An empty page behind a cursor
+    /// breaks GitLab.
     pub(super) fn cut<'a>(&self, store: &'a Store, filter: &Filter) -> Result<Page<'a>, Refused> {
         let cursor = match &self.start {
             Start::Page(page) => return Ok(self.numbered(*page, store, filter)),

@@ -88,8 +88,8 @@ pub(super) fn decoded(text: &str, plus: bool) -> Option<String> {
         .filter(|text| !text.contains('\0'))
 }
 
-/// A day, or a time with or without its offset. The space that an unescaped `+` becomes ends the text, as it does for
-/// Ruby.
+/// A day, or a time with or without its offset. The space that an unescaped `+` becomes ends the
+/// text, as it does for Ruby.
 pub(super) fn time(text: &str) -> Option<Timestamp> {
     let text = text.split(' ').next().unwrap_or(text);
     let start = |time: DateTime| TimeZone::UTC.to_timestamp(time).ok();

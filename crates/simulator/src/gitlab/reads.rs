@@ -162,8 +162,8 @@ impl Store {
         self.accounts.get(&id?)
     }
 
-    /// The account whose attributes are asked for: first it is looked for, then who asks is. Nobody at all is refused
-    /// like somebody without rights.
+    /// The account whose attributes are asked for: first it is looked for, then who asks is. Nobody
+    /// at all is refused like somebody without rights.
     pub(super) fn owner_of_attributes(
         &self,
         id: Id,

@@ -1,4 +1,5 @@
-//! One request as the handlers read it: nothing normalised, so that odd paths are seen as they were sent.
+//! One request as the handlers read it: nothing normalised, so that odd paths are seen as they were
+//! sent.
 
 use axum::{
     body::{Bytes, to_bytes},

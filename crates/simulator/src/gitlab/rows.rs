@@ -47,8 +47,8 @@ impl View<'_> {
         Some(row)
     }
 
-    /// Whether the viewer sees this key: attributes are for administrators who ask, blocked accounts and private
-    /// profiles show less of themselves to others, and nobody follows himself.
+    /// Whether the viewer sees this key: attributes are for administrators who ask, blocked
+    /// accounts and private profiles show less of themselves to others, and nobody follows himself.
     fn shows(&self, key: &str, account: &Account) -> bool {
         let own = self.caller.user_id == account.id;
         let private = account.others.get("private_profile") == Some(&Value::Bool(true));
@@ -183,8 +183,8 @@ pub(super) fn attribute(key: &str, value: &str) -> Row {
     row
 }
 
-/// Everything the server knows of an account: an administrator's row, the `user_type` and what is hidden, as
-/// [`Account::from_row`] reads it.
+/// Everything the server knows of an account: an administrator's row, the `user_type` and what is
+/// hidden, as [`Account::from_row`] reads it.
 pub(super) fn everything(account: &Account, url: &str) -> Map<String, Value> {
     let mut row = known(account, url, &Activity::default());
     for key in DETAILS {

@@ -122,8 +122,8 @@ impl Server {
             || store.conditions.redis == Health::Gone && store.tokens.contains_key(secret)
     }
 
-    /// A change of state takes its time between the look and the change, with nothing locked in between: two at once
-    /// see the same and both succeed, as was recorded.
+    /// A change of state takes its time between the look and the change, with nothing locked in
+    /// between: two at once see the same and both succeed, as was recorded.
     async fn act(&self, call: &Call, id: Id, action: Action) -> Response {
         let judged = writes::judge(
             &mut self.store(),

@@ -1,10 +1,12 @@
-//! What an administrator, or a failing machine, switches on a GitLab: changed with `PUT /simulate/settings`.
+//! What an administrator, or a failing machine, switches on a GitLab: changed with
+//! `PUT /simulate/settings`.
 
 use serde::{Deserialize, Serialize};
 
 use crate::control::RateLimit;
 
-/// How the server behaves beside its accounts. The default is a GitLab as it is installed, with everything at work.
+/// How the server behaves beside its accounts. The default is a GitLab as it is installed, with
+/// everything at work.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Conditions {
@@ -14,7 +16,8 @@ pub struct Conditions {
     pub maintenance: Option<String>,
     /// Human owners must accept the terms, which none has, before their tokens are good.
     pub enforce_terms: bool,
-    /// How many requests of `GET /users/:id` a token without administrator's rights has in ten minutes.
+    /// How many requests of `GET /users/:id` a token without administrator's rights has in ten
+    /// minutes.
     pub users_get_by_id_limit: u32,
     /// From how many addresses (`X-Forwarded-For`) an account may come, if that is bounded.
     pub unique_ips_limit: Option<usize>,
@@ -24,8 +27,8 @@ pub struct Conditions {
     pub database: Health,
     /// Redis, which has no read-only mode here.
     pub redis: Health,
-    /// Milliseconds between GitLab's look at an account and the change of its state. Two changes that fall into one
-    /// such time both answer `true`, as was recorded.
+    /// Milliseconds between GitLab's look at an account and the change of its state. Two changes
+    /// that fall into one such time both answer `true`, as was recorded.
     pub state_change_ms: u64,
 }
 
@@ -54,7 +57,8 @@ pub enum Health {
     ReadOnly,
 }
 
-/// What GitLab says where the administrators gave no text of their own (inferred; the recordings have one).
+/// What GitLab says where the administrators gave no text of their own (inferred; the recordings
+/// have one).
 pub(super) const MAINTENANCE: &str = "GitLab is undergoing maintenance";
 
 impl Default for Conditions {

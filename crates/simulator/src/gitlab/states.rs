@@ -1,5 +1,5 @@
-//! What each action does in each state: GitLab's table (`lib/api/users.rb`, `app/services/users/*.rb`), statuses and
-//! bodies included.
+//! What each action does in each state: GitLab's table (`lib/api/users.rb`,
+//! `app/services/users/*.rb`), statuses and bodies included.
 
 use serde::{Deserialize, Serialize};
 
@@ -37,7 +37,8 @@ pub(super) enum Verdict {
     NotRecorded(&'static str),
 }
 
-/// How long an account must have been quiet before it can be deactivated (`deactivate_dormant_users_period`).
+/// How long an account must have been quiet before it can be deactivated
+/// (`deactivate_dormant_users_period`).
 pub(super) const DORMANT_DAYS: i32 = 90;
 
 impl Action {
@@ -54,7 +55,8 @@ impl Action {
         })
     }
 
-    /// What becomes of `account`. `own`: it is the caller's. `dormant`: it was quiet for [`DORMANT_DAYS`].
+    /// What becomes of `account`. `own`: it is the caller's. `dormant`: it was quiet for
+    /// [`DORMANT_DAYS`].
     pub(super) fn verdict(self, account: &Account, own: bool, dormant: bool) -> Verdict {
         let verdict = match self {
             Self::Block => block(account, own),

@@ -37,7 +37,8 @@ pub(super) struct Actor {
 }
 
 impl Actor {
-    /// GitLab's `<username>/<user id>+<time>` (`app/models/user_custom_attribute.rb`), to the second.
+    /// GitLab's `<username>/<user id>+<time>` (`app/models/user_custom_attribute.rb`), to the
+    /// second.
     pub(super) fn stamp(&self, now: Timestamp) -> String {
         format!(
             "{}/{}+{}",
@@ -179,7 +180,8 @@ impl Account {
     }
 }
 
-/// Whether the latest of `last_activity_on` and `current_sign_in_at` is so many days ago, or never was.
+/// Whether the latest of `last_activity_on` and `current_sign_in_at` is so many days ago, or never
+/// was.
 fn quiet_for(account: &Account, days: i32, today: Date) -> bool {
     let last = ["last_activity_on", "current_sign_in_at"]
         .into_iter()

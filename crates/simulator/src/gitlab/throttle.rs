@@ -34,8 +34,8 @@ impl Counts {
 }
 
 impl Store {
-    /// Counts a request against the throttle it falls under, if that is on: its account's, whichever token it shows, or
-    /// everybody's who shows no good one.
+    /// Counts a request against the throttle it falls under, if that is on: its account's,
+    /// whichever token it shows, or everybody's who shows no good one.
     pub(super) fn count(&mut self, call: &Call, now: Timestamp) -> Option<Counted> {
         let today = now.to_zoned_datetime(TimeZone::UTC).date();
         let token = door::secret(call).and_then(|secret| self.tokens.get(secret));

@@ -14,8 +14,8 @@ pub struct Token {
     pub name: String,
     /// The account it belongs to.
     pub user_id: u64,
-    /// Whether it has administrator's rights, as far as its owner has: false is a token without the scope
-    /// `admin_mode` where Admin Mode is on.
+    /// Whether it has administrator's rights, as far as its owner has: false is a token without the
+    /// scope `admin_mode` where Admin Mode is on.
     pub admin: bool,
     /// With a number, the rights of an administrator end after so many more requests.
     pub admin_for: Option<u64>,

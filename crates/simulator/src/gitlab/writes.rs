@@ -126,7 +126,8 @@ pub(super) fn delete_attribute(
     }
 }
 
-/// `DELETE /users/:id`: a background worker does it later; with `hard_delete` the account is blocked at once.
+/// `DELETE /users/:id`: a background worker does it later; with `hard_delete` the account is
+/// blocked at once.
 pub(super) fn delete(store: &mut Store, call: &Call, url: &str, now: Timestamp, id: Id) -> Answer {
     administrator(store, call, url, now)?;
     let hard = call.parameters.flag("hard_delete").unwrap_or_default();
@@ -180,8 +181,8 @@ fn administrator(
     }
 }
 
-/// `value` as it was sent; a number or a boolean in JSON is taken as its text, as Grape's `String` does, and null as
-/// nothing.
+/// `value` as it was sent; a number or a boolean in JSON is taken as its text, as Grape's `String`
+/// does, and null as nothing.
 fn value(call: &Call) -> Result<String, &'static str> {
     let invalid = "value is invalid";
     let given = |parameters: &Parameters| match parameters.get("value") {

@@ -1,4 +1,5 @@
-//! Who may ask: the gateway's client credentials and bearer tokens, and the direct service's groups.
+//! Who may ask: the gateway's client credentials and bearer tokens, and the direct service's
+//! groups.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -135,7 +136,8 @@ pub(super) async fn at_the_gateway(
     }
 }
 
-/// Lets a group with its password through. Anonymous callers are turned away, as they are from outside the university.
+/// Lets a group with its password through. Anonymous callers are turned away, as they are from
+/// outside the university.
 pub(super) async fn at_the_service(request: Request, next: Next) -> Response {
     match basic(request.headers()) {
         Some((group, password))

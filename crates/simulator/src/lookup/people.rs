@@ -62,7 +62,8 @@ pub(super) async fn keep_short(request: Request, next: Next) -> Response {
     }
 }
 
-/// `person/list?crsids=…`: those who are known, cancelled or not, sorted; the others are just absent.
+/// `person/list?crsids=…`: those who are known, cancelled or not, sorted; the others are just
+/// absent.
 async fn list(State(app): State<App>, RawQuery(query): RawQuery) -> Response {
     let parameters = parameters(query);
     let Some(crsids) = parameters.get("crsids") else {
@@ -85,7 +86,8 @@ async fn list(State(app): State<App>, RawQuery(query): RawQuery) -> Response {
     answers::result("people", Some(shown(found.into_values(), &parameters)))
 }
 
-/// `person/all-people`: by CRSid, starting after `identifier`, without the cancelled unless they are asked for.
+/// `person/all-people`: by CRSid, starting after `identifier`, without the cancelled unless they
+/// are asked for.
 async fn all(State(app): State<App>, RawQuery(query): RawQuery) -> Response {
     let parameters = parameters(query);
     let Ok(limit) = parameters

@@ -42,7 +42,8 @@ impl Person {
             .with("student", false)
     }
 
-    /// A former member. `staff` is true of them all the same: it says only that they are not students.
+    /// A former member. `staff` is true of them all the same: it says only that they are not
+    /// students.
     pub fn cancelled(crsid: &str, surname: &str) -> Self {
         Self::member(crsid, surname)
             .with("cancelled", true)

@@ -3,7 +3,8 @@
 use super::{Class, Expected, Reason, draft::Draft, externals, members, others, scene::Scene};
 use crate::gitlab::{Kind, State};
 
-/// Adds accounts up to `users`. The changes due are counted out, not drawn, so that no seed goes past the guard.
+/// Adds accounts up to `users`. The changes due are counted out, not drawn, so that no seed goes
+/// past the guard.
 pub(super) fn fill(scene: &mut Scene, drafts: &mut Vec<Draft>, users: usize) {
     let missing = users.saturating_sub(drafts.len());
     let there = |class| drafts.iter().filter(|draft| draft.class == class).count();

@@ -26,8 +26,8 @@ pub enum Expected {
     Untouched,
     /// A block is due and GitLab refuses it: as it was, but for the marker of the attempt.
     Refused,
-    /// A block is due, for this reason, and an identity provider takes it back: GitLab's record names the service,
-    /// and the state is one or the other.
+    /// A block is due, for this reason, and an identity provider takes it back: GitLab's record
+    /// names the service, and the state is one or the other.
     Contested {
         /// Why.
         reason: Reason,
@@ -86,7 +86,8 @@ impl fmt::Display for Mismatch {
 }
 
 impl Population {
-    /// Compares the accounts as they are after a run with what was to become of them; empty if all is as it must be.
+    /// Compares the accounts as they are after a run with what was to become of them; empty if all
+    /// is as it must be.
     pub fn check(&self, end: &BTreeMap<u64, Account>) -> Vec<Mismatch> {
         let known = self.accounts.iter().filter_map(|before| {
             let expected = *self.expected.get(&before.id)?;
@@ -165,8 +166,8 @@ fn difference(expected: Expected, before: &Account, after: &Account) -> Option<S
     }
 }
 
-/// Whether GitLab's record of the change is a new one with the service's account, which is id 1 in every population
-/// that was made.
+/// Whether GitLab's record of the change is a new one with the service's account, which is id 1 in
+/// every population that was made.
 fn stamped(key: &str, before: &Account, after: &Account) -> bool {
     let stamp = after.custom_attributes.get(key);
     stamp != before.custom_attributes.get(key)

@@ -109,7 +109,8 @@ impl Draft {
             .fold(self, |draft, key| draft.with(key, Value::Null))
     }
 
-    /// Blocked by the service so many days ago: the marker, and three seconds later GitLab's own record.
+    /// Blocked by the service so many days ago: the marker, and three seconds later GitLab's own
+    /// record.
     pub(super) fn blocked_by_us(self, scene: &mut Scene, days: i32, reason: Reason) -> Self {
         let at = scene.night(days);
         self.state(State::Blocked)

@@ -71,9 +71,10 @@ pub enum FileError {
 }
 
 impl Population {
-    /// Reads the rows of both sides. A file is a JSON array of rows, an array of pages, or pages one after the other;
-    /// Lookup's may be whole answers (`{"result":{"people":[…]}}`). Of two rows with the same id the later counts.
-    /// The service's own account is added if it is not there. No ends are expected of such a population.
+    /// Reads the rows of both sides. A file is a JSON array of rows, an array of pages, or pages
+    /// one after the other; Lookup's may be whole answers (`{"result":{"people":[…]}}`). Of two
+    /// rows with the same id the later counts. The service's own account is added if it is not
+    /// there. No ends are expected of such a population.
     ///
     /// # Errors
     ///
@@ -96,7 +97,8 @@ impl Population {
     ///
     /// # Errors
     ///
-    /// When the file cannot be read or a row is not what the API sends; the first such row is named.
+    /// When the file cannot be read or a row is not what the API sends; the first such row is
+    /// named.
     pub fn with_people(mut self, lookup_people: &Path) -> Result<Self, FileError> {
         let mut people = BTreeMap::new();
         for (position, row) in rows(lookup_people)?.into_iter().enumerate() {
@@ -155,8 +157,8 @@ fn rows(path: &Path) -> Result<Vec<Value>, FileError> {
     Ok(rows)
 }
 
-/// What is wrong with how a file begins, to be read after "the file"; `None` if nothing is. No JSON begins with a zero
-/// byte, nor with anything but ASCII.
+/// What is wrong with how a file begins, to be read after "the file"; `None` if nothing is. No JSON
+/// begins with a zero byte, nor with anything but ASCII.
 fn unreadable_encoding(bytes: &[u8]) -> Option<&'static str> {
     match bytes {
         [0xef, 0xbb, 0xbf, ..] => {

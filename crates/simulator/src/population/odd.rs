@@ -1,4 +1,5 @@
-//! Accounts as only a real GitLab has them: old data, half-done work, an identity provider that insists.
+//! Accounts as only a real GitLab has them: old data, half-done work, an identity provider that
+//! insists.
 
 use serde_json::Value;
 

@@ -1,4 +1,5 @@
-//! Accounts that are nobody's: the service's own, robots, group administrators, what GitLab keeps for itself.
+//! Accounts that are nobody's: the service's own, robots, group administrators, what GitLab keeps
+//! for itself.
 
 use super::{
     draft::{ADMINISTRATOR, Draft},
@@ -74,7 +75,8 @@ pub(super) fn cases(scene: &mut Scene) -> Vec<Draft> {
     ]
 }
 
-/// A robot of a group. GitLab's `external` flag is on, as it is for robots, and it has not been used for years.
+/// A robot of a group. GitLab's `external` flag is on, as it is for robots, and it has not been
+/// used for years.
 pub(super) fn robot(scene: &mut Scene, case: &'static str) -> Draft {
     let username = format!("{}-build{}-bot", scene.group(), scene.next());
     let mut draft = scene.other(case, &username).seen(scene.days_ago(1_050));

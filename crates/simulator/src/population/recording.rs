@@ -1,4 +1,5 @@
-//! A population as it was recorded from a real GitLab: `population.json` and `roles.json` of one directory.
+//! A population as it was recorded from a real GitLab: `population.json` and `roles.json` of one
+//! directory.
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -40,8 +41,9 @@ struct Recorded {
 }
 
 impl Population {
-    /// Reads the accounts, and a token `role-NAME` for every role and, where no role has the name, every username. The
-    /// days of the last use and of the tokens' ends are moved, as if it had been recorded `today`.
+    /// Reads the accounts, and a token `role-NAME` for every role and, where no role has the name,
+    /// every username. The days of the last use and of the tokens' ends are moved, as if it had
+    /// been recorded `today`.
     ///
     /// # Errors
     ///

@@ -217,7 +217,8 @@ impl Scene {
     /// The last day on which being seen makes an account inactive today, 24 calendar months later.
     pub(super) fn just_inactive(&self) -> Date {
         let mut day = self.today.saturating_sub(24.months());
-        // After a short month two days lead to the same one: 28 and 29 February both to 28 February.
+        // After a short month two days lead to the same one: 28 and 29 February both to 28
+        // February.
         while let Ok(next) = day.tomorrow()
             && next.saturating_add(24.months()) <= self.today
         {

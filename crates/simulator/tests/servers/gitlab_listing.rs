@@ -281,8 +281,8 @@ async fn without_administrators_rights_a_listing_degrades_without_a_word() {
                 custom_attributes[room]=12&admins=true";
     let answer = ask_with(&gitlab, REDUCED_TOKEN, path).await;
     assert_eq!(answer.status, 200);
-    // Neither the filter of attributes nor that of administrators nor the order counts; the blocked and banned
-    // are missing.
+    // Neither the filter of attributes nor that of administrators nor the order counts; the blocked
+    // and banned are missing.
     assert_eq!(answer.ids(), [20, 19, 18, 17, 16, 15, 14, 10, 1]);
     let rows = answer.json();
     let keys: Vec<&String> = rows[0].as_object().unwrap().keys().collect();

@@ -52,7 +52,8 @@ fn blockable(population: &Population) -> usize {
     population.accounts().iter().filter(may).count()
 }
 
-/// Accounts that a run finds blocked by the service: the last word in `blocked_by` is its own, and there is a marker.
+/// Accounts that a run finds blocked by the service: the last word in `blocked_by` is its own, and
+/// there is a marker.
 fn blocked_by_us(population: &Population) -> usize {
     let ours = |account: &&Account| {
         let by_us = |key: &str| {
@@ -148,8 +149,8 @@ proptest! {
             let account = population.accounts().iter().find(|account| account.id == *id).unwrap();
             account.others["last_activity_on"].as_str().unwrap().parse().unwrap()
         };
-        // Month by month, so that this is not the generator's own sum: same day of the month two years on, or
-        // the month's last where it is shorter.
+        // Month by month, so that this is not the generator's own sum: same day of the month two
+        // years on, or the month's last where it is shorter.
         let lapses = |day: Date| {
             let month = date(day.year() + 2, day.month(), 1);
             date(month.year(), month.month(), day.day().min(month.days_in_month()))

@@ -15,7 +15,8 @@ use crate::{project, wait::block_until};
 /// Of its socket, in a folder of its own: it listens on no address.
 const SOCKET_PORT: u16 = 5432;
 
-/// Address of the run's server, which is started if need be and stays at least as long as this process.
+/// Address of the run's server, which is started if need be and stays at least as long as this
+/// process.
 pub fn url() -> Url {
     let own = fs::metadata("/proc/self").map_or(0, |me| me.uid());
     let folder = std::env::temp_dir().join(format!("lgs-postgres-{own}-{:016x}", run()));
@@ -35,7 +36,8 @@ pub fn url() -> Url {
     url
 }
 
-/// What tells this run of this checkout from any other: nextest numbers its runs; without it the runner is the parent.
+/// What tells this run of this checkout from any other: nextest numbers its runs; without it the
+/// runner is the parent.
 fn run() -> u64 {
     let run = std::env::var("NEXTEST_RUN_ID")
         .unwrap_or_else(|_| std::os::unix::process::parent_id().to_string());
@@ -50,7 +52,8 @@ fn enrol(folder: &Path) -> bool {
     File::create(note).is_ok() && accepts(folder, SOCKET_PORT)
 }
 
-/// Clears away what is left of a server and starts a new one; `false` while the watchdog is still closing one.
+/// Clears away what is left of a server and starts a new one; `false` while the watchdog is still
+/// closing one.
 #[expect(
     clippy::zombie_processes,
     reason = "the server outlives this process; the watchdog stops it"
@@ -91,8 +94,8 @@ fn watchdog_lives(folder: &Path) -> bool {
     !pid.is_empty() && Path::new("/proc").join(pid).exists()
 }
 
-/// Stops the server when none of its users has been alive for 20 seconds. It first moves `users` out of the way, so that
-/// nobody joins unseen, and moves it back if somebody just had.
+/// Stops the server when none of its users has been alive for 20 seconds. It first moves `users`
+/// out of the way, so that nobody joins unseen, and moves it back if somebody just had.
 const WATCHDOG: &str = r#"
 cd "$1" || exit
 anybody() {

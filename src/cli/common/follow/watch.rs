@@ -16,8 +16,8 @@ use crate::{
 
 /// How long nothing may come before what is missing is given up.
 const SILENCE: Duration = Duration::from_mins(1);
-/// The same after a run said that it reads or is held. It says so at least every half minute; a page may take one, is
-/// asked for again a few times, and a stage that ended is started again.
+/// The same after a run said that it reads or is held. It says so at least every half minute; a
+/// page may take one, is asked for again a few times, and a stage that ended is started again.
 const SILENCE_OF_A_RUN_AT_WORK: Duration = Duration::from_mins(5);
 
 /// What has come of a run so far. One subject counts once, however often its outcome comes.
@@ -165,8 +165,9 @@ impl RunWatch {
         self.subjects.len() as u64
     }
 
-    /// What of the work has come and how much there is of it, as soon as that is known: of a run its changes, which are
-    /// what takes time and what a person waits for; of single messages all of them.
+    /// What of the work has come and how much there is of it, as soon as that is known: of a run
+    /// its changes, which are what takes time and what a person waits for; of single messages all
+    /// of them.
     pub fn work(&self) -> Option<(u64, u64)> {
         match (&self.awaited, &self.run) {
             (AwaitedOutcomes::Messages(messages), _) => Some((self.seen(), messages.len() as u64)),

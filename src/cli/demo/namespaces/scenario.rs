@@ -1,4 +1,5 @@
-//! How an act is played: a purchase is posted to the portal, its attempts are waited for, the tables are compared.
+//! How an act is played: a purchase is posted to the portal, its attempts are waited for, the
+//! tables are compared.
 
 use std::{cell::Cell, io, time::Duration};
 

@@ -1,4 +1,5 @@
-//! The spellings that the JSON form of protocol buffers allows, and the mistakes that are told by name.
+//! The spellings that the JSON form of protocol buffers allows, and the mistakes that are told by
+//! name.
 
 use rstest::rstest;
 

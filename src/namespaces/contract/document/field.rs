@@ -75,7 +75,8 @@ impl<T: Copy> DocumentField<T> {
 }
 
 impl<T: Serialize> Serialize for DocumentField<T> {
-    /// Absent fields are to be skipped with `skip_serializing_if`; inside a list there is no such thing.
+    /// Absent fields are to be skipped with `skip_serializing_if`; inside a list there is no such
+    /// thing.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Absent | Self::Null => serializer.serialize_none(),

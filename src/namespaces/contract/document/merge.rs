@@ -1,8 +1,8 @@
 //! Two documents, one after the other, as one: what the newer leaves out is as the older says.
 //!
-//! Sending the result leaves in GitLab what sending both in their order would have left, whether or not the older one ever
-//! arrived. Only a purchase that is over before it arrived leaves no row behind, where the two would have left an expired
-//! one.
+//! Sending the result leaves in GitLab what sending both in their order would have left, whether or
+//! not the older one ever arrived. Only a purchase that is over before it arrived leaves no row
+//! behind, where the two would have left an expired one.
 
 use std::collections::BTreeMap;
 
@@ -15,16 +15,16 @@ use super::{
 
 type AddOns = BTreeMap<String, Vec<AddOnPurchase>>;
 
-/// Duo Pro and Duo Enterprise take turns on one row in GitLab: who buys one has no longer the other, and of two that are
-/// bought at once Enterprise wins.
+/// Duo Pro and Duo Enterprise take turns on one row in GitLab: who buys one has no longer the
+/// other, and of two that are bought at once Enterprise wins.
 const DUO: [&str; 2] = ["duo_pro", "duo_enterprise"];
 
 impl Document {
     /// This document after `older`: complete, if that was.
     ///
     /// # Errors
-    /// Where a purchase is to be ended that `older` has beyond `today`, and no last day is given: GitLab ends an add-on by
-    /// its last day alone, and would let it go on.
+    /// Where a purchase is to be ended that `older` has beyond `today`, and no last day is given:
+    /// GitLab ends an add-on by its last day alone, and would let it go on.
     pub fn after(&self, older: &Self, today: Date) -> Result<Self, Vec<RuleViolation>> {
         let endless = endless(
             self.provision.add_on_purchases.as_ref(),
@@ -38,7 +38,8 @@ impl Document {
         }
     }
 
-    /// The same whatever it is: an add-on that is ended without a last day goes on, as it does in GitLab.
+    /// The same whatever it is: an add-on that is ended without a last day goes on, as it does in
+    /// GitLab.
     #[must_use]
     pub fn over(&self, older: &Self, today: Date) -> Self {
         let (newer, older) = (&self.provision, &older.provision);
@@ -138,9 +139,10 @@ impl ComputeMinutes {
 }
 
 impl AddOnPurchase {
-    /// The row as this purchase leaves it: GitLab keeps its dates and its name where none are sent, and its quantity where
-    /// that is absent. An add-on that is ended on a day to come is held until then. One that has ended is not brought
-    /// back by being ended later: GitLab does that, and only if it has seen the first end.
+    /// The row as this purchase leaves it: GitLab keeps its dates and its name where none are sent,
+    /// and its quantity where that is absent. An add-on that is ended on a day to come is held
+    /// until then. One that has ended is not brought back by being ended later: GitLab does that,
+    /// and only if it has seen the first end.
     fn after(&self, older: &Self, today: Date, gives_way: bool) -> Self {
         let buys = matches!(self.quantity, DocumentField::Value(1..));
         let expires_on = match (self.expires_on.value(), older.expires_on.value()) {
@@ -227,9 +229,10 @@ fn give_way(all: &mut AddOns, name: &str) {
     }
 }
 
-/// What was said of the Duo `name` when the newer document speaks of the other and buys not this one: it gives way to a purchase of the
-/// other, and where it has given way before, an end of the other is its end too, since its row may never have changed
-/// hands. An end of what was never bought ends nothing.
+/// What was said of the Duo `name` when the newer document speaks of the other and buys not this
+/// one: it gives way to a purchase of the other, and where it has given way before, an end of the
+/// other is its end too, since its row may never have changed hands. An end of what was never
+/// bought ends nothing.
 fn take_turns(all: &mut AddOns, newer: &AddOns, older: &AddOns, name: &str) {
     let buys_itself = first(newer, name).is_some_and(AddOnPurchase::buys);
     let Some(other) = other_duo(name).filter(|_| !buys_itself) else {

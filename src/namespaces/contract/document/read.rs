@@ -1,7 +1,8 @@
 //! Reads JSON level by level, knowing at every step where it is.
 //!
-//! A level is split into raw slices of the text. `serde_json` skips a nested value without recursion and without building
-//! it, so depth and unknown content cost neither stack nor memory, and every mistake can be named by its path.
+//! A level is split into raw slices of the text. `serde_json` skips a nested value without
+//! recursion and without building it, so depth and unknown content cost neither stack nor memory,
+//! and every mistake can be named by its path.
 
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
@@ -249,7 +250,8 @@ impl<'de> Visitor<'de> for LevelVisitor {
     }
 }
 
-/// `YYYY-MM-DD` and nothing else; jiff alone would also take a time, a sign, or no dashes. There is no year 0.
+/// `YYYY-MM-DD` and nothing else; jiff alone would also take a time, a sign, or no dashes. There is
+/// no year 0.
 fn date(text: &str) -> Option<Date> {
     let shaped = text.len() == 10
         && text.bytes().enumerate().all(|(index, byte)| match index {
@@ -263,8 +265,8 @@ fn date(text: &str) -> Option<Date> {
 /// The most zeros that an exponent may stand for: no column holds more digits.
 const MOST_ZEROS: usize = 20;
 
-/// A JSON number without a fraction. As in JSON Schema `30`, `30.0` and `3e1` are the same integer; some libraries write
-/// them so. The digits are moved as text, so that nothing is rounded.
+/// A JSON number without a fraction. As in JSON Schema `30`, `30.0` and `3e1` are the same integer;
+/// some libraries write them so. The digits are moved as text, so that nothing is rounded.
 fn whole<T: FromStr>(text: &str) -> Option<T> {
     if let Ok(plain) = text.parse() {
         return Some(plain);

@@ -1,9 +1,10 @@
 //! What may be recorded and sent: what GitLab would carry out.
 //!
-//! Seen on GitLab 18.9: an unknown plan code is answered 200 and takes the plan away, negative numbers are stored, an add-on
-//! that its endpoint does not know is dropped with 200. So all of it is refused before it is on record, and again before it
-//! is sent. What depends on GitLab's rows (a trial whose dates stand there, the first purchase of an add-on, a personal
-//! namespace) is for the step to judge.
+//! Seen on GitLab 18.9: an unknown plan code is answered 200 and takes the plan away, negative
+//! numbers are stored, an add-on that its endpoint does not know is dropped with 200. So all of it
+//! is refused before it is on record, and again before it is sent. What depends on GitLab's rows (a
+//! trial whose dates stand there, the first purchase of an add-on, a personal namespace) is for the
+//! step to judge.
 
 use std::{collections::BTreeSet, fmt};
 

@@ -5,8 +5,9 @@ use serde_json::{Map, Value, json};
 use super::{AddOnPurchase, Document, DocumentField};
 
 impl Document {
-    /// The JSON that is sent. In a purchase GitLab refuses absent dates and quantity 0, and reads an absent `trial` as
-    /// false: so all keys are there, null where nothing is meant, and quantity 0 is null, which ends the add-on.
+    /// The JSON that is sent. In a purchase GitLab refuses absent dates and quantity 0, and reads
+    /// an absent `trial` as false: so all keys are there, null where nothing is meant, and quantity
+    /// 0 is null, which ends the add-on.
     pub fn sent_json(&self) -> String {
         // Serialising plain structures into memory has no way to fail.
         let mut document = serde_json::to_value(self).unwrap_or_default();

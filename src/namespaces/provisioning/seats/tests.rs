@@ -195,7 +195,8 @@ fn field<T: Clone + std::fmt::Debug>(
 }
 
 prop_compose! {
-    /// Without `max_seats_used`, which a restart overrules: whether it is sent anew then is the portal's to say.
+    /// Without `max_seats_used`, which a restart overrules: whether it is sent anew then is the
+    /// portal's to say.
     fn part()(
         start_date in field(day()), end_date in field(day()), trial in field(option::of(any::<bool>())),
         seats in field(option::of(0..20i32)), trial_starts_on in field(day()), trial_ends_on in field(day()),

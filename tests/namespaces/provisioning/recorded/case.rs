@@ -40,7 +40,8 @@ pub struct Case {
 pub struct Outcome {
     pub status: u16,
     pub body: Value,
-    /// The rows of the namespace by table, or `"unchanged"`. A table that is not named is unchanged.
+    /// The rows of the namespace by table, or `"unchanged"`. A table that is not named is
+    /// unchanged.
     pub after: Value,
 }
 
@@ -99,8 +100,8 @@ pub fn departures(today: Date) -> Departures {
     serde_json::from_str(&moved(include_str!("departures.json"), today)).unwrap()
 }
 
-/// Every date in `text` as far from `today` as it was from the day of the recording: no rule looks at a calendar, and
-/// some ask whether a day has come. What is no date stays.
+/// Every date in `text` as far from `today` as it was from the day of the recording: no rule looks
+/// at a calendar, and some ask whether a day has come. What is no date stays.
 pub fn moved(text: &str, today: Date) -> String {
     let days = RECORDED.until(today).unwrap().get_days();
     let mut moved = String::with_capacity(text.len());

@@ -83,7 +83,8 @@ fn stored(row: &Value, namespace: i64) -> Map<String, Value> {
     stored
 }
 
-/// All rows by table, each table in an order of its own, with marks for what was made since `start`.
+/// All rows by table, each table in an order of its own, with marks for what was made since
+/// `start`.
 pub async fn dump(pool: &PgPool, start: jiff::Timestamp) -> Map<String, Value> {
     let mut connection = pool.acquire().await.unwrap();
     sqlx::raw_sql("SET TimeZone = 'UTC'")

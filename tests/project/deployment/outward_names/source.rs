@@ -50,7 +50,8 @@ impl Source {
         })
     }
 
-    /// Every log event. A macro of our own that logs several events has its fields in its definition.
+    /// Every log event. A macro of our own that logs several events has its fields in its
+    /// definition.
     pub fn events(&self) -> BTreeMap<String, Event> {
         let mut events = BTreeMap::<String, Event>::new();
         let name = Regex::new(r#"^event = "([a-z_]+)"$"#).unwrap();
@@ -97,7 +98,8 @@ impl Source {
         metrics
     }
 
-    /// What the only group of `opening` finds, and the arguments between its parenthesis and the one that closes it.
+    /// What the only group of `opening` finds, and the arguments between its parenthesis and the
+    /// one that closes it.
     fn calls(&self, opening: &str) -> Vec<(String, Vec<String>)> {
         let opening = Regex::new(opening).unwrap();
         let calls = self.0.iter().flat_map(|text| {
@@ -151,7 +153,8 @@ fn arguments(text: &str) -> Vec<String> {
     arguments
 }
 
-/// The keys of the fields of a log event: what stands before the message, the event's own name aside.
+/// The keys of the fields of a log event: what stands before the message, the event's own name
+/// aside.
 fn fields(arguments: &[String]) -> Vec<String> {
     let key = Regex::new(r"^[%?]?([a-z_][A-Za-z0-9_.]*)(?: = .*)?$").unwrap();
     arguments

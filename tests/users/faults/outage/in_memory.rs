@@ -1,4 +1,5 @@
-//! Hours of outage in virtual time: nothing becomes a dead letter, nothing is lost, and all is done minutes after.
+//! Hours of outage in virtual time: nothing becomes a dead letter, nothing is lost, and all is done
+//! minutes after.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -26,7 +27,8 @@ struct Outage {
 }
 
 impl Outage {
-    /// With `weather` for `lasts`, and a new process in place of the old one `restarts` times meanwhile.
+    /// With `weather` for `lasts`, and a new process in place of the old one `restarts` times
+    /// meanwhile.
     async fn of(messages: u64, weather: Weather, lasts: Duration, restarts: u32) -> Self {
         let world = Arc::new(World::of_members(messages));
         let queues = Queues::new(&world);
@@ -74,7 +76,8 @@ impl Outage {
         );
     }
 
-    /// How many requests went to GitLab after the first minute, in which the gate learns that it is down.
+    /// How many requests went to GitLab after the first minute, in which the gate learns that it is
+    /// down.
     fn asked_since_closed(&self) -> usize {
         let asked = self.asked();
         let closed = asked[0] + Duration::from_mins(1);
@@ -149,7 +152,8 @@ async fn an_hour_of_maintenance_mode_costs_nothing() {
 async fn two_hours_without_lookup_cost_nothing() {
     let weather = Weather::Down(Side::Lookup);
     let outage = Outage::of(FEWER, weather, Duration::from_hours(2), 0).await;
-    // Whoever needs no Lookup gets the place of one who waits, one every five seconds; that is no attempt.
+    // Whoever needs no Lookup gets the place of one who waits, one every five seconds; that is no
+    // attempt.
     let given_back = outage.world.lock().figures.deliveries - FEWER;
     assert!(given_back <= 2 * 3_600 / 5, "{given_back} given back");
     outage.all_is_done().await;
@@ -181,11 +185,13 @@ async fn ten_minutes_of_429_are_asked_no_oftener_than_retry_after_allows() {
     outage.all_is_done().await;
 }
 
-/// One write that fails may be its account's own fault, and spends an attempt. When all fail it is GitLab.
+/// One write that fails may be its account's own fault, and spends an attempt. When all fail it is
+/// GitLab.
 #[tokio::test(start_paused = true)]
 async fn three_hours_in_which_every_write_fails_make_no_dead_letter() {
     let outage = Outage::of(FEWER, Weather::NoChanges, Duration::from_hours(3), 0).await;
-    // The first that failed, alone as far as was known; and one every five seconds makes room for others.
+    // The first that failed, alone as far as was known; and one every five seconds makes room for
+    // others.
     let again = outage.world.lock().figures.deliveries - FEWER;
     assert!(again <= 3 * 3_600 / 5 + 3, "{again} deliveries");
     let asked = outage.asked_since_closed();

@@ -1,5 +1,5 @@
-//! Whether an answer is the recorded one: everything but times, the addresses of pictures, the host, and the ids of
-//! tokens, which no recording states for each role.
+//! Whether an answer is the recorded one: everything but times, the addresses of pictures, the
+//! host, and the ids of tokens, which no recording states for each role.
 
 use std::{collections::BTreeMap, sync::LazyLock};
 
@@ -234,7 +234,8 @@ fn uncut(body: &str) -> &str {
     body.split_at(end).0
 }
 
-/// Within a whole row, attributes come as the database keeps them, which depends on what it has cleaned up.
+/// Within a whole row, attributes come as the database keeps them, which depends on what it has
+/// cleaned up.
 fn sorted_attributes(text: &str) -> String {
     static LIST: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r#""custom_attributes":\[\{(.*?)\}\]"#).unwrap());
