@@ -3,9 +3,10 @@
 
 use tonic::Code;
 
-/// What to do about `code` in answer to `operation`, to be read after Pub/Sub's own message; empty
-/// where that says it.
-pub(super) fn after(operation: &str, code: Code, message: &str) -> String {
+use super::Operation;
+
+/// What to do about `code` in answer to `operation`, to be read after Pub/Sub's own message; empty where that says it.
+pub(super) fn after(operation: &Operation, code: Code, message: &str) -> String {
     let advice = match code {
         Code::PermissionDenied => forbidden(operation, message),
         Code::NotFound => missing(message),
@@ -22,9 +23,9 @@ pub(super) fn after(operation: &str, code: Code, message: &str) -> String {
     format!("; {advice}")
 }
 
-/// Google answers so for a right that is missing, and also for a project that is somebody else's,
-/// for a service that was never switched on, and for a quota project that may not be charged.
-fn forbidden(operation: &str, message: &str) -> String {
+/// Google answers so for a right that is missing, and also for a project that is somebody else's, for a service that
+/// was never switched on, and for a quota project that may not be charged.
+fn forbidden(operation: &Operation, message: &str) -> String {
     let says = |word: &str| message.to_ascii_lowercase().contains(word);
     if says("has not been used in project") || says("it is disabled") {
         "run `gcloud services enable pubsub.googleapis.com` for this project, and wait some minutes"
@@ -36,32 +37,8 @@ fn forbidden(operation: &str, message: &str) -> String {
     } else {
         format!(
             "if pubsub.project is right, the account of these credentials needs {}",
-            role(operation)
+            operation.role()
         )
-    }
-}
-
-/// The smallest predefined role that allows `operation`, and on what, see
-/// <https://docs.cloud.google.com/pubsub/docs/access-control#roles>.
-fn role(operation: &str) -> String {
-    let words: Vec<&str> = operation.split(' ').collect();
-    match words.as_slice() {
-        ["publish", "to", topic] => format!("roles/pubsub.publisher on the topic {topic}"),
-        ["get", kind @ ("topic" | "subscription"), id] => {
-            format!("roles/pubsub.viewer on the {kind} {id}")
-        }
-        ["get", "the", "subscription"] => {
-            "roles/pubsub.viewer on the stage's subscription".to_owned()
-        }
-        ["read", "dead", "letters", "from", subscription] => {
-            format!("roles/pubsub.subscriber on the subscription {subscription}")
-        }
-        ["subscribe", "to", "the", "run's", "outcomes"] => {
-            "roles/pubsub.editor on the project, to make a subscription of its own on sync-outcome"
-                .to_owned()
-        }
-        ["create" | "update" | "delete", ..] => "roles/pubsub.editor on the project".to_owned(),
-        _ => "roles/pubsub.subscriber on the subscriptions".to_owned(),
     }
 }
 
@@ -90,34 +67,30 @@ mod tests {
 
     #[rstest]
     #[case(
-        "publish to sync-tick",
+        Operation::Publish("sync-tick".to_owned()),
         "roles/pubsub.publisher on the topic sync-tick"
     )]
-    #[case("get topic user-sync", "roles/pubsub.viewer on the topic user-sync")]
-    #[case("get subscription s", "roles/pubsub.viewer on the subscription s")]
+    #[case(Operation::GetTopic("user-sync".to_owned()), "roles/pubsub.viewer on the topic user-sync")]
+    #[case(Operation::GetSubscription("s".to_owned()), "roles/pubsub.viewer on the subscription s")]
     #[case(
-        "get the subscription",
-        "roles/pubsub.viewer on the stage's subscription"
-    )]
-    #[case(
-        "read dead letters from h",
+        Operation::ReadDeadLetters("h".to_owned()),
         "roles/pubsub.subscriber on the subscription h"
     )]
-    #[case("ack messages", "roles/pubsub.subscriber on the subscriptions")]
+    #[case(Operation::Acknowledge, "roles/pubsub.subscriber on the subscriptions")]
     #[case(
-        "subscribe to the run's outcomes",
+        Operation::SubscribeToOutcomes,
         "roles/pubsub.editor on the project"
     )]
     #[case(
-        "delete the follower's subscription",
+        Operation::DeleteOutcomesSubscription,
         "roles/pubsub.editor on the project"
     )]
     fn a_missing_right_is_told_as_a_role_on_a_resource(
-        #[case] operation: &str,
+        #[case] operation: Operation,
         #[case] role: &str,
     ) {
         let advice = after(
-            operation,
+            &operation,
             Code::PermissionDenied,
             "User not authorized to perform this action.",
         );
@@ -155,14 +128,14 @@ mod tests {
         #[case] message: &str,
         #[case] advice: &str,
     ) {
-        let told = after("get topic t", code, message);
+        let told = after(&Operation::GetTopic("t".to_owned()), code, message);
         assert!(told.contains(advice), "{told}");
     }
 
     #[test]
     fn a_refusal_that_speaks_for_itself_has_no_advice() {
         assert_eq!(
-            after("create topic t", Code::InvalidArgument, "Invalid name"),
+            after(&Operation::CreateTopic("t".to_owned()), Code::InvalidArgument, "Invalid name"),
             ""
         );
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use google_cloud_pubsub::error::PublishError;
 use tonic::{Code, Status, TimeoutExpired};
 
-use super::advice;
+use super::{Operation, advice};
 use crate::telemetry::causes;
 
 /// A Pub/Sub that could not be reached or refused. Its text is one line, without bodies and without
@@ -33,7 +33,7 @@ pub enum PubSubError {
     #[error("Pub/Sub refused to {operation}: {code:?}: {message}{}", advice::after(.operation, *.code, .message))]
     Refused {
         /// What was asked, such as `create subscription user-sync-worker`.
-        operation: String,
+        operation: Operation,
         /// The gRPC status.
         code: Code,
         /// Its message.
@@ -59,8 +59,8 @@ pub enum PubSubError {
 
 impl PubSubError {
     /// Pub/Sub's answer to `operation`, or that there was none in time.
-    pub(crate) fn refused(operation: impl Into<String>, status: &Status) -> Self {
-        let operation = operation.into();
+    pub(crate) fn refused(operation: &Operation, status: &Status) -> Self {
+        let operation = operation.clone();
         if is_ours_timed_out(status) {
             return Self::Refused {
                 operation,
@@ -79,7 +79,7 @@ impl PubSubError {
     pub(crate) fn unconfirmed(topic: &str, error: &PublishError) -> Self {
         match rpc(error).and_then(google_cloud_pubsub::Error::status) {
             Some(status) => Self::Refused {
-                operation: format!("publish to {topic}"),
+                operation: Operation::Publish(topic.to_owned()),
                 code: code_named(status.code.name()),
                 message: super::line::detail(&status.message),
             },

@@ -12,7 +12,7 @@ use tracing::{debug, warn};
 use uuid::Uuid;
 
 use super::{
-    Connection, PubSubError, RunId, Topic, connect::subscriptions, error::chain, wire::SyncOutcome,
+    Connection, Operation, PubSubError, RunId, Topic, connect::subscriptions, error::chain, wire::SyncOutcome,
 };
 
 /// How long Pub/Sub keeps the subscription if we never delete it, in seconds: its own lower bound.
@@ -54,7 +54,7 @@ impl Follow {
         };
         let made = connection
             .ask(
-                "subscribe to the run's outcomes",
+                &Operation::SubscribeToOutcomes,
                 &wanted,
                 |channel, request| async move {
                     subscriptions(channel).create_subscription(request).await
@@ -115,7 +115,7 @@ impl Follow {
         let deleted = self
             .connection
             .ask(
-                "delete the follower's subscription",
+                &Operation::DeleteOutcomesSubscription,
                 &request,
                 |channel, request| async move {
                     subscriptions(channel).delete_subscription(request).await

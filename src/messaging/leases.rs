@@ -11,7 +11,7 @@ use google_cloud_googleapis::pubsub::v1::{AcknowledgeRequest, ModifyAckDeadlineR
 use tokio::task::AbortHandle;
 use tracing::warn;
 
-use super::{Connection, PubSubError, connect::subscriptions};
+use super::{Connection, Operation, PubSubError, connect::subscriptions};
 
 /// How long each extension lasts, in seconds.
 const EXTENSION_SECONDS: i32 = 60;
@@ -127,7 +127,7 @@ impl Shared {
         };
         let call =
             |channel, request| async move { subscriptions(channel).acknowledge(request).await };
-        self.connection.ask("ack messages", &request, call).await
+        self.connection.ask(&Operation::Acknowledge, &request, call).await
     }
 
     async fn modify_all(&self, ack_ids: Vec<String>, seconds: i32) -> Result<(), PubSubError> {
@@ -144,7 +144,7 @@ impl Shared {
             ack_deadline_seconds: seconds,
         };
         self.connection
-            .ask("change leases", &request, |channel, request| async move {
+            .ask(&Operation::ChangeLeases, &request, |channel, request| async move {
                 subscriptions(channel).modify_ack_deadline(request).await
             })
             .await

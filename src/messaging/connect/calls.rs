@@ -9,7 +9,7 @@ use tonic::{Code, Request, Response, Status, transport::Channel};
 use tracing::debug;
 
 use super::{Connection, clients::subscriptions};
-use crate::messaging::{PubSubError, error::is_ours_timed_out};
+use crate::messaging::{Operation, PubSubError, error::is_ours_timed_out};
 
 /// How long a Pull waits for a message on Google Cloud, where one that returns at once often misses
 /// what is there.
@@ -29,11 +29,10 @@ impl Connection {
     /// old one broke or gave no answer. Only for calls that may be made twice.
     ///
     /// # Errors
-    /// When Pub/Sub refuses, or cannot be reached within [`super::Patience::calls`]. `operation`
-    /// says what was asked, such as `get topic user-sync`.
+    /// When Pub/Sub refuses, or cannot be reached within [`super::Patience::calls`]. `operation` says what was asked.
     pub(in crate::messaging) async fn ask<M, R, F>(
         &self,
-        operation: &str,
+        operation: &Operation,
         message: &M,
         call: impl Fn(Channel, Request<M>) -> F,
     ) -> Result<R, PubSubError>
@@ -52,7 +51,7 @@ impl Connection {
     /// Those of [`Self::ask`].
     pub(in crate::messaging) async fn pull(
         &self,
-        operation: &str,
+        operation: &Operation,
         subscription: &str,
         most: i32,
     ) -> Result<Vec<ReceivedMessage>, PubSubError> {
@@ -88,7 +87,7 @@ impl Connection {
 
     async fn ask_and_wait<M, R, F>(
         &self,
-        operation: &str,
+        operation: &Operation,
         message: &M,
         wait: Wait,
         call: impl Fn(Channel, Request<M>) -> F,
@@ -118,7 +117,7 @@ impl Connection {
             if !wait.is_worth_another(&status) || Instant::now() + pause >= until {
                 return Err(PubSubError::refused(operation, &status));
             }
-            debug!(event = "pubsub_asked_again", operation, why = %status);
+            debug!(event = "pubsub_asked_again", %operation, why = %status);
             if is_ours_timed_out(&status) {
                 // Where it cannot be made, the old one serves the next attempt as well as it can.
                 drop(self.channel.renew(channel.number).await);

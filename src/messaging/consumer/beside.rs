@@ -12,7 +12,7 @@ use tracing::{debug, error, warn};
 
 use super::{Running, lease::Lease};
 use crate::messaging::{
-    Connection, Delivery, Handler, PubSubError, attributes::is_pubsubs_own, error::chain,
+    Connection, Delivery, Handler, Operation, PubSubError, attributes::is_pubsubs_own, error::chain,
     leases::Leases,
 };
 
@@ -58,7 +58,7 @@ impl<H: Handler> Running<H> {
         let Some(place) = self.place(stopping).await else {
             return Ok(false);
         };
-        let operation = "pull from the stage's subscription";
+        let operation = &Operation::PullFromStage;
         let mut received = tokio::select! {
             biased;
             () = stopping.cancelled() => return Ok(false),

@@ -9,7 +9,7 @@ use tonic::Code;
 
 use super::Letter;
 use crate::messaging::{
-    Connection, PubSubError, Stage,
+    Connection, Operation, PubSubError, Stage,
     connect::{PULL_WAIT, subscriptions},
     leases::Leases,
 };
@@ -167,6 +167,6 @@ async fn ack_deadline(
     ))
 }
 
-fn reading(stage: Stage) -> String {
-    format!("read dead letters from {}", stage.hold_subscription())
+fn reading(stage: Stage) -> Operation {
+    Operation::ReadDeadLetters(stage.hold_subscription().to_owned())
 }

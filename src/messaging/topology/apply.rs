@@ -6,7 +6,7 @@ use tonic::Code;
 
 use super::{Difference, Topology, settings::id_of};
 use crate::messaging::{
-    PubSubError,
+    Operation, PubSubError,
     connect::{subscriptions, topics},
 };
 
@@ -53,7 +53,7 @@ impl Topology {
             name: self.names().topic(topic),
             ..Topic::default()
         };
-        let operation = format!("create topic {}", self.names().id(topic));
+        let operation = Operation::CreateTopic(self.names().id(topic));
         let made = self
             .connection
             .ask(&operation, &wanted, |channel, request| async move {
@@ -69,7 +69,7 @@ impl Topology {
         applied: &mut Applied,
     ) -> Result<(), PubSubError> {
         let id = id_of(&wanted.name).to_owned();
-        let operation = format!("create subscription {id}");
+        let operation = Operation::CreateSubscription(id.clone());
         let made = self
             .connection
             .ask(&operation, &wanted, |channel, request| async move {
@@ -96,7 +96,7 @@ impl Topology {
         if paths.is_empty() {
             return Ok(false);
         }
-        let operation = format!("update subscription {}", id_of(&wanted.name));
+        let operation = Operation::UpdateSubscription(id_of(&wanted.name).to_owned());
         let request = UpdateSubscriptionRequest {
             subscription: Some(wanted),
             update_mask: Some(FieldMask { paths }),

@@ -10,7 +10,7 @@ use super::{
     settings::{differing_settings, id_of},
 };
 use crate::messaging::{
-    PubSubError, Stage, Topic, advice,
+    Operation, PubSubError, Stage, Topic, advice,
     connect::{subscriptions, topics},
 };
 
@@ -264,7 +264,7 @@ impl Topology {
         let request = GetTopicRequest {
             topic: self.names().topic(topic),
         };
-        let operation = format!("get topic {id}");
+        let operation = Operation::GetTopic(id.clone());
         let found = self
             .connection
             .ask(&operation, &request, |channel, request| async move {
@@ -286,7 +286,7 @@ impl Topology {
         let request = GetSubscriptionRequest {
             subscription: wanted.name.clone(),
         };
-        let operation = format!("get subscription {id}");
+        let operation = Operation::GetSubscription(id.clone());
         let found = self
             .connection
             .ask(&operation, &request, |channel, request| async move {
