@@ -3,7 +3,6 @@
 mod advice;
 pub mod attributes;
 pub mod consumer;
-pub mod dead_letter;
 pub mod dead_letters;
 pub mod disposition;
 pub mod follow;

@@ -77,10 +77,7 @@ mod tests {
         "roles/pubsub.subscriber on the subscription h"
     )]
     #[case(Operation::Acknowledge, "roles/pubsub.subscriber on the subscriptions")]
-    #[case(
-        Operation::SubscribeToOutcomes,
-        "roles/pubsub.editor on the project"
-    )]
+    #[case(Operation::SubscribeToOutcomes, "roles/pubsub.editor on the project")]
     #[case(
         Operation::DeleteOutcomesSubscription,
         "roles/pubsub.editor on the project"
@@ -135,7 +132,11 @@ mod tests {
     #[test]
     fn a_refusal_that_speaks_for_itself_has_no_advice() {
         assert_eq!(
-            after(&Operation::CreateTopic("t".to_owned()), Code::InvalidArgument, "Invalid name"),
+            after(
+                &Operation::CreateTopic("t".to_owned()),
+                Code::InvalidArgument,
+                "Invalid name"
+            ),
             ""
         );
     }

@@ -1,4 +1,4 @@
-//! The operator's side of dead letters: see them, publish them again, put them away.
+//! Dead letters: what they carry, and the operator's side of them: see them, publish them again, put them away.
 //!
 //! Everything here works on leases. A letter that is looked at is leased until the scan is over, so
 //! that it is seen once, and is then given back. It leaves its hold subscription only after its
@@ -6,14 +6,22 @@
 //! lapses and the letter is there again.
 
 mod discard;
+mod history;
 mod letter;
+mod letter_attributes;
 mod queue;
 mod replay;
 mod scan;
 mod selection;
 
 pub use discard::{DiscardError, Discarded, discard};
+pub use history::{GivenUpBy, History, Why};
 pub use letter::{About, Letter, Seen};
+pub use letter_attributes::{
+    AT, ATTRIBUTES, DEATHS, DETAIL, FIRST_AT, FIRST_REASON, FORWARDED_ATTRIBUTES,
+    ORIGINAL_DELIVERY_ATTEMPT, ORIGINAL_MESSAGE_ID, ORIGINAL_PUBLISH_TIME, ORIGINAL_TOPIC, REASON,
+    REPLAY_ID, REPLAYS, STAGE, attributes, is_replayed, replayed, without_dead_letter,
+};
 pub use replay::{MAX_REPLAYS, ReplayEvent, ReplayOptions, Skip, Summary, replay};
 pub use scan::Scan;
 pub use selection::Selection;

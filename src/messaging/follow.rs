@@ -12,7 +12,8 @@ use tracing::{debug, warn};
 use uuid::Uuid;
 
 use super::{
-    Connection, Operation, PubSubError, RunId, Topic, connect::subscriptions, error::chain, wire::SyncOutcome,
+    Connection, Operation, PubSubError, RunId, Topic, connect::subscriptions, error::chain,
+    wire::SyncOutcome,
 };
 
 /// How long Pub/Sub keeps the subscription if we never delete it, in seconds: its own lower bound.

@@ -127,7 +127,9 @@ impl Shared {
         };
         let call =
             |channel, request| async move { subscriptions(channel).acknowledge(request).await };
-        self.connection.ask(&Operation::Acknowledge, &request, call).await
+        self.connection
+            .ask(&Operation::Acknowledge, &request, call)
+            .await
     }
 
     async fn modify_all(&self, ack_ids: Vec<String>, seconds: i32) -> Result<(), PubSubError> {
@@ -144,9 +146,13 @@ impl Shared {
             ack_deadline_seconds: seconds,
         };
         self.connection
-            .ask(&Operation::ChangeLeases, &request, |channel, request| async move {
-                subscriptions(channel).modify_ack_deadline(request).await
-            })
+            .ask(
+                &Operation::ChangeLeases,
+                &request,
+                |channel, request| async move {
+                    subscriptions(channel).modify_ack_deadline(request).await
+                },
+            )
             .await
     }
 }

@@ -35,7 +35,7 @@ use crate::{
         DeadLetter, Delivery, Disposition, Handler, PubSubError, Stage, StageMessages, Traceparent,
         attributes,
         consumer::Records,
-        dead_letter,
+        dead_letters,
         wire::{Cause, SyncTick, UserRequest, Who},
     },
     upstream::CallError,
@@ -278,7 +278,7 @@ impl<P: UserMessages> FanOut<P> {
             .publish_time
             .is_none_or(|published| run.now.duration_since(published) > OVERRIDE_LAPSES);
         let configured = self.rules.limits;
-        if lapsed || dead_letter::is_replayed(run.delivery) {
+        if lapsed || dead_letters::is_replayed(run.delivery) {
             return configured;
         }
         run.tell_override();

@@ -14,7 +14,7 @@ use google_cloud_googleapis::pubsub::v1::DeleteSubscriptionRequest;
 use lookup_gitlab_sync::messaging::{
     Consumer, ConsumerSettings, DeadLetterReason, Delivery, Disposition, Follow, Outcomes, RunId,
     Stage, Topic,
-    dead_letter::{GivenUpBy, History},
+    dead_letters::{GivenUpBy, History},
     wire::{SyncOutcome, UserRequest},
 };
 use testkit::wait::until;

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     cli::CommandFailure,
-    messaging::{DeadLetterReason, Stage, dead_letter::Why, dead_letters::Selection},
+    messaging::{DeadLetterReason, Stage, dead_letters::Selection, dead_letters::Why},
 };
 
 /// Which dead letters a command acts on. That nothing is said never means all of them.

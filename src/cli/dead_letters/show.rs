@@ -21,8 +21,7 @@ use crate::{
     config::MessagingConfig,
     messaging::{
         PubSubError,
-        dead_letter::{GivenUpBy, History},
-        dead_letters::{Letter, Scan},
+        dead_letters::{GivenUpBy, History, Letter, Scan},
     },
 };
 

@@ -12,8 +12,8 @@ use tracing::{debug, error, warn};
 
 use super::{Running, lease::Lease};
 use crate::messaging::{
-    Connection, Delivery, Handler, Operation, PubSubError, attributes::is_pubsubs_own, error::chain,
-    leases::Leases,
+    Connection, Delivery, Handler, Operation, PubSubError, attributes::is_pubsubs_own,
+    error::chain, leases::Leases,
 };
 
 impl<H: Handler> Running<H> {

@@ -18,7 +18,7 @@ use crate::{
     gate::{Gate, ProbePermit},
     messaging::{
         DeadLetter, DeadLetterReason, Delivery, Disposition, Handler, Hold, Outcomes, PubSubError,
-        Publisher, Stage, Traceparent, dead_letter, line, wire::SyncOutcome,
+        Publisher, Stage, Traceparent, dead_letters, line, wire::SyncOutcome,
     },
 };
 
@@ -82,7 +82,7 @@ impl DeadLetters for DeadLetterTopic {
         delivery: &Delivery,
         letter: &DeadLetter,
     ) -> Result<(), PubSubError> {
-        let attributes = dead_letter::attributes(
+        let attributes = dead_letters::attributes(
             delivery,
             stage,
             &self.original_topic,

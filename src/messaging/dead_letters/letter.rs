@@ -10,7 +10,7 @@ use serde::{Deserialize, de::IgnoredAny};
 use crate::messaging::{
     Stage,
     attributes::RUN,
-    dead_letter::{History, REPLAY_ID},
+    dead_letters::{History, REPLAY_ID},
 };
 
 /// A dead letter, leased.

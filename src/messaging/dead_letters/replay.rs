@@ -14,7 +14,7 @@ use super::{Letter, Scan, Seen, Selection};
 use crate::{
     failpoint,
     messaging::{
-        Batching, Connection, PubSubError, Publisher, PublisherOptions, Stage, dead_letter,
+        Batching, Connection, PubSubError, Publisher, PublisherOptions, Stage, dead_letters,
     },
 };
 
@@ -257,7 +257,7 @@ impl Replay<'_> {
     async fn publish(&self, letter: &Letter, publisher: &Publisher) -> Result<String, String> {
         let seen = &letter.seen;
         let id = &self.options.replay_id;
-        let attributes = dead_letter::replayed(&letter.attributes, seen.stage, id, seen.died());
+        let attributes = dead_letters::replayed(&letter.attributes, seen.stage, id, seen.died());
         let confirmation = publisher.publish_raw(letter.body.clone(), attributes);
         match timeout(CONFIRMATION, confirmation).await {
             Ok(Ok(message_id)) => Ok(message_id),

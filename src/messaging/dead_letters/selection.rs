@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::Seen;
-use crate::messaging::{Stage, dead_letter::Why};
+use crate::messaging::{Stage, dead_letters::Why};
 
 /// Which dead letters are meant. Every field narrows it; the default is all of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

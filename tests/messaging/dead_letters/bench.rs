@@ -12,7 +12,7 @@ use lookup_gitlab_sync::{
     config,
     messaging::{
         Batching, Connection, DeadLetter, DeadLetterReason, Delivery, PublisherOptions, Stage,
-        Topology, dead_letter,
+        Topology, dead_letters,
     },
 };
 use pubsub_emulator::{Broker, BrokerSettings, DeliveryCounts};
@@ -304,7 +304,7 @@ pub fn died(
         detail: "for a test".to_owned(),
         record: None,
     };
-    dead_letter::attributes(
+    dead_letters::attributes(
         &delivery,
         stage,
         stage.topic().as_str(),

@@ -3,8 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use lookup_gitlab_sync::messaging::{
     DeadLetterReason, Stage,
-    dead_letter::Why,
-    dead_letters::{Selection, list},
+    dead_letters::{Selection, Why, list},
 };
 
 use super::bench::{Attributes, Bench, died};

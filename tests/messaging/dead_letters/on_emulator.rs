@@ -2,8 +2,7 @@
 
 use lookup_gitlab_sync::messaging::{
     DeadLetterReason, Stage,
-    dead_letter::Why,
-    dead_letters::{ReplayOptions, Selection, discard, list},
+    dead_letters::{ReplayOptions, Selection, Why, discard, list},
 };
 use testkit::google_emulator::GoogleEmulator;
 use tokio_util::sync::CancellationToken;

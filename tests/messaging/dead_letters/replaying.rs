@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use lookup_gitlab_sync::messaging::{
-    DeadLetter, DeadLetterReason, Delivery, Stage, dead_letter,
+    DeadLetter, DeadLetterReason, Delivery, Stage, dead_letters,
     dead_letters::{ReplayEvent, ReplayOptions, Selection, Summary, list, replay},
 };
 use testkit::wait::PATIENCE;
@@ -107,7 +107,7 @@ async fn a_queue_that_refills_while_it_is_replayed_ends_and_deaths_are_counted_o
                     detail: "again".to_owned(),
                     record: None,
                 };
-                let attributes = dead_letter::attributes(
+                let attributes = dead_letters::attributes(
                     &delivery,
                     Stage::UserWorker,
                     "user-sync",
@@ -235,7 +235,7 @@ async fn no_more_than_max_are_replayed_and_nothing_but_the_selected() {
         bench.give_up("{}", reason).await;
     }
     let refused = Selection {
-        causes: vec![dead_letter::Why::Reason(DeadLetterReason::Refused)],
+        causes: vec![dead_letters::Why::Reason(DeadLetterReason::Refused)],
         ..Selection::default()
     };
     let some = ReplayOptions {

@@ -11,7 +11,7 @@ use lookup_gitlab_sync::{
     directory::{Crsid, Directory as _, Lookup, Standing},
     gitlab,
     messaging::{
-        Connection, dead_letter,
+        Connection, dead_letters,
         wire::{Cause, DecodeError, SyncTick, UserRequest, Who},
     },
     telemetry::escape,
@@ -370,10 +370,10 @@ pub fn dead_letter() -> impl FnMut(&[u8]) -> String {
         let attributes: BTreeMap<String, String> = pairs
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect();
-        let history = dead_letter::History::read(&attributes);
+        let history = dead_letters::History::read(&attributes);
         assert!(history.deaths >= 1);
-        let original = dead_letter::without_dead_letter(&attributes);
-        assert_eq!(dead_letter::without_dead_letter(&original), original);
+        let original = dead_letters::without_dead_letter(&attributes);
+        assert_eq!(dead_letters::without_dead_letter(&original), original);
         assert!(
             original
                 .iter()

@@ -6,7 +6,7 @@ use rstest::rstest;
 use super::{permanent, user};
 use crate::messaging::{
     DeadLetterReason,
-    dead_letter::{GivenUpBy, History},
+    dead_letters::{GivenUpBy, History},
     wire::{Cause, NamespaceRequest, Planned, SyncTick, UserRequest, Who},
 };
 

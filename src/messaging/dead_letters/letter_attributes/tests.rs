@@ -1,7 +1,10 @@
 //! The attributes of dead letters.
 
 use super::*;
-use crate::messaging::DeadLetterReason;
+use crate::messaging::{
+    DeadLetterReason,
+    dead_letters::{GivenUpBy, Why},
+};
 
 fn delivery(attributes: &[(&str, &str)]) -> Delivery {
     Delivery {

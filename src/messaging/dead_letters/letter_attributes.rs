@@ -1,17 +1,14 @@
 //! What a dead letter carries, written by the service or by Pub/Sub itself.
 
-mod history;
 #[cfg(test)]
 mod tests;
-
-pub use history::{GivenUpBy, History, Why};
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use self::history::deaths;
-use super::{
+use super::history::{History, deaths};
+use crate::messaging::{
     DeadLetter, Delivery, RunId, Stage,
     attributes::{RUN, is_pubsubs_own},
     line,
@@ -41,7 +38,7 @@ pub const REPLAY_ID: &str = "replay_id";
 
 /// How often an operator has replayed it.
 pub const REPLAYS: &str = "replays";
-/// Why it died the first time; see [`Why`].
+/// Why it died the first time; see [`super::Why`].
 pub const FIRST_REASON: &str = "first_dead_letter_reason";
 /// When it died the first time, RFC 3339.
 pub const FIRST_AT: &str = "first_dead_letter_at";
@@ -73,10 +70,10 @@ pub const FORWARDED_ATTRIBUTES: [&str; 4] = [
     FORWARDED_PUBLISH_TIME,
 ];
 
-const FORWARDED_FROM: &str = "CloudPubSubDeadLetterSourceSubscription";
+pub(super) const FORWARDED_FROM: &str = "CloudPubSubDeadLetterSourceSubscription";
 const FORWARDED_FROM_PROJECT: &str = "CloudPubSubDeadLetterSourceSubscriptionProject";
-const FORWARDED_ATTEMPTS: &str = "CloudPubSubDeadLetterSourceDeliveryCount";
-const FORWARDED_PUBLISH_TIME: &str = "CloudPubSubDeadLetterSourceTopicPublishTime";
+pub(super) const FORWARDED_ATTEMPTS: &str = "CloudPubSubDeadLetterSourceDeliveryCount";
+pub(super) const FORWARDED_PUBLISH_TIME: &str = "CloudPubSubDeadLetterSourceTopicPublishTime";
 
 /// The attributes of the copy of `delivery` that goes to the dead-letter topic: its own unchanged,
 /// and why it is there.
