@@ -1,10 +1,7 @@
 //! The attributes of dead letters.
 
 use super::*;
-use crate::messaging::{
-    DeadLetterReason,
-    dead_letters::{GivenUpBy, Why},
-};
+use crate::messaging::{DeadLetterReason, dead_letters::GivenUpBy};
 
 fn delivery(attributes: &[(&str, &str)]) -> Delivery {
     Delivery {
