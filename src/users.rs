@@ -1,6 +1,6 @@
 //! The user pipeline: who is who, what is decided for them, and how it is done.
 //!
-//! `account`, `class`, `marker`, `policy` and `guard` are pure; the rest reads, applies and records.
+//! `account`, `class`, `ownership`, `policy` and `guard` are pure, and so is `evaluate`; the rest reads, applies and records.
 
 mod about;
 pub mod account;
@@ -17,6 +17,7 @@ pub mod notices;
 pub mod observe;
 pub mod on_its_way;
 pub mod outcome;
+pub mod ownership;
 pub mod plan;
 pub mod policy;
 pub mod preview;

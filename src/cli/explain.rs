@@ -20,8 +20,9 @@ use crate::{
     users::{
         account::{Account, AccountId, LastSeen, State},
         class::Class,
-        marker::{MARKER_KEY, Proof, Recorded, proof},
+        marker::MARKER_KEY,
         observe::Observation,
+        ownership::{Proof, Recorded, proof},
         policy::{Decision, KeepReason, decide},
         preview::{Preview, of_observation},
         resolve::{Resolution, resolve},

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fmt};
 
 use jiff::civil::Date;
 
-use super::marker::{Marker, Recorded};
+use super::{marker::Marker, ownership::Recorded};
 
 /// GitLab's id of an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     account::{Account, AccountId},
-    marker::{block_is_ours, our_last_block},
+    ownership::{block_is_ours, our_last_block},
     policy::Decision,
 };
 

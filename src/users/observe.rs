@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use super::{
     account::{Account, AccountId, Identity, LastSeen, State},
-    marker::{BLOCKED_BY_KEY, EXEMPT_KEY, MARKER_KEY, Marker, Recorded, UNBLOCKED_BY_KEY},
+    marker::{EXEMPT_KEY, MARKER_KEY, Marker},
     moment::Moment,
+    ownership::{BLOCKED_BY_KEY, Recorded, UNBLOCKED_BY_KEY},
     policy::Facts,
     rules::Rules,
 };

@@ -7,7 +7,7 @@ use jiff::{Span, Timestamp, ToSpan, civil::Date, tz::TimeZone};
 use super::{
     account::{Account, AccountId, LastSeen, State},
     class::{Class, Classes},
-    marker::{block_is_ours, is_lifted_without_record},
+    ownership::{block_is_ours, is_lifted_without_record},
 };
 use crate::{directory::Standing, messaging::wire::Planned};
 

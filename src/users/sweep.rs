@@ -8,7 +8,7 @@ use super::{
     account::{Account, AccountId},
     class::Class,
     guard::Counted,
-    marker::blocked_as_another,
+    ownership::blocked_as_another,
     policy::Facts,
     rules::Rules,
     sweeping::Sweeping,

@@ -4,7 +4,7 @@ mod build;
 mod class;
 mod decision;
 mod guard;
-mod marker;
 mod names;
+mod ownership;
 mod properties;
 mod schedules;

@@ -18,7 +18,8 @@ use lookup_gitlab_sync::{
     upstream::{CallError, Transport, TransportError, UpstreamResponse},
     users::{
         account::AccountId,
-        marker::{Act, Marker, Recorded},
+        marker::Marker,
+        ownership::{Act, Recorded},
     },
 };
 use pubsub_emulator::{Broker, BrokerSettings};

@@ -7,7 +7,8 @@ use lookup_gitlab_sync::{
     users::{
         account::{Account, AccountId, LastSeen, State},
         class::{Class, Classes},
-        marker::{Act, Marker, Recorded},
+        marker::Marker,
+        ownership::{Act, Recorded},
         policy::{Decision, Facts, Policy, decide},
     },
 };

@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use lookup_gitlab_sync::users::{
     account::{Account, State},
     guard::{Count, Counted, Limits, Reach, Tally},
-    marker::{Act, Recorded},
+    ownership::{Act, Recorded},
     policy::{BlockReason, Decision, KeepReason, UnblockReason},
 };
 use rstest::rstest;

@@ -6,7 +6,8 @@ use lookup_gitlab_sync::{
     users::{
         account::{LastSeen, State},
         class::Class,
-        marker::{Act, Marker},
+        marker::Marker,
+        ownership::Act,
         policy::{Decision, Facts, Lifted, decide},
     },
 };

@@ -6,8 +6,9 @@ use lookup_gitlab_sync::{
     users::{
         account::{Account, AccountId, LastSeen, State},
         class::Classes,
-        marker::{
-            Act, Marker, Proof, Recorded, block_is_ours, blocked_as_another, our_last_block, proof,
+        marker::Marker,
+        ownership::{
+            Act, Proof, Recorded, block_is_ours, blocked_as_another, our_last_block, proof,
         },
         policy::Facts,
     },
