@@ -18,7 +18,7 @@ use crate::{
     messaging::wire::{Cause, UserRequest, Who},
     upstream::{CallError, FaultScope},
     users::{
-        account::{Account, AccountId, LastSeen, State},
+        account::{Account, AccountId, LastSeen, AccountState},
         class::Class,
         marker::MARKER_KEY,
         observe::Observation,
@@ -249,7 +249,7 @@ fn explain(observation: &Observation, own: AccountId, rules: &Rules) -> Vec<Expl
 
 /// Of the state that the API cannot lift: who sets it, and by what it knows the account.
 fn who_blocks(account: &Account) -> Option<ExplainedStep> {
-    if account.state != State::LdapBlocked {
+    if account.state != AccountState::LdapBlocked {
         return None;
     }
     let by_identity = account.identities.iter();

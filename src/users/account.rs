@@ -18,7 +18,7 @@ impl fmt::Display for AccountId {
 
 /// The state of an account in GitLab (`app/models/user.rb`, `state_machine :state`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum State {
+pub enum AccountState {
     /// May sign in.
     Active,
     /// Dormant; signing in activates it again.
@@ -35,7 +35,7 @@ pub enum State {
     Unrecognised,
 }
 
-impl State {
+impl AccountState {
     /// The state that GitLab spells `name`.
     pub fn parse(name: &str) -> Self {
         match name {
@@ -105,7 +105,7 @@ pub struct Account {
     /// The username, as GitLab spells it.
     pub username: String,
     /// The state.
-    pub state: State,
+    pub state: AccountState,
     /// False for bots and for what a `humans=true` listing leaves out.
     pub human: bool,
     /// Whether it is an administrator.

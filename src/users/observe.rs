@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    account::{Account, AccountId, Identity, LastSeen, State},
+    account::{Account, AccountId, AccountState, Identity, LastSeen},
     marker::{EXEMPT_KEY, MARKER_KEY, Marker},
     moment::Moment,
     ownership::{BLOCKED_BY_KEY, Recorded, UNBLOCKED_BY_KEY},
@@ -86,7 +86,7 @@ pub fn account(row: &gitlab::User) -> Account {
     Account {
         id: AccountId(row.id),
         username: row.username.clone(),
-        state: State::parse(&row.state),
+        state: AccountState::parse(&row.state),
         human: !row.bot,
         administrator: row.is_admin,
         exempt_attribute: attribute(EXEMPT_KEY).is_some(),

@@ -6,7 +6,7 @@
 
 use jiff::{SignedDuration, Timestamp, civil::Date, fmt::strtime, tz::TimeZone};
 
-use super::account::{Account, AccountId, State};
+use super::account::{Account, AccountId, AccountState};
 
 /// Where GitLab records a block (`app/models/user_custom_attribute.rb`).
 pub const BLOCKED_BY_KEY: &str = "blocked_by";
@@ -127,7 +127,7 @@ pub enum Proof {
 /// Looks for the proof that the account is blocked by this service.
 pub fn proof(account: &Account, own: AccountId) -> Proof {
     let act = match &account.blocked_by {
-        _ if account.state != State::Blocked => return Proof::NotBlocked,
+        _ if account.state != AccountState::Blocked => return Proof::NotBlocked,
         Recorded::Absent | Recorded::Unreadable => return Proof::NoRecord,
         Recorded::By(act) if act.by != own => return Proof::AnotherAccount(act.by),
         Recorded::By(act) => act,

@@ -120,7 +120,7 @@ mod tests {
     use crate::{
         directory::Standing,
         users::{
-            account::{LastSeen, State},
+            account::{AccountState, LastSeen},
             class::Class,
             guard::{Counted, Reach},
             policy::{BlockReason, Facts, KeepReason, UnblockReason},
@@ -130,7 +130,7 @@ mod tests {
     fn decided(id: u64, decision: Decision) -> Decided {
         let facts = Facts {
             class: Class::External,
-            state: State::Active,
+            state: AccountState::Active,
             ours: false,
             lifted: None,
             last_seen: LastSeen::Unknown,

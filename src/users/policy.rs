@@ -5,7 +5,7 @@ use std::fmt;
 use jiff::{Span, Timestamp, ToSpan, civil::Date, tz::TimeZone};
 
 use super::{
-    account::{Account, AccountId, LastSeen, State},
+    account::{Account, AccountId, AccountState, LastSeen},
     class::{Class, Classes},
     ownership::{block_is_ours, is_lifted_without_record},
 };
@@ -17,7 +17,7 @@ pub struct Facts {
     /// Whose account it is.
     pub class: Class,
     /// Its state in GitLab.
-    pub state: State,
+    pub state: AccountState,
     /// Whether it is blocked by this service.
     pub ours: bool,
     /// That it was, until an identity provider lifted the block.
@@ -188,11 +188,11 @@ fn decide_member(facts: &Facts, today: Date) -> Decision {
     match (facts.state, facts.standing) {
         (state, _) if is_owned_elsewhere(state) => Decision::Keep(KeepReason::StateOwnedElsewhere),
         (_, Standing::Unknown) => Decision::Keep(KeepReason::NotInLookup),
-        (State::Blocked, Standing::Cancelled) => Decision::Keep(KeepReason::AlreadyBlocked),
-        (State::Blocked, Standing::Current) if facts.ours => {
+        (AccountState::Blocked, Standing::Cancelled) => Decision::Keep(KeepReason::AlreadyBlocked),
+        (AccountState::Blocked, Standing::Current) if facts.ours => {
             Decision::Unblock(UnblockReason::NoLongerCancelled)
         }
-        (State::Blocked, Standing::Current) => Decision::Keep(KeepReason::BlockedByAnother),
+        (AccountState::Blocked, Standing::Current) => Decision::Keep(KeepReason::BlockedByAnother),
         (_, Standing::Cancelled) => block(facts, BlockReason::CancelledInLookup, today),
         (_, Standing::Current) => Decision::Keep(KeepReason::Current),
     }
@@ -201,7 +201,7 @@ fn decide_member(facts: &Facts, today: Date) -> Decision {
 fn decide_external(facts: &Facts, policy: Policy, today: Date) -> Decision {
     match (facts.state, facts.last_seen) {
         (state, _) if is_owned_elsewhere(state) => Decision::Keep(KeepReason::StateOwnedElsewhere),
-        (State::Blocked, _) => Decision::Keep(KeepReason::AlreadyBlocked),
+        (AccountState::Blocked, _) => Decision::Keep(KeepReason::AlreadyBlocked),
         (_, LastSeen::Unknown) => Decision::Keep(KeepReason::ActivityUnknown),
         (_, LastSeen::On(day)) if is_inactive(day, policy, today) => {
             block(facts, BlockReason::Inactive, today)
@@ -223,13 +223,13 @@ fn block(facts: &Facts, reason: BlockReason, today: Date) -> Decision {
 }
 
 /// Whether somebody or something else has the say over accounts in this state.
-const fn is_owned_elsewhere(state: State) -> bool {
+const fn is_owned_elsewhere(state: AccountState) -> bool {
     match state {
-        State::Active | State::Deactivated | State::Blocked => false,
-        State::LdapBlocked
-        | State::Banned
-        | State::BlockedPendingApproval
-        | State::Unrecognised => true,
+        AccountState::Active | AccountState::Deactivated | AccountState::Blocked => false,
+        AccountState::LdapBlocked
+        | AccountState::Banned
+        | AccountState::BlockedPendingApproval
+        | AccountState::Unrecognised => true,
     }
 }
 

@@ -5,7 +5,7 @@ use lookup_gitlab_sync::{
     config,
     directory::{Crsid, Standing},
     users::{
-        account::{Account, AccountId, LastSeen, State},
+        account::{Account, AccountId, AccountState, LastSeen},
         class::{Class, Classes},
         marker::Marker,
         ownership::{Act, Recorded},
@@ -34,7 +34,7 @@ pub fn crsid(text: &str) -> Crsid {
     Crsid::parse(text).unwrap()
 }
 
-pub fn member(state: State, standing: Standing) -> Facts {
+pub fn member(state: AccountState, standing: Standing) -> Facts {
     Facts {
         class: Class::Member(crsid("spqr1")),
         state,
@@ -45,7 +45,7 @@ pub fn member(state: State, standing: Standing) -> Facts {
     }
 }
 
-pub fn external(state: State, last_seen: LastSeen) -> Facts {
+pub fn external(state: AccountState, last_seen: LastSeen) -> Facts {
     Facts {
         class: Class::External,
         state,
@@ -69,7 +69,7 @@ pub fn account(username: &str) -> Account {
     Account {
         id: AccountId(42),
         username: username.to_owned(),
-        state: State::Active,
+        state: AccountState::Active,
         human: true,
         administrator: false,
         exempt_attribute: false,
@@ -85,7 +85,7 @@ pub fn account(username: &str) -> Account {
 /// An account that this service blocked on 1 November 2026 at two o'clock.
 pub fn blocked_by_us() -> Account {
     Account {
-        state: State::Blocked,
+        state: AccountState::Blocked,
         marker: Some(Marker::new(
             "cancelled_in_lookup",
             at("2026-11-01T02:00:00Z"),

@@ -3,7 +3,7 @@
 use lookup_gitlab_sync::{
     directory::Standing::{Cancelled, Current, Unknown},
     users::{
-        account::{LastSeen, State},
+        account::{AccountState, LastSeen},
         class::Class,
         policy::{BlockReason, Decision, Facts, KeepReason, Lifted, UnblockReason, decide},
     },
@@ -14,7 +14,7 @@ use super::build::{POLICY, day, decided, external, member, seen};
 
 #[rstest]
 fn a_cancelled_member_who_can_sign_in_is_blocked(
-    #[values(State::Active, State::Deactivated)] state: State,
+    #[values(AccountState::Active, AccountState::Deactivated)] state: AccountState,
 ) {
     assert_eq!(
         decided(&member(state, Cancelled)),
@@ -24,7 +24,7 @@ fn a_cancelled_member_who_can_sign_in_is_blocked(
 
 #[rstest]
 fn a_current_member_who_can_sign_in_is_kept(
-    #[values(State::Active, State::Deactivated)] state: State,
+    #[values(AccountState::Active, AccountState::Deactivated)] state: AccountState,
 ) {
     assert_eq!(
         decided(&member(state, Current)),
@@ -36,7 +36,7 @@ fn a_current_member_who_can_sign_in_is_kept(
 fn a_cancelled_member_who_is_blocked_stays_so_whoever_blocked(#[values(true, false)] ours: bool) {
     let facts = Facts {
         ours,
-        ..member(State::Blocked, Cancelled)
+        ..member(AccountState::Blocked, Cancelled)
     };
     assert_eq!(decided(&facts), Decision::Keep(KeepReason::AlreadyBlocked));
 }
@@ -45,7 +45,7 @@ fn a_cancelled_member_who_is_blocked_stays_so_whoever_blocked(#[values(true, fal
 fn a_current_member_whom_we_blocked_is_unblocked() {
     let facts = Facts {
         ours: true,
-        ..member(State::Blocked, Current)
+        ..member(AccountState::Blocked, Current)
     };
     assert_eq!(
         decided(&facts),
@@ -55,7 +55,7 @@ fn a_current_member_whom_we_blocked_is_unblocked() {
 
 #[test]
 fn a_block_by_somebody_else_is_never_undone() {
-    let facts = member(State::Blocked, Current);
+    let facts = member(AccountState::Blocked, Current);
     assert_eq!(
         decided(&facts),
         Decision::Keep(KeepReason::BlockedByAnother)
@@ -64,7 +64,8 @@ fn a_block_by_somebody_else_is_never_undone() {
 
 #[rstest]
 fn a_member_unknown_to_lookup_is_kept_as_they_are(
-    #[values(State::Active, State::Deactivated, State::Blocked)] state: State,
+    #[values(AccountState::Active, AccountState::Deactivated, AccountState::Blocked)]
+    state: AccountState,
     #[values(true, false)] ours: bool,
 ) {
     let facts = Facts {
@@ -76,7 +77,7 @@ fn a_member_unknown_to_lookup_is_kept_as_they_are(
 
 #[rstest]
 fn an_inactive_external_account_is_blocked(
-    #[values(State::Active, State::Deactivated)] state: State,
+    #[values(AccountState::Active, AccountState::Deactivated)] state: AccountState,
 ) {
     assert_eq!(
         decided(&external(state, seen("2024-11-22"))),
@@ -86,7 +87,7 @@ fn an_inactive_external_account_is_blocked(
 
 #[rstest]
 fn an_external_account_seen_since_is_kept(
-    #[values(State::Active, State::Deactivated)] state: State,
+    #[values(AccountState::Active, AccountState::Deactivated)] state: AccountState,
 ) {
     assert_eq!(
         decided(&external(state, seen("2024-11-23"))),
@@ -96,7 +97,7 @@ fn an_external_account_seen_since_is_kept(
 
 #[rstest]
 fn an_external_account_of_unknown_activity_is_kept(
-    #[values(State::Active, State::Deactivated)] state: State,
+    #[values(AccountState::Active, AccountState::Deactivated)] state: AccountState,
 ) {
     assert_eq!(
         decided(&external(state, LastSeen::Unknown)),
@@ -111,7 +112,7 @@ fn a_blocked_external_account_stays_so(
 ) {
     let facts = Facts {
         ours,
-        ..external(State::Blocked, last_seen)
+        ..external(AccountState::Blocked, last_seen)
     };
     assert_eq!(decided(&facts), Decision::Keep(KeepReason::AlreadyBlocked));
 }
@@ -123,7 +124,8 @@ fn a_blocked_external_account_stays_so(
 fn who_is_not_ours_to_decide_is_kept_whatever_the_directory_says(
     #[case] class: Class,
     #[case] reason: KeepReason,
-    #[values(State::Active, State::Blocked, State::Banned)] state: State,
+    #[values(AccountState::Active, AccountState::Blocked, AccountState::Banned)]
+    state: AccountState,
     #[values(Cancelled, Current, Unknown)] standing: lookup_gitlab_sync::directory::Standing,
 ) {
     let facts = Facts {
@@ -138,12 +140,12 @@ fn who_is_not_ours_to_decide_is_kept_whatever_the_directory_says(
 #[rstest]
 fn a_state_owned_elsewhere_is_never_touched(
     #[values(
-        State::LdapBlocked,
-        State::Banned,
-        State::BlockedPendingApproval,
-        State::Unrecognised
+        AccountState::LdapBlocked,
+        AccountState::Banned,
+        AccountState::BlockedPendingApproval,
+        AccountState::Unrecognised
     )]
-    state: State,
+    state: AccountState,
     #[values(Cancelled, Current, Unknown)] standing: lookup_gitlab_sync::directory::Standing,
 ) {
     let owned_elsewhere = Decision::Keep(KeepReason::StateOwnedElsewhere);
@@ -176,7 +178,7 @@ fn twenty_four_calendar_months(
     #[case] inactive: bool,
 ) {
     let decision = decide(
-        &external(State::Active, seen(last_seen)),
+        &external(AccountState::Active, seen(last_seen)),
         POLICY,
         day(today),
     );
@@ -199,7 +201,7 @@ fn other_numbers_of_months(
 ) {
     let policy = lookup_gitlab_sync::users::policy::Policy { inactive_months };
     let decision = decide(
-        &external(State::Active, seen(last_seen)),
+        &external(AccountState::Active, seen(last_seen)),
         policy,
         day(today),
     );
@@ -211,7 +213,7 @@ fn a_date_beyond_the_calendar_is_not_inactive() {
     let policy = lookup_gitlab_sync::users::policy::Policy {
         inactive_months: u32::MAX,
     };
-    let facts = external(State::Active, seen("2000-01-01"));
+    let facts = external(AccountState::Active, seen("2000-01-01"));
     assert_eq!(
         decide(&facts, policy, day("9999-12-31")),
         Decision::Keep(KeepReason::Active)
@@ -259,11 +261,11 @@ fn what_an_identity_provider_unblocks_is_blocked_again_three_times_in_seven_days
         Decision::Keep(KeepReason::UnblockedByIdentityProvider)
     };
     assert_eq!(expected.reason(), "unblocked_by_identity_provider");
-    let cancelled = member(State::Active, Cancelled);
+    let cancelled = member(AccountState::Active, Cancelled);
     assert_eq!(decided(&lifted(cancelled, again)), expected);
-    let inactive = external(State::Deactivated, seen("2020-01-01"));
+    let inactive = external(AccountState::Deactivated, seen("2020-01-01"));
     assert_eq!(decided(&lifted(inactive, again)), expected);
-    let back = member(State::Active, Current);
+    let back = member(AccountState::Active, Current);
     assert_eq!(
         decided(&lifted(back, again)),
         Decision::Keep(KeepReason::Current)

@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 use lookup_gitlab_sync::users::{
-    account::{Account, State},
+    account::{Account, AccountState},
     guard::{Count, Counted, Limits, Reach, Tally},
     ownership::{Act, Recorded},
     policy::{BlockReason, Decision, KeepReason, UnblockReason},
@@ -245,7 +245,7 @@ fn what_we_changed_in_the_last_24_hours_counts_whatever_became_of_it() {
         at: blocked_at + SignedDuration::from_hours(1),
     };
     let reactivated = Account {
-        state: State::Active,
+        state: AccountState::Active,
         unblocked_by: Recorded::By(lifted),
         ..blocked_by_us()
     };
@@ -269,11 +269,11 @@ fn only_our_own_unblocks_count() {
 }
 
 #[rstest]
-#[case(Account { state: State::Active, ..account("a1") }, Reach::Block)]
-#[case(Account { state: State::Deactivated, ..account("a1") }, Reach::Block)]
+#[case(Account { state: AccountState::Active, ..account("a1") }, Reach::Block)]
+#[case(Account { state: AccountState::Deactivated, ..account("a1") }, Reach::Block)]
 #[case(blocked_by_us(), Reach::Unblock)]
-#[case(Account { state: State::Blocked, ..account("a1") }, Reach::Nothing)]
-#[case(Account { state: State::Banned, ..blocked_by_us() }, Reach::Nothing)]
+#[case(Account { state: AccountState::Blocked, ..account("a1") }, Reach::Nothing)]
+#[case(Account { state: AccountState::Banned, ..blocked_by_us() }, Reach::Nothing)]
 fn the_base_is_what_could_be_changed(#[case] account: Account, #[case] reach: Reach) {
     assert_eq!(
         Counted::of(&account, OWN, at("2026-12-01T00:00:00Z")).reach,

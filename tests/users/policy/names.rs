@@ -1,7 +1,7 @@
 //! The names that people, records and GitLab use, and what follows from a class alone.
 
 use lookup_gitlab_sync::users::{
-    account::{AccountId, Identity, State},
+    account::{AccountId, AccountState, Identity},
     class::Class,
 };
 use rstest::rstest;
@@ -9,18 +9,22 @@ use rstest::rstest;
 use super::build::{account, class_of, crsid, users};
 
 #[rstest]
-#[case(State::Active, "active", true)]
-#[case(State::Deactivated, "deactivated", true)]
-#[case(State::Blocked, "blocked", false)]
-#[case(State::LdapBlocked, "ldap_blocked", false)]
-#[case(State::Banned, "banned", false)]
-#[case(State::BlockedPendingApproval, "blocked_pending_approval", false)]
+#[case(AccountState::Active, "active", true)]
+#[case(AccountState::Deactivated, "deactivated", true)]
+#[case(AccountState::Blocked, "blocked", false)]
+#[case(AccountState::LdapBlocked, "ldap_blocked", false)]
+#[case(AccountState::Banned, "banned", false)]
+#[case(
+    AccountState::BlockedPendingApproval,
+    "blocked_pending_approval",
+    false
+)]
 fn a_state_is_spelt_as_gitlab_spells_it(
-    #[case] state: State,
+    #[case] state: AccountState,
     #[case] name: &str,
     #[case] open: bool,
 ) {
-    assert_eq!(State::parse(name), state);
+    assert_eq!(AccountState::parse(name), state);
     assert_eq!(state.as_str(), name);
     assert_eq!(state.is_open(), open);
 }
@@ -31,9 +35,9 @@ fn a_state_is_spelt_as_gitlab_spells_it(
 #[case(" active")]
 #[case("archived")]
 fn any_other_spelling_is_a_state_that_is_not_known(#[case] name: &str) {
-    assert_eq!(State::parse(name), State::Unrecognised);
-    assert!(!State::Unrecognised.is_open());
-    assert_eq!(State::Unrecognised.as_str(), "unrecognised");
+    assert_eq!(AccountState::parse(name), AccountState::Unrecognised);
+    assert!(!AccountState::Unrecognised.is_open());
+    assert_eq!(AccountState::Unrecognised.as_str(), "unrecognised");
 }
 
 #[rstest]

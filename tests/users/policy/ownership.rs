@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use lookup_gitlab_sync::{
     directory::Standing,
     users::{
-        account::{Account, AccountId, LastSeen, State},
+        account::{Account, AccountId, AccountState, LastSeen},
         class::Classes,
         marker::Marker,
         ownership::{
@@ -25,14 +25,14 @@ fn a_block_with_our_marker_and_gitlabs_record_is_ours() {
 #[rstest]
 fn only_a_blocked_account_can_be_ours(
     #[values(
-        State::Active,
-        State::Deactivated,
-        State::LdapBlocked,
-        State::Banned,
-        State::BlockedPendingApproval,
-        State::Unrecognised
+        AccountState::Active,
+        AccountState::Deactivated,
+        AccountState::LdapBlocked,
+        AccountState::Banned,
+        AccountState::BlockedPendingApproval,
+        AccountState::Unrecognised
     )]
-    state: State,
+    state: AccountState,
 ) {
     let account = Account {
         state,
@@ -113,7 +113,7 @@ fn an_unblock_since_means_the_present_block_is_not_ours(#[case] undone: &str, #[
 /// SCIM, SAML and LDAP unblock without a record.
 fn lifted() -> Account {
     Account {
-        state: State::Active,
+        state: AccountState::Active,
         scim_identities: vec!["ext-1".to_owned()],
         ..blocked_by_us()
     }
@@ -133,7 +133,7 @@ fn undone(by: AccountId, when: &str) -> Recorded {
 #[case::no_identity(Account { scim_identities: Vec::new(), ..lifted() }, false)]
 #[case::no_marker(Account { marker: None, ..lifted() }, false)]
 #[case::a_block_of_another(Account { blocked_by: undone(PERSON, "2026-11-01T02:00:03Z"), ..lifted() }, false)]
-#[case::still_blocked(Account { state: State::Blocked, ..lifted() }, false)]
+#[case::still_blocked(Account { state: AccountState::Blocked, ..lifted() }, false)]
 fn a_block_of_ours_that_nobody_on_record_lifted_was_lifted_by_an_identity_provider(
     #[case] account: Account,
     #[case] lifted: bool,
@@ -191,7 +191,7 @@ fn a_service_that_was_moved_recognises_its_blocks_by_its_former_id() {
 
 #[rstest]
 #[case(blocked_by_us(), Proof::Ours)]
-#[case(Account { state: State::Banned, ..blocked_by_us() }, Proof::NotBlocked)]
+#[case(Account { state: AccountState::Banned, ..blocked_by_us() }, Proof::NotBlocked)]
 #[case(Account { marker: None, ..blocked_by_us() }, Proof::NoMarker)]
 #[case(Account { blocked_by: Recorded::Absent, ..blocked_by_us() }, Proof::NoRecord)]
 #[case(Account { blocked_by: undone(PERSON, "2026-11-01T02:00:03Z"), ..blocked_by_us() }, Proof::AnotherAccount(PERSON))]

@@ -4,7 +4,7 @@ use jiff::{Timestamp, ToSpan, civil::Date};
 use lookup_gitlab_sync::{
     directory::{Crsid, Standing},
     users::{
-        account::{LastSeen, State},
+        account::{AccountState, LastSeen},
         class::Class,
         marker::Marker,
         ownership::Act,
@@ -17,15 +17,15 @@ use super::build::{POLICY, crsid, day};
 
 const TODAY: &str = "2026-11-22";
 
-fn states() -> impl Strategy<Value = State> {
+fn states() -> impl Strategy<Value = AccountState> {
     prop::sample::select(vec![
-        State::Active,
-        State::Deactivated,
-        State::Blocked,
-        State::LdapBlocked,
-        State::Banned,
-        State::BlockedPendingApproval,
-        State::Unrecognised,
+        AccountState::Active,
+        AccountState::Deactivated,
+        AccountState::Blocked,
+        AccountState::LdapBlocked,
+        AccountState::Banned,
+        AccountState::BlockedPendingApproval,
+        AccountState::Unrecognised,
     ])
 }
 
@@ -63,7 +63,7 @@ prop_compose! {
         // Ours is a property of a blocked account; see `block_is_ours`.
         // And only an open account can have been lifted out of a block.
         let lifted = lifted.filter(|_| state.is_open()).map(|again| Box::new(Lifted { by: "saml".to_owned(), again }));
-        Facts { class, state, ours: ours && state == State::Blocked, lifted, last_seen, standing }
+        Facts { class, state, ours: ours && state == AccountState::Blocked, lifted, last_seen, standing }
     }
 }
 
@@ -71,13 +71,13 @@ prop_compose! {
 fn applied(facts: &Facts, decision: Decision) -> Facts {
     match decision {
         Decision::Block(_) => Facts {
-            state: State::Blocked,
+            state: AccountState::Blocked,
             ours: true,
             lifted: None,
             ..facts.clone()
         },
         Decision::Unblock(_) => Facts {
-            state: State::Active,
+            state: AccountState::Active,
             ours: false,
             ..facts.clone()
         },
@@ -101,8 +101,8 @@ proptest! {
     #[test]
     fn a_block_starts_from_open_and_an_unblock_from_our_own_block(facts in facts()) {
         match decide(&facts, POLICY, day(TODAY)) {
-            Decision::Block(_) => prop_assert!(matches!(facts.state, State::Active | State::Deactivated)),
-            Decision::Unblock(_) => prop_assert!(facts.state == State::Blocked && facts.ours),
+            Decision::Block(_) => prop_assert!(matches!(facts.state, AccountState::Active | AccountState::Deactivated)),
+            Decision::Unblock(_) => prop_assert!(facts.state == AccountState::Blocked && facts.ours),
             Decision::Keep(_) => {}
         }
     }
@@ -134,7 +134,7 @@ proptest! {
     fn being_seen_later_never_makes_a_block(seen in days(), later in 0..1_000_i32) {
         let facts = |last_seen| Facts {
             class: Class::External,
-            state: State::Active,
+            state: AccountState::Active,
             ours: false,
             lifted: None,
             last_seen: LastSeen::On(last_seen),

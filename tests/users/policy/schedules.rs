@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use lookup_gitlab_sync::{
     directory::Standing,
     users::{
-        account::{Account, AccountId, State},
+        account::{Account, AccountId, AccountState},
         class::Classes,
         guard::{Counted, Limits},
         lapse::Lapse,
@@ -137,7 +137,7 @@ impl World {
             }
             Event::Unblock(from, many) => {
                 for account in &mut self.accounts[some(from, many)] {
-                    account.state = State::Active;
+                    account.state = AccountState::Active;
                     account.unblocked_by = Recorded::By(Act {
                         by: PERSON,
                         at: self.now,
@@ -202,12 +202,12 @@ impl World {
             Decision::Block(reason) => {
                 account.marker = Some(Marker::new(reason.as_str(), self.now, "run"));
                 account.blocked_by = act;
-                account.state = State::Blocked;
+                account.state = AccountState::Blocked;
                 self.blocks.push((self.now, message.person));
             }
             Decision::Unblock(_) => {
                 account.unblocked_by = act;
-                account.state = State::Active;
+                account.state = AccountState::Active;
             }
             Decision::Keep(_) => {}
         }
