@@ -18,11 +18,11 @@ use crate::{
     messaging::wire::{Cause, UserRequest, Who},
     upstream::{CallError, FaultScope},
     users::{
-        account::{Account, AccountId, LastSeen, AccountState},
+        account::{Account, AccountId, AccountState, LastSeen},
         class::Class,
         marker::MARKER_KEY,
         observe::Observation,
-        ownership::{Proof, Recorded, proof},
+        ownership::{ChangeRecord, OwnershipProof, proof},
         policy::{Decision, KeepReason, decide},
         preview::{Preview, of_observation},
         resolve::{Resolution, resolve},
@@ -272,21 +272,23 @@ fn who_blocks(account: &Account) -> Option<ExplainedStep> {
 }
 
 /// Whether the block is ours, and what is missing where it is not.
-fn our_block(proof: Proof) -> String {
+fn our_block(proof: OwnershipProof) -> String {
     match proof {
-        Proof::Ours => "yes".to_owned(),
-        Proof::NotBlocked => "no: it is not blocked".to_owned(),
-        Proof::NoMarker => {
+        OwnershipProof::Ours => "yes".to_owned(),
+        OwnershipProof::NotBlocked => "no: it is not blocked".to_owned(),
+        OwnershipProof::NoMarker => {
             format!("no: it lacks our marker, the custom attribute {MARKER_KEY}")
         }
-        Proof::NoRecord => "no: GitLab has no readable record of who blocked it".to_owned(),
-        Proof::AnotherAccount(other) => format!(
+        OwnershipProof::NoRecord => {
+            "no: GitLab has no readable record of who blocked it".to_owned()
+        }
+        OwnershipProof::AnotherAccount(other) => format!(
             "no: account {other} blocked it (if this service used that account before, users.former_ids says so)"
         ),
-        Proof::AnotherBlock => {
+        OwnershipProof::AnotherBlock => {
             "no: our marker and GitLab's record are more than ten minutes apart".to_owned()
         }
-        Proof::UndoneSince => {
+        OwnershipProof::UndoneSince => {
             "no: it was unblocked since, or in the same second, so this block is another one"
                 .to_owned()
         }
@@ -318,12 +320,12 @@ fn last_seen(last_seen: LastSeen) -> String {
     }
 }
 
-fn recorded(recorded: &Recorded, own: AccountId) -> String {
+fn recorded(recorded: &ChangeRecord, own: AccountId) -> String {
     match recorded {
-        Recorded::Absent => "nobody".to_owned(),
-        Recorded::By(act) if act.by == own => format!("this service at {}", act.at),
-        Recorded::By(act) => format!("account {} at {}", act.by, act.at),
-        Recorded::Unreadable => "a record that cannot be read".to_owned(),
+        ChangeRecord::Absent => "nobody".to_owned(),
+        ChangeRecord::By(act) if act.by == own => format!("this service at {}", act.at),
+        ChangeRecord::By(act) => format!("account {} at {}", act.by, act.at),
+        ChangeRecord::Unreadable => "a record that cannot be read".to_owned(),
     }
 }
 

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fmt};
 
 use jiff::civil::Date;
 
-use super::{marker::Marker, ownership::Recorded};
+use super::{marker::Marker, ownership::ChangeRecord};
 
 /// GitLab's id of an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -121,9 +121,9 @@ pub struct Account {
     /// What we wrote before our own last block.
     pub marker: Option<Marker>,
     /// GitLab's record of the last block through its API or interface.
-    pub blocked_by: Recorded,
+    pub blocked_by: ChangeRecord,
     /// GitLab's record of the last unblock.
-    pub unblocked_by: Recorded,
+    pub unblocked_by: ChangeRecord,
 }
 
 impl Account {
@@ -131,7 +131,7 @@ impl Account {
     #[must_use]
     pub fn recognising(mut self, former: &[AccountId], own: AccountId) -> Self {
         for recorded in [&mut self.blocked_by, &mut self.unblocked_by] {
-            if let Recorded::By(act) = recorded
+            if let ChangeRecord::By(act) = recorded
                 && former.contains(&act.by)
             {
                 act.by = own;
@@ -152,10 +152,10 @@ impl Account {
     /// `own` is the id of the token's own account, whose unblocks are not a person's.
     pub fn last_seen(&self, own: AccountId) -> LastSeen {
         match &self.unblocked_by {
-            Recorded::Absent => self.activity,
-            Recorded::By(act) if act.by == own => self.activity,
-            Recorded::By(act) => self.activity.latest(LastSeen::On(act.date())),
-            Recorded::Unreadable => LastSeen::Unknown,
+            ChangeRecord::Absent => self.activity,
+            ChangeRecord::By(act) if act.by == own => self.activity,
+            ChangeRecord::By(act) => self.activity.latest(LastSeen::On(act.date())),
+            ChangeRecord::Unreadable => LastSeen::Unknown,
         }
     }
 }

@@ -6,7 +6,7 @@ use super::{
     account::{Account, AccountId, AccountState, Identity, LastSeen},
     marker::{EXEMPT_KEY, MARKER_KEY, Marker},
     moment::Moment,
-    ownership::{BLOCKED_BY_KEY, Recorded, UNBLOCKED_BY_KEY},
+    ownership::{BLOCKED_BY_KEY, ChangeRecord, UNBLOCKED_BY_KEY},
     policy::Facts,
     rules::Rules,
 };
@@ -94,8 +94,8 @@ pub fn account(row: &gitlab::User) -> Account {
         scim_identities: row.scim_identities.clone(),
         activity: activity(row),
         marker: attribute(MARKER_KEY).and_then(Marker::parse),
-        blocked_by: Recorded::read(attribute(BLOCKED_BY_KEY)),
-        unblocked_by: Recorded::read(attribute(UNBLOCKED_BY_KEY)),
+        blocked_by: ChangeRecord::read(attribute(BLOCKED_BY_KEY)),
+        unblocked_by: ChangeRecord::read(attribute(UNBLOCKED_BY_KEY)),
     }
 }
 

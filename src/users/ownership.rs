@@ -18,14 +18,14 @@ const SAME_BLOCK: SignedDuration = SignedDuration::from_mins(10);
 
 /// Who changed an account's state, and when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Act {
+pub struct StateChange {
     /// The account that did it.
     pub by: AccountId,
     /// When, as GitLab recorded it.
     pub at: Timestamp,
 }
 
-impl Act {
+impl StateChange {
     /// Reads `<username>/<user id>+<time>`, the time as `2026-11-01 02:00:03 UTC` or with an offset.
     ///
     /// The id is what follows the last slash, so that no username can pretend to be another id.
@@ -65,20 +65,20 @@ fn parse_time(text: &str) -> Option<Timestamp> {
 
 /// What GitLab recorded in `blocked_by` or `unblocked_by`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Recorded {
+pub enum ChangeRecord {
     /// Nothing.
     Absent,
     /// That.
-    By(Act),
+    By(StateChange),
     /// Something that is not in GitLab's form: nothing is concluded from it.
     Unreadable,
 }
 
-impl Recorded {
+impl ChangeRecord {
     /// Reads the attribute's value, if there is one.
     pub fn read(value: Option<&str>) -> Self {
         value.map_or(Self::Absent, |value| {
-            Act::parse(value).map_or(Self::Unreadable, Self::By)
+            StateChange::parse(value).map_or(Self::Unreadable, Self::By)
         })
     }
 
@@ -102,12 +102,12 @@ pub fn our_last_block(account: &Account, own: AccountId) -> Option<Timestamp> {
 
 /// Whether the account is blocked, and it was this service that blocked it.
 pub fn block_is_ours(account: &Account, own: AccountId) -> bool {
-    matches!(proof(account, own), Proof::Ours)
+    matches!(proof(account, own), OwnershipProof::Ours)
 }
 
 /// Whether a block is ours, and what is missing where it is not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Proof {
+pub enum OwnershipProof {
     /// It is.
     Ours,
     /// The account is not in the state `blocked`.
@@ -125,32 +125,32 @@ pub enum Proof {
 }
 
 /// Looks for the proof that the account is blocked by this service.
-pub fn proof(account: &Account, own: AccountId) -> Proof {
+pub fn proof(account: &Account, own: AccountId) -> OwnershipProof {
     let act = match &account.blocked_by {
-        _ if account.state != AccountState::Blocked => return Proof::NotBlocked,
-        Recorded::Absent | Recorded::Unreadable => return Proof::NoRecord,
-        Recorded::By(act) if act.by != own => return Proof::AnotherAccount(act.by),
-        Recorded::By(act) => act,
+        _ if account.state != AccountState::Blocked => return OwnershipProof::NotBlocked,
+        ChangeRecord::Absent | ChangeRecord::Unreadable => return OwnershipProof::NoRecord,
+        ChangeRecord::By(act) if act.by != own => return OwnershipProof::AnotherAccount(act.by),
+        ChangeRecord::By(act) => act,
     };
     if account.marker.is_none() {
-        return Proof::NoMarker;
+        return OwnershipProof::NoMarker;
     }
     if our_last_block(account, own).is_none() {
-        return Proof::AnotherBlock;
+        return OwnershipProof::AnotherBlock;
     }
     if is_undone_since(&account.unblocked_by, act.at) {
-        return Proof::UndoneSince;
+        return OwnershipProof::UndoneSince;
     }
-    Proof::Ours
+    OwnershipProof::Ours
 }
 
 /// Whether an unblock is recorded of `blocked_at` or later. GitLab writes whole seconds: of two acts in one second nobody
 /// knows which was the later, and a block that may be somebody else's is not ours.
-fn is_undone_since(unblocked_by: &Recorded, blocked_at: Timestamp) -> bool {
+fn is_undone_since(unblocked_by: &ChangeRecord, blocked_at: Timestamp) -> bool {
     match unblocked_by {
-        Recorded::Absent => false,
-        Recorded::By(act) => act.at >= blocked_at,
-        Recorded::Unreadable => true,
+        ChangeRecord::Absent => false,
+        ChangeRecord::By(act) => act.at >= blocked_at,
+        ChangeRecord::Unreadable => true,
     }
 }
 
@@ -169,7 +169,7 @@ pub fn is_lifted_without_record(account: &Account, own: AccountId) -> bool {
 /// The account that blocked this one with a marker of ours beside it: the service's own under another name, before it was
 /// moved to the present one.
 pub fn blocked_as_another(account: &Account, own: AccountId) -> Option<AccountId> {
-    let Proof::AnotherAccount(other) = proof(account, own) else {
+    let OwnershipProof::AnotherAccount(other) = proof(account, own) else {
         return None;
     };
     our_last_block(account, other).map(|_| other)

@@ -19,7 +19,7 @@ use lookup_gitlab_sync::{
     users::{
         account::AccountId,
         marker::Marker,
-        ownership::{Act, Recorded},
+        ownership::{ChangeRecord, StateChange},
     },
 };
 use pubsub_emulator::{Broker, BrokerSettings};
@@ -273,10 +273,10 @@ pub fn marker() -> impl FnMut(&[u8]) -> String {
 pub fn blocked_by() -> impl FnMut(&[u8]) -> String {
     |input| {
         let text = String::from_utf8_lossy(input);
-        match Recorded::read(Some(&text)) {
-            Recorded::Absent => panic!("it is there"),
-            Recorded::Unreadable => "unreadable".to_owned(),
-            Recorded::By(Act {
+        match ChangeRecord::read(Some(&text)) {
+            ChangeRecord::Absent => panic!("it is there"),
+            ChangeRecord::Unreadable => "unreadable".to_owned(),
+            ChangeRecord::By(StateChange {
                 by: AccountId(id),
                 at,
             }) => {
@@ -285,8 +285,8 @@ pub fn blocked_by() -> impl FnMut(&[u8]) -> String {
                 assert_eq!(digits.parse(), Ok(id));
                 let again = format!("x/{id}+{}", at.strftime("%Y-%m-%d %H:%M:%S UTC"));
                 assert_eq!(
-                    Act::parse(&again),
-                    Some(Act {
+                    StateChange::parse(&again),
+                    Some(StateChange {
                         by: AccountId(id),
                         at
                     })

@@ -8,7 +8,7 @@ use lookup_gitlab_sync::{
         account::{Account, AccountId, AccountState, LastSeen},
         class::{Class, Classes},
         marker::Marker,
-        ownership::{Act, Recorded},
+        ownership::{ChangeRecord, StateChange},
         policy::{Decision, Facts, Policy, decide},
     },
 };
@@ -77,8 +77,8 @@ pub fn account(username: &str) -> Account {
         scim_identities: Vec::new(),
         activity: seen("2026-11-01"),
         marker: None,
-        blocked_by: Recorded::Absent,
-        unblocked_by: Recorded::Absent,
+        blocked_by: ChangeRecord::Absent,
+        unblocked_by: ChangeRecord::Absent,
     }
 }
 
@@ -91,7 +91,7 @@ pub fn blocked_by_us() -> Account {
             at("2026-11-01T02:00:00Z"),
             "run-1",
         )),
-        blocked_by: Recorded::By(Act {
+        blocked_by: ChangeRecord::By(StateChange {
             by: OWN,
             at: at("2026-11-01T02:00:03Z"),
         }),

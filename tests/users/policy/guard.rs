@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use lookup_gitlab_sync::users::{
     account::{Account, AccountState},
     guard::{Count, Counted, Limits, Reach, Tally},
-    ownership::{Act, Recorded},
+    ownership::{ChangeRecord, StateChange},
     policy::{BlockReason, Decision, KeepReason, UnblockReason},
 };
 use rstest::rstest;
@@ -240,13 +240,13 @@ fn what_we_changed_in_the_last_24_hours_counts_whatever_became_of_it() {
     let blocked_at = at("2026-11-01T02:00:03Z");
     let soon = blocked_at + SignedDuration::from_hours(23);
     let later = blocked_at + SignedDuration::from_hours(24);
-    let lifted = Act {
+    let lifted = StateChange {
         by: PERSON,
         at: blocked_at + SignedDuration::from_hours(1),
     };
     let reactivated = Account {
         state: AccountState::Active,
-        unblocked_by: Recorded::By(lifted),
+        unblocked_by: ChangeRecord::By(lifted),
         ..blocked_by_us()
     };
     assert!(Counted::of(&blocked_by_us(), OWN, soon).recently_blocked);
@@ -258,7 +258,7 @@ fn what_we_changed_in_the_last_24_hours_counts_whatever_became_of_it() {
 fn only_our_own_unblocks_count() {
     let now = at("2026-11-01T03:00:00Z");
     let unblocked = |by| Account {
-        unblocked_by: Recorded::By(Act {
+        unblocked_by: ChangeRecord::By(StateChange {
             by,
             at: at("2026-11-01T02:00:00Z"),
         }),

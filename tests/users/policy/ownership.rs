@@ -8,7 +8,8 @@ use lookup_gitlab_sync::{
         class::Classes,
         marker::Marker,
         ownership::{
-            Act, Proof, Recorded, block_is_ours, blocked_as_another, our_last_block, proof,
+            ChangeRecord, OwnershipProof, StateChange, block_is_ours, blocked_as_another,
+            our_last_block, proof,
         },
         policy::Facts,
     },
@@ -43,12 +44,12 @@ fn only_a_blocked_account_can_be_ours(
 
 #[test]
 fn a_block_by_a_person_after_our_own_is_theirs() {
-    let act = Act {
+    let act = StateChange {
         by: PERSON,
         at: at("2026-11-01T02:00:05Z"),
     };
     let account = Account {
-        blocked_by: Recorded::By(act),
+        blocked_by: ChangeRecord::By(act),
         ..blocked_by_us()
     };
     assert!(!block_is_ours(&account, OWN));
@@ -56,16 +57,16 @@ fn a_block_by_a_person_after_our_own_is_theirs() {
 
 #[rstest]
 #[case::no_marker(Account { marker: None, ..blocked_by_us() })]
-#[case::no_record(Account { blocked_by: Recorded::Absent, ..blocked_by_us() })]
-#[case::unreadable_record(Account { blocked_by: Recorded::Unreadable, ..blocked_by_us() })]
-#[case::unreadable_unblock(Account { unblocked_by: Recorded::Unreadable, ..blocked_by_us() })]
+#[case::no_record(Account { blocked_by: ChangeRecord::Absent, ..blocked_by_us() })]
+#[case::unreadable_record(Account { blocked_by: ChangeRecord::Unreadable, ..blocked_by_us() })]
+#[case::unreadable_unblock(Account { unblocked_by: ChangeRecord::Unreadable, ..blocked_by_us() })]
 fn half_a_proof_is_none(#[case] account: Account) {
     assert!(!block_is_ours(&account, OWN));
 }
 
 #[rstest]
 #[case::ours(blocked_by_us(), true)]
-#[case::a_marker_alone(Account { blocked_by: Recorded::Absent, ..blocked_by_us() }, false)]
+#[case::a_marker_alone(Account { blocked_by: ChangeRecord::Absent, ..blocked_by_us() }, false)]
 #[case::a_record_alone(Account { marker: None, ..blocked_by_us() }, false)]
 fn what_is_decided_from_needs_the_whole_proof_too(#[case] account: Account, #[case] ours: bool) {
     let classes = Classes::new(&users()).unwrap();
@@ -99,12 +100,12 @@ fn marker_and_record_must_be_of_one_block(#[case] seconds: i64, #[case] ours: bo
 #[case::same_second("2026-11-01T02:00:03Z", false)]
 #[case::newer("2026-11-01T02:00:04Z", false)]
 fn an_unblock_since_means_the_present_block_is_not_ours(#[case] undone: &str, #[case] ours: bool) {
-    let act = Act {
+    let act = StateChange {
         by: PERSON,
         at: at(undone),
     };
     let account = Account {
-        unblocked_by: Recorded::By(act),
+        unblocked_by: ChangeRecord::By(act),
         ..blocked_by_us()
     };
     assert_eq!(block_is_ours(&account, OWN), ours);
@@ -119,8 +120,8 @@ fn lifted() -> Account {
     }
 }
 
-fn undone(by: AccountId, when: &str) -> Recorded {
-    Recorded::By(Act { by, at: at(when) })
+fn undone(by: AccountId, when: &str) -> ChangeRecord {
+    ChangeRecord::By(StateChange { by, at: at(when) })
 }
 
 #[rstest]
@@ -129,7 +130,7 @@ fn undone(by: AccountId, when: &str) -> Recorded {
 #[case::a_person_unblocked(Account { unblocked_by: undone(PERSON, "2026-11-02T00:00:00Z"), ..lifted() }, false)]
 #[case::in_the_same_second(Account { unblocked_by: undone(PERSON, "2026-11-01T02:00:03Z"), ..lifted() }, false)]
 #[case::we_unblocked(Account { unblocked_by: undone(OWN, "2026-11-02T00:00:00Z"), ..lifted() }, false)]
-#[case::an_unreadable_unblock(Account { unblocked_by: Recorded::Unreadable, ..lifted() }, false)]
+#[case::an_unreadable_unblock(Account { unblocked_by: ChangeRecord::Unreadable, ..lifted() }, false)]
 #[case::no_identity(Account { scim_identities: Vec::new(), ..lifted() }, false)]
 #[case::no_marker(Account { marker: None, ..lifted() }, false)]
 #[case::a_block_of_another(Account { blocked_by: undone(PERSON, "2026-11-01T02:00:03Z"), ..lifted() }, false)]
@@ -177,10 +178,10 @@ fn a_service_that_was_moved_recognises_its_blocks_by_its_former_id() {
         blocked_by: undone(former, "2026-11-01T02:00:03Z"),
         ..blocked_by_us()
     };
-    assert_eq!(proof(&account, OWN), Proof::AnotherAccount(former));
+    assert_eq!(proof(&account, OWN), OwnershipProof::AnotherAccount(former));
     assert_eq!(blocked_as_another(&account, OWN), Some(former));
     let recognised = account.clone().recognising(&[former], OWN);
-    assert_eq!(proof(&recognised, OWN), Proof::Ours);
+    assert_eq!(proof(&recognised, OWN), OwnershipProof::Ours);
     assert_eq!(blocked_as_another(&recognised, OWN), None);
     let a_persons_later_block = Account {
         blocked_by: undone(former, "2026-11-09T02:00:03Z"),
@@ -190,16 +191,22 @@ fn a_service_that_was_moved_recognises_its_blocks_by_its_former_id() {
 }
 
 #[rstest]
-#[case(blocked_by_us(), Proof::Ours)]
-#[case(Account { state: AccountState::Banned, ..blocked_by_us() }, Proof::NotBlocked)]
-#[case(Account { marker: None, ..blocked_by_us() }, Proof::NoMarker)]
-#[case(Account { blocked_by: Recorded::Absent, ..blocked_by_us() }, Proof::NoRecord)]
-#[case(Account { blocked_by: undone(PERSON, "2026-11-01T02:00:03Z"), ..blocked_by_us() }, Proof::AnotherAccount(PERSON))]
-#[case(Account { blocked_by: undone(OWN, "2026-11-09T02:00:03Z"), ..blocked_by_us() }, Proof::AnotherBlock)]
-#[case(Account { unblocked_by: undone(PERSON, "2026-11-01T02:00:03Z"), ..blocked_by_us() }, Proof::UndoneSince)]
-fn what_is_missing_in_the_proof_is_named(#[case] account: Account, #[case] expected: Proof) {
+#[case(blocked_by_us(), OwnershipProof::Ours)]
+#[case(Account { state: AccountState::Banned, ..blocked_by_us() }, OwnershipProof::NotBlocked)]
+#[case(Account { marker: None, ..blocked_by_us() }, OwnershipProof::NoMarker)]
+#[case(Account { blocked_by: ChangeRecord::Absent, ..blocked_by_us() }, OwnershipProof::NoRecord)]
+#[case(Account { blocked_by: undone(PERSON, "2026-11-01T02:00:03Z"), ..blocked_by_us() }, OwnershipProof::AnotherAccount(PERSON))]
+#[case(Account { blocked_by: undone(OWN, "2026-11-09T02:00:03Z"), ..blocked_by_us() }, OwnershipProof::AnotherBlock)]
+#[case(Account { unblocked_by: undone(PERSON, "2026-11-01T02:00:03Z"), ..blocked_by_us() }, OwnershipProof::UndoneSince)]
+fn what_is_missing_in_the_proof_is_named(
+    #[case] account: Account,
+    #[case] expected: OwnershipProof,
+) {
     assert_eq!(proof(&account, OWN), expected);
-    assert_eq!(block_is_ours(&account, OWN), expected == Proof::Ours);
+    assert_eq!(
+        block_is_ours(&account, OWN),
+        expected == OwnershipProof::Ours
+    );
 }
 
 #[rstest]
@@ -213,11 +220,11 @@ fn what_is_missing_in_the_proof_is_named(#[case] account: Account, #[case] expec
 #[case::slash_in_the_name("a/7/12+2026-11-01 02:00:03 UTC", 12, "2026-11-01T02:00:03Z")]
 #[case::plus_in_the_name("a+b/12+2026-11-01 02:00:03 UTC", 12, "2026-11-01T02:00:03Z")]
 fn gitlabs_record_is_read(#[case] value: &str, #[case] by: u64, #[case] when: &str) {
-    let act = Act {
+    let act = StateChange {
         by: AccountId(by),
         at: at(when),
     };
-    assert_eq!(Act::parse(value), Some(act));
+    assert_eq!(StateChange::parse(value), Some(act));
 }
 
 #[rstest]
@@ -238,8 +245,8 @@ fn gitlabs_record_is_read(#[case] value: &str, #[case] by: u64, #[case] when: &s
 #[case("svc/1+yesterday")]
 #[case("svc/1+2026-11-01 02:00:03 UTC\u{0}")]
 fn what_is_not_in_gitlabs_form_is_nobodys(#[case] value: &str) {
-    assert_eq!(Act::parse(value), None);
-    assert_eq!(Recorded::read(Some(value)), Recorded::Unreadable);
+    assert_eq!(StateChange::parse(value), None);
+    assert_eq!(ChangeRecord::read(Some(value)), ChangeRecord::Unreadable);
 }
 
 #[test]
@@ -269,13 +276,13 @@ fn what_is_not_a_marker_proves_nothing(#[case] value: &str) {
 
 #[test]
 fn a_person_who_unblocks_starts_the_time_anew() {
-    let act = Act {
+    let act = StateChange {
         by: PERSON,
         at: at("2026-11-15T23:30:00Z"),
     };
     let account = Account {
         activity: seen("2020-01-01"),
-        unblocked_by: Recorded::By(act),
+        unblocked_by: ChangeRecord::By(act),
         ..account("external-x")
     };
     assert_eq!(account.last_seen(OWN), seen("2026-11-15"));
@@ -283,13 +290,13 @@ fn a_person_who_unblocks_starts_the_time_anew() {
 
 #[test]
 fn our_own_unblock_is_no_sign_of_life() {
-    let act = Act {
+    let act = StateChange {
         by: OWN,
         at: at("2026-11-15T23:30:00Z"),
     };
     let account = Account {
         activity: seen("2020-01-01"),
-        unblocked_by: Recorded::By(act),
+        unblocked_by: ChangeRecord::By(act),
         ..account("external-x")
     };
     assert_eq!(account.last_seen(OWN), seen("2020-01-01"));
@@ -299,7 +306,7 @@ fn our_own_unblock_is_no_sign_of_life() {
 fn an_unreadable_unblock_leaves_activity_unknown() {
     let account = Account {
         activity: seen("2020-01-01"),
-        unblocked_by: Recorded::Unreadable,
+        unblocked_by: ChangeRecord::Unreadable,
         ..account("external-x")
     };
     assert_eq!(account.last_seen(OWN), LastSeen::Unknown);

@@ -7,7 +7,7 @@ use lookup_gitlab_sync::{
         account::{AccountState, LastSeen},
         class::Class,
         marker::Marker,
-        ownership::Act,
+        ownership::StateChange,
         policy::{Decision, Facts, Lifted, decide},
     },
 };
@@ -147,7 +147,7 @@ proptest! {
 
     #[test]
     fn no_attribute_value_can_break_the_parsers(value in ".*") {
-        let _ = Act::parse(&value);
+        let _ = StateChange::parse(&value);
         let _ = Marker::parse(&value);
         let _ = Crsid::parse(&value);
     }
@@ -156,7 +156,7 @@ proptest! {
     fn gitlabs_record_reads_back(name in "[a-zA-Z0-9_.-]{1,40}", id in 1..u64::MAX, second in 0..4_000_000_000_i64) {
         let at = Timestamp::from_second(second).unwrap();
         let value = format!("{name}/{id}+{}", at.strftime("%Y-%m-%d %H:%M:%S UTC"));
-        let act = Act::parse(&value).unwrap();
+        let act = StateChange::parse(&value).unwrap();
         prop_assert_eq!((act.by.0, act.at), (id, at));
     }
 

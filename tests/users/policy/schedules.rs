@@ -13,7 +13,7 @@ use lookup_gitlab_sync::{
         lapse::Lapse,
         marker::Marker,
         on_its_way::OnItsWay,
-        ownership::{Act, Recorded},
+        ownership::{ChangeRecord, StateChange},
         plan::Plan,
         policy::{Decision, Facts, decide},
         sweep::{Sweep, Swept},
@@ -138,7 +138,7 @@ impl World {
             Event::Unblock(from, many) => {
                 for account in &mut self.accounts[some(from, many)] {
                     account.state = AccountState::Active;
-                    account.unblocked_by = Recorded::By(Act {
+                    account.unblocked_by = ChangeRecord::By(StateChange {
                         by: PERSON,
                         at: self.now,
                     });
@@ -193,7 +193,7 @@ impl World {
         if fresh != message.decision || over {
             return;
         }
-        let act = Recorded::By(Act {
+        let act = ChangeRecord::By(StateChange {
             by: OWN,
             at: self.now,
         });
