@@ -22,7 +22,7 @@ use crate::{
     config::ReadingConfig,
     gitlab::Unreadable,
     users::{
-        guard::{Count, Limits, Refusal},
+        guard::{ChangeCount, GuardLimits, GuardRefusal},
         notices,
         plan::{Decided, Plan},
         sweep::{Progress, SweepError, sweep},
@@ -67,7 +67,7 @@ impl PlanArgs {
         })
     }
 
-    fn limits(&self, configured: Limits) -> Limits {
+    fn limits(&self, configured: GuardLimits) -> GuardLimits {
         configured.asked_for(self.max_block_percent, self.max_unblock_percent)
     }
 }
@@ -166,7 +166,7 @@ impl OutputRow for PlanLine<'_> {
 
 /// What is said after the list: for people on standard error, so that the list can be piped; for
 /// programs as the last line of JSON.
-fn summarise(output: OutputFormat, plan: &Plan, refusal: Option<&Refusal>) -> io::Result<()> {
+fn summarise(output: OutputFormat, plan: &Plan, refusal: Option<&GuardRefusal>) -> io::Result<()> {
     match output {
         OutputFormat::Json => output::print(output, &[PlanSummary::new(plan, refusal)]),
         OutputFormat::Table | OutputFormat::Csv => output::note(&in_words(plan, refusal)),
@@ -178,11 +178,11 @@ fn summarise(output: OutputFormat, plan: &Plan, refusal: Option<&Refusal>) -> io
 const SCHEDULES: &str = "\na block also ends the running pipelines of an account and switches its pipeline schedules off, \
     and an unblock does not switch them on; how many there are, GitLab tells only project by project";
 
-fn in_words(plan: &Plan, refusal: Option<&Refusal>) -> String {
+fn in_words(plan: &Plan, refusal: Option<&GuardRefusal>) -> String {
     let Plan {
         accounts, tally, ..
     } = plan;
-    let said = |count: Count| match count.recent {
+    let said = |count: ChangeCount| match count.recent {
         0 => count.now.to_string(),
         recent => format!("{} ({recent} in the last 24 hours)", count.now),
     };
@@ -240,7 +240,7 @@ struct DecisionCount {
 }
 
 impl PlanSummary {
-    fn new(plan: &Plan, refusal: Option<&Refusal>) -> Self {
+    fn new(plan: &Plan, refusal: Option<&GuardRefusal>) -> Self {
         let count = |(&(decision, reason), &accounts): (&(&'static str, &'static str), &u64)| {
             DecisionCount {
                 decision,

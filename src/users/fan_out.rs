@@ -16,7 +16,7 @@ use metrics::{counter, gauge};
 
 pub use super::user_messages::UserMessages;
 use super::{
-    guard::Limits,
+    guard::GuardLimits,
     notices,
     on_its_way::OnItsWay,
     outcome::Recorder,
@@ -272,7 +272,7 @@ impl<P: UserMessages> FanOut<P> {
     }
 
     /// The configured limits, or the tick's own while they hold. A replayed tick has none.
-    fn limits(&self, run: &Asked<'_>) -> Limits {
+    fn limits(&self, run: &Asked<'_>) -> GuardLimits {
         let lapsed = run
             .delivery
             .publish_time

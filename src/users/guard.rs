@@ -20,7 +20,7 @@ pub const WINDOW: SignedDuration = SignedDuration::from_hours(24);
 
 /// The allowed share of each kind of change.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Limits {
+pub struct GuardLimits {
     /// Percent of the in-scope accounts that are active or deactivated.
     pub max_block_percent: f64,
     /// Percent of the accounts blocked by us.
@@ -31,7 +31,7 @@ pub struct Limits {
     pub max_blocks: u64,
 }
 
-impl Limits {
+impl GuardLimits {
     /// The same with the percentages that a person asked for. One for blocks also lifts the cap on their number: who
     /// names a share has seen the plan.
     #[must_use]
@@ -47,7 +47,7 @@ impl Limits {
 
 /// One kind of change, counted over a sweep.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Count {
+pub struct ChangeCount {
     /// What this run would change.
     pub now: u64,
     /// What we changed in the last 24 hours.
@@ -60,18 +60,18 @@ pub struct Count {
 
 /// What the guard counts while accounts are decided.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
+pub struct GuardTally {
     /// Blocks, over the in-scope accounts that can sign in.
-    pub blocks: Count,
+    pub blocks: ChangeCount,
     /// Unblocks, over the accounts blocked by us.
-    pub unblocks: Count,
+    pub unblocks: ChangeCount,
 }
 
 /// What the guard must know of an in-scope account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Counted {
+pub struct GuardFacts {
     /// Which change it is open to.
-    pub reach: Reach,
+    pub reach: PossibleChange,
     /// We blocked it in the last 24 hours, whatever its state is now.
     pub recently_blocked: bool,
     /// We unblocked it in the last 24 hours, whatever its state is now.
@@ -80,7 +80,7 @@ pub struct Counted {
 
 /// Which change an account is open to in its present state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reach {
+pub enum PossibleChange {
     /// Active or deactivated: it could be blocked.
     Block,
     /// Blocked by us: it could be unblocked.
@@ -89,13 +89,13 @@ pub enum Reach {
     Nothing,
 }
 
-impl Counted {
+impl GuardFacts {
     /// What the guard counts of `account` at `now`; `own` is the id of the token's own account.
     pub fn of(account: &Account, own: AccountId, now: Timestamp) -> Self {
         let reach = match account.state {
-            state if state.is_open() => Reach::Block,
-            _ if block_is_ours(account, own) => Reach::Unblock,
-            _ => Reach::Nothing,
+            state if state.is_open() => PossibleChange::Block,
+            _ if block_is_ours(account, own) => PossibleChange::Unblock,
+            _ => PossibleChange::Nothing,
         };
         Self {
             reach,
@@ -105,12 +105,13 @@ impl Counted {
     }
 }
 
-impl Tally {
+impl GuardTally {
     /// Counts one in-scope account and what was decided for it.
-    pub fn add(&mut self, account: Counted, decision: Decision) {
-        self.blocks.base += u64::from(account.reach == Reach::Block || account.recently_blocked);
+    pub fn add(&mut self, account: GuardFacts, decision: Decision) {
+        self.blocks.base +=
+            u64::from(account.reach == PossibleChange::Block || account.recently_blocked);
         self.unblocks.base +=
-            u64::from(account.reach == Reach::Unblock || account.recently_unblocked);
+            u64::from(account.reach == PossibleChange::Unblock || account.recently_unblocked);
         self.blocks.recent += u64::from(account.recently_blocked);
         self.unblocks.recent += u64::from(account.recently_unblocked);
         match decision {
@@ -124,9 +125,9 @@ impl Tally {
     ///
     /// # Errors
     /// The kinds of change that are over their limit.
-    pub fn check(&self, limits: &Limits) -> Result<(), Refusal> {
-        let over = |count: Count, percent, most| count.over(percent, limits.floor, most);
-        let refusal = Refusal {
+    pub fn check(&self, limits: &GuardLimits) -> Result<(), GuardRefusal> {
+        let over = |count: ChangeCount, percent, most| count.over(percent, limits.floor, most);
+        let refusal = GuardRefusal {
             blocks: over(self.blocks, limits.max_block_percent, limits.max_blocks),
             unblocks: over(self.unblocks, limits.max_unblock_percent, u64::MAX),
         };
@@ -138,17 +139,19 @@ impl Tally {
     }
 }
 
-impl Count {
+impl ChangeCount {
     /// The excess over `percent` of the base and over `floor`, or over `most`; a run that changes nothing is never over.
-    fn over(self, percent: f64, floor: u64, most: u64) -> Option<Excess> {
+    fn over(self, percent: f64, floor: u64, most: u64) -> Option<GuardExcess> {
         let by_share = share(percent, self.base).max(floor);
         let allowed = by_share.min(most);
-        (self.now > 0 && self.now + self.recent + self.on_its_way > allowed).then_some(Excess {
-            count: self,
-            allowed,
-            percent,
-            capped: by_share > most,
-        })
+        (self.now > 0 && self.now + self.recent + self.on_its_way > allowed).then_some(
+            GuardExcess {
+                count: self,
+                allowed,
+                percent,
+                capped: by_share > most,
+            },
+        )
     }
 }
 
@@ -165,9 +168,9 @@ fn share(percent: f64, base: u64) -> u64 {
 
 /// A kind of change that is over its limit.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Excess {
+pub struct GuardExcess {
     /// What was counted.
-    pub count: Count,
+    pub count: ChangeCount,
     /// How many would have been allowed.
     pub allowed: u64,
     /// The percentage that applied.
@@ -176,9 +179,9 @@ pub struct Excess {
     pub capped: bool,
 }
 
-impl fmt::Display for Excess {
+impl fmt::Display for GuardExcess {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Count {
+        let ChangeCount {
             now,
             recent,
             on_its_way,
@@ -199,14 +202,14 @@ impl fmt::Display for Excess {
 
 /// Why a run may not go on.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Refusal {
+pub struct GuardRefusal {
     /// Too many blocks.
-    pub blocks: Option<Excess>,
+    pub blocks: Option<GuardExcess>,
     /// Too many unblocks.
-    pub unblocks: Option<Excess>,
+    pub unblocks: Option<GuardExcess>,
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for GuardRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kinds = [("blocks", self.blocks), ("unblocks", self.unblocks)];
         let mut separator = "";
@@ -220,7 +223,7 @@ impl fmt::Display for Refusal {
     }
 }
 
-impl std::error::Error for Refusal {}
+impl std::error::Error for GuardRefusal {}
 
 /// Whether a change of ours at `at` still counts at `now`.
 fn is_recent(at: Option<Timestamp>, now: Timestamp) -> bool {

@@ -6,7 +6,7 @@ use jiff::{Timestamp, civil::Date};
 
 use super::{
     account::AccountId,
-    guard::{Limits, Refusal, Tally},
+    guard::{GuardLimits, GuardRefusal, GuardTally},
     policy::{Decision, Policy, decide},
     sweep::{Sweep, Swept},
 };
@@ -32,7 +32,7 @@ pub struct Plan {
     /// included.
     pub counts: BTreeMap<(&'static str, &'static str), u64>,
     /// What the guard counts.
-    pub tally: Tally,
+    pub tally: GuardTally,
     /// How many accounts are blocked with a marker of ours by each account that is not ours.
     pub blocked_as: BTreeMap<AccountId, u64>,
 }
@@ -85,7 +85,7 @@ impl Plan {
     ///
     /// # Errors
     /// The kinds of change that are over their limit.
-    pub fn check(&self, limits: &Limits) -> Result<(), Refusal> {
+    pub fn check(&self, limits: &GuardLimits) -> Result<(), GuardRefusal> {
         self.tally.check(limits)
     }
 
@@ -122,7 +122,7 @@ mod tests {
         users::{
             account::{AccountState, LastSeen},
             class::Class,
-            guard::{Counted, Reach},
+            guard::{GuardFacts, PossibleChange},
             policy::{BlockReason, Facts, KeepReason, UnblockReason},
         },
     };
@@ -136,8 +136,8 @@ mod tests {
             last_seen: LastSeen::Unknown,
             standing: Standing::Unknown,
         };
-        let counted = Counted {
-            reach: Reach::Nothing,
+        let counted = GuardFacts {
+            reach: PossibleChange::Nothing,
             recently_blocked: false,
             recently_unblocked: false,
         };

@@ -1,6 +1,6 @@
 //! What is told of a message that is dead-lettered at once.
 
-use super::{account::AccountId, guard::Refusal, sweep::SweepError};
+use super::{account::AccountId, guard::GuardRefusal, sweep::SweepError};
 use crate::{
     messaging::{DeadLetter, DeadLetterReason, Disposition},
     upstream::CallError,
@@ -17,7 +17,7 @@ pub struct RunRefusal {
 
 impl RunRefusal {
     /// The run would change too much.
-    pub fn by_guard(refusal: &Refusal) -> Self {
+    pub fn by_guard(refusal: &GuardRefusal) -> Self {
         Self {
             reason: DeadLetterReason::GuardRefused,
             detail: format!("the run would change more than the guard allows: {refusal}"),

@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 use super::{
     account::{Account, AccountId},
     class::{Classes, relying_on_case},
-    guard::{Limits, WINDOW},
+    guard::{GuardLimits, WINDOW},
     observe,
     policy::Policy,
 };
@@ -21,7 +21,7 @@ pub struct Rules {
     /// The accounts that this service used before its present one.
     pub former: Vec<AccountId>,
     /// How much a run may change.
-    pub limits: Limits,
+    pub limits: GuardLimits,
     /// Percent of the members asked for that the directory must know.
     pub min_known_percent: f64,
     /// How long after it was made a plan may be applied.
@@ -65,8 +65,8 @@ impl Rules {
     }
 }
 
-fn limits(guard: &config::GuardConfig) -> Limits {
-    Limits {
+fn limits(guard: &config::GuardConfig) -> GuardLimits {
+    GuardLimits {
         max_block_percent: guard.max_block_percent,
         max_unblock_percent: guard.max_unblock_percent,
         floor: guard.floor.into(),

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::{
     account::{Account, AccountId},
     class::Class,
-    guard::Counted,
+    guard::GuardFacts,
     ownership::blocked_as_another,
     policy::Facts,
     rules::Rules,
@@ -44,7 +44,7 @@ pub struct Swept {
     /// What the decision depends on.
     pub facts: Facts,
     /// What the guard counts.
-    pub counted: Counted,
+    pub counted: GuardFacts,
     /// Whose block it is, where a marker of ours stands beside another account's block.
     pub blocked_as: Option<AccountId>,
 }
@@ -127,7 +127,7 @@ impl Swept {
             id: account.id,
             username: account.username.as_str().into(),
             facts: Facts::of(account, &rules.classes, own, Standing::Unknown),
-            counted: Counted::of(account, own, now),
+            counted: GuardFacts::of(account, own, now),
             blocked_as: blocked_as_another(account, own),
         }
     }

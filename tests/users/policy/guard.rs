@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use lookup_gitlab_sync::users::{
     account::{Account, AccountState},
-    guard::{Count, Counted, Limits, Reach, Tally},
+    guard::{ChangeCount, GuardFacts, GuardLimits, GuardTally, PossibleChange},
     ownership::{ChangeRecord, StateChange},
     policy::{BlockReason, Decision, KeepReason, UnblockReason},
 };
@@ -11,33 +11,33 @@ use rstest::rstest;
 
 use super::build::{OWN, PERSON, account, at, blocked_by_us};
 
-const LIMITS: Limits = Limits {
+const LIMITS: GuardLimits = GuardLimits {
     max_block_percent: 5.0,
     max_unblock_percent: 25.0,
     floor: 10,
     max_blocks: 1_000,
 };
 
-fn blocks(now: u64, recent: u64, base: u64) -> Tally {
-    Tally {
-        blocks: Count {
+fn blocks(now: u64, recent: u64, base: u64) -> GuardTally {
+    GuardTally {
+        blocks: ChangeCount {
             now,
             recent,
             base,
-            ..Count::default()
+            ..ChangeCount::default()
         },
-        unblocks: Count::default(),
+        unblocks: ChangeCount::default(),
     }
 }
 
-fn unblocks(now: u64, recent: u64, base: u64) -> Tally {
-    Tally {
-        blocks: Count::default(),
-        unblocks: Count {
+fn unblocks(now: u64, recent: u64, base: u64) -> GuardTally {
+    GuardTally {
+        blocks: ChangeCount::default(),
+        unblocks: ChangeCount {
             now,
             recent,
             base,
-            ..Count::default()
+            ..ChangeCount::default()
         },
     }
 }
@@ -56,7 +56,7 @@ fn unblocks(now: u64, recent: u64, base: u64) -> Tally {
 #[case::unblocks_exactly(unblocks(25, 0, 100), true)]
 #[case::unblocks_over(unblocks(26, 0, 100), false)]
 #[case::unblocks_recent(unblocks(20, 6, 100), false)]
-fn a_run_over_its_share_is_refused(#[case] tally: Tally, #[case] allowed: bool) {
+fn a_run_over_its_share_is_refused(#[case] tally: GuardTally, #[case] allowed: bool) {
     assert_eq!(tally.check(&LIMITS).is_ok(), allowed, "{tally:?}");
 }
 
@@ -66,7 +66,7 @@ fn a_run_over_its_share_is_refused(#[case] tally: Tally, #[case] allowed: bool) 
 #[case::with_recent_ones(blocks(600, 401, 100_000), false)]
 #[case::unblocks_have_none(unblocks(2_000, 0, 100_000), true)]
 fn a_large_server_has_an_absolute_bound_beside_the_share(
-    #[case] tally: Tally,
+    #[case] tally: GuardTally,
     #[case] allowed: bool,
 ) {
     assert_eq!(tally.check(&LIMITS).is_ok(), allowed, "{tally:?}");
@@ -96,7 +96,7 @@ fn who_asks_for_a_share_of_blocks_lifts_the_bound_and_nobody_else_does() {
 #[case(-1.0)]
 #[case(0.0)]
 fn a_share_that_is_none_leaves_the_floor(#[case] percent: f64) {
-    let limits = Limits {
+    let limits = GuardLimits {
         max_block_percent: percent,
         ..LIMITS
     };
@@ -106,18 +106,18 @@ fn a_share_that_is_none_leaves_the_floor(#[case] percent: f64) {
 
 #[test]
 fn the_refusal_says_the_counts() {
-    let tally = Tally {
-        blocks: Count {
+    let tally = GuardTally {
+        blocks: ChangeCount {
             now: 400,
             recent: 20,
             base: 5000,
-            ..Count::default()
+            ..ChangeCount::default()
         },
-        unblocks: Count {
+        unblocks: ChangeCount {
             now: 30,
             recent: 0,
             base: 40,
-            ..Count::default()
+            ..ChangeCount::default()
         },
     };
     let refusal = tally.check(&LIMITS).unwrap_err();
@@ -132,22 +132,26 @@ fn the_refusal_says_the_counts() {
 fn a_run_redelivered_half_way_is_judged_as_it_was_the_first_time() {
     let total = 1_000;
     for done in 0..=50 {
-        let mut tally = Tally::default();
+        let mut tally = GuardTally::default();
         for index in 0..total {
             let (reach, recently_blocked, decision) = match index {
                 index if index < done => (
-                    Reach::Unblock,
+                    PossibleChange::Unblock,
                     true,
                     Decision::Keep(KeepReason::AlreadyBlocked),
                 ),
                 index if index < 50 => (
-                    Reach::Block,
+                    PossibleChange::Block,
                     false,
                     Decision::Block(BlockReason::CancelledInLookup),
                 ),
-                _ => (Reach::Block, false, Decision::Keep(KeepReason::Current)),
+                _ => (
+                    PossibleChange::Block,
+                    false,
+                    Decision::Keep(KeepReason::Current),
+                ),
             };
-            let counted = Counted {
+            let counted = GuardFacts {
                 reach,
                 recently_blocked,
                 recently_unblocked: false,
@@ -160,33 +164,33 @@ fn a_run_redelivered_half_way_is_judged_as_it_was_the_first_time() {
 
 #[test]
 fn each_kind_is_counted_by_itself() {
-    let mut tally = Tally::default();
-    let counted = |reach| Counted {
+    let mut tally = GuardTally::default();
+    let counted = |reach| GuardFacts {
         reach,
         recently_blocked: false,
         recently_unblocked: false,
     };
     tally.add(
-        counted(Reach::Block),
+        counted(PossibleChange::Block),
         Decision::Block(BlockReason::Inactive),
     );
     tally.add(
-        counted(Reach::Unblock),
+        counted(PossibleChange::Unblock),
         Decision::Unblock(UnblockReason::NoLongerCancelled),
     );
     tally.add(
-        counted(Reach::Nothing),
+        counted(PossibleChange::Nothing),
         Decision::Keep(KeepReason::BlockedByAnother),
     );
-    let one = Count {
+    let one = ChangeCount {
         now: 1,
         recent: 0,
         base: 1,
-        ..Count::default()
+        ..ChangeCount::default()
     };
     assert_eq!(
         tally,
-        Tally {
+        GuardTally {
             blocks: one,
             unblocks: one
         }
@@ -196,9 +200,9 @@ fn each_kind_is_counted_by_itself() {
 /// Several of each, in different numbers, so that no count can stand for another.
 #[test]
 fn every_account_adds_one_to_each_count_it_belongs_to() {
-    let mut tally = Tally::default();
+    let mut tally = GuardTally::default();
     let mut add = |times, reach, recently_blocked, recently_unblocked, decision| {
-        let counted = Counted {
+        let counted = GuardFacts {
             reach,
             recently_blocked,
             recently_unblocked,
@@ -210,26 +214,26 @@ fn every_account_adds_one_to_each_count_it_belongs_to() {
     let block = Decision::Block(BlockReason::Inactive);
     let unblock = Decision::Unblock(UnblockReason::NoLongerCancelled);
     let keep = Decision::Keep(KeepReason::Current);
-    add(2, Reach::Block, false, false, block);
-    add(3, Reach::Unblock, false, false, unblock);
-    add(5, Reach::Unblock, true, false, keep);
-    add(7, Reach::Block, false, true, keep);
-    add(11, Reach::Nothing, true, true, keep);
-    add(13, Reach::Nothing, false, false, keep);
-    add(17, Reach::Block, true, false, block);
-    add(19, Reach::Unblock, false, true, unblock);
-    let expected = Tally {
-        blocks: Count {
+    add(2, PossibleChange::Block, false, false, block);
+    add(3, PossibleChange::Unblock, false, false, unblock);
+    add(5, PossibleChange::Unblock, true, false, keep);
+    add(7, PossibleChange::Block, false, true, keep);
+    add(11, PossibleChange::Nothing, true, true, keep);
+    add(13, PossibleChange::Nothing, false, false, keep);
+    add(17, PossibleChange::Block, true, false, block);
+    add(19, PossibleChange::Unblock, false, true, unblock);
+    let expected = GuardTally {
+        blocks: ChangeCount {
             now: 2 + 17,
             recent: 5 + 11 + 17,
             base: 2 + 5 + 7 + 11 + 17,
-            ..Count::default()
+            ..ChangeCount::default()
         },
-        unblocks: Count {
+        unblocks: ChangeCount {
             now: 3 + 19,
             recent: 7 + 11 + 19,
             base: 3 + 5 + 7 + 11 + 19,
-            ..Count::default()
+            ..ChangeCount::default()
         },
     };
     assert_eq!(tally, expected);
@@ -249,9 +253,9 @@ fn what_we_changed_in_the_last_24_hours_counts_whatever_became_of_it() {
         unblocked_by: ChangeRecord::By(lifted),
         ..blocked_by_us()
     };
-    assert!(Counted::of(&blocked_by_us(), OWN, soon).recently_blocked);
-    assert!(Counted::of(&reactivated, OWN, soon).recently_blocked);
-    assert!(!Counted::of(&blocked_by_us(), OWN, later).recently_blocked);
+    assert!(GuardFacts::of(&blocked_by_us(), OWN, soon).recently_blocked);
+    assert!(GuardFacts::of(&reactivated, OWN, soon).recently_blocked);
+    assert!(!GuardFacts::of(&blocked_by_us(), OWN, later).recently_blocked);
 }
 
 #[test]
@@ -264,19 +268,19 @@ fn only_our_own_unblocks_count() {
         }),
         ..account("spqr1")
     };
-    assert!(Counted::of(&unblocked(OWN), OWN, now).recently_unblocked);
-    assert!(!Counted::of(&unblocked(PERSON), OWN, now).recently_unblocked);
+    assert!(GuardFacts::of(&unblocked(OWN), OWN, now).recently_unblocked);
+    assert!(!GuardFacts::of(&unblocked(PERSON), OWN, now).recently_unblocked);
 }
 
 #[rstest]
-#[case(Account { state: AccountState::Active, ..account("a1") }, Reach::Block)]
-#[case(Account { state: AccountState::Deactivated, ..account("a1") }, Reach::Block)]
-#[case(blocked_by_us(), Reach::Unblock)]
-#[case(Account { state: AccountState::Blocked, ..account("a1") }, Reach::Nothing)]
-#[case(Account { state: AccountState::Banned, ..blocked_by_us() }, Reach::Nothing)]
-fn the_base_is_what_could_be_changed(#[case] account: Account, #[case] reach: Reach) {
+#[case(Account { state: AccountState::Active, ..account("a1") }, PossibleChange::Block)]
+#[case(Account { state: AccountState::Deactivated, ..account("a1") }, PossibleChange::Block)]
+#[case(blocked_by_us(), PossibleChange::Unblock)]
+#[case(Account { state: AccountState::Blocked, ..account("a1") }, PossibleChange::Nothing)]
+#[case(Account { state: AccountState::Banned, ..blocked_by_us() }, PossibleChange::Nothing)]
+fn the_base_is_what_could_be_changed(#[case] account: Account, #[case] reach: PossibleChange) {
     assert_eq!(
-        Counted::of(&account, OWN, at("2026-12-01T00:00:00Z")).reach,
+        GuardFacts::of(&account, OWN, at("2026-12-01T00:00:00Z")).reach,
         reach
     );
 }

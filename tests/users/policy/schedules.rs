@@ -9,7 +9,7 @@ use lookup_gitlab_sync::{
     users::{
         account::{Account, AccountId, AccountState},
         class::Classes,
-        guard::{Counted, Limits},
+        guard::{GuardFacts, GuardLimits},
         lapse::Lapse,
         marker::Marker,
         on_its_way::OnItsWay,
@@ -25,7 +25,7 @@ use super::build::{OWN, PERSON, POLICY, account, at, day, users};
 
 const PEOPLE: usize = 60;
 const WORKERS: usize = 3;
-const LIMITS: Limits = Limits {
+const LIMITS: GuardLimits = GuardLimits {
     max_block_percent: 20.0,
     max_unblock_percent: 100.0,
     floor: 3,
@@ -155,7 +155,7 @@ impl World {
             id: self.accounts[person].id,
             username: self.accounts[person].username.as_str().into(),
             facts: self.facts(person),
-            counted: Counted::of(&self.accounts[person], OWN, self.now),
+            counted: GuardFacts::of(&self.accounts[person], OWN, self.now),
             blocked_as: None,
         };
         let sweep = Sweep {
