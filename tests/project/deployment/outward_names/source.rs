@@ -44,7 +44,8 @@ impl Source {
     pub fn spells(&self, word: &str) -> bool {
         let literal = format!("\"{word}\"");
         let variant = Regex::new(&format!(r"\b{}\b", camel(word))).unwrap();
-        let derived = Regex::new(r#"= "(?:snake_case|kebab-case|lowercase)""#).unwrap();
+        let derived =
+            Regex::new(r#"= "(?:snake_case|kebab-case|lowercase)"|\bValueEnum\b"#).unwrap();
         self.0.iter().any(|text| {
             text.contains(&literal) || (derived.is_match(text) && variant.is_match(text))
         })
