@@ -31,13 +31,13 @@ const AGAIN: Duration = Duration::from_millis(50);
 
 /// The connection a request came in on, as its handler sees it.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Connection {
+pub(super) struct ClientConnection {
     cut: Arc<AtomicBool>,
     outage: Outage,
     lives_in: u64,
 }
 
-impl Connection {
+impl ClientConnection {
     /// From now on nothing is read from or written to the client; the socket closes.
     pub(super) fn cut(&self) {
         self.cut.store(true, Ordering::Release);
@@ -51,11 +51,11 @@ impl Connection {
 /// A server that ends and comes back: its connections are reset, and new ones refused for a while.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Outage {
-    inner: Arc<Ending>,
+    inner: Arc<OutageState>,
 }
 
 #[derive(Debug, Default)]
-struct Ending {
+struct OutageState {
     lives: AtomicU64,
     until: Mutex<Option<Instant>>,
     begun: Notify,
@@ -121,7 +121,7 @@ impl Listener for Sockets {
             };
             // Small answers over a loopback would otherwise wait for the peer's delayed ack.
             let _ = stream.set_nodelay(true);
-            let connection = Connection {
+            let connection = ClientConnection {
                 cut: Arc::default(),
                 lives_in: self.outage.lives(),
                 outage: self.outage.clone(),
@@ -135,7 +135,7 @@ impl Listener for Sockets {
     }
 }
 
-impl Connected<IncomingStream<'_, Sockets>> for Connection {
+impl Connected<IncomingStream<'_, Sockets>> for ClientConnection {
     fn connect_info(stream: IncomingStream<'_, Sockets>) -> Self {
         stream.io().connection.clone()
     }
@@ -144,7 +144,7 @@ impl Connected<IncomingStream<'_, Sockets>> for Connection {
 /// A stream that fails once its connection is cut.
 pub(super) struct Socket {
     stream: TcpStream,
-    connection: Connection,
+    connection: ClientConnection,
 }
 
 impl Socket {

@@ -23,25 +23,25 @@ use serde::Deserialize;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use super::connection::Connection;
+use super::connection::ClientConnection;
 
 pub use faults::{Cut, Fault, InvalidFault};
 pub use journal::Entry;
 pub use rate::RateLimit;
 
 use faults::Faults;
+pub(super) use journal::BareWord;
 use journal::Journal;
-pub(super) use journal::Said;
 pub(super) use rate::{Admission, Windows};
 
 /// The controls of one server. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Control {
-    inner: Arc<Inner>,
+    inner: Arc<ControlState>,
 }
 
 #[derive(Debug)]
-struct Inner {
+struct ControlState {
     latency: Duration,
     limit: Option<Mutex<Windows>>,
     refusal: fn() -> Response,
@@ -58,7 +58,7 @@ impl Control {
         limit: Option<RateLimit>,
         refusal: fn() -> Response,
     ) -> Self {
-        let inner = Inner {
+        let inner = ControlState {
             latency,
             limit: limit.map(Windows::new).map(Mutex::new),
             refusal,
@@ -155,7 +155,7 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// The way of every request through the controls.
 async fn observe(
     State(control): State<Control>,
-    ConnectInfo(connection): ConnectInfo<Connection>,
+    ConnectInfo(connection): ConnectInfo<ClientConnection>,
     request: Request,
     next: Next,
 ) -> Response {
@@ -175,7 +175,7 @@ async fn observe(
     if cut {
         connection.cut();
     }
-    let said = response.extensions().get::<Said>().copied();
+    let said = response.extensions().get::<BareWord>().copied();
     lock(&control.inner.journal).end(number, (!cut).then(|| response.status().as_u16()), said);
     response
 }
@@ -245,14 +245,14 @@ async fn clear_faults(State(control): State<Control>) -> StatusCode {
 }
 
 #[derive(Deserialize)]
-struct Since {
+struct SinceQuery {
     #[serde(default)]
     since: u64,
 }
 
 async fn list_requests(
     State(control): State<Control>,
-    Query(Since { since }): Query<Since>,
+    Query(SinceQuery { since }): Query<SinceQuery>,
 ) -> Json<Vec<Entry>> {
     Json(control.requests(since))
 }

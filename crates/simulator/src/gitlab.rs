@@ -44,7 +44,7 @@ use serde_json::Value;
 use super::{
     connection::Outage,
     control::{Control, RateLimit, lock},
-    server::{Bound, Running},
+    server::{BoundListener, Running},
 };
 
 pub use account::{Account, RowError};
@@ -59,9 +59,9 @@ pub use tokens::{Token, TokenChange};
 
 use activity::Activity;
 use cost::Processes;
-use server::{App, Server};
-use store::Store;
-use throttle::Counts;
+use server::{GitLabServer, SharedGitLab};
+use store::GitLabStore;
+use throttle::ThrottleCounters;
 
 /// The username of the service's own account in GitLab.
 pub const OWNER: &str = "lookup-gitlab-sync";
@@ -96,7 +96,7 @@ pub struct Settings {
 /// A running GitLab; it stops when dropped.
 #[derive(Debug)]
 pub struct GitLab {
-    app: App,
+    app: SharedGitLab,
     control: Control,
     running: Option<Running>,
 }
@@ -108,7 +108,7 @@ impl GitLab {
     ///
     /// When the port cannot be bound.
     pub async fn start(settings: Settings) -> io::Result<Self> {
-        let bound = Bound::new(settings.port).await?;
+        let bound = BoundListener::new(settings.port).await?;
         let mut gitlab = Self::assemble(settings, bound.url(), bound.outage());
         let Self { app, control, .. } = &gitlab;
         let router = api(app).merge(by_hand::routes(Arc::clone(app)));
@@ -136,16 +136,16 @@ impl GitLab {
         );
         let mut conditions = Conditions::default();
         conditions.throttles.authenticated = settings.rate_limit;
-        let store = Mutex::new(Store {
+        let store = Mutex::new(GitLabStore {
             accounts,
             tokens,
-            counts: Counts::new(&conditions),
+            counts: ThrottleCounters::new(&conditions),
             conditions,
             activity: Activity::default(),
             addresses: BTreeMap::new(),
             restorations: Vec::new(),
         });
-        let app = Server {
+        let app = GitLabServer {
             store,
             url,
             owner,
@@ -275,7 +275,7 @@ pub(super) fn ensure_owner(accounts: &mut BTreeMap<u64, Account>) -> u64 {
     id
 }
 
-fn api(app: &App) -> Router {
+fn api(app: &SharedGitLab) -> Router {
     Router::new()
         .fallback(server::answer)
         .with_state(Arc::clone(app))

@@ -23,13 +23,13 @@ use serde_json::{Map, Value};
 
 use super::{
     control::{Control, RateLimit, lock},
-    server::{Bound, Running},
+    server::{BoundListener, Running},
 };
 
 pub use person::{Person, PersonError};
 
 use credentials::AccessTokens;
-use people::People;
+use people::PersonStore;
 
 /// The gateway's client id.
 pub const CLIENT_ID: &str = "simulated-client";
@@ -73,17 +73,17 @@ impl Default for Settings {
 /// A running Lookup; it stops when dropped.
 #[derive(Debug)]
 pub struct Lookup {
-    app: App,
+    app: SharedLookup,
     control: Control,
     running: Option<Running>,
     base: String,
 }
 
-type App = Arc<Server>;
+type SharedLookup = Arc<LookupServer>;
 
 #[derive(Debug)]
-struct Server {
-    people: Mutex<People>,
+struct LookupServer {
+    people: Mutex<PersonStore>,
     tokens: Mutex<AccessTokens>,
 }
 
@@ -94,7 +94,7 @@ impl Lookup {
     ///
     /// When the port cannot be bound.
     pub async fn start(settings: Settings) -> io::Result<Self> {
-        let bound = Bound::new(settings.port).await?;
+        let bound = BoundListener::new(settings.port).await?;
         let mut lookup = Self::assemble(settings, bound.url());
         let Self { app, control, .. } = &lookup;
         let router = api(app).merge(by_hand::routes(Arc::clone(app)));
@@ -113,8 +113,8 @@ impl Lookup {
             .into_iter()
             .map(|person| (person.crsid.clone(), person))
             .collect();
-        let app = Arc::new(Server {
-            people: Mutex::new(People {
+        let app = Arc::new(LookupServer {
+            people: Mutex::new(PersonStore {
                 by_crsid,
                 transaction: 1,
             }),
@@ -201,7 +201,7 @@ impl Lookup {
     }
 }
 
-fn api(app: &App) -> Router {
+fn api(app: &SharedLookup) -> Router {
     let gateway = people::routes().layer(from_fn_with_state(
         Arc::clone(app),
         credentials::at_the_gateway,

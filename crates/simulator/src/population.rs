@@ -28,8 +28,8 @@ use super::{
 pub use check::{Expected, Mismatch, Reason};
 pub use files::FileError;
 
-use draft::Draft;
-use scene::Scene;
+use draft::AccountDraft;
+use scene::PopulationBuilder;
 
 /// Accounts of GitLab, people of Lookup, and what is to become of each account.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -85,7 +85,7 @@ impl Population {
     /// default guard whatever the seed: 9 blocks or 0.8 % of the accounts, 4 unblocks or 0.2 %,
     /// whichever is more. At least the service's own account is there.
     pub fn generate(users: usize, seed: u64, today: Date) -> Self {
-        let mut scene = Scene::new(seed, today);
+        let mut scene = PopulationBuilder::new(seed, today);
         let mut drafts = vec![
             others::own_account(&mut scene),
             others::administrator(&mut scene),
@@ -99,7 +99,11 @@ impl Population {
 
     /// Gives the first two accounts the ids 1 and 2, and the others ids in an order that says
     /// nothing, with gaps.
-    fn number(scene: &mut Scene, mut drafts: Vec<Draft>, strangers: Vec<Person>) -> Self {
+    fn number(
+        scene: &mut PopulationBuilder,
+        mut drafts: Vec<AccountDraft>,
+        strangers: Vec<Person>,
+    ) -> Self {
         if let Some(rest) = drafts.get_mut(2..) {
             scene.shuffle(rest);
         }
@@ -115,8 +119,8 @@ impl Population {
         population
     }
 
-    fn admit(&mut self, id: u64, draft: Draft) {
-        let Draft {
+    fn admit(&mut self, id: u64, draft: AccountDraft) {
+        let AccountDraft {
             case,
             class,
             account,
@@ -135,7 +139,7 @@ impl Population {
     /// arguments.
     #[must_use]
     pub fn with_odd_accounts(mut self, today: Date) -> Self {
-        let mut scene = Scene::beside(&self, today);
+        let mut scene = PopulationBuilder::beside(&self, today);
         let last = self.accounts.iter().map(|account| account.id).max();
         for (id, draft) in (last.unwrap_or(0) + 1..).zip(odd::cases(&mut scene)) {
             self.admit(id, draft);
@@ -187,7 +191,7 @@ impl Population {
 }
 
 /// Every edge case once, the kinds mixed, so that a small population has some of each.
-fn edge_cases(scene: &mut Scene) -> Vec<Draft> {
+fn edge_cases(scene: &mut PopulationBuilder) -> Vec<AccountDraft> {
     let mut members = members::cases(scene).into_iter();
     let mut externals = externals::cases(scene).into_iter();
     let mut others = others::cases(scene).into_iter();

@@ -16,7 +16,7 @@ use std::{
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
-use self::installation::{Account, programs};
+use self::installation::{SystemAccount, programs};
 
 /// Longer than any start of a server on a busy machine.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -77,7 +77,7 @@ impl Postgres {
         let path = env::var_os("PATH").unwrap_or_default();
         let programs = programs(&path, Path::new(VERSIONS)).ok_or(PostgresError::NotInstalled)?;
         let folder = make_folder()?;
-        let account = Account::of(&folder)?;
+        let account = SystemAccount::of(&folder)?;
         let guard = guard(&folder, account)?;
         let mut starting = Self {
             folder,
@@ -106,7 +106,7 @@ impl Postgres {
     async fn begin(
         &mut self,
         programs: &Path,
-        account: Option<Account>,
+        account: Option<SystemAccount>,
     ) -> Result<(), PostgresError> {
         let initdb = [
             "--auth=trust",
@@ -142,7 +142,7 @@ impl Postgres {
         &mut self,
         program: &Path,
         arguments: &[&str],
-        account: Option<Account>,
+        account: Option<SystemAccount>,
     ) -> Result<(), PostgresError> {
         let log = File::options().create(true).append(true).open(self.log())?;
         let mut command = command(program, account);
@@ -216,7 +216,7 @@ fn make_folder() -> io::Result<PathBuf> {
     Ok(folder)
 }
 
-fn guard(folder: &Path, account: Option<Account>) -> io::Result<Child> {
+fn guard(folder: &Path, account: Option<SystemAccount>) -> io::Result<Child> {
     command(Path::new("sh"), account)
         .args(["-c", GUARD, "guard"])
         .arg(folder)
@@ -227,13 +227,13 @@ fn guard(folder: &Path, account: Option<Account>) -> io::Result<Child> {
 }
 
 /// Out of reach of the terminal's Ctrl-C, which is for this process to hear.
-fn command(program: &Path, account: Option<Account>) -> Command {
+fn command(program: &Path, account: Option<SystemAccount>) -> Command {
     let mut command = Command::new(program);
     command.process_group(0);
     for variable in MISLEADING {
         command.env_remove(variable);
     }
-    if let Some(Account { user, group }) = account {
+    if let Some(SystemAccount { user, group }) = account {
         command.uid(user).gid(group);
     }
     command

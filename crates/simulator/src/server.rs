@@ -9,16 +9,16 @@ use axum::Router;
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::connection::{Connection, Outage, Sockets};
+use super::connection::{ClientConnection, Outage, Sockets};
 
 /// A port that is bound but not yet served, so that the handlers can know their own address.
-pub(super) struct Bound {
+pub(super) struct BoundListener {
     listener: TcpListener,
     address: SocketAddr,
     outage: Outage,
 }
 
-impl Bound {
+impl BoundListener {
     /// Binds `127.0.0.1:port`; port 0 takes a free one.
     pub(super) async fn new(port: u16) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
@@ -42,7 +42,7 @@ impl Bound {
 
     /// Serves until `stopping` is cancelled or the answer is dropped.
     pub(super) fn serve(self, router: Router, stopping: CancellationToken) -> Running {
-        let service = router.into_make_service_with_connect_info::<Connection>();
+        let service = router.into_make_service_with_connect_info::<ClientConnection>();
         let sockets = Sockets::new(self.listener, self.address, self.outage);
         let stopped = stopping.clone().cancelled_owned();
         let served = axum::serve(sockets, service).with_graceful_shutdown(stopped);

@@ -66,7 +66,7 @@ pub enum WorldError {
 }
 
 /// GitLab's tokens by their secret.
-type Tokens = BTreeMap<String, gitlab::Token>;
+type GitLabTokens = BTreeMap<String, gitlab::Token>;
 
 /// A GitLab, a Lookup and perhaps a Pub/Sub, at work until they are dropped.
 #[derive(Debug)]
@@ -99,12 +99,12 @@ impl World {
         people: Vec<lookup::Person>,
         settings: Settings,
     ) -> Result<Self, WorldError> {
-        Self::assemble(accounts, Tokens::new(), people, settings).await
+        Self::assemble(accounts, GitLabTokens::new(), people, settings).await
     }
 
     async fn assemble(
         accounts: Vec<gitlab::Account>,
-        tokens: Tokens,
+        tokens: GitLabTokens,
         people: Vec<lookup::Person>,
         settings: Settings,
     ) -> Result<Self, WorldError> {

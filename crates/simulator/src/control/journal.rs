@@ -29,7 +29,7 @@ pub struct Entry {
 
 /// Carried by a response whose body is one bare word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Said(pub(crate) &'static str);
+pub(crate) struct BareWord(pub(crate) &'static str);
 
 /// What was asked of one server.
 #[derive(Debug, Default)]
@@ -57,14 +57,14 @@ impl Journal {
     }
 
     /// Notes how it was answered.
-    pub(super) fn end(&mut self, number: u64, status: Option<u16>, said: Option<Said>) {
+    pub(super) fn end(&mut self, number: u64, status: Option<u16>, said: Option<BareWord>) {
         let first = self.entries.front().map_or(0, |entry| entry.number);
         let position = number
             .checked_sub(first)
             .and_then(|position| usize::try_from(position).ok());
         if let Some(entry) = position.and_then(|position| self.entries.get_mut(position)) {
             entry.status = status;
-            entry.answer = said.map(|Said(word)| word);
+            entry.answer = said.map(|BareWord(word)| word);
         }
     }
 
@@ -89,7 +89,7 @@ mod tests {
         journal.clear();
         let kept = journal.begin("GET", "/b");
         journal.end(lost, Some(200), None);
-        journal.end(kept, Some(404), Some(Said("null")));
+        journal.end(kept, Some(404), Some(BareWord("null")));
         let entries = journal.since(0);
         assert_eq!(entries.len(), 1);
         assert_eq!(

@@ -6,11 +6,11 @@ use axum::{
 };
 use serde_json::json;
 
-use super::{json::respond, states::Verdict};
-use crate::control::Said;
+use super::{json::respond, states::TransitionResult};
+use crate::control::BareWord;
 
 /// An answer in place of the one that was asked for.
-pub(super) type Refusal = Box<Response>;
+pub(super) type ErrorResponse = Box<Response>;
 
 /// `{"message": …}`, how GitLab's own checks answer.
 pub(super) fn message(status: StatusCode, message: &str) -> Response {
@@ -157,17 +157,19 @@ pub(super) fn too_many_times() -> Response {
 }
 
 /// The answer to a state-changing call: 201 with one bare word, or a refusal.
-pub(super) fn verdict(verdict: &Verdict) -> Response {
+pub(super) fn verdict(verdict: &TransitionResult) -> Response {
     let word = match verdict {
-        Verdict::Becomes(_) | Verdict::StaysTrue => "true",
-        Verdict::StaysNull => "null",
-        Verdict::StaysFalse => "false",
-        Verdict::Forbidden(reason) => return message(StatusCode::FORBIDDEN, reason),
-        Verdict::Invalid(reason) => return message(StatusCode::INTERNAL_SERVER_ERROR, reason),
-        Verdict::NotRecorded(what) => return not_simulated(what),
+        TransitionResult::Becomes(_) | TransitionResult::StaysTrue => "true",
+        TransitionResult::StaysNull => "null",
+        TransitionResult::StaysFalse => "false",
+        TransitionResult::Forbidden(reason) => return message(StatusCode::FORBIDDEN, reason),
+        TransitionResult::Invalid(reason) => {
+            return message(StatusCode::INTERNAL_SERVER_ERROR, reason);
+        }
+        TransitionResult::NotRecorded(what) => return not_simulated(what),
     };
     let json = [(header::CONTENT_TYPE, "application/json")];
     let mut response = (StatusCode::CREATED, json, word).into_response();
-    response.extensions_mut().insert(Said(word));
+    response.extensions_mut().insert(BareWord(word));
     response
 }

@@ -15,9 +15,9 @@ use serde_json::{Map, Value, json};
 use super::{
     account::{Account, RowError},
     rows,
-    server::App,
+    server::SharedGitLab,
     settings::{Conditions, MAINTENANCE},
-    store::{Actor, Store},
+    store::{Actor, GitLabStore},
     tokens::{Token, TokenChange},
 };
 use crate::control::{lock, refuse};
@@ -38,8 +38,8 @@ pub enum ChangeError {
 
 /// The body of `PUT /simulate/users/{id}`: keys of the row, what is hidden, and who does it when.
 #[derive(Debug, Default, Deserialize)]
-struct Change {
-    by: Option<By>,
+struct UserChange {
+    by: Option<ChangedBy>,
     at: Option<Timestamp>,
     /// `active` as an identity provider sets it through SCIM.
     scim: Option<bool>,
@@ -51,20 +51,20 @@ struct Change {
 /// Who changes a state.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
-enum By {
+enum ChangedBy {
     /// An administrator, whom GitLab puts on record.
     Account { id: u64, username: String },
     /// LDAP, SAML or a background worker, of whom it keeps no record.
-    Silent(Silent),
+    Silent(UnrecordedActor),
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Silent {
+enum UnrecordedActor {
     Nobody,
 }
 
-pub(super) fn routes(app: App) -> Router {
+pub(super) fn routes(app: SharedGitLab) -> Router {
     Router::new()
         .route("/simulate/state", get(state))
         .route(
@@ -79,12 +79,12 @@ pub(super) fn routes(app: App) -> Router {
 
 /// Applies `change` to the account, or makes it, as another administrator than `owner` would.
 pub(super) fn change(
-    store: &mut Store,
+    store: &mut GitLabStore,
     owner: u64,
     id: u64,
     change: Value,
 ) -> Result<(), ChangeError> {
-    let Change {
+    let UserChange {
         by,
         at,
         scim,
@@ -93,8 +93,8 @@ pub(super) fn change(
     } = serde_json::from_value(change)
         .map_err(|error| ChangeError::Malformed(error.to_string()))?;
     let actor = match by {
-        Some(By::Account { id, username }) => Some(Actor { id, username }),
-        Some(By::Silent(Silent::Nobody)) => None,
+        Some(ChangedBy::Account { id, username }) => Some(Actor { id, username }),
+        Some(ChangedBy::Silent(UnrecordedActor::Nobody)) => None,
         None => Some(store.another_administrator(owner)),
     };
     let mut account = match (
@@ -141,7 +141,11 @@ fn hide(account: &mut Account, changes: Map<String, Value>) -> Result<(), Change
     Ok(())
 }
 
-async fn change_user(State(app): State<App>, Path(id): Path<u64>, body: Bytes) -> Response {
+async fn change_user(
+    State(app): State<SharedGitLab>,
+    Path(id): Path<u64>,
+    body: Bytes,
+) -> Response {
     let changed = serde_json::from_slice(&body)
         .map_err(|error| ChangeError::Malformed(error.to_string()))
         .and_then(|body| change(&mut app.store(), app.owner, id, body));
@@ -151,14 +155,14 @@ async fn change_user(State(app): State<App>, Path(id): Path<u64>, body: Bytes) -
     }
 }
 
-async fn show_user(State(app): State<App>, Path(id): Path<u64>) -> Response {
+async fn show_user(State(app): State<SharedGitLab>, Path(id): Path<u64>) -> Response {
     match app.store().accounts.get(&id) {
         Some(account) => Json(rows::everything(account, &app.url)).into_response(),
         None => StatusCode::NOT_FOUND.into_response(),
     }
 }
 
-async fn delete_user(State(app): State<App>, Path(id): Path<u64>) -> StatusCode {
+async fn delete_user(State(app): State<SharedGitLab>, Path(id): Path<u64>) -> StatusCode {
     match lock(&app.store).accounts.remove(&id) {
         Some(_) => StatusCode::NO_CONTENT,
         None => StatusCode::NOT_FOUND,
@@ -166,7 +170,11 @@ async fn delete_user(State(app): State<App>, Path(id): Path<u64>) -> StatusCode 
 }
 
 /// Changes a token, or makes one of the same owner without administrator's rights.
-async fn change_token(State(app): State<App>, Path(secret): Path<String>, body: Bytes) -> Response {
+async fn change_token(
+    State(app): State<SharedGitLab>,
+    Path(secret): Path<String>,
+    body: Bytes,
+) -> Response {
     let change: TokenChange = match serde_json::from_slice(&body) {
         Ok(change) => change,
         Err(error) => return refuse(&error.to_string()),
@@ -186,7 +194,7 @@ struct Maintenance {
     message: Option<String>,
 }
 
-async fn change_maintenance(State(app): State<App>, body: Bytes) -> Response {
+async fn change_maintenance(State(app): State<SharedGitLab>, body: Bytes) -> Response {
     match serde_json::from_slice(&body) {
         Ok(Maintenance { enabled, message }) => {
             let text = message.unwrap_or_else(|| MAINTENANCE.to_owned());
@@ -198,7 +206,7 @@ async fn change_maintenance(State(app): State<App>, body: Bytes) -> Response {
 }
 
 /// Changes what was given and leaves the rest.
-async fn change_conditions(State(app): State<App>, body: Bytes) -> Response {
+async fn change_conditions(State(app): State<SharedGitLab>, body: Bytes) -> Response {
     let mut store = app.store();
     let merged = serde_json::from_slice::<Map<String, Value>>(&body).and_then(|changes| {
         let mut all = serde_json::to_value(&store.conditions)?;
@@ -216,7 +224,7 @@ async fn change_conditions(State(app): State<App>, body: Bytes) -> Response {
     }
 }
 
-async fn state(State(app): State<App>) -> Json<Value> {
+async fn state(State(app): State<SharedGitLab>) -> Json<Value> {
     let store = app.store();
     let users: Vec<_> = store
         .accounts

@@ -54,7 +54,7 @@ const OTHER: Duration = Duration::from_millis(20);
 
 /// On the answer to a listing: how many rows it holds.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Rows(pub(super) usize);
+pub(super) struct RowCount(pub(super) usize);
 
 /// The processes that answer.
 #[derive(Debug)]
@@ -66,7 +66,7 @@ pub(super) struct Processes {
 }
 
 /// A process that is at work for one request.
-pub(super) struct Turn(Option<OwnedSemaphorePermit>);
+pub(super) struct BusyProcess(Option<OwnedSemaphorePermit>);
 
 impl Processes {
     pub(super) fn new(cost: Cost, restarts_every: Option<u64>) -> Self {
@@ -82,10 +82,10 @@ impl Processes {
     }
 
     /// Waits for a process.
-    pub(super) async fn turn(&self) -> Turn {
+    pub(super) async fn turn(&self) -> BusyProcess {
         match &self.turns {
-            None => Turn(None),
-            Some(turns) => Turn(Arc::clone(turns).acquire_owned().await.ok()),
+            None => BusyProcess(None),
+            Some(turns) => BusyProcess(Arc::clone(turns).acquire_owned().await.ok()),
         }
     }
 
@@ -107,7 +107,7 @@ impl Processes {
     }
 }
 
-impl Turn {
+impl BusyProcess {
     /// Keeps the process busy for what the answer costs, and lets it go.
     pub(super) async fn spend(self, price: Duration) {
         if self.0.is_some() {
@@ -118,7 +118,10 @@ impl Turn {
 
 /// What an answer costs, beside what was spent on the way to it.
 pub(super) fn price(route: &Route, response: &Response) -> Duration {
-    let rows = response.extensions().get::<Rows>().map_or(0, |rows| rows.0);
+    let rows = response
+        .extensions()
+        .get::<RowCount>()
+        .map_or(0, |rows| rows.0);
     match route {
         Route::List => ROW.saturating_mul(u32::try_from(rows).unwrap_or(u32::MAX)),
         Route::Show(_) => ONE,

@@ -7,7 +7,7 @@ use base64::{
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value, json};
 
-use super::{account::Account, activity::Activity, json::Row, pages::Refused};
+use super::{account::Account, activity::Activity, json::JsonRow, pages::ListingError};
 
 /// What a listing by cursor is ordered by. `created_at` is answered in the order of the ids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,12 +19,12 @@ pub(super) enum Order {
 }
 
 /// A row's place in an order. A key that is null comes behind all others.
-pub(super) type Place = (bool, String, u64);
+pub(super) type SortPosition = (bool, String, u64);
 
 /// Where a page begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Cursor {
-    pub(super) place: Place,
+    pub(super) place: SortPosition,
     /// `_kd`; without it the page is right, and says nothing of what comes before and after.
     pub(super) direction: Option<Direction>,
 }
@@ -64,7 +64,7 @@ impl Order {
 
     /// Where the account stands. Texts compare by their bytes, as in a database with the collation
     /// `C`.
-    pub(super) fn place(self, account: &Account, activity: &Activity) -> Place {
+    pub(super) fn place(self, account: &Account, activity: &Activity) -> SortPosition {
         let key = self.value(account, activity);
         (key.is_none(), key.unwrap_or_default(), account.id)
     }
@@ -91,7 +91,7 @@ impl Order {
 
     /// The cursor that leads on from this account.
     pub(super) fn cursor(self, account: &Account, activity: &Activity, to: Direction) -> String {
-        let mut row = Row::default();
+        let mut row = JsonRow::default();
         if let Some(key) = self.key() {
             row.push(key, &self.value(account, activity));
         }
@@ -101,10 +101,10 @@ impl Order {
     }
 
     /// Reads a cursor. Nonsense, another order's keys and an id that is no number break GitLab.
-    pub(super) fn read(self, text: &str) -> Result<Cursor, Refused> {
-        let bytes = BASE64.decode(text).map_err(|_| Refused::Broken)?;
+    pub(super) fn read(self, text: &str) -> Result<Cursor, ListingError> {
+        let bytes = BASE64.decode(text).map_err(|_| ListingError::Broken)?;
         let keys: Map<String, Value> =
-            serde_json::from_slice(&bytes).map_err(|_| Refused::Broken)?;
+            serde_json::from_slice(&bytes).map_err(|_| ListingError::Broken)?;
         let mut wanted: Vec<&str> = self.key().into_iter().chain(["id"]).collect();
         wanted.sort_unstable();
         let given: Vec<&str> = keys
@@ -113,7 +113,7 @@ impl Order {
             .filter(|key| *key != "_kd")
             .collect();
         if given != wanted {
-            return Err(Refused::Broken);
+            return Err(ListingError::Broken);
         }
         let id = match keys.get("id") {
             Some(Value::String(id)) => id.parse().ok(),
@@ -131,7 +131,7 @@ impl Order {
             place: (
                 key.is_some_and(Value::is_null),
                 text.to_owned(),
-                id.ok_or(Refused::Broken)?,
+                id.ok_or(ListingError::Broken)?,
             ),
             direction,
         })

@@ -5,10 +5,10 @@ use jiff::{Timestamp, tz::TimeZone};
 
 use super::{
     account::Account,
-    answers::{self, Refusal},
+    answers::{self, ErrorResponse},
     kinds::{Kind, State},
-    request::Call,
-    store::Store,
+    request::ApiRequest,
+    store::GitLabStore,
 };
 
 /// The caller of one request.
@@ -21,7 +21,7 @@ pub(super) struct Caller {
 
 /// What an endpoint asks of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Needs {
+pub(super) enum RequiredScope {
     /// One of the scopes that may read accounts.
     ToRead,
     /// `api`
@@ -33,7 +33,7 @@ pub(super) enum Needs {
 /// Scopes with which accounts may be read.
 const READING: [&str; 4] = ["api", "read_api", "read_user", "ai_workflows"];
 
-impl Needs {
+impl RequiredScope {
     fn are_met_by(self, scopes: &[String]) -> bool {
         let has = |scope: &str| scopes.iter().any(|known| known == scope);
         match self {
@@ -44,15 +44,15 @@ impl Needs {
     }
 }
 
-impl Store {
+impl GitLabStore {
     /// The caller, or nobody where no token was sent, or the answer that turns the request away.
     pub(super) fn enter(
         &mut self,
-        call: &Call,
-        needs: Needs,
+        call: &ApiRequest,
+        needs: RequiredScope,
         url: &str,
         now: Timestamp,
-    ) -> Result<Option<Caller>, Refusal> {
+    ) -> Result<Option<Caller>, ErrorResponse> {
         let Some(secret) = secret(call) else {
             return Ok(None);
         };
@@ -96,7 +96,7 @@ impl Store {
 
     /// Whether the owner is one whom GitLab lets in
     /// (`lib/gitlab/auth/user_access_denied_reason.rb`).
-    fn admit(&self, owner: &Account, url: &str) -> Result<(), Refusal> {
+    fn admit(&self, owner: &Account, url: &str) -> Result<(), ErrorResponse> {
         let locked = owner
             .others
             .get("locked")
@@ -129,7 +129,7 @@ impl Store {
     }
 
     /// Counts the addresses an account comes from, where that is bounded.
-    fn bound_addresses(&mut self, user_id: u64, call: &Call) -> Result<(), Refusal> {
+    fn bound_addresses(&mut self, user_id: u64, call: &ApiRequest) -> Result<(), ErrorResponse> {
         let Some(limit) = self.conditions.unique_ips_limit else {
             self.addresses.clear();
             return Ok(());
@@ -146,7 +146,12 @@ impl Store {
     }
 
     /// `Sudo`: an administrator acts as somebody else.
-    fn sudo(&self, caller: Caller, allowed: bool, call: &Call) -> Result<Caller, Refusal> {
+    fn sudo(
+        &self,
+        caller: Caller,
+        allowed: bool,
+        call: &ApiRequest,
+    ) -> Result<Caller, ErrorResponse> {
         let Some(name) = call.header("sudo").or_else(|| call.parameters.get("sudo")) else {
             return Ok(caller);
         };
@@ -170,7 +175,7 @@ impl Store {
 }
 
 /// `PRIVATE-TOKEN` before everything else, then the query, then `Authorization: Bearer`.
-pub(super) fn secret(call: &Call) -> Option<&str> {
+pub(super) fn secret(call: &ApiRequest) -> Option<&str> {
     let bearer = || {
         let (kind, secret) = call.header("authorization")?.split_once(' ')?;
         kind.eq_ignore_ascii_case("bearer").then_some(secret)

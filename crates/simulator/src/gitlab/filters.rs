@@ -6,13 +6,13 @@ use serde_json::Value;
 use super::{
     account::Account,
     kinds::{Kind, State},
-    pages::Refused,
-    parameters::{Invalid, Parameters, time},
+    pages::ListingError,
+    parameters::{InvalidParameter, Parameters, time},
 };
 
 /// Which rows are asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Filter {
+pub(super) struct UserFilter {
     username: Option<String>,
     public_email: Option<String>,
     search: Option<String>,
@@ -20,13 +20,13 @@ pub(super) struct Filter {
     custom_attributes: Vec<(String, String)>,
     created_after: Option<Timestamp>,
     created_before: Option<Timestamp>,
-    flags: Vec<Flag>,
+    flags: Vec<FilterFlag>,
     admin: bool,
 }
 
 /// A filter that is on or off. `x=false` is off; it does not negate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Flag {
+enum FilterFlag {
     Active,
     Blocked,
     External,
@@ -41,20 +41,20 @@ enum Flag {
     ExcludeInternal,
 }
 
-const FLAGS: [(&str, Flag); 10] = [
-    ("active", Flag::Active),
-    ("blocked", Flag::Blocked),
-    ("external", Flag::External),
-    ("humans", Flag::Humans),
-    ("admins", Flag::Admins),
-    ("without_project_bots", Flag::WithoutProjectBots),
-    ("exclude_active", Flag::ExcludeActive),
-    ("exclude_external", Flag::ExcludeExternal),
-    ("exclude_humans", Flag::ExcludeHumans),
-    ("exclude_internal", Flag::ExcludeInternal),
+const FLAGS: [(&str, FilterFlag); 10] = [
+    ("active", FilterFlag::Active),
+    ("blocked", FilterFlag::Blocked),
+    ("external", FilterFlag::External),
+    ("humans", FilterFlag::Humans),
+    ("admins", FilterFlag::Admins),
+    ("without_project_bots", FilterFlag::WithoutProjectBots),
+    ("exclude_active", FilterFlag::ExcludeActive),
+    ("exclude_external", FilterFlag::ExcludeExternal),
+    ("exclude_humans", FilterFlag::ExcludeHumans),
+    ("exclude_internal", FilterFlag::ExcludeInternal),
 ];
 
-impl Flag {
+impl FilterFlag {
     fn admits(self, account: &Account) -> bool {
         let active = account.state == State::Active && !account.kind.is_internal();
         let two_factor = account.others.get("two_factor_enabled") == Some(&Value::Bool(true));
@@ -94,11 +94,11 @@ impl Flag {
     }
 }
 
-impl Filter {
+impl UserFilter {
     /// The filter an administrator asks for, or what is left of it for somebody else: who is no
     /// administrator sees no blocked account, and has the other administrators' filters and that of
     /// the custom attributes silently ignored.
-    pub(super) fn new(parameters: &Parameters, admin: bool) -> Result<Self, Refused> {
+    pub(super) fn new(parameters: &Parameters, admin: bool) -> Result<Self, ListingError> {
         let mut flags = Vec::new();
         for (name, flag) in FLAGS {
             if parameters.flag(name)? {
@@ -106,8 +106,8 @@ impl Filter {
             }
         }
         match parameters.get("two_factor") {
-            Some("enabled") => flags.push(Flag::TwoFactor),
-            Some("disabled") => flags.push(Flag::WithoutTwoFactor),
+            Some("enabled") => flags.push(FilterFlag::TwoFactor),
+            Some("disabled") => flags.push(FilterFlag::WithoutTwoFactor),
             _ => {}
         }
         let mut asked = Self {
@@ -202,20 +202,20 @@ impl Filter {
 }
 
 /// Both or neither; `extern_uid` may be empty.
-fn identity(parameters: &Parameters) -> Result<Option<(String, String)>, Invalid> {
+fn identity(parameters: &Parameters) -> Result<Option<(String, String)>, InvalidParameter> {
     match (parameters.get("provider"), parameters.get("extern_uid")) {
         (Some(provider), Some(extern_uid)) => {
             Ok(Some((provider.to_owned(), extern_uid.to_owned())))
         }
         (None, None) => Ok(None),
-        _ => Err(Invalid(
+        _ => Err(InvalidParameter(
             "extern_uid, provider provide all or none of parameters".to_owned(),
         )),
     }
 }
 
 /// `custom_attributes[key]=value`, each. A list or a text is refused, a deeper level breaks GitLab.
-fn custom_attributes(parameters: &Parameters) -> Result<Vec<(String, String)>, Refused> {
+fn custom_attributes(parameters: &Parameters) -> Result<Vec<(String, String)>, ListingError> {
     let mut wanted = Vec::new();
     for (name, value) in parameters.iter() {
         let Some(rest) = name.strip_prefix("custom_attributes") else {
@@ -226,9 +226,9 @@ fn custom_attributes(parameters: &Parameters) -> Result<Vec<(String, String)>, R
             .and_then(|rest| rest.strip_suffix(']'));
         match key {
             None | Some("") => {
-                return Err(Invalid("custom_attributes is invalid".to_owned()).into());
+                return Err(InvalidParameter("custom_attributes is invalid".to_owned()).into());
             }
-            Some(key) if key.contains(['[', ']']) => return Err(Refused::Broken),
+            Some(key) if key.contains(['[', ']']) => return Err(ListingError::Broken),
             Some(key) => wanted.push((key.to_owned(), value.to_owned())),
         }
     }

@@ -13,9 +13,9 @@ use serde_json::{
 
 /// An object whose keys keep their order.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Row(Vec<(String, Box<RawValue>)>);
+pub(super) struct JsonRow(Vec<(String, Box<RawValue>)>);
 
-impl Row {
+impl JsonRow {
     /// Adds a key behind the others. A value that cannot be written is left out.
     pub(super) fn push(&mut self, key: &str, value: &impl Serialize) {
         if let Ok(value) = to_raw_value(value) {
@@ -35,7 +35,7 @@ impl Row {
     }
 }
 
-impl Serialize for Row {
+impl Serialize for JsonRow {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(self.0.len()))?;
         for (key, value) in &self.0 {

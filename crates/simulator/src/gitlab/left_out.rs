@@ -3,10 +3,10 @@
 //!
 //! Each is a 501 that says so, never something made up.
 
-use super::request::Call;
+use super::request::ApiRequest;
 
 /// Why this request is left out; `None` where it is answered.
-pub(super) fn reason(call: &Call) -> Option<&'static str> {
+pub(super) fn reason(call: &ApiRequest) -> Option<&'static str> {
     let path = call.path.as_str();
     if call.method == axum::http::Method::OPTIONS {
         return Some("OPTIONS: browsers send it, no client of the API does");

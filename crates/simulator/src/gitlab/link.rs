@@ -7,7 +7,7 @@ use axum::{http::HeaderValue, response::Response};
 use jiff::tz::TimeZone;
 use url::form_urlencoded::Serializer;
 
-use super::{pages::Page, parameters::Parameters};
+use super::{pages::UserPage, parameters::Parameters};
 
 /// The parameters that are off unless set.
 const FLAGS: [&str; 14] = [
@@ -30,7 +30,7 @@ const FLAGS: [&str; 14] = [
 /// What is in no link, wherever it was sent.
 const SECRET: [&str; 3] = ["private_token", "access_token", "sudo"];
 
-impl Page<'_> {
+impl UserPage<'_> {
     /// Puts the headers on `response` that lead on. The `Link` has the host GitLab is configured
     /// with, `url`, whatever host it was asked by.
     pub(super) fn lead(self, mut response: Response, url: &str, asked: &Parameters) -> Response {

@@ -9,9 +9,9 @@ use super::{
     account::Account,
     answers,
     cursor::{Cursor, Direction, Order},
-    filters::Filter,
-    parameters::{Invalid, Parameters},
-    store::Store,
+    filters::UserFilter,
+    parameters::{InvalidParameter, Parameters},
+    store::GitLabStore,
 };
 
 /// Rows that offset pages reach at most (`plan_limits.offset_pagination_limit`).
@@ -33,19 +33,19 @@ pub(super) struct Paging {
     order: Order,
     descending: bool,
     per_page: usize,
-    start: Start,
+    start: PageStart,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Start {
+enum PageStart {
     Cursor(Option<Cursor>),
     Page(usize),
 }
 
 /// A listing that cannot be.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Refused {
-    Invalid(Invalid),
+pub(super) enum ListingError {
+    Invalid(InvalidParameter),
     /// Past what offset pages reach.
     TooFar,
     /// GitLab fails over it.
@@ -53,23 +53,23 @@ pub(super) enum Refused {
 }
 
 /// One page, and where it leads.
-pub(super) struct Page<'a> {
+pub(super) struct UserPage<'a> {
     pub(super) accounts: Vec<&'a Account>,
     pub(super) headers: Vec<(&'static str, String)>,
     /// Relation, and the parameter that leads there.
     pub(super) links: Vec<(&'static str, (&'static str, String))>,
 }
 
-impl From<Invalid> for Refused {
-    fn from(invalid: Invalid) -> Self {
+impl From<InvalidParameter> for ListingError {
+    fn from(invalid: InvalidParameter) -> Self {
         Self::Invalid(invalid)
     }
 }
 
-impl IntoResponse for Refused {
+impl IntoResponse for ListingError {
     fn into_response(self) -> Response {
         match self {
-            Self::Invalid(Invalid(what)) => answers::error(StatusCode::BAD_REQUEST, &what),
+            Self::Invalid(InvalidParameter(what)) => answers::error(StatusCode::BAD_REQUEST, &what),
             Self::Broken => answers::internal_error(),
             Self::TooFar => answers::error(
                 StatusCode::METHOD_NOT_ALLOWED,
@@ -85,9 +85,9 @@ impl IntoResponse for Refused {
 impl Paging {
     /// Reads the parameters. Offset pages have no order but that of the ids for who is no
     /// administrator.
-    pub(super) fn new(parameters: &Parameters, admin: bool) -> Result<Self, Refused> {
+    pub(super) fn new(parameters: &Parameters, admin: bool) -> Result<Self, ListingError> {
         let keyset = parameters.get("pagination") == Some("keyset");
-        let invalid = |name: &str| Invalid(format!("{name} does not have a valid value"));
+        let invalid = |name: &str| InvalidParameter(format!("{name} does not have a valid value"));
         let order = parameters.get("order_by").unwrap_or("id");
         let order = Order::named(order).ok_or_else(|| invalid("order_by"))?;
         let descending = match parameters.get("sort").unwrap_or("desc") {
@@ -98,22 +98,22 @@ impl Paging {
         let per_page = per_page(parameters, keyset)?;
         let start = if keyset {
             let cursor = parameters.text("cursor");
-            Start::Cursor(cursor.map(|cursor| order.read(&cursor)).transpose()?)
+            PageStart::Cursor(cursor.map(|cursor| order.read(&cursor)).transpose()?)
         } else {
             let page = parameters.number("page")?.unwrap_or(1).max(1);
-            Start::Page(usize::try_from(page).map_err(|_| Refused::TooFar)?)
+            PageStart::Page(usize::try_from(page).map_err(|_| ListingError::TooFar)?)
         };
         match start {
-            Start::Page(page) if page.saturating_mul(per_page) > OFFSET_LIMIT => {
-                Err(Refused::TooFar)
+            PageStart::Page(page) if page.saturating_mul(per_page) > OFFSET_LIMIT => {
+                Err(ListingError::TooFar)
             }
-            Start::Page(_) if !admin => Ok(Self {
+            PageStart::Page(_) if !admin => Ok(Self {
                 order: Order::Id,
                 descending: true,
                 per_page,
                 start,
             }),
-            Start::Page(_) | Start::Cursor(_) => Ok(Self {
+            PageStart::Page(_) | PageStart::Cursor(_) => Ok(Self {
                 order,
                 descending,
                 per_page,
@@ -124,10 +124,14 @@ impl Paging {
 
     /// The rows of this page, out of those that `filter` admits. An empty page behind a cursor
     /// breaks GitLab.
-    pub(super) fn cut<'a>(&self, store: &'a Store, filter: &Filter) -> Result<Page<'a>, Refused> {
+    pub(super) fn cut<'a>(
+        &self,
+        store: &'a GitLabStore,
+        filter: &UserFilter,
+    ) -> Result<UserPage<'a>, ListingError> {
         let cursor = match &self.start {
-            Start::Page(page) => return Ok(self.numbered(*page, store, filter)),
-            Start::Cursor(cursor) => cursor.as_ref(),
+            PageStart::Page(page) => return Ok(self.numbered(*page, store, filter)),
+            PageStart::Cursor(cursor) => cursor.as_ref(),
         };
         let backwards = |cursor: &&Cursor| cursor.direction == Some(Direction::Previous);
         let (rows, earlier, later) = match cursor.filter(backwards) {
@@ -135,7 +139,7 @@ impl Paging {
             None => self.after(cursor, store, filter),
         };
         if cursor.is_some() && rows.is_empty() {
-            return Err(Refused::Broken);
+            return Err(ListingError::Broken);
         }
         let silent = cursor.is_some_and(|cursor| cursor.direction.is_none());
         Ok(self.page(store, rows, earlier && !silent, later && !silent))
@@ -144,8 +148,8 @@ impl Paging {
     fn after<'a>(
         &self,
         cursor: Option<&Cursor>,
-        store: &'a Store,
-        filter: &Filter,
+        store: &'a GitLabStore,
+        filter: &UserFilter,
     ) -> (Vec<&'a Account>, bool, bool) {
         // The order of every sweep reads only its page; the others may sort all rows for each.
         let mut rows: Vec<_> = if self.order == Order::Id && !self.descending {
@@ -169,8 +173,8 @@ impl Paging {
     fn before<'a>(
         &self,
         cursor: &Cursor,
-        store: &'a Store,
-        filter: &Filter,
+        store: &'a GitLabStore,
+        filter: &UserFilter,
     ) -> (Vec<&'a Account>, bool, bool) {
         let mut rows = self.sorted(store, filter);
         rows.retain(|account| {
@@ -182,11 +186,11 @@ impl Paging {
 
     fn page<'a>(
         &self,
-        store: &Store,
+        store: &GitLabStore,
         accounts: Vec<&'a Account>,
         earlier: bool,
         later: bool,
-    ) -> Page<'a> {
+    ) -> UserPage<'a> {
         let cursor = |account: &&&Account, to| self.order.cursor(account, &store.activity, to);
         let next = accounts.last().filter(|_| later);
         let next = next.map(|last| cursor(&last, Direction::Next));
@@ -195,14 +199,19 @@ impl Paging {
         let links = next.clone().map(|next| ("next", ("cursor", next)));
         let next = next.map(|next| ("x-next-cursor", next));
         let previous = previous.map(|previous| ("x-prev-cursor", previous));
-        Page {
+        UserPage {
             accounts,
             headers: next.into_iter().chain(previous).collect(),
             links: links.into_iter().collect(),
         }
     }
 
-    fn numbered<'a>(&self, number: usize, store: &'a Store, filter: &Filter) -> Page<'a> {
+    fn numbered<'a>(
+        &self,
+        number: usize,
+        store: &'a GitLabStore,
+        filter: &UserFilter,
+    ) -> UserPage<'a> {
         let rows = self.sorted(store, filter);
         let total = rows.len();
         let pages = total.div_ceil(self.per_page).max(1);
@@ -230,14 +239,14 @@ impl Paging {
             .skip((number - 1).saturating_mul(self.per_page))
             .take(self.per_page)
             .collect();
-        Page {
+        UserPage {
             accounts,
             headers,
             links,
         }
     }
 
-    fn sorted<'a>(&self, store: &'a Store, filter: &Filter) -> Vec<&'a Account> {
+    fn sorted<'a>(&self, store: &'a GitLabStore, filter: &UserFilter) -> Vec<&'a Account> {
         let rows = store.accounts.values();
         let mut rows: Vec<_> = rows.filter(|account| filter.admits(account)).collect();
         // By id they are in order already.
@@ -250,7 +259,7 @@ impl Paging {
         rows
     }
 
-    fn is_after(&self, account: &Account, cursor: &Cursor, store: &Store) -> bool {
+    fn is_after(&self, account: &Account, cursor: &Cursor, store: &GitLabStore) -> bool {
         let place = self.order.place(account, &store.activity);
         if self.descending {
             place < cursor.place
@@ -260,16 +269,18 @@ impl Paging {
     }
 }
 
-fn per_page(parameters: &Parameters, keyset: bool) -> Result<usize, Refused> {
+fn per_page(parameters: &Parameters, keyset: bool) -> Result<usize, ListingError> {
     let asked = match parameters.number("per_page")? {
         None => return Ok(USUAL),
-        Some(0) => return Err(Invalid("per_page has a value not allowed".to_owned()).into()),
+        Some(0) => {
+            return Err(InvalidParameter("per_page has a value not allowed".to_owned()).into());
+        }
         Some(asked) => usize::try_from(asked).ok(),
     };
     match asked {
         Some(asked) if keyset => Ok(asked),
         Some(asked) => Ok(asked.min(LARGEST)),
-        None if keyset => Err(Refused::Broken),
+        None if keyset => Err(ListingError::Broken),
         None => Ok(USUAL),
     }
 }

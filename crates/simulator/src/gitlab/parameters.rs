@@ -8,7 +8,7 @@ pub(super) struct Parameters(Vec<(String, String)>);
 
 /// A parameter that cannot be, in the words of the answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Invalid(pub(super) String);
+pub(super) struct InvalidParameter(pub(super) String);
 
 impl Parameters {
     /// `None` where Rack gives up: a broken escape, a text that is not UTF-8, a NUL.
@@ -35,27 +35,27 @@ impl Parameters {
     }
 
     /// A boolean in any of the spellings Grape takes; absent or empty is false.
-    pub(super) fn flag(&self, name: &str) -> Result<bool, Invalid> {
+    pub(super) fn flag(&self, name: &str) -> Result<bool, InvalidParameter> {
         match self.get(name).map(str::to_ascii_lowercase).as_deref() {
             None | Some("" | "false" | "0" | "f" | "off" | "no" | "n") => Ok(false),
             Some("true" | "1" | "t" | "on" | "yes" | "y") => Ok(true),
-            Some(_) => Err(Invalid(format!("{name} is invalid"))),
+            Some(_) => Err(InvalidParameter(format!("{name} is invalid"))),
         }
     }
 
     /// A point in time; absent or empty is none.
-    pub(super) fn time(&self, name: &str) -> Result<Option<Timestamp>, Invalid> {
+    pub(super) fn time(&self, name: &str) -> Result<Option<Timestamp>, InvalidParameter> {
         self.text(name)
-            .map(|text| time(&text).ok_or_else(|| Invalid(format!("{name} is invalid"))))
+            .map(|text| time(&text).ok_or_else(|| InvalidParameter(format!("{name} is invalid"))))
             .transpose()
     }
 
     /// A whole number; absent or empty is none.
-    pub(super) fn number(&self, name: &str) -> Result<Option<i64>, Invalid> {
+    pub(super) fn number(&self, name: &str) -> Result<Option<i64>, InvalidParameter> {
         self.text(name)
             .map(|text| {
                 text.parse()
-                    .map_err(|_| Invalid(format!("{name} is invalid")))
+                    .map_err(|_| InvalidParameter(format!("{name} is invalid")))
             })
             .transpose()
     }

@@ -9,37 +9,47 @@ use serde_json::json;
 
 use super::{
     account::Account,
-    answers::{self, Refusal},
-    cost::Rows,
-    door::{self, Caller, Needs},
+    answers::{self, ErrorResponse},
+    cost::RowCount,
+    door::{self, Caller, RequiredScope},
     entities::Entity,
-    filters::Filter,
-    json::{Row, respond},
-    pages::{Paging, Refused},
-    request::Call,
-    route::Id,
-    rows::{self, View},
-    store::Store,
+    filters::UserFilter,
+    json::{JsonRow, respond},
+    pages::{ListingError, Paging},
+    request::ApiRequest,
+    route::PathId,
+    rows::{self, RowView},
+    store::GitLabStore,
 };
 
 /// `GET /version`, as the recorded instance said it.
 const VERSION: &str = r#"{"version":"18.9.0-pre","revision":"Unknown","kas":{"enabled":false,"externalUrl":null,"externalK8sProxyUrl":null,"version":null},"enterprise":true}"#;
 
 /// A read as it is answered; `Err` holds the refusal.
-pub(super) type Answer = Result<Response, Refusal>;
+pub(super) type ApiResult = Result<Response, ErrorResponse>;
 
 /// `GET /version` and `GET /metadata`.
-pub(super) fn version(store: &mut Store, call: &Call, url: &str, now: Timestamp) -> Answer {
+pub(super) fn version(
+    store: &mut GitLabStore,
+    call: &ApiRequest,
+    url: &str,
+    now: Timestamp,
+) -> ApiResult {
     store
-        .enter(call, Needs::ToRead, url, now)?
+        .enter(call, RequiredScope::ToRead, url, now)?
         .ok_or_else(answers::unauthorized)?;
     let json = [(CONTENT_TYPE, "application/json")];
     Ok((StatusCode::OK, json, VERSION).into_response())
 }
 
 /// `GET /user`. An administrator's account says so even where Admin Mode withholds the rights.
-pub(super) fn current(store: &mut Store, call: &Call, url: &str, now: Timestamp) -> Answer {
-    let caller = store.enter(call, Needs::ToRead, url, now)?;
+pub(super) fn current(
+    store: &mut GitLabStore,
+    call: &ApiRequest,
+    url: &str,
+    now: Timestamp,
+) -> ApiResult {
+    let caller = store.enter(call, RequiredScope::ToRead, url, now)?;
     let caller = caller.ok_or_else(answers::unauthorized)?;
     let account = store.accounts.get(&caller.user_id);
     let account = account.ok_or_else(answers::unauthorized)?;
@@ -53,14 +63,19 @@ pub(super) fn current(store: &mut Store, call: &Call, url: &str, now: Timestamp)
 }
 
 /// `GET /personal_access_tokens/self`, which every scope may ask.
-pub(super) fn token(store: &mut Store, call: &Call, url: &str, now: Timestamp) -> Answer {
+pub(super) fn token(
+    store: &mut GitLabStore,
+    call: &ApiRequest,
+    url: &str,
+    now: Timestamp,
+) -> ApiResult {
     store
-        .enter(call, Needs::Nothing, url, now)?
+        .enter(call, RequiredScope::Nothing, url, now)?
         .ok_or_else(answers::unauthorized)?;
     let token = door::secret(call).and_then(|secret| store.tokens.get(secret));
     let token = token.ok_or_else(answers::unauthorized)?;
     let used = now.strftime("%Y-%m-%dT%H:%M:%S.000Z").to_string();
-    let mut row = Row::default();
+    let mut row = JsonRow::default();
     row.push("id", &token.id);
     row.push("name", &token.name);
     row.push("revoked", &token.revoked);
@@ -76,16 +91,26 @@ pub(super) fn token(store: &mut Store, call: &Call, url: &str, now: Timestamp) -
 }
 
 /// `GET /users`.
-pub(super) fn list(store: &mut Store, call: &Call, url: &str, now: Timestamp) -> Answer {
+pub(super) fn list(
+    store: &mut GitLabStore,
+    call: &ApiRequest,
+    url: &str,
+    now: Timestamp,
+) -> ApiResult {
     let caller = store
-        .enter(call, Needs::ToRead, url, now)?
+        .enter(call, RequiredScope::ToRead, url, now)?
         .ok_or_else(|| answers::denied("Not authorized to access /api/v4/users"))?;
     listed(store, caller, url, call).map_err(|refused| refused.into_response().into())
 }
 
-fn listed(store: &Store, caller: Caller, url: &str, call: &Call) -> Result<Response, Refused> {
+fn listed(
+    store: &GitLabStore,
+    caller: Caller,
+    url: &str,
+    call: &ApiRequest,
+) -> Result<Response, ListingError> {
     let asked = &call.parameters;
-    let filter = Filter::new(asked, caller.admin)?;
+    let filter = UserFilter::new(asked, caller.admin)?;
     if filter.needs_admin() && !caller.admin {
         return Ok(answers::forbidden());
     }
@@ -97,24 +122,30 @@ fn listed(store: &Store, caller: Caller, url: &str, call: &Call) -> Result<Respo
         Entity::Basic
     };
     let view = view(store, caller, entity, with_custom_attributes, url);
-    let rows: Option<Vec<Row>> = page
+    let rows: Option<Vec<JsonRow>> = page
         .accounts
         .iter()
         .map(|account| view.row(account))
         .collect();
-    let rows = rows.ok_or(Refused::Broken)?;
+    let rows = rows.ok_or(ListingError::Broken)?;
     let mut response = respond(StatusCode::OK, &rows);
-    response.extensions_mut().insert(Rows(rows.len()));
+    response.extensions_mut().insert(RowCount(rows.len()));
     Ok(page.lead(response, url, asked))
 }
 
 /// `GET /users/:id`.
-pub(super) fn show(store: &mut Store, call: &Call, url: &str, now: Timestamp, id: Id) -> Answer {
+pub(super) fn show(
+    store: &mut GitLabStore,
+    call: &ApiRequest,
+    url: &str,
+    now: Timestamp,
+    id: PathId,
+) -> ApiResult {
     let caller = store
-        .enter(call, Needs::ToRead, url, now)?
+        .enter(call, RequiredScope::ToRead, url, now)?
         .ok_or_else(|| answers::denied("Not authorized!"))?;
     let with = call.parameters.flag("with_custom_attributes");
-    let with = with.map_err(|invalid| Refused::from(invalid).into_response())?;
+    let with = with.map_err(|invalid| ListingError::from(invalid).into_response())?;
     if !caller.admin && !store.may_get_by_id(caller.user_id, now) {
         return Err(answers::too_many_times().into());
     }
@@ -128,20 +159,20 @@ pub(super) fn show(store: &mut Store, call: &Call, url: &str, now: Timestamp, id
 }
 
 /// One account as an administrator sees it after a change.
-pub(super) fn details(store: &Store, caller: Caller, url: &str, id: Id) -> Answer {
+pub(super) fn details(store: &GitLabStore, caller: Caller, url: &str, id: PathId) -> ApiResult {
     let account = store.find(id).ok_or_else(answers::user_not_found)?;
     shown(view(store, caller, Entity::Details, false, url).row(account))
 }
 
 /// `GET /users/:id/custom_attributes`, and of one key.
 pub(super) fn attributes(
-    store: &mut Store,
-    call: &Call,
+    store: &mut GitLabStore,
+    call: &ApiRequest,
     url: &str,
     now: Timestamp,
-    (id, key): (Id, Option<&str>),
-) -> Answer {
-    let caller = store.enter(call, Needs::ToRead, url, now)?;
+    (id, key): (PathId, Option<&str>),
+) -> ApiResult {
+    let caller = store.enter(call, RequiredScope::ToRead, url, now)?;
     let account = store.owner_of_attributes(id, caller)?;
     Ok(match key {
         None => respond(StatusCode::OK, &rows::custom_attributes(account)),
@@ -157,8 +188,8 @@ pub(super) fn no_such_attribute() -> Response {
     answers::message(StatusCode::NOT_FOUND, "404 Not found")
 }
 
-impl Store {
-    pub(super) fn find(&self, id: Id) -> Option<&Account> {
+impl GitLabStore {
+    pub(super) fn find(&self, id: PathId) -> Option<&Account> {
         self.accounts.get(&id?)
     }
 
@@ -166,9 +197,9 @@ impl Store {
     /// at all is refused like somebody without rights.
     pub(super) fn owner_of_attributes(
         &self,
-        id: Id,
+        id: PathId,
         caller: Option<Caller>,
-    ) -> Result<&Account, Refusal> {
+    ) -> Result<&Account, ErrorResponse> {
         let account = self
             .find(id)
             .ok_or_else(|| answers::message(StatusCode::NOT_FOUND, "404 Not Found"))?;
@@ -181,13 +212,13 @@ impl Store {
 }
 
 fn view<'a>(
-    store: &'a Store,
+    store: &'a GitLabStore,
     caller: Caller,
     entity: Entity,
     with_custom_attributes: bool,
     url: &'a str,
-) -> View<'a> {
-    View {
+) -> RowView<'a> {
+    RowView {
         entity,
         with_custom_attributes,
         caller,
@@ -196,7 +227,7 @@ fn view<'a>(
     }
 }
 
-fn shown(row: Option<Row>) -> Answer {
+fn shown(row: Option<JsonRow>) -> ApiResult {
     let row = row.ok_or_else(answers::internal_error)?;
     Ok(respond(StatusCode::OK, &row))
 }

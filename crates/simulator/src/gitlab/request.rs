@@ -10,7 +10,7 @@ use axum::{
 use serde_json::Value;
 
 use super::{
-    answers::{self, Refusal},
+    answers::{self, ErrorResponse},
     parameters::Parameters,
 };
 
@@ -19,18 +19,18 @@ const LARGEST_BODY: usize = 16 << 20;
 
 /// What was sent.
 #[derive(Debug)]
-pub(super) struct Call {
+pub(super) struct ApiRequest {
     pub(super) method: Method,
     /// As it was sent, escapes and all.
     pub(super) path: String,
     pub(super) parameters: Parameters,
     pub(super) headers: HeaderMap,
-    pub(super) body: Sent,
+    pub(super) body: RequestBody,
 }
 
 /// The body as far as its content type lets it be read.
 #[derive(Debug)]
-pub(super) enum Sent {
+pub(super) enum RequestBody {
     Nothing,
     Json(Value),
     Form(Parameters),
@@ -40,9 +40,9 @@ pub(super) enum Sent {
     Unsupported(String),
 }
 
-impl Call {
+impl ApiRequest {
     /// Reads a request, or answers as Rack does where it cannot.
-    pub(super) async fn read(request: Request) -> Result<Self, Refusal> {
+    pub(super) async fn read(request: Request) -> Result<Self, ErrorResponse> {
         let (parts, body) = request.into_parts();
         let body = to_bytes(body, LARGEST_BODY)
             .await
@@ -52,7 +52,7 @@ impl Call {
             method: parts.method,
             path: parts.uri.path().to_owned(),
             parameters: Parameters::parse(query).ok_or_else(answers::bad_request)?,
-            body: Sent::read(&parts.headers, &body).ok_or_else(answers::bad_request)?,
+            body: RequestBody::read(&parts.headers, &body).ok_or_else(answers::bad_request)?,
             headers: parts.headers,
         })
     }
@@ -73,7 +73,7 @@ impl Call {
     }
 }
 
-impl Sent {
+impl RequestBody {
     /// `None` for a form that Rack cannot decode.
     fn read(headers: &HeaderMap, body: &Bytes) -> Option<Self> {
         let kind = content_type(headers);

@@ -18,19 +18,19 @@ pub(super) enum Route {
     /// `GET /users`
     List,
     /// `GET /users/:id`
-    Show(Id),
+    Show(PathId),
     /// `PUT /users/:id`
-    Change(Id),
+    Change(PathId),
     /// `DELETE /users/:id`
-    Delete(Id),
+    Delete(PathId),
     /// `POST /users/:id/<action>`
-    Act(Id, Action),
+    Act(PathId, Action),
     /// `POST /users/:id/approve` and `…/reject`
-    Review(Id, Review),
+    Review(PathId, Review),
     /// `GET /users/:id/custom_attributes`
-    Attributes(Id),
+    Attributes(PathId),
     /// `GET`, `PUT` and `DELETE /users/:id/custom_attributes/:key`
-    Attribute(Id, String, Method),
+    Attribute(PathId, String, Method),
     /// A path of the API that is none.
     Unknown,
     /// A path outside the API, which leads to the sign-in page.
@@ -47,7 +47,7 @@ pub(super) enum Review {
 }
 
 /// The digits in a path; a number too large for any account is `None`.
-pub(super) type Id = Option<u64>;
+pub(super) type PathId = Option<u64>;
 
 impl Route {
     pub(super) fn of(method: &Method, path: &str) -> Self {
@@ -87,7 +87,7 @@ impl Route {
         })
     }
 
-    fn user(method: &Method, id: Id, rest: &[&str]) -> Self {
+    fn user(method: &Method, id: PathId, rest: &[&str]) -> Self {
         let read = matches!(*method, Method::GET | Method::HEAD);
         match (method, rest) {
             (_, []) if read => Self::Show(id),
@@ -113,7 +113,7 @@ impl Route {
 }
 
 /// Digits and nothing else, not even escaped ones: anything else is no path of GitLab's.
-fn number(segment: &str) -> Option<Id> {
+fn number(segment: &str) -> Option<PathId> {
     let digits = !segment.is_empty() && segment.bytes().all(|byte| byte.is_ascii_digit());
     digits.then(|| segment.parse().ok())
 }

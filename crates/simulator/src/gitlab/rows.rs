@@ -11,7 +11,7 @@ use super::{
     defaults::fill,
     door::Caller,
     entities::{self, ATTRIBUTES, BASIC, DETAILS, Entity},
-    json::Row,
+    json::JsonRow,
     kinds::State,
 };
 
@@ -20,7 +20,7 @@ const FOLLOWING: [&str; 3] = ["followers", "following", "is_followed"];
 
 /// Who looks at an account, and what was asked for.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct View<'a> {
+pub(super) struct RowView<'a> {
     pub(super) entity: Entity,
     pub(super) with_custom_attributes: bool,
     pub(super) caller: Caller,
@@ -28,14 +28,14 @@ pub(super) struct View<'a> {
     pub(super) activity: &'a Activity,
 }
 
-impl View<'_> {
+impl RowView<'_> {
     /// The row. GitLab cannot make an administrator's of an account without a namespace: `None`.
-    pub(super) fn row(&self, account: &Account) -> Option<Row> {
+    pub(super) fn row(&self, account: &Account) -> Option<JsonRow> {
         if self.entity >= Entity::Admin && account.hidden.without_namespace {
             return None;
         }
         let known = known(account, self.url, self.activity);
-        let mut row = Row::default();
+        let mut row = JsonRow::default();
         for key in self.entity.keys() {
             if self.shows(key, account) {
                 self.push(&mut row, key, &known, account);
@@ -61,7 +61,7 @@ impl View<'_> {
         }
     }
 
-    fn push(&self, row: &mut Row, key: &str, known: &Map<String, Value>, account: &Account) {
+    fn push(&self, row: &mut JsonRow, key: &str, known: &Map<String, Value>, account: &Account) {
         match key {
             ATTRIBUTES => row.push(key, &custom_attributes(account)),
             "identities" => row.push(key, &account.identities),
@@ -78,18 +78,21 @@ impl View<'_> {
         }
     }
 
-    fn push_nested(&self, row: &mut Row, key: &str, value: &Value) {
+    fn push_nested(&self, row: &mut JsonRow, key: &str, value: &Value) {
         let scim = ["extern_uid", "group_id", "active"];
         match value {
             Value::Object(_) if self.with_custom_attributes => {
-                row.push(key, &Row::ordered(value, &BASIC));
+                row.push(key, &JsonRow::ordered(value, &BASIC));
             }
             Value::Object(_) => {
                 let keys: Vec<&str> = BASIC.into_iter().filter(|key| *key != ATTRIBUTES).collect();
-                row.push(key, &Row::ordered(value, &keys));
+                row.push(key, &JsonRow::ordered(value, &keys));
             }
             Value::Array(values) => {
-                let rows: Vec<Row> = values.iter().map(|one| Row::ordered(one, &scim)).collect();
+                let rows: Vec<JsonRow> = values
+                    .iter()
+                    .map(|one| JsonRow::ordered(one, &scim))
+                    .collect();
                 row.push(key, &rows);
             }
             other => row.push(key, other),
@@ -98,7 +101,7 @@ impl View<'_> {
 }
 
 /// Keys that a later GitLab may bring, as a saved page had them.
-fn push_unknown(row: &mut Row, account: &Account) {
+fn push_unknown(row: &mut JsonRow, account: &Account) {
     for (key, value) in &account.others {
         if !entities::is_known(key) {
             row.push(key, value);
@@ -170,14 +173,14 @@ fn gravatar(email: &str) -> Option<String> {
 }
 
 /// `[{"key","value"}]`.
-pub(super) fn custom_attributes(account: &Account) -> Vec<Row> {
+pub(super) fn custom_attributes(account: &Account) -> Vec<JsonRow> {
     let pairs = account.custom_attributes.iter();
     pairs.map(|(key, value)| attribute(key, value)).collect()
 }
 
 /// `{"key","value"}`.
-pub(super) fn attribute(key: &str, value: &str) -> Row {
-    let mut row = Row::default();
+pub(super) fn attribute(key: &str, value: &str) -> JsonRow {
+    let mut row = JsonRow::default();
     row.push("key", &key);
     row.push("value", &value);
     row

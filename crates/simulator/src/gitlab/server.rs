@@ -14,22 +14,22 @@ use super::{
     answers,
     cost::{AWAY, Processes, price},
     door, left_out, reads,
-    request::{Call, Sent},
-    route::{Id, Route},
+    request::{ApiRequest, RequestBody},
+    route::{PathId, Route},
     settings::Health,
     states::Action,
-    store::Store,
+    store::GitLabStore,
     writes,
 };
 use crate::{connection::Outage, control::lock};
 
 /// What the handlers share.
-pub(super) type App = Arc<Server>;
+pub(super) type SharedGitLab = Arc<GitLabServer>;
 
 /// One GitLab.
 #[derive(Debug)]
-pub(super) struct Server {
-    pub(super) store: Mutex<Store>,
+pub(super) struct GitLabServer {
+    pub(super) store: Mutex<GitLabStore>,
     /// What GitLab is configured to be reached at.
     pub(super) url: String,
     /// Who owns the service's token.
@@ -39,22 +39,22 @@ pub(super) struct Server {
 }
 
 /// Every request but those to `/simulate/…`.
-pub(super) async fn answer(State(app): State<App>, request: Request) -> Response {
-    match Call::read(request).await {
+pub(super) async fn answer(State(app): State<SharedGitLab>, request: Request) -> Response {
+    match ApiRequest::read(request).await {
         Ok(call) => app.answer(&call).await,
         Err(refusal) => *refusal,
     }
 }
 
-impl Server {
+impl GitLabServer {
     /// Everything as it is now.
-    pub(super) fn store(&self) -> MutexGuard<'_, Store> {
+    pub(super) fn store(&self) -> MutexGuard<'_, GitLabStore> {
         let mut store = lock(&self.store);
         store.catch_up(Timestamp::now());
         store
     }
 
-    async fn answer(&self, call: &Call) -> Response {
+    async fn answer(&self, call: &ApiRequest) -> Response {
         if let Some(reason) = left_out::reason(call) {
             return answers::not_simulated(reason);
         }
@@ -80,19 +80,19 @@ impl Server {
         answers::text(StatusCode::TOO_MANY_REQUESTS, format!("{text}\n"))
     }
 
-    async fn within_limits(&self, call: &Call) -> Response {
+    async fn within_limits(&self, call: &ApiRequest) -> Response {
         let route = Route::of(&call.method, &call.path);
         match &route {
             Route::Unknown => return answers::not_found(),
             Route::Traversal => return answers::traversal(),
             Route::Outside => return answers::sign_in(call.header("host").unwrap_or_default()),
             Route::Health(body) => return health(body),
-            _ if matches!(call.body, Sent::Broken) => {
+            _ if matches!(call.body, RequestBody::Broken) => {
                 return answers::error(StatusCode::BAD_REQUEST, "Invalid JSON format");
             }
             _ => {}
         }
-        if let (Sent::Unsupported(kind), true) = (&call.body, call.is_write()) {
+        if let (RequestBody::Unsupported(kind), true) = (&call.body, call.is_write()) {
             let text = format!("The provided content-type '{kind}' is not supported.");
             return answers::error(StatusCode::UNSUPPORTED_MEDIA_TYPE, &text);
         }
@@ -113,7 +113,7 @@ impl Server {
     }
 
     /// Without its database GitLab fails over every token, without Redis over every good one.
-    fn is_broken(&self, call: &Call) -> bool {
+    fn is_broken(&self, call: &ApiRequest) -> bool {
         let store = self.store();
         let Some(secret) = door::secret(call) else {
             return false;
@@ -124,7 +124,7 @@ impl Server {
 
     /// A change of state takes its time between the look and the change, with nothing locked in
     /// between: two at once see the same and both succeed, as was recorded.
-    async fn act(&self, call: &Call, id: Id, action: Action) -> Response {
+    async fn act(&self, call: &ApiRequest, id: PathId, action: Action) -> Response {
         let judged = writes::judge(
             &mut self.store(),
             call,
@@ -147,7 +147,7 @@ impl Server {
     }
 
     /// Everything else happens in one moment.
-    fn at_once(&self, call: &Call, route: &Route) -> Response {
+    fn at_once(&self, call: &ApiRequest, route: &Route) -> Response {
         let (store, url, now) = (&mut *self.store(), &*self.url, Timestamp::now());
         let answer = match route {
             Route::Current => reads::current(store, call, url, now),

@@ -20,7 +20,7 @@ pub enum Action {
 
 /// How it ends. Only [`Verdict::Becomes`] changes anything.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum TransitionResult {
     /// 201 `true`.
     Becomes(State),
     /// 201 `true`, though nothing changes.
@@ -57,7 +57,7 @@ impl Action {
 
     /// What becomes of `account`. `own`: it is the caller's. `dormant`: it was quiet for
     /// [`DORMANT_DAYS`].
-    pub(super) fn verdict(self, account: &Account, own: bool, dormant: bool) -> Verdict {
+    pub(super) fn verdict(self, account: &Account, own: bool, dormant: bool) -> TransitionResult {
         let verdict = match self {
             Self::Block => block(account, own),
             Self::Unblock => unblock(&account.state),
@@ -67,24 +67,24 @@ impl Action {
             Self::Unban => unban(&account.state),
         };
         match (&verdict, account.invalid()) {
-            (Verdict::Becomes(_), Some(reason)) => self.unsaved(reason),
+            (TransitionResult::Becomes(_), Some(reason)) => self.unsaved(reason),
             _ => verdict,
         }
     }
 
     /// How it ends where GitLab cannot save the account.
-    fn unsaved(self, reason: &str) -> Verdict {
+    fn unsaved(self, reason: &str) -> TransitionResult {
         match self {
-            Self::Block => Verdict::Invalid(reason.to_owned()),
-            Self::Unblock => Verdict::StaysFalse,
+            Self::Block => TransitionResult::Invalid(reason.to_owned()),
+            Self::Unblock => TransitionResult::StaysFalse,
             Self::Deactivate | Self::Activate | Self::Ban | Self::Unban => {
-                Verdict::NotRecorded("an account that does not validate")
+                TransitionResult::NotRecorded("an account that does not validate")
             }
         }
     }
 }
 
-fn block(account: &Account, own: bool) -> Verdict {
+fn block(account: &Account, own: bool) -> TransitionResult {
     let internal = account.kind.is_internal();
     match &account.state {
         State::LdapBlocked => {
@@ -93,18 +93,20 @@ fn block(account: &Account, own: bool) -> Verdict {
         _ if own => {
             forbidden("403 Forbidden - The API initiating user cannot be blocked by the API")
         }
-        State::Blocked | State::Banned | State::BlockedPendingApproval => Verdict::StaysNull,
+        State::Blocked | State::Banned | State::BlockedPendingApproval => {
+            TransitionResult::StaysNull
+        }
         State::Active | State::Deactivated if internal => {
             forbidden("An internal user cannot be blocked")
         }
-        State::Active | State::Deactivated => Verdict::Becomes(State::Blocked),
+        State::Active | State::Deactivated => TransitionResult::Becomes(State::Blocked),
         State::Other(state) => {
             forbidden(&format!("Cannot transition user via :block from :{state}"))
         }
     }
 }
 
-fn unblock(state: &State) -> Verdict {
+fn unblock(state: &State) -> TransitionResult {
     match state {
         State::LdapBlocked => {
             forbidden("403 Forbidden - LDAP blocked users cannot be unblocked by the API")
@@ -112,10 +114,10 @@ fn unblock(state: &State) -> Verdict {
         State::Deactivated => {
             forbidden("403 Forbidden - Deactivated users cannot be unblocked by the API")
         }
-        State::Active => Verdict::StaysFalse,
+        State::Active => TransitionResult::StaysFalse,
         // The trap: this lifts a ban and approves a sign-up without a word.
         State::Blocked | State::Banned | State::BlockedPendingApproval => {
-            Verdict::Becomes(State::Active)
+            TransitionResult::Becomes(State::Active)
         }
         State::Other(state) => forbidden(&format!(
             "Cannot transition user via :activate from :{state}"
@@ -123,10 +125,10 @@ fn unblock(state: &State) -> Verdict {
     }
 }
 
-fn deactivate(account: &Account, dormant: bool) -> Verdict {
+fn deactivate(account: &Account, dormant: bool) -> TransitionResult {
     let internal = account.kind.is_internal();
     match &account.state {
-        State::Deactivated => Verdict::StaysNull,
+        State::Deactivated => TransitionResult::StaysNull,
         state if state.is_some_block() => {
             forbidden("Error occurred. A blocked user cannot be deactivated")
         }
@@ -134,14 +136,14 @@ fn deactivate(account: &Account, dormant: bool) -> Verdict {
         _ if !dormant => forbidden(&format!(
             "The user you are trying to deactivate has been active in the past {DORMANT_DAYS} days and cannot be deactivated"
         )),
-        _ => Verdict::Becomes(State::Deactivated),
+        _ => TransitionResult::Becomes(State::Deactivated),
     }
 }
 
-fn activate(state: &State) -> Verdict {
+fn activate(state: &State) -> TransitionResult {
     match state {
-        State::Active => Verdict::StaysTrue,
-        State::Deactivated => Verdict::Becomes(State::Active),
+        State::Active => TransitionResult::StaysTrue,
+        State::Deactivated => TransitionResult::Becomes(State::Active),
         State::Blocked
         | State::LdapBlocked
         | State::Banned
@@ -153,9 +155,9 @@ fn activate(state: &State) -> Verdict {
 }
 
 /// An administrator may ban everybody, GitLab's internal accounts and themselves among them.
-fn ban(state: &State) -> Verdict {
+fn ban(state: &State) -> TransitionResult {
     match state {
-        State::Active => Verdict::Becomes(State::Banned),
+        State::Active => TransitionResult::Becomes(State::Banned),
         State::Blocked => forbidden("You cannot ban blocked users."),
         State::LdapBlocked => forbidden("You cannot ban ldap_blocked users."),
         State::Deactivated => forbidden("You cannot ban deactivated users."),
@@ -167,9 +169,9 @@ fn ban(state: &State) -> Verdict {
     }
 }
 
-fn unban(state: &State) -> Verdict {
+fn unban(state: &State) -> TransitionResult {
     match state {
-        State::Banned => Verdict::Becomes(State::Active),
+        State::Banned => TransitionResult::Becomes(State::Active),
         State::Active => forbidden("You cannot unban active users."),
         State::Blocked => forbidden("You cannot unban blocked users."),
         State::LdapBlocked => forbidden("You cannot unban ldap_blocked users."),
@@ -181,6 +183,6 @@ fn unban(state: &State) -> Verdict {
     }
 }
 
-fn forbidden(message: &str) -> Verdict {
-    Verdict::Forbidden(message.to_owned())
+fn forbidden(message: &str) -> TransitionResult {
+    TransitionResult::Forbidden(message.to_owned())
 }

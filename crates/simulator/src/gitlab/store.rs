@@ -10,18 +10,18 @@ use super::{
     activity::Activity,
     kinds::State,
     settings::Conditions,
-    states::{Action, DORMANT_DAYS, Verdict},
-    throttle::Counts,
-    tokens::Tokens,
+    states::{Action, DORMANT_DAYS, TransitionResult},
+    throttle::ThrottleCounters,
+    tokens::TokenStore,
 };
 
 /// The accounts and tokens of one server.
 #[derive(Debug)]
-pub(super) struct Store {
+pub(super) struct GitLabStore {
     pub(super) accounts: BTreeMap<u64, Account>,
-    pub(super) tokens: Tokens,
+    pub(super) tokens: TokenStore,
     pub(super) conditions: Conditions,
-    pub(super) counts: Counts,
+    pub(super) counts: ThrottleCounters,
     pub(super) activity: Activity,
     /// Where accounts came from, as far as that is bounded.
     pub(super) addresses: BTreeMap<u64, Vec<String>>,
@@ -49,7 +49,7 @@ impl Actor {
     }
 }
 
-impl Store {
+impl GitLabStore {
     /// What GitLab makes of `action` on an account that is there; `None` if it is not.
     pub(super) fn verdict(
         &self,
@@ -57,7 +57,7 @@ impl Store {
         id: u64,
         caller: u64,
         now: Timestamp,
-    ) -> Option<Verdict> {
+    ) -> Option<TransitionResult> {
         let account = self.accounts.get(&id)?;
         Some(action.verdict(account, id == caller, self.is_dormant(account, now)))
     }
@@ -68,10 +68,10 @@ impl Store {
         action: Action,
         id: u64,
         caller: u64,
-        verdict: &Verdict,
+        verdict: &TransitionResult,
         now: Timestamp,
     ) {
-        let Verdict::Becomes(state) = verdict else {
+        let TransitionResult::Becomes(state) = verdict else {
             return;
         };
         let (actor, other) = (self.actor(caller), self.another_administrator(caller));
@@ -86,7 +86,7 @@ impl Store {
         let met = met.map(|met| (met, met.verdict(account, false, dormant)));
         account.state = state.clone();
         account.stamp(action, &actor, now);
-        if let Some((met, Verdict::Becomes(state))) = met {
+        if let Some((met, TransitionResult::Becomes(state))) = met {
             account.state = state;
             account.stamp(met, &other, now);
         }
@@ -108,7 +108,7 @@ impl Store {
 
     /// Switches the whole server, and counts anew.
     pub(super) fn set_conditions(&mut self, conditions: Conditions) {
-        self.counts = Counts::new(&conditions);
+        self.counts = ThrottleCounters::new(&conditions);
         self.conditions = conditions;
     }
 

@@ -4,21 +4,21 @@ use std::time::Duration;
 
 use jiff::{Timestamp, tz::TimeZone};
 
-use super::{door, request::Call, settings::Conditions, store::Store};
+use super::{door, request::ApiRequest, settings::Conditions, store::GitLabStore};
 use crate::control::{Admission, RateLimit, Windows};
 
 /// What was counted, under the limits as they were last set.
 #[derive(Debug)]
-pub(super) struct Counts {
+pub(super) struct ThrottleCounters {
     authenticated: Option<Windows>,
     unauthenticated: Option<Windows>,
     users_get_by_id: Windows,
 }
 
 /// A counted request: which throttle, and what it said.
-pub(super) type Counted = (&'static str, Admission);
+pub(super) type ThrottledRequest = (&'static str, Admission);
 
-impl Counts {
+impl ThrottleCounters {
     /// Nothing counted yet.
     pub(super) fn new(conditions: &Conditions) -> Self {
         let throttles = &conditions.throttles;
@@ -33,10 +33,10 @@ impl Counts {
     }
 }
 
-impl Store {
+impl GitLabStore {
     /// Counts a request against the throttle it falls under, if that is on: its account's,
     /// whichever token it shows, or everybody's who shows no good one.
-    pub(super) fn count(&mut self, call: &Call, now: Timestamp) -> Option<Counted> {
+    pub(super) fn count(&mut self, call: &ApiRequest, now: Timestamp) -> Option<ThrottledRequest> {
         let today = now.to_zoned_datetime(TimeZone::UTC).date();
         let token = door::secret(call).and_then(|secret| self.tokens.get(secret));
         let good = token

@@ -46,7 +46,7 @@ pub struct TokenChange {
 }
 
 /// The tokens by their secret.
-pub(super) type Tokens = BTreeMap<String, Token>;
+pub(super) type TokenStore = BTreeMap<String, Token>;
 
 impl Token {
     /// A token of `user_id` that never expires.

@@ -5,49 +5,51 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{
-    answers::{self, Refusal},
-    door::{Caller, Needs},
+    answers::{self, ErrorResponse},
+    door::{Caller, RequiredScope},
     hidden::Deletion,
     json::respond,
     kinds::State,
     parameters::Parameters,
-    reads::{self, Answer, no_such_attribute},
-    request::{Call, Sent},
-    route::{Id, Review},
+    reads::{self, ApiResult, no_such_attribute},
+    request::{ApiRequest, RequestBody},
+    route::{PathId, Review},
     rows,
     settings::Health,
-    states::{Action, Verdict},
-    store::Store,
+    states::{Action, TransitionResult},
+    store::GitLabStore,
 };
 
 /// The first half of a change of state: what GitLab sees and makes of it.
 pub(super) fn judge(
-    store: &mut Store,
-    call: &Call,
+    store: &mut GitLabStore,
+    call: &ApiRequest,
     url: &str,
     now: Timestamp,
-    (id, action): (Id, Action),
-) -> Result<(Caller, u64, Verdict), Refusal> {
+    (id, action): (PathId, Action),
+) -> Result<(Caller, u64, TransitionResult), ErrorResponse> {
     let caller = administrator(store, call, url, now)?;
     let id = store.find(id).map(|account| account.id);
     let id = id.ok_or_else(answers::user_not_found)?;
     let verdict = store.verdict(action, id, caller.user_id, now);
     let verdict = verdict.ok_or_else(answers::user_not_found)?;
     match (store.conditions.database, &verdict, action) {
-        (Health::ReadOnly, Verdict::Becomes(_), _) => Err(answers::internal_error().into()),
+        (Health::ReadOnly, TransitionResult::Becomes(_), _) => {
+            Err(answers::internal_error().into())
+        }
         (Health::Up | Health::Gone | Health::ReadOnly, _, _) => Ok((caller, id, verdict)),
     }
 }
 
 /// `POST /users/:id/approve` and `…/reject`, which look for the account before they ask who comes.
 pub(super) fn review(
-    store: &mut Store,
-    call: &Call,
+    store: &mut GitLabStore,
+    call: &ApiRequest,
     url: &str,
     now: Timestamp,
-    (id, review): (Id, Review),
-) -> Answer {
-    let caller = store.enter(call, Needs::ToWrite, url, now)?;
+    (id, review): (PathId, Review),
+) -> ApiResult {
+    let caller = store.enter(call, RequiredScope::ToWrite, url, now)?;
     let caller = caller.ok_or_else(answers::unauthorized)?;
     let id = store.find(id).map(|account| account.id);
     let account = id.and_then(|id| store.accounts.get_mut(&id));
@@ -79,13 +81,13 @@ pub(super) fn review(
 
 /// `PUT /users/:id/custom_attributes/:key`, the value in a form, in JSON or in the query.
 pub(super) fn put_attribute(
-    store: &mut Store,
-    call: &Call,
+    store: &mut GitLabStore,
+    call: &ApiRequest,
     url: &str,
     now: Timestamp,
-    (id, key): (Id, &str),
-) -> Answer {
-    let caller = store.enter(call, Needs::ToWrite, url, now)?;
+    (id, key): (PathId, &str),
+) -> ApiResult {
+    let caller = store.enter(call, RequiredScope::ToWrite, url, now)?;
     let value = value(call).map_err(|error| answers::error(StatusCode::BAD_REQUEST, error))?;
     let id = store.owner_of_attributes(id, caller)?.id;
     for (name, text) in [("key", key), ("value", value.as_str())] {
@@ -108,13 +110,13 @@ pub(super) fn put_attribute(
 
 /// `DELETE /users/:id/custom_attributes/:key`.
 pub(super) fn delete_attribute(
-    store: &mut Store,
-    call: &Call,
+    store: &mut GitLabStore,
+    call: &ApiRequest,
     url: &str,
     now: Timestamp,
-    (id, key): (Id, &str),
-) -> Answer {
-    let caller = store.enter(call, Needs::ToWrite, url, now)?;
+    (id, key): (PathId, &str),
+) -> ApiResult {
+    let caller = store.enter(call, RequiredScope::ToWrite, url, now)?;
     let id = store.owner_of_attributes(id, caller)?.id;
     if store.conditions.database == Health::ReadOnly {
         return Err(answers::internal_error().into());
@@ -128,7 +130,13 @@ pub(super) fn delete_attribute(
 
 /// `DELETE /users/:id`: a background worker does it later; with `hard_delete` the account is
 /// blocked at once.
-pub(super) fn delete(store: &mut Store, call: &Call, url: &str, now: Timestamp, id: Id) -> Answer {
+pub(super) fn delete(
+    store: &mut GitLabStore,
+    call: &ApiRequest,
+    url: &str,
+    now: Timestamp,
+    id: PathId,
+) -> ApiResult {
     administrator(store, call, url, now)?;
     let hard = call.parameters.flag("hard_delete").unwrap_or_default();
     let id = store.find(id).map(|account| account.id);
@@ -146,12 +154,20 @@ pub(super) fn delete(store: &mut Store, call: &Call, url: &str, now: Timestamp, 
 }
 
 /// `PUT /users/:id`, of which only a `note` is taken.
-pub(super) fn change(store: &mut Store, call: &Call, url: &str, now: Timestamp, id: Id) -> Answer {
+pub(super) fn change(
+    store: &mut GitLabStore,
+    call: &ApiRequest,
+    url: &str,
+    now: Timestamp,
+    id: PathId,
+) -> ApiResult {
     let caller = administrator(store, call, url, now)?;
     let note = match &call.body {
-        Sent::Json(body) => body.get("note").and_then(Value::as_str),
-        Sent::Form(form) => form.get("note"),
-        Sent::Nothing | Sent::Broken | Sent::Unsupported(_) => call.parameters.get("note"),
+        RequestBody::Json(body) => body.get("note").and_then(Value::as_str),
+        RequestBody::Form(form) => form.get("note"),
+        RequestBody::Nothing | RequestBody::Broken | RequestBody::Unsupported(_) => {
+            call.parameters.get("note")
+        }
     };
     let note =
         note.ok_or_else(|| answers::not_simulated("PUT /users/:id of other keys than note"))?;
@@ -167,12 +183,12 @@ pub(super) fn change(store: &mut Store, call: &Call, url: &str, now: Timestamp, 
 }
 
 fn administrator(
-    store: &mut Store,
-    call: &Call,
+    store: &mut GitLabStore,
+    call: &ApiRequest,
     url: &str,
     now: Timestamp,
-) -> Result<Caller, Refusal> {
-    let caller = store.enter(call, Needs::ToWrite, url, now)?;
+) -> Result<Caller, ErrorResponse> {
+    let caller = store.enter(call, RequiredScope::ToWrite, url, now)?;
     let caller = caller.ok_or_else(answers::unauthorized)?;
     if caller.admin {
         Ok(caller)
@@ -183,7 +199,7 @@ fn administrator(
 
 /// `value` as it was sent; a number or a boolean in JSON is taken as its text, as Grape's `String`
 /// does, and null as nothing.
-fn value(call: &Call) -> Result<String, &'static str> {
+fn value(call: &ApiRequest) -> Result<String, &'static str> {
     let invalid = "value is invalid";
     let given = |parameters: &Parameters| match parameters.get("value") {
         Some(value) => Ok(Some(value.to_owned())),
@@ -196,15 +212,15 @@ fn value(call: &Call) -> Result<String, &'static str> {
         None => Ok(None),
     };
     let sent = match &call.body {
-        Sent::Json(body) => match body.get("value") {
+        RequestBody::Json(body) => match body.get("value") {
             None => None,
             Some(Value::Null) => Some(String::new()),
             Some(Value::String(text)) => Some(text.clone()),
             Some(Value::Array(_) | Value::Object(_)) => return Err(invalid),
             Some(other @ (Value::Bool(_) | Value::Number(_))) => Some(other.to_string()),
         },
-        Sent::Form(form) => given(form)?,
-        Sent::Nothing | Sent::Broken | Sent::Unsupported(_) => None,
+        RequestBody::Form(form) => given(form)?,
+        RequestBody::Nothing | RequestBody::Broken | RequestBody::Unsupported(_) => None,
     };
     match sent {
         Some(value) => Ok(value),

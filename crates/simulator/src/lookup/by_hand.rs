@@ -10,10 +10,10 @@ use axum::{
 };
 use serde_json::{Map, Value, json};
 
-use super::{App, person::Person};
+use super::{SharedLookup, person::Person};
 use crate::control::{lock, refuse};
 
-pub(super) fn routes(app: App) -> Router {
+pub(super) fn routes(app: SharedLookup) -> Router {
     Router::new()
         .route("/simulate/state", get(state))
         .route(
@@ -25,7 +25,7 @@ pub(super) fn routes(app: App) -> Router {
 }
 
 /// Merges `changes` into the person's row; somebody new is a current member first.
-pub(super) fn change(app: &App, crsid: &str, changes: Map<String, Value>) {
+pub(super) fn change(app: &SharedLookup, crsid: &str, changes: Map<String, Value>) {
     let mut people = lock(&app.people);
     people.transaction += 1;
     let crsid = crsid.to_lowercase();
@@ -37,13 +37,17 @@ pub(super) fn change(app: &App, crsid: &str, changes: Map<String, Value>) {
 }
 
 /// Takes the person out of Lookup altogether; says whether they were there.
-pub(super) fn remove(app: &App, crsid: &str) -> bool {
+pub(super) fn remove(app: &SharedLookup, crsid: &str) -> bool {
     let mut people = lock(&app.people);
     people.transaction += 1;
     people.by_crsid.remove(&crsid.to_lowercase()).is_some()
 }
 
-async fn change_person(State(app): State<App>, Path(crsid): Path<String>, body: Bytes) -> Response {
+async fn change_person(
+    State(app): State<SharedLookup>,
+    Path(crsid): Path<String>,
+    body: Bytes,
+) -> Response {
     match serde_json::from_slice(&body) {
         Ok(changes) => {
             change(&app, &crsid, changes);
@@ -53,14 +57,14 @@ async fn change_person(State(app): State<App>, Path(crsid): Path<String>, body: 
     }
 }
 
-async fn show_person(State(app): State<App>, Path(crsid): Path<String>) -> Response {
+async fn show_person(State(app): State<SharedLookup>, Path(crsid): Path<String>) -> Response {
     match lock(&app.people).by_crsid.get(&crsid.to_lowercase()) {
         Some(person) => Json(&person.row).into_response(),
         None => StatusCode::NOT_FOUND.into_response(),
     }
 }
 
-async fn delete_person(State(app): State<App>, Path(crsid): Path<String>) -> StatusCode {
+async fn delete_person(State(app): State<SharedLookup>, Path(crsid): Path<String>) -> StatusCode {
     if remove(&app, &crsid) {
         StatusCode::NO_CONTENT
     } else {
@@ -68,12 +72,12 @@ async fn delete_person(State(app): State<App>, Path(crsid): Path<String>) -> Sta
     }
 }
 
-async fn revoke_tokens(State(app): State<App>) -> StatusCode {
+async fn revoke_tokens(State(app): State<SharedLookup>) -> StatusCode {
     lock(&app.tokens).revoke();
     StatusCode::NO_CONTENT
 }
 
-async fn state(State(app): State<App>) -> Json<Value> {
+async fn state(State(app): State<SharedLookup>) -> Json<Value> {
     let people = lock(&app.people);
     let rows: Vec<_> = people.by_crsid.values().map(|person| &person.row).collect();
     Json(json!({"people": rows, "last_transaction": people.transaction}))

@@ -15,7 +15,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::{App, CLIENT_ID, CLIENT_SECRET, GROUP, GROUP_PASSWORD, answers};
+use super::{CLIENT_ID, CLIENT_SECRET, GROUP, GROUP_PASSWORD, SharedLookup, answers};
 use crate::control::lock;
 
 /// The access tokens that were given out.
@@ -68,7 +68,11 @@ impl AccessTokens {
 }
 
 /// `POST /oauth2/v1/token`.
-pub(super) async fn token(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Response {
+pub(super) async fn token(
+    State(app): State<SharedLookup>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     let form: BTreeMap<String, String> = url::form_urlencoded::parse(&body).into_owned().collect();
     let field = |name: &str| form.get(name).cloned();
     let client = basic(&headers).or_else(|| Some((field("client_id")?, field("client_secret")?)));
@@ -114,7 +118,7 @@ pub(super) async fn token(State(app): State<App>, headers: HeaderMap, body: Byte
 
 /// Lets requests with a bearer token that is good through to Lookup.
 pub(super) async fn at_the_gateway(
-    State(app): State<App>,
+    State(app): State<SharedLookup>,
     request: Request,
     next: Next,
 ) -> Response {

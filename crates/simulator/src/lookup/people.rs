@@ -12,7 +12,7 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-use super::{App, answers, person::Person};
+use super::{SharedLookup, answers, person::Person};
 use crate::control::lock;
 
 /// The longest path with its query, in bytes.
@@ -20,12 +20,12 @@ const LONGEST: usize = 8_000;
 
 /// Everybody in Lookup, by CRSid.
 #[derive(Debug)]
-pub(super) struct People {
+pub(super) struct PersonStore {
     pub(super) by_crsid: BTreeMap<String, Person>,
     pub(super) transaction: u64,
 }
 
-impl People {
+impl PersonStore {
     /// The person with an identifier `crsid` or `scheme/value`; an unknown one is nobody.
     fn find(&self, identifier: &str) -> Option<&Person> {
         let (scheme, value) = identifier.split_once('/').unwrap_or(("crsid", identifier));
@@ -39,7 +39,7 @@ impl People {
     }
 }
 
-pub(super) fn routes() -> Router<App> {
+pub(super) fn routes() -> Router<SharedLookup> {
     Router::new()
         .route("/person/list", get(list))
         .route("/person/all-people", get(all))
@@ -64,7 +64,7 @@ pub(super) async fn keep_short(request: Request, next: Next) -> Response {
 
 /// `person/list?crsids=…`: those who are known, cancelled or not, sorted; the others are just
 /// absent.
-async fn list(State(app): State<App>, RawQuery(query): RawQuery) -> Response {
+async fn list(State(app): State<SharedLookup>, RawQuery(query): RawQuery) -> Response {
     let parameters = parameters(query);
     let Some(crsids) = parameters.get("crsids") else {
         return answers::error(
@@ -88,7 +88,7 @@ async fn list(State(app): State<App>, RawQuery(query): RawQuery) -> Response {
 
 /// `person/all-people`: by CRSid, starting after `identifier`, without the cancelled unless they
 /// are asked for.
-async fn all(State(app): State<App>, RawQuery(query): RawQuery) -> Response {
+async fn all(State(app): State<SharedLookup>, RawQuery(query): RawQuery) -> Response {
     let parameters = parameters(query);
     let Ok(limit) = parameters
         .get("limit")
@@ -115,7 +115,7 @@ async fn all(State(app): State<App>, RawQuery(query): RawQuery) -> Response {
 
 /// `person/{scheme}/{identifier}`: 200 with no person where there is none.
 async fn show(
-    State(app): State<App>,
+    State(app): State<SharedLookup>,
     Path((scheme, identifier)): Path<(String, String)>,
     RawQuery(query): RawQuery,
 ) -> Response {
@@ -129,7 +129,7 @@ async fn show(
 }
 
 /// `last-transaction`: a number that rises with every change.
-async fn last_transaction(State(app): State<App>) -> Response {
+async fn last_transaction(State(app): State<SharedLookup>) -> Response {
     answers::result("value", Some(json!(lock(&app.people).transaction)))
 }
 

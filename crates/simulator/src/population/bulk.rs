@@ -1,11 +1,14 @@
 //! The many ordinary accounts around the edge cases, in the shares of a real GitLab.
 
-use super::{Class, Expected, Reason, draft::Draft, externals, members, others, scene::Scene};
+use super::{
+    Class, Expected, Reason, draft::AccountDraft, externals, members, others,
+    scene::PopulationBuilder,
+};
 use crate::gitlab::{Kind, State};
 
 /// Adds accounts up to `users`. The changes due are counted out, not drawn, so that no seed goes
 /// past the guard.
-pub(super) fn fill(scene: &mut Scene, drafts: &mut Vec<Draft>, users: usize) {
+pub(super) fn fill(scene: &mut PopulationBuilder, drafts: &mut Vec<AccountDraft>, users: usize) {
     let missing = users.saturating_sub(drafts.len());
     let there = |class| drafts.iter().filter(|draft| draft.class == class).count();
     let members = (users * 80 / 100)
@@ -31,14 +34,14 @@ pub(super) fn fill(scene: &mut Scene, drafts: &mut Vec<Draft>, users: usize) {
     drafts.extend((0..rest).map(|_| other(scene)));
 }
 
-fn cancelled(scene: &mut Scene) -> Draft {
+fn cancelled(scene: &mut PopulationBuilder) -> AccountDraft {
     scene
         .member("bulk_member_cancelled")
         .cancelled()
         .becomes_blocked(Reason::CancelledInLookup)
 }
 
-fn returned(scene: &mut Scene) -> Draft {
+fn returned(scene: &mut PopulationBuilder) -> AccountDraft {
     let days = 10 + scene.upto(300);
     scene
         .member("bulk_member_returned")
@@ -47,7 +50,7 @@ fn returned(scene: &mut Scene) -> Draft {
 }
 
 /// A member to be left alone.
-fn member(scene: &mut Scene) -> Draft {
+fn member(scene: &mut PopulationBuilder) -> AccountDraft {
     let days = 10 + scene.upto(500);
     match scene.upto(200) {
         1..=6 => scene
@@ -74,7 +77,7 @@ fn member(scene: &mut Scene) -> Draft {
     }
 }
 
-fn student_or_staff(scene: &mut Scene) -> Draft {
+fn student_or_staff(scene: &mut PopulationBuilder) -> AccountDraft {
     let draft = scene.member("bulk_member");
     if scene.chance(40) {
         return draft;
@@ -87,7 +90,7 @@ fn student_or_staff(scene: &mut Scene) -> Draft {
     })
 }
 
-fn inactive(scene: &mut Scene) -> Draft {
+fn inactive(scene: &mut PopulationBuilder) -> AccountDraft {
     let seen = scene
         .just_inactive()
         .saturating_sub(jiff::Span::new().days(scene.upto(300)));
@@ -98,7 +101,7 @@ fn inactive(scene: &mut Scene) -> Draft {
 }
 
 /// An external account to be left alone.
-fn external(scene: &mut Scene) -> Draft {
+fn external(scene: &mut PopulationBuilder) -> AccountDraft {
     let days = 10 + scene.upto(300);
     match scene.upto(20) {
         1..=3 => {
@@ -116,7 +119,7 @@ fn external(scene: &mut Scene) -> Draft {
     }
 }
 
-fn other(scene: &mut Scene) -> Draft {
+fn other(scene: &mut PopulationBuilder) -> AccountDraft {
     match scene.upto(20) {
         1..=8 => others::robot(scene, "bulk_robot"),
         9..=13 => {

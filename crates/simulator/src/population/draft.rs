@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp, civil::Date};
 use serde_json::{Value, json};
 
-use super::{Class, Expected, Reason, scene::Scene};
+use super::{Class, Expected, Reason, scene::PopulationBuilder};
 use crate::{
     gitlab::{Account, OWNER, State},
     lookup::Person,
@@ -17,7 +17,7 @@ pub(super) const ADMINISTRATOR: &str = "root";
 
 /// An account without its id, and the people in Lookup that belong to it.
 #[derive(Clone, Debug)]
-pub(super) struct Draft {
+pub(super) struct AccountDraft {
     pub(super) case: &'static str,
     pub(super) class: Class,
     pub(super) account: Account,
@@ -25,7 +25,7 @@ pub(super) struct Draft {
     pub(super) expected: Expected,
 }
 
-impl Draft {
+impl AccountDraft {
     pub(super) fn member(case: &'static str, account: Account, person: Person) -> Self {
         Self {
             case,
@@ -111,7 +111,12 @@ impl Draft {
 
     /// Blocked by the service so many days ago: the marker, and three seconds later GitLab's own
     /// record.
-    pub(super) fn blocked_by_us(self, scene: &mut Scene, days: i32, reason: Reason) -> Self {
+    pub(super) fn blocked_by_us(
+        self,
+        scene: &mut PopulationBuilder,
+        days: i32,
+        reason: Reason,
+    ) -> Self {
         let at = scene.night(days);
         self.state(State::Blocked)
             .marked(scene, at, reason)
@@ -119,14 +124,19 @@ impl Draft {
     }
 
     /// Only the marker.
-    pub(super) fn marked(self, scene: &mut Scene, at: Timestamp, reason: Reason) -> Self {
+    pub(super) fn marked(
+        self,
+        scene: &mut PopulationBuilder,
+        at: Timestamp,
+        reason: Reason,
+    ) -> Self {
         let marker =
             json!({"v": 1, "reason": reason.as_str(), "at": at.to_string(), "run": scene.run()});
         self.attribute(MARKER, marker.to_string())
     }
 
     /// Blocked by the administrator so many days ago.
-    pub(super) fn blocked_by_a_person(self, scene: &Scene, days: i32) -> Self {
+    pub(super) fn blocked_by_a_person(self, scene: &PopulationBuilder, days: i32) -> Self {
         self.state(State::Blocked)
             .attribute("blocked_by", by_a_person(scene.night(days)))
     }

@@ -5,8 +5,8 @@ use serde_json::Value;
 
 use super::{
     Reason,
-    draft::{Draft, by_a_person},
-    scene::Scene,
+    draft::{AccountDraft, by_a_person},
+    scene::PopulationBuilder,
 };
 use crate::gitlab::State;
 
@@ -16,7 +16,7 @@ const INACTIVE: Reason = Reason::Inactive;
 pub(super) const BLOCKS: usize = 3;
 
 /// One of each.
-pub(super) fn cases(scene: &mut Scene) -> Vec<Draft> {
+pub(super) fn cases(scene: &mut PopulationBuilder) -> Vec<AccountDraft> {
     let long_ago = scene.days_ago(900);
     let mut cases = due(scene);
     cases.extend(seen_lately(scene));
@@ -53,7 +53,7 @@ pub(super) fn cases(scene: &mut Scene) -> Vec<Draft> {
     cases
 }
 
-fn due(scene: &mut Scene) -> Vec<Draft> {
+fn due(scene: &mut PopulationBuilder) -> Vec<AccountDraft> {
     let mut unflagged = scene
         .external("external_inactive_deactivated_without_flag")
         .seen(scene.days_ago(1_000))
@@ -75,7 +75,7 @@ fn due(scene: &mut Scene) -> Vec<Draft> {
 }
 
 /// Kept, each for another of the times that count.
-fn seen_lately(scene: &mut Scene) -> Vec<Draft> {
+fn seen_lately(scene: &mut PopulationBuilder) -> Vec<AccountDraft> {
     let long_ago = scene.days_ago(900);
     let last_month = scene.days_ago(30);
     // Not the last day itself: a run over midnight would find it a day older.

@@ -4,8 +4,8 @@ use jiff::tz::{Offset, TimeZone};
 
 use super::{
     Expected, Reason,
-    draft::{Draft, MARKER, after, by_a_person, by_us, stamp},
-    scene::Scene,
+    draft::{AccountDraft, MARKER, after, by_a_person, by_us, stamp},
+    scene::PopulationBuilder,
 };
 use crate::{
     gitlab::{Identity, State},
@@ -21,7 +21,7 @@ pub(super) const BLOCKS: usize = 6;
 pub(super) const UNBLOCKS: usize = 4;
 
 /// One of each.
-pub(super) fn cases(scene: &mut Scene) -> Vec<Draft> {
+pub(super) fn cases(scene: &mut PopulationBuilder) -> Vec<AccountDraft> {
     let mut cases = plain(scene);
     cases.extend(to_be_blocked(scene));
     cases.extend(to_be_unblocked(scene));
@@ -33,7 +33,7 @@ pub(super) fn cases(scene: &mut Scene) -> Vec<Draft> {
 }
 
 /// The four plain rows of the table.
-fn plain(scene: &mut Scene) -> Vec<Draft> {
+fn plain(scene: &mut PopulationBuilder) -> Vec<AccountDraft> {
     vec![
         scene.member("member_current"),
         scene
@@ -58,7 +58,7 @@ fn plain(scene: &mut Scene) -> Vec<Draft> {
     ]
 }
 
-fn to_be_blocked(scene: &mut Scene) -> Vec<Draft> {
+fn to_be_blocked(scene: &mut PopulationBuilder) -> Vec<AccountDraft> {
     let upper = scene.crsid().to_uppercase();
     let mut administrator = scene
         .member("member_cancelled_administrator")
@@ -95,7 +95,7 @@ fn to_be_blocked(scene: &mut Scene) -> Vec<Draft> {
     ]
 }
 
-fn to_be_unblocked(scene: &mut Scene) -> Vec<Draft> {
+fn to_be_unblocked(scene: &mut PopulationBuilder) -> Vec<AccountDraft> {
     let at = scene.night(35);
     let ahead = TimeZone::fixed(Offset::constant(1));
     let local = after(at, 4)
@@ -129,9 +129,9 @@ fn to_be_unblocked(scene: &mut Scene) -> Vec<Draft> {
 }
 
 /// Blocked, current, and yet not ours to unblock.
-fn blocked_by_others(scene: &mut Scene) -> Vec<Draft> {
+fn blocked_by_others(scene: &mut PopulationBuilder) -> Vec<AccountDraft> {
     let (old, at) = (scene.night(400), scene.night(50));
-    let marked = |scene: &mut Scene, case| {
+    let marked = |scene: &mut PopulationBuilder, case| {
         scene
             .member(case)
             .state(State::Blocked)
@@ -176,7 +176,7 @@ fn blocked_by_others(scene: &mut Scene) -> Vec<Draft> {
 }
 
 /// Lookup says neither yes nor no.
-fn unknown_to_lookup(scene: &mut Scene) -> Vec<Draft> {
+fn unknown_to_lookup(scene: &mut PopulationBuilder) -> Vec<AccountDraft> {
     vec![
         scene.member("member_not_in_lookup").absent(),
         scene
@@ -203,7 +203,7 @@ fn unknown_to_lookup(scene: &mut Scene) -> Vec<Draft> {
 }
 
 /// States that are not ours to change, whatever Lookup says.
-fn in_states_of_others(scene: &mut Scene) -> Vec<Draft> {
+fn in_states_of_others(scene: &mut PopulationBuilder) -> Vec<AccountDraft> {
     vec![
         scene
             .member("member_cancelled_ldap_blocked")
@@ -236,7 +236,7 @@ fn in_states_of_others(scene: &mut Scene) -> Vec<Draft> {
 }
 
 /// Spared, or shown in a way that must not matter.
-fn exempt(scene: &mut Scene) -> Vec<Draft> {
+fn exempt(scene: &mut PopulationBuilder) -> Vec<AccountDraft> {
     const EXEMPT: &str = "lookup_gitlab_sync_exempt";
     let mut external_flag = scene
         .member("member_with_gitlabs_external_flag")
@@ -270,7 +270,7 @@ fn exempt(scene: &mut Scene) -> Vec<Draft> {
 }
 
 /// The username's person is current, the identity's is cancelled; by default the username counts.
-fn identities_disagree(scene: &mut Scene) -> Draft {
+fn identities_disagree(scene: &mut PopulationBuilder) -> AccountDraft {
     let mut draft = scene.member("member_identity_of_another");
     let other = scene.crsid();
     let extern_uid = format!("{other}@example.ac.uk");

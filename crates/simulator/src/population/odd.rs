@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::{Expected, Reason, draft::Draft, scene::Scene};
+use super::{Expected, Reason, draft::AccountDraft, scene::PopulationBuilder};
 use crate::gitlab::{Deletion, State};
 
 const CANCELLED: Reason = Reason::CancelledInLookup;
@@ -12,7 +12,7 @@ const CANCELLED: Reason = Reason::CancelledInLookup;
 const RESTORED_AFTER_MS: u64 = 2_000;
 
 /// One of each.
-pub(super) fn cases(scene: &mut Scene) -> Vec<Draft> {
+pub(super) fn cases(scene: &mut PopulationBuilder) -> Vec<AccountDraft> {
     vec![
         without_namespace(scene),
         not_validating(scene),
@@ -32,14 +32,14 @@ pub(super) fn cases(scene: &mut Scene) -> Vec<Draft> {
 }
 
 /// Its pages are a 500, so that nobody can decide about it.
-fn without_namespace(scene: &mut Scene) -> Draft {
+fn without_namespace(scene: &mut PopulationBuilder) -> AccountDraft {
     let mut draft = scene.member("odd_without_namespace").cancelled();
     draft.account.hidden.without_namespace = true;
     draft
 }
 
 /// A name was not always required.
-fn not_validating(scene: &mut Scene) -> Draft {
+fn not_validating(scene: &mut PopulationBuilder) -> AccountDraft {
     scene
         .member("odd_not_validating")
         .with("name", Value::Null)
@@ -48,14 +48,14 @@ fn not_validating(scene: &mut Scene) -> Draft {
 }
 
 /// Blocked by the worker that deletes it, without a trace: not ours to unblock.
-fn being_deleted(scene: &mut Scene) -> Draft {
+fn being_deleted(scene: &mut PopulationBuilder) -> AccountDraft {
     let mut draft = scene.member("odd_being_deleted").state(State::Blocked);
     draft.account.hidden.deletion = Some(Deletion::UnderWay);
     draft
 }
 
 /// Cancelled in Lookup, active for the identity provider.
-fn insisted_on(scene: &mut Scene) -> Draft {
+fn insisted_on(scene: &mut PopulationBuilder) -> AccountDraft {
     let mut draft = scene
         .member("odd_made_active_by_scim")
         .cancelled()

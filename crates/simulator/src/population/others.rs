@@ -2,8 +2,8 @@
 //! for itself.
 
 use super::{
-    draft::{ADMINISTRATOR, Draft},
-    scene::Scene,
+    draft::{ADMINISTRATOR, AccountDraft},
+    scene::PopulationBuilder,
 };
 use crate::{
     gitlab::{Kind, OWNER, State},
@@ -11,14 +11,14 @@ use crate::{
 };
 
 /// The service's own account, which gets id 1.
-pub(super) fn own_account(scene: &mut Scene) -> Draft {
+pub(super) fn own_account(scene: &mut PopulationBuilder) -> AccountDraft {
     let mut draft = scene.other("own_account", OWNER).seen(scene.days_ago(1));
     draft.account.is_admin = true;
     draft
 }
 
 /// The administrator who acts by hand, who gets id 2. The name could be a CRSid, but nobody has it.
-pub(super) fn administrator(scene: &mut Scene) -> Draft {
+pub(super) fn administrator(scene: &mut PopulationBuilder) -> AccountDraft {
     let mut draft = scene
         .other("administrator", ADMINISTRATOR)
         .seen(scene.days_ago(1));
@@ -27,9 +27,10 @@ pub(super) fn administrator(scene: &mut Scene) -> Draft {
 }
 
 /// One of each.
-pub(super) fn cases(scene: &mut Scene) -> Vec<Draft> {
-    let cancelled =
-        |scene: &mut Scene, username: &str| vec![Person::cancelled(username, scene.surname())];
+pub(super) fn cases(scene: &mut PopulationBuilder) -> Vec<AccountDraft> {
+    let cancelled = |scene: &mut PopulationBuilder, username: &str| {
+        vec![Person::cancelled(username, scene.surname())]
+    };
     let bot_name = scene.crsid();
     let mut bot = not_human(
         scene,
@@ -77,7 +78,7 @@ pub(super) fn cases(scene: &mut Scene) -> Vec<Draft> {
 
 /// A robot of a group. GitLab's `external` flag is on, as it is for robots, and it has not been
 /// used for years.
-pub(super) fn robot(scene: &mut Scene, case: &'static str) -> Draft {
+pub(super) fn robot(scene: &mut PopulationBuilder, case: &'static str) -> AccountDraft {
     let username = format!("{}-build{}-bot", scene.group(), scene.next());
     let mut draft = scene.other(case, &username).seen(scene.days_ago(1_050));
     draft.account.external = true;
@@ -85,7 +86,10 @@ pub(super) fn robot(scene: &mut Scene, case: &'static str) -> Draft {
 }
 
 /// The second account of somebody who administers a group; the person is cancelled.
-pub(super) fn group_administrator(scene: &mut Scene, case: &'static str) -> Draft {
+pub(super) fn group_administrator(
+    scene: &mut PopulationBuilder,
+    case: &'static str,
+) -> AccountDraft {
     let crsid = scene.crsid();
     let username = format!("{}-admin-{crsid}", scene.group());
     let mut draft = scene.other(case, &username).seen(scene.days_ago(100));
@@ -97,18 +101,18 @@ pub(super) fn group_administrator(scene: &mut Scene, case: &'static str) -> Draf
 
 /// An account GitLab does not count as human.
 pub(super) fn not_human(
-    scene: &mut Scene,
+    scene: &mut PopulationBuilder,
     case: &'static str,
     username: &str,
     kind: Kind,
-) -> Draft {
+) -> AccountDraft {
     let mut draft = scene.other(case, username).never_seen();
     draft.account.kind = kind;
     draft
 }
 
 /// A name no pattern knows.
-pub(super) fn odd_name(scene: &mut Scene, case: &'static str) -> Draft {
+pub(super) fn odd_name(scene: &mut PopulationBuilder, case: &'static str) -> AccountDraft {
     let username = format!("{}.{}", scene.surname().to_lowercase(), scene.next());
     scene.other(case, &username).seen(scene.days_ago(800))
 }

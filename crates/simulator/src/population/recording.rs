@@ -34,7 +34,7 @@ const FIRST_TOKEN: u64 = 5;
 
 /// `population.json`
 #[derive(Deserialize)]
-struct Recorded {
+struct RecordedRow {
     defaults: Map<String, Value>,
     user_type: BTreeMap<String, Kind>,
     rows: Vec<Map<String, Value>>,
@@ -50,7 +50,7 @@ impl Population {
     /// When a file cannot be read or is not of the recordings' form.
     pub fn from_recording(directory: &Path, today: Date) -> Result<Self, FileError> {
         let path = directory.join("population.json");
-        let recorded: Recorded = read(&path)?;
+        let recorded: RecordedRow = read(&path)?;
         let since = RECORDED.until(today).unwrap_or_default();
         let mut population = Self::default();
         for (position, row) in recorded.rows.iter().enumerate() {
@@ -125,7 +125,7 @@ impl Population {
     }
 }
 
-impl Recorded {
+impl RecordedRow {
     /// A row in full, as an administrator sees it.
     fn row(&self, given: &Map<String, Value>, since: Span) -> Value {
         let mut row = self.defaults.clone();

@@ -10,7 +10,7 @@ use jiff::{
 use rand::{Rng, SeedableRng, seq::SliceRandom};
 use rand_chacha::ChaCha8Rng;
 
-use super::{Population, draft::Draft};
+use super::{Population, draft::AccountDraft};
 use crate::{
     gitlab::{Account, Identity},
     lookup::Person,
@@ -48,14 +48,14 @@ const GROUPS: [&str; 6] = ["astro", "chem", "history", "library", "maths", "zool
 
 /// The source of everything a population is made of.
 #[derive(Debug)]
-pub(super) struct Scene {
+pub(super) struct PopulationBuilder {
     random: ChaCha8Rng,
     today: Date,
     taken: BTreeSet<String>,
     serial: u32,
 }
 
-impl Scene {
+impl PopulationBuilder {
     pub(super) fn new(seed: u64, today: Date) -> Self {
         // What cases use by name is never drawn.
         let taken = ["root", "ghost1", "spqr"].map(str::to_owned).into();
@@ -82,36 +82,37 @@ impl Scene {
     }
 
     /// A member in good standing, active lately, with a current person in Lookup.
-    pub(super) fn member(&mut self, case: &'static str) -> Draft {
+    pub(super) fn member(&mut self, case: &'static str) -> AccountDraft {
         let crsid = self.crsid();
         self.member_named(case, &crsid)
     }
 
     /// The same with a username of the case's choice; the person has it in lower case.
-    pub(super) fn member_named(&mut self, case: &'static str, username: &str) -> Draft {
+    pub(super) fn member_named(&mut self, case: &'static str, username: &str) -> AccountDraft {
         let surname = self.surname();
         let mut account = self.account(username, surname);
         let extern_uid = format!("{}@example.ac.uk", username.to_lowercase());
         account.identities = vec![Identity::new("saml", &extern_uid)];
         let seen = self.upto(60);
-        Draft::member(case, account, Person::current(username, surname)).seen(self.days_ago(seen))
+        AccountDraft::member(case, account, Person::current(username, surname))
+            .seen(self.days_ago(seen))
     }
 
     /// An external account, seen lately.
-    pub(super) fn external(&mut self, case: &'static str) -> Draft {
+    pub(super) fn external(&mut self, case: &'static str) -> AccountDraft {
         let surname = self.surname();
         let username = format!("external-{}-{}", surname.to_lowercase(), self.next());
         let mut account = self.account(&username, surname);
         account.external = true;
         let seen = self.upto(500);
-        Draft::external(case, account).seen(self.days_ago(seen))
+        AccountDraft::external(case, account).seen(self.days_ago(seen))
     }
 
     /// An account that is neither.
-    pub(super) fn other(&mut self, case: &'static str, username: &str) -> Draft {
+    pub(super) fn other(&mut self, case: &'static str, username: &str) -> AccountDraft {
         let surname = self.surname();
         let account = self.account(username, surname);
-        Draft::other(case, account)
+        AccountDraft::other(case, account)
     }
 
     /// An account created three to eight years ago, never seen since.
@@ -190,7 +191,7 @@ impl Scene {
         }
     }
 
-    pub(super) fn shuffle(&mut self, drafts: &mut [Draft]) {
+    pub(super) fn shuffle(&mut self, drafts: &mut [AccountDraft]) {
         drafts.shuffle(&mut self.random);
     }
 

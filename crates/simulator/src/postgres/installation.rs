@@ -39,12 +39,12 @@ pub(super) fn programs(path: &OsStr, versions: &Path) -> Option<PathBuf> {
 
 /// The unprivileged user that the server runs as.
 #[derive(Clone, Copy)]
-pub(super) struct Account {
+pub(super) struct SystemAccount {
     pub user: u32,
     pub group: u32,
 }
 
-impl Account {
+impl SystemAccount {
     /// Gives `folder` to an unprivileged user if it is root's.
     pub fn of(folder: &Path) -> Result<Option<Self>, PostgresError> {
         if fs::metadata(folder)?.uid() != 0 {
@@ -81,7 +81,7 @@ impl Account {
 mod tests {
     use std::{fs, os::unix::fs::symlink, path::Path};
 
-    use super::{Account, programs};
+    use super::{SystemAccount, programs};
 
     fn install(folder: &Path, names: &[&str]) {
         fs::create_dir_all(folder).unwrap();
@@ -110,8 +110,8 @@ mod tests {
     #[test]
     fn an_unprivileged_user_is_found_by_its_name() {
         let accounts = "root:x:0:0::/:/bin/sh\nnobody:x:65534:65533:nobody:/:/bin/false\n";
-        let account = Account::named("nobody", accounts).unwrap();
+        let account = SystemAccount::named("nobody", accounts).unwrap();
         assert_eq!((account.user, account.group), (65534, 65533));
-        assert!(Account::named("postgres", accounts).is_none());
+        assert!(SystemAccount::named("postgres", accounts).is_none());
     }
 }
