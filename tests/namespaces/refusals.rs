@@ -244,7 +244,7 @@ async fn what_is_on_record_and_breaks_a_rule_fails_when_its_turn_comes_and_is_ne
     // A document that leaves it as it is does not make it better; one that mends it does.
     let storage = json!({ "provision": { "storage": { "additional_purchased_storage_size": 1 } } });
     let refused = desk.try_to_record(&storage).await.unwrap_err();
-    assert!(refused.contains("on record already"), "{refused}");
+    assert!(refused.contains("This is recorded already"), "{refused}");
     desk.record(5).await;
     assert_eq!(word(&desk.deliver().await), "done: completed");
 }
