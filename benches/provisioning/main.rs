@@ -24,7 +24,7 @@ use sqlx::PgPool;
 
 use load::Load;
 use pgbench::PgBench;
-use testkit::{portal::Portal, postgres::Server, service::provisioning_api};
+use testkit::{portal::TestPortal, postgres::PostgresServer, service::provisioning_api};
 
 /// How often each is measured.
 const REPETITIONS: usize = 5;
@@ -54,9 +54,9 @@ async fn main() {
 
 async fn measure(settings: &[&str]) {
     let settings: Vec<String> = settings.iter().map(ToString::to_string).collect();
-    let server = Server::start(|_| settings);
+    let server = PostgresServer::start(|_| settings);
     let url = server.url().to_string();
-    let portal = Portal::start().await;
+    let portal = TestPortal::start().await;
     let token = || portal.token();
     let (capturing, address) = provisioning_api(
         testkit::service_binary!(),

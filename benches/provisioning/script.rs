@@ -1,7 +1,7 @@
 //! The statements of a request, as the database's log has them, and the script that runs the same.
 
 use std::fmt::Write;
-use testkit::postgres::Server;
+use testkit::postgres::PostgresServer;
 
 use crate::{NAMESPACES, load::Load};
 
@@ -22,7 +22,7 @@ pub fn logging(url: &str) -> String {
 
 /// What the service at `address`, whose connections log, sends for a request that changes everything. The second is
 /// taken: by then its statements are prepared.
-pub async fn capture(server: &Server, address: &str, token: &str) -> Vec<Statement> {
+pub async fn capture(server: &PostgresServer, address: &str, token: &str) -> Vec<Statement> {
     let load = Load::new(address, token);
     load.once(ID, 1).await;
     let log = || std::fs::read_to_string(server.folder.join("log")).unwrap();

@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 use lookup_gitlab_sync::messaging::{Disposition, Handler};
 use rstest::rstest;
 use testkit::{
-    postgres::{Database, Server},
+    postgres::{PostgresServer, TestDatabase},
     row_gate::RowGate,
 };
 use tokio::sync::Notify;
@@ -128,10 +128,10 @@ async fn a_connection_cut_while_it_waits_for_the_namespaces_lock_is_held_and_the
 
 #[tokio::test]
 async fn a_server_stopped_during_a_call_leaves_no_attempt_open_when_it_is_back() {
-    let mut server = tokio::task::spawn_blocking(|| Server::start(|_| Vec::new()))
+    let mut server = tokio::task::spawn_blocking(|| PostgresServer::start(|_| Vec::new()))
         .await
         .unwrap();
-    let database = Database::create_on(&server.url()).await;
+    let database = TestDatabase::create_on(&server.url()).await;
     let desk = Desk::on(database, Duration::from_mins(1), Duration::ZERO).await;
     let go = Arc::new(Notify::new());
     desk.receiver.then([Turn::When(Arc::clone(&go))]);

@@ -3,7 +3,7 @@
 use std::process::Output;
 
 use serde_json::{Value, json};
-use testkit::postgres::Database;
+use testkit::postgres::TestDatabase;
 use testkit::wait::until;
 
 use crate::{
@@ -54,7 +54,7 @@ fn lines(output: &Output) -> Vec<Value> {
 
 #[tokio::test]
 async fn a_namespaces_dead_letter_is_listed_by_namespace_and_by_topic() {
-    let database = Database::create().await;
+    let database = TestDatabase::create().await;
     let stand = Stand::new(&database.url, None).await;
     let letter = stand.refused(77).await;
     let listed = stand.listed(77).await;
@@ -79,7 +79,7 @@ async fn a_namespaces_dead_letter_is_listed_by_namespace_and_by_topic() {
 
 #[tokio::test]
 async fn show_tells_what_the_ledger_knows_and_what_would_be_sent_now() {
-    let database = Database::create().await;
+    let database = TestDatabase::create().await;
     let stand = Stand::new(&database.url, None).await;
     let letter = stand.refused(77).await;
     let (told, shown) = stand.shown(Some(&stand.database), &letter).await;
@@ -118,7 +118,7 @@ async fn show_tells_what_the_ledger_knows_and_what_would_be_sent_now() {
 
 #[tokio::test]
 async fn show_says_plainly_that_the_ledger_is_not_configured_or_does_not_answer() {
-    let database = Database::create().await;
+    let database = TestDatabase::create().await;
     let stand = Stand::new(&database.url, None).await;
     let letter = stand.refused(77).await;
     let (told, shown) = stand.shown(None, &letter).await;
@@ -138,7 +138,7 @@ async fn show_says_plainly_that_the_ledger_is_not_configured_or_does_not_answer(
     assert!(!shown[0].to_string().contains("geheim"), "{shown:?}");
 
     // A database without the ledger's tables stays without them.
-    let empty = Database::create().await;
+    let empty = TestDatabase::create().await;
     let shown = lines(&stand.run_with(Some(&empty.url), &json).await);
     assert_eq!(shown[0]["ledger"]["state"], "unreadable");
     let tables: i64 =
@@ -151,7 +151,7 @@ async fn show_says_plainly_that_the_ledger_is_not_configured_or_does_not_answer(
 
 #[tokio::test]
 async fn a_replay_is_foretold_and_then_sent_and_a_discard_is_kept_in_a_file() {
-    let database = Database::create().await;
+    let database = TestDatabase::create().await;
     let stand = Stand::new(&database.url, None).await;
     stand.refused(77).await;
     stand.refused(78).await;

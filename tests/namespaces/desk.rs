@@ -15,7 +15,7 @@ use lookup_gitlab_sync::{
 };
 use serde_json::{Value, json};
 use sqlx::PgPool;
-use testkit::postgres::Database;
+use testkit::postgres::TestDatabase;
 
 use crate::{key_files::KeyFiles, receiver::Receiver};
 
@@ -28,7 +28,7 @@ pub struct Desk {
     pub pool: PgPool,
     pub key: KeyFiles,
     keys: SigningKeys,
-    database: Database,
+    database: TestDatabase,
 }
 
 impl Desk {
@@ -38,10 +38,10 @@ impl Desk {
 
     /// With the deadline of a call, and how long a lost call may go on.
     pub async fn with(timeout: Duration, settle: Duration) -> Self {
-        Self::on(Database::create().await, timeout, settle).await
+        Self::on(TestDatabase::create().await, timeout, settle).await
     }
 
-    pub async fn on(database: Database, timeout: Duration, settle: Duration) -> Self {
+    pub async fn on(database: TestDatabase, timeout: Duration, settle: Duration) -> Self {
         let ledger = Ledger::open(&settings(&database.url)).await.unwrap();
         let receiver = Receiver::start().await;
         let files = KeyFiles::new();

@@ -2,7 +2,7 @@
 //! `PostgreSQL`.
 
 use serde_json::{Value, json};
-use testkit::{google_emulator::GoogleEmulator, postgres::Database};
+use testkit::{google_emulator::GoogleEmulator, postgres::TestDatabase};
 use tokio::net::TcpListener;
 
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
 
 #[tokio::test]
 async fn the_whole_sequence_on_the_broker() {
-    let database = Database::create().await;
+    let database = TestDatabase::create().await;
     sequence(Stand::new(&database.url, None).await).await;
 }
 
@@ -22,14 +22,14 @@ async fn the_whole_sequence_on_googles_emulator() {
     let Some(emulator) = GoogleEmulator::start().await else {
         return;
     };
-    let database = Database::create().await;
+    let database = TestDatabase::create().await;
     sequence(Stand::new(&database.url, Some(emulator.host())).await).await;
 }
 
 /// The portal's keys are fetched in the clear here, and so would be what a proxy makes of them.
 #[tokio::test]
 async fn a_proxy_has_no_say_in_what_goes_to_this_machine_in_the_clear() {
-    let database = Database::create().await;
+    let database = TestDatabase::create().await;
     let mut stand = Stand::without_worker(&database.url, None).await;
     let proxy = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", proxy.local_addr().unwrap());
@@ -140,7 +140,7 @@ async fn the_history_is_told(stand: &Stand) {
 
 #[tokio::test]
 async fn a_document_in_a_file_is_recorded_followed_and_judged() {
-    let database = Database::create().await;
+    let database = TestDatabase::create().await;
     let stand = Stand::new(&database.url, None).await;
     stand.group(42).await;
     let folder = tempfile::tempdir().unwrap();

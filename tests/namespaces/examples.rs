@@ -3,13 +3,13 @@
 use clap::CommandFactory;
 use lookup_gitlab_sync::cli::Cli;
 use regex::Regex;
-use testkit::postgres::Database;
+use testkit::postgres::TestDatabase;
 
 use crate::{desk::bought, stand::Stand};
 
 #[tokio::test]
 async fn every_example_of_the_namespace_commands_works_as_it_stands() {
-    let database = Database::create().await;
+    let database = TestDatabase::create().await;
     let stand = Stand::new(&database.url, None).await;
     stand.group(42).await;
     let folder = tempfile::tempdir().unwrap();

@@ -2,7 +2,7 @@
 //! right.
 
 use rstest::rstest;
-use testkit::postgres::Database;
+use testkit::postgres::TestDatabase;
 
 use crate::{
     desk::bought,
@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// A namespace that has one seat, a purchase of two on record, and no worker.
-async fn bought_two(database: &Database) -> Stand {
+async fn bought_two(database: &TestDatabase) -> Stand {
     let stand = Stand::without_worker(&database.url, None).await;
     stand.group(42).await;
     sqlx::query("INSERT INTO gitlab_subscriptions (namespace_id, seats) VALUES (42, 1)")
@@ -53,7 +53,7 @@ async fn a_worker_killed_anywhere_sends_the_sync_once_and_leaves_no_attempt_open
     #[case] states: &[&str],
     #[case] calls: usize,
 ) {
-    let database = Database::create().await;
+    let database = TestDatabase::create().await;
     let mut stand = bought_two(&database).await;
     stand.worker_dies_at(place).await;
     stand.worker_recovers().await;
@@ -73,7 +73,7 @@ async fn what_is_bought_while_the_worker_is_dead_is_there_at_the_end(
     #[case] place: &str,
     #[case] former: &[i32],
 ) {
-    let database = Database::create().await;
+    let database = TestDatabase::create().await;
     let mut stand = bought_two(&database).await;
     stand.worker_dies_at(place).await;
     assert_eq!(stand.buy(42, &bought(3)).await, 201);
@@ -84,7 +84,7 @@ async fn what_is_bought_while_the_worker_is_dead_is_there_at_the_end(
 
 #[tokio::test]
 async fn a_worker_killed_after_a_skip_skips_again() {
-    let database = Database::create().await;
+    let database = TestDatabase::create().await;
     let mut stand = bought_two(&database).await;
     assert_eq!(stand.buy(42, &bought(2)).await, 200);
     stand.worker_dies_at("after_skip").await;
@@ -105,7 +105,7 @@ async fn a_worker_killed_around_a_dead_letter_loses_neither_the_letter_nor_the_a
     #[case] place: &str,
     #[case] letters: usize,
 ) {
-    let database = Database::create().await;
+    let database = TestDatabase::create().await;
     let mut stand = Stand::without_worker(&database.url, None).await;
     assert_eq!(stand.buy(77, &bought(2)).await, 201);
     stand.worker_dies_at(place).await;
@@ -119,7 +119,7 @@ async fn a_worker_killed_around_a_dead_letter_loses_neither_the_letter_nor_the_a
 
 #[tokio::test]
 async fn a_portal_killed_between_record_and_message_publishes_when_the_client_repeats() {
-    let database = Database::create().await;
+    let database = TestDatabase::create().await;
     let mut stand = Stand::new(&database.url, None).await;
     stand.group(42).await;
     stand.kill(Stage::Portal).await;
@@ -144,7 +144,7 @@ async fn a_portal_killed_between_record_and_message_publishes_when_the_client_re
 async fn an_api_killed_anywhere_gets_the_sync_again_and_history_is_not_doubled(
     #[case] place: &str,
 ) {
-    let database = Database::create().await;
+    let database = TestDatabase::create().await;
     let mut stand = bought_two(&database).await;
     stand.kill(Stage::Api).await;
     stand.start_dying_at(place, Stage::Api);

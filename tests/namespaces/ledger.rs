@@ -3,7 +3,7 @@
 use futures::future::join_all;
 use lookup_gitlab_sync::namespaces::{contract::document::Document, ledger::Ledger};
 use sqlx::Row;
-use testkit::postgres::Database;
+use testkit::postgres::TestDatabase;
 
 use crate::desk::{Desk, NAMESPACE, document, settings};
 
@@ -102,7 +102,7 @@ async fn the_same_document_recorded_at_once_is_one_sync_and_every_request() {
 
 #[tokio::test]
 async fn the_tables_are_made_once_and_beside_others() {
-    let database = Database::create().await;
+    let database = TestDatabase::create().await;
     for _ in 0..2 {
         Ledger::open(&settings(&database.url)).await.unwrap();
     }

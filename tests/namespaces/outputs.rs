@@ -1,11 +1,11 @@
 //! `--output` of the commands that need the ledger; the others are in `tests/operations/first_day/outputs.rs`.
-use testkit::{output_form::is_of_form, postgres::Database};
+use testkit::{output_form::is_of_form, postgres::TestDatabase};
 
 use crate::{desk::bought, stand::Stand};
 
 #[tokio::test]
 async fn every_namespace_command_prints_the_form_that_is_asked_for_and_nothing_else() {
-    let database = Database::create().await;
+    let database = TestDatabase::create().await;
     let stand = Stand::new(&database.url, None).await;
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("bought.json");

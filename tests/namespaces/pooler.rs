@@ -8,7 +8,7 @@ use lookup_gitlab_sync::namespaces::{
 use sqlx::Row;
 use testkit::{
     pgbouncer::PgBouncer,
-    postgres::{Database, Server},
+    postgres::{PostgresServer, TestDatabase},
 };
 
 use crate::desk::{document, settings};
@@ -16,11 +16,11 @@ use crate::desk::{document, settings};
 /// Start-up parameters do not pass it; what is set on a session does.
 #[tokio::test]
 async fn behind_pgbouncer_in_session_mode_every_session_has_its_limits_and_the_ledger_works() {
-    let server = Server::start(|_| Vec::new());
+    let server = PostgresServer::start(|_| Vec::new());
     let Some(pooler) = PgBouncer::start(&server.url(), "session", "session mode") else {
         return;
     };
-    let database = Database::create_on(&server.url()).await;
+    let database = TestDatabase::create_on(&server.url()).await;
     let settings = settings(&pooler.url(&database.url));
     let ledger = Ledger::open(&settings).await.unwrap();
     let recorded = ledger.record(42, &document(30), None).await.unwrap();
@@ -45,11 +45,11 @@ async fn behind_pgbouncer_in_session_mode_every_session_has_its_limits_and_the_l
 
 #[tokio::test]
 async fn behind_pgbouncer_in_transaction_mode_nothing_starts_and_the_remedy_is_told() {
-    let server = Server::start(|_| Vec::new());
+    let server = PostgresServer::start(|_| Vec::new());
     let Some(pooler) = PgBouncer::start(&server.url(), "transaction", "transaction mode") else {
         return;
     };
-    let database = Database::create_on(&server.url()).await;
+    let database = TestDatabase::create_on(&server.url()).await;
     let url = pooler.url(&database.url);
     let ledger = Ledger::open(&settings(&url)).await.unwrap_err();
     let mut own = settings(&url);

@@ -15,7 +15,7 @@ use lookup_gitlab_sync::{
 use pubsub_emulator::{Broker, BrokerSettings};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-use testkit::postgres::Database;
+use testkit::postgres::TestDatabase;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -30,12 +30,12 @@ struct Counter {
     connection: Connection,
     broker: Broker,
     ledger: Ledger,
-    database: Database,
+    database: TestDatabase,
 }
 
 /// A portal with these keys, the first of which signs; its topic is there only if `prepared`.
 async fn counter(keys: &[&KeyFiles], prepared: bool) -> (Counter, SigningKeys) {
-    let database = Database::create().await;
+    let database = TestDatabase::create().await;
     let ledger = Ledger::open(&settings(&database.url)).await.unwrap();
     let broker = Broker::start(BrokerSettings::default()).await.unwrap();
     let pubsub = config::PubSubConfig {

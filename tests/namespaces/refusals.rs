@@ -2,7 +2,7 @@
 
 use rstest::rstest;
 use serde_json::{Value, json};
-use testkit::postgres::Database;
+use testkit::postgres::TestDatabase;
 
 use crate::{
     desk::{Desk, NAMESPACE, bought, word},
@@ -136,7 +136,7 @@ async fn every_mistake_is_refused_with_its_field_its_value_and_what_is_allowed()
 
 #[tokio::test]
 async fn the_command_and_the_portal_refuse_alike() {
-    let database = Database::create().await;
+    let database = TestDatabase::create().await;
     let stand = Stand::without_worker(&database.url, None).await;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("document.json");

@@ -9,7 +9,7 @@ use lookup_gitlab_sync::{
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tempfile::TempDir;
 use testkit::{
-    postgres::{Database, Server},
+    postgres::{PostgresServer, TestDatabase},
     wait::until,
 };
 use url::Url;
@@ -23,22 +23,22 @@ use crate::{
 
 /// A server that asks one role for a password, and the file with that role's address.
 struct Role {
-    server: Server,
-    database: Database,
+    server: PostgresServer,
+    database: TestDatabase,
     folder: TempDir,
 }
 
 impl Role {
     /// The password is `first`.
     async fn new() -> Self {
-        let server = Server::start(|data| {
+        let server = PostgresServer::start(|data| {
             let rules = "local all all trust\n\
                          host all postgres 127.0.0.1/32 trust\n\
                          host all sync 127.0.0.1/32 scram-sha-256\n";
             fs::write(data.join("pg_hba.conf"), rules).unwrap();
             Vec::new()
         });
-        let database = Database::create_on(&server.url()).await;
+        let database = TestDatabase::create_on(&server.url()).await;
         let role = Self {
             server,
             database,
@@ -225,7 +225,7 @@ async fn key_files_that_cannot_be_used_change_nothing() {
 /// The worker signs with the new key within 30 s, and the API asks the portal for the key it does not know.
 #[tokio::test]
 async fn a_key_rotated_under_the_running_stages_signs_the_next_calls() {
-    let database = Database::create().await;
+    let database = TestDatabase::create().await;
     let stand = Stand::new(&database.url, None).await;
     stand.group(42).await;
     assert_eq!(stand.buy(42, &bought(1)).await, 201);

@@ -1,7 +1,7 @@
 //! Processes are killed and the database restarted in the middle: no half-written step, no attempt left open, the right end.
 
 use std::sync::Arc;
-use testkit::postgres::{Database, Server};
+use testkit::postgres::{PostgresServer, TestDatabase};
 use testkit::wait::until;
 
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
 
 #[tokio::test]
 async fn a_worker_killed_during_its_call_leaves_an_attempt_that_the_next_one_settles() {
-    let database = Database::create().await;
+    let database = TestDatabase::create().await;
     let mut stand = Stand::new(&database.url, None).await;
     stand.group(42).await;
     stand.receiver.then([Turn::When(Arc::default())]);
@@ -35,7 +35,7 @@ async fn a_worker_killed_during_its_call_leaves_an_attempt_that_the_next_one_set
 
 #[tokio::test]
 async fn an_api_killed_during_a_step_has_written_all_of_it_or_nothing() {
-    let database = Database::create().await;
+    let database = TestDatabase::create().await;
     let mut stand = Stand::new(&database.url, None).await;
     stand.group(42).await;
     assert_eq!(stand.buy(42, &bought(1)).await, 201);
@@ -76,7 +76,7 @@ async fn an_api_killed_during_a_step_has_written_all_of_it_or_nothing() {
 
 #[tokio::test]
 async fn a_restart_of_the_database_holds_messages_and_loses_none() {
-    let mut server = tokio::task::spawn_blocking(|| Server::start(|_| Vec::new()))
+    let mut server = tokio::task::spawn_blocking(|| PostgresServer::start(|_| Vec::new()))
         .await
         .unwrap();
     let stand = Stand::new(server.url().as_str(), None).await;

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use testkit::{postgres::Server, process::Process, wait::until};
+use testkit::{postgres::PostgresServer, process::ChildProcess, wait::until};
 use tokio::{io::AsyncWriteExt, net::TcpStream, time::timeout};
 
 use crate::stand::{Stage, Stand};
 
 /// `serve portal` under a shell that allows it so many files; it, its public port and the one of its health.
-async fn portal(stand: &Stand, database: &str, files: u32) -> (Process, [u64; 2]) {
+async fn portal(stand: &Stand, database: &str, files: u32) -> (ChildProcess, [u64; 2]) {
     let mut command = testkit::command::isolated("sh");
     command
         .args([
@@ -20,7 +20,7 @@ async fn portal(stand: &Stand, database: &str, files: u32) -> (Process, [u64; 2]
         .env("DATABASE_URL", database)
         .env("PORT", "0")
         .env("LOG_LEVEL", "info");
-    let mut portal = Process::spawn(&mut command);
+    let mut portal = ChildProcess::spawn(&mut command);
     let serving = portal.event("serving").await;
     let ports = ["port", "health_port"].map(|port| serving[port].as_u64().unwrap());
     (portal, ports)
@@ -35,7 +35,7 @@ async fn get(port: u64, path: &str) -> (u16, String) {
 
 #[tokio::test]
 async fn half_sent_requests_leave_the_portal_alive_and_answering() {
-    let server = Server::start(|_| Vec::new());
+    let server = PostgresServer::start(|_| Vec::new());
     let stand = Stand::idle(server.url().as_str()).await;
     let (_portal, [public, health]) = portal(&stand, server.url().as_str(), 200).await;
     let mut halves = Vec::new();
@@ -62,7 +62,7 @@ async fn half_sent_requests_leave_the_portal_alive_and_answering() {
 
 #[tokio::test]
 async fn a_stranger_learns_neither_reasons_nor_metrics_nor_where_the_database_is() {
-    let mut server = Server::start(|_| Vec::new());
+    let mut server = PostgresServer::start(|_| Vec::new());
     let stand = Stand::idle(server.url().as_str()).await;
     let (_portal, [public, health]) = portal(&stand, server.url().as_str(), 1024).await;
     assert_eq!(get(public, "/metrics").await.0, 404);
@@ -89,7 +89,7 @@ async fn a_stranger_learns_neither_reasons_nor_metrics_nor_where_the_database_is
 
 #[tokio::test]
 async fn a_worker_whose_settings_do_not_go_together_does_not_start() {
-    let server = Server::start(|_| Vec::new());
+    let server = PostgresServer::start(|_| Vec::new());
     let stand = Stand::idle(server.url().as_str()).await;
     for (name, value, said) in [
         (

@@ -8,8 +8,4 @@ mod mistakes;
 mod observability;
 mod outputs;
 mod printing;
-mod running;
-#[expect(dead_code, reason = "the whole-service tests use more of it")]
-#[path = "../users/end_to_end/scene.rs"]
-mod scene;
 mod secrets;

@@ -14,3 +14,4 @@
 mod config;
 mod first_day;
 mod security;
+mod support;

@@ -7,5 +7,5 @@ mod leaks;
 mod misuse;
 mod panics;
 mod readers;
-mod stage;
+mod recorded;
 mod wire;

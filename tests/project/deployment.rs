@@ -10,10 +10,4 @@ mod module_copy;
 mod names;
 mod operations;
 mod outward_names;
-#[path = "../users/end_to_end/scene.rs"]
-#[expect(
-    dead_code,
-    reason = "the harness of whole services does more than is needed here"
-)]
-mod scene;
 mod tools;

@@ -9,7 +9,6 @@ mod on_their_way;
 mod recording;
 mod runs;
 mod scale;
-pub mod scene;
 mod sweep;
 mod tokens;
 mod traps;

@@ -16,8 +16,6 @@ mod previews;
 mod process;
 mod queue;
 mod replays;
-#[path = "../operations/first_day/running.rs"]
-mod running;
 mod runs;
 mod schedule;
 mod seconds;
@@ -27,5 +25,3 @@ mod twice;
 mod weather;
 mod wire;
 mod world;
-
-use super::end_to_end::scene;

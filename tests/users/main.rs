@@ -14,3 +14,4 @@
 mod end_to_end;
 mod faults;
 mod policy;
+mod support;

@@ -6,16 +6,18 @@
 //! | wait for a condition, with the one deadline there is | [`wait::until`], [`wait::within`] |
 //! | listen on an address that is known beforehand | [`port::free_port`] |
 //! | run the service as a child, whatever this environment holds | [`service_binary!`], [`command::isolated`] |
-//! | leave a child running and read what it logs | [`process::Process`] |
+//! | leave a child running and read what it logs | [`process::ChildProcess`] |
+//! | the simulated servers, and the service at work on them | [`environment::ServiceEnvironment`] |
+//! | publish, read and acknowledge | [`pubsub::PubsubClient`] |
 //! | a stage of the service as a child | [`service`] |
-//! | a portal with keys, and tokens of every kind | [`portal::Portal`] |
+//! | a portal with keys, and tokens of every kind | [`portal::TestPortal`] |
 //! | read what a test's own thread logs | [`logs::CapturedLogs`] |
 //! | a fresh `PostgreSQL` database, or a server to restart | [`postgres`] |
 //! | hold a transaction in its middle | [`row_gate::RowGate`] |
 //! | a pooler before `PostgreSQL` | [`pgbouncer::PgBouncer`] |
 //! | Google's own Pub/Sub emulator | [`google_emulator::GoogleEmulator`] |
 //! | TLS before a plain server | [`tls::Authority`] |
-//! | cut connections, or be away for a while | [`proxy::Proxy`] |
+//! | cut connections, or be away for a while | [`proxy::FaultProxy`] |
 //! | published Python packages | [`python::environment`] |
 //! | a file of the project | [`project::root`], [`project::read`] |
 //!
@@ -23,6 +25,7 @@
 
 pub mod clock;
 pub mod command;
+pub mod environment;
 pub mod google_emulator;
 pub mod logs;
 pub mod output_form;
@@ -33,6 +36,7 @@ pub mod postgres;
 pub mod process;
 pub mod project;
 pub mod proxy;
+pub mod pubsub;
 pub mod python;
 pub mod row_gate;
 pub mod service;

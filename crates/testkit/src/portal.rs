@@ -21,13 +21,13 @@ use tokio::net::TcpListener;
 
 /// A key pair with its `kid`.
 #[derive(Debug)]
-pub struct Key {
+pub struct PortalKey {
     /// Its name in a key set.
     pub kid: String,
     pair: KeyPair,
 }
 
-impl Key {
+impl PortalKey {
     /// A new pair.
     pub fn new(kid: &str) -> Self {
         Self {
@@ -87,7 +87,7 @@ pub fn unsigned(header: &Value, claims: &Value) -> String {
 
 /// What the portal serves now.
 #[derive(Debug, Default)]
-pub struct Served {
+pub struct PortalAnswers {
     /// The key set.
     pub keys: Vec<Value>,
     /// Another issuer than its own.
@@ -100,32 +100,32 @@ pub struct Served {
 
 /// A portal on a port of its own, with one key.
 #[derive(Debug)]
-pub struct Portal {
+pub struct TestPortal {
     /// Where it listens.
     pub address: String,
     /// Its first key.
-    pub key: Key,
+    pub key: PortalKey,
     /// What it serves.
-    pub served: Arc<Mutex<Served>>,
+    pub served: Arc<Mutex<PortalAnswers>>,
     discoveries: Arc<AtomicUsize>,
     fetches: Arc<AtomicUsize>,
 }
 
 #[derive(Clone)]
-struct Shared {
+struct PortalServer {
     address: String,
-    served: Arc<Mutex<Served>>,
+    served: Arc<Mutex<PortalAnswers>>,
     discoveries: Arc<AtomicUsize>,
     fetches: Arc<AtomicUsize>,
 }
 
-impl Portal {
+impl TestPortal {
     /// Starts it; it ends with the test.
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
-        let key = Key::new("first");
-        let shared = Shared {
+        let key = PortalKey::new("first");
+        let shared = PortalServer {
             address: address.clone(),
             served: Arc::default(),
             discoveries: Arc::default(),
@@ -137,7 +137,7 @@ impl Portal {
             .route("/keys", get(keys))
             .with_state(shared.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
-        let Shared {
+        let PortalServer {
             served,
             discoveries,
             fetches,
@@ -153,7 +153,7 @@ impl Portal {
     }
 
     /// Changes what it serves from now on.
-    pub fn serve(&self, change: impl FnOnce(&mut Served)) {
+    pub fn serve(&self, change: impl FnOnce(&mut PortalAnswers)) {
         change(&mut self.served.lock().unwrap());
     }
 
@@ -188,7 +188,7 @@ pub fn now() -> i64 {
     i64::try_from(now).unwrap()
 }
 
-async fn discovery(State(shared): State<Shared>) -> axum::response::Response {
+async fn discovery(State(shared): State<PortalServer>) -> axum::response::Response {
     shared.discoveries.fetch_add(1, Ordering::SeqCst);
     let served = shared.served.lock().unwrap();
     if served.down {
@@ -199,7 +199,7 @@ async fn discovery(State(shared): State<Shared>) -> axum::response::Response {
     Json(json!({ "issuer": issuer, "jwks_uri": jwks_uri })).into_response()
 }
 
-async fn keys(State(shared): State<Shared>) -> axum::response::Response {
+async fn keys(State(shared): State<PortalServer>) -> axum::response::Response {
     shared.fetches.fetch_add(1, Ordering::SeqCst);
     let (keys, down, delay) = {
         let served = shared.served.lock().unwrap();

@@ -5,7 +5,7 @@
 //! for a while. A crash at any point leaves something that the next test recognises and clears away. With `DATABASE_URL`
 //! set, that server is used instead.
 //!
-//! [`Server::start`] makes a server for one test alone: to be restarted, cut off, or spoken to with TLS.
+//! [`PostgresServer::start`] makes a server for one test alone: to be restarted, cut off, or spoken to with TLS.
 
 mod process;
 mod shared;
@@ -22,18 +22,18 @@ use sqlx::{Connection, PgConnection, PgPool};
 use url::Url;
 
 use crate::{port::free_port, wait::block_until};
-use process::{Account, accepts, detached, give, installed, launch, make, signal};
+use process::{ProcessOwner, accepts, detached, give, installed, launch, make, signal};
 
 /// A database that goes when this goes.
 #[derive(Debug)]
-pub struct Database {
+pub struct TestDatabase {
     /// Its address.
     pub url: String,
     admin: Url,
     name: String,
 }
 
-impl Database {
+impl TestDatabase {
     /// An empty one, on the server of the run.
     pub async fn create() -> Self {
         let admin = match std::env::var("DATABASE_URL") {
@@ -65,7 +65,7 @@ impl Database {
     }
 }
 
-impl Drop for Database {
+impl Drop for TestDatabase {
     fn drop(&mut self) {
         let (admin, name) = (self.admin.clone(), self.name.clone());
         let dropping = thread::spawn(move || {
@@ -96,15 +96,15 @@ async fn execute(url: &Url, statement: String) {
 
 /// A server of one test's own, which goes when this goes.
 #[derive(Debug)]
-pub struct Server {
+pub struct PostgresServer {
     /// Where it lives; also the folder of its socket.
     pub folder: PathBuf,
     port: u16,
-    account: Option<Account>,
+    account: Option<ProcessOwner>,
     process: Option<Child>,
 }
 
-impl Server {
+impl PostgresServer {
     /// Makes and starts one that listens on its socket and on a free port of 127.0.0.1. `prepare` may put files into its
     /// data folder and answers with further settings; the files are given to the server's user.
     pub fn start(prepare: impl FnOnce(&Path) -> Vec<String>) -> Self {
@@ -165,7 +165,7 @@ impl Server {
     }
 }
 
-impl Drop for Server {
+impl Drop for PostgresServer {
     fn drop(&mut self) {
         self.stop();
         let _ = fs::remove_dir_all(&self.folder);

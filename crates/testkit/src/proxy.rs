@@ -15,25 +15,25 @@ use tokio_util::sync::CancellationToken;
 
 /// Forwards to one address; it ends when it is dropped.
 #[derive(Debug)]
-pub struct Proxy {
+pub struct FaultProxy {
     host: String,
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<ProxyState>>,
     accepting: tokio::task::JoinHandle<()>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct ProxyState {
     /// Cancelled, it ends the connections there are; those to come have another.
     connections: CancellationToken,
     away: bool,
 }
 
-impl Proxy {
+impl FaultProxy {
     /// On a port of its own, to that address.
     pub async fn to(broker: String) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let host = listener.local_addr().unwrap().to_string();
-        let state = Arc::new(Mutex::new(State::default()));
+        let state = Arc::new(Mutex::new(ProxyState::default()));
         let accepting = tokio::spawn(accept(listener, broker, Arc::clone(&state)));
         Self {
             host,
@@ -62,14 +62,14 @@ impl Proxy {
     }
 }
 
-impl Drop for Proxy {
+impl Drop for FaultProxy {
     fn drop(&mut self) {
         self.accepting.abort();
         self.cut();
     }
 }
 
-async fn accept(listener: TcpListener, broker: String, state: Arc<Mutex<State>>) {
+async fn accept(listener: TcpListener, broker: String, state: Arc<Mutex<ProxyState>>) {
     loop {
         let (client, _) = listener.accept().await.unwrap();
         // So that closing is a reset, and what is on its way is lost.

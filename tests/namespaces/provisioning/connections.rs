@@ -17,11 +17,11 @@ use lookup_gitlab_sync::{
 };
 use serde_json::json;
 use sqlx::PgPool;
-use testkit::postgres::{Database, Server};
+use testkit::postgres::{PostgresServer, TestDatabase};
 
 use super::world::{World, document};
 
-fn settings(database: &Database, migrations: MigrationMode) -> DatabaseSettings {
+fn settings(database: &TestDatabase, migrations: MigrationMode) -> DatabaseSettings {
     let mut settings = DatabaseSettings::new(database.url.clone().into());
     settings.migrations = migrations;
     settings
@@ -38,7 +38,7 @@ async fn tables(pool: &PgPool) -> Vec<String> {
 
 #[tokio::test]
 async fn migrations_make_the_tables_once_and_keep_a_list_of_their_own() {
-    let database = Database::create().await;
+    let database = TestDatabase::create().await;
     for _ in 0..2 {
         open(&settings(&database, MigrationMode::On)).await.unwrap();
     }
@@ -56,7 +56,7 @@ async fn migrations_make_the_tables_once_and_keep_a_list_of_their_own() {
 
 #[tokio::test]
 async fn the_plans_have_gitlabs_numbers() {
-    let database = Database::create().await;
+    let database = TestDatabase::create().await;
     let pool = open(&settings(&database, MigrationMode::On)).await.unwrap();
     let mut connection = pool.acquire().await.unwrap();
     let plans: Vec<(i16, String)> =
@@ -84,7 +84,7 @@ async fn the_plans_have_gitlabs_numbers() {
 
 #[tokio::test]
 async fn with_migrations_off_nothing_is_created() {
-    let database = Database::create().await;
+    let database = TestDatabase::create().await;
     open(&settings(&database, MigrationMode::Off))
         .await
         .unwrap();
@@ -93,7 +93,7 @@ async fn with_migrations_off_nothing_is_created() {
 
 #[tokio::test]
 async fn a_gitlab_database_gets_no_tables_of_ours() {
-    let database = Database::create().await;
+    let database = TestDatabase::create().await;
     let pool = database.pool().await;
     sqlx::raw_sql("CREATE TABLE schema_migrations (version varchar PRIMARY KEY)")
         .execute(&pool)
@@ -108,7 +108,7 @@ async fn a_gitlab_database_gets_no_tables_of_ours() {
 
 #[tokio::test]
 async fn verifying_names_each_missing_column() {
-    let database = Database::create().await;
+    let database = TestDatabase::create().await;
     let pool = open(&settings(&database, MigrationMode::On)).await.unwrap();
     let mut connection = pool.acquire().await.unwrap();
     sqlx::raw_sql("ALTER TABLE plans DROP COLUMN plan_name_uid; DROP TABLE namespace_limits")
@@ -188,9 +188,9 @@ async fn times_without_a_zone_are_utc_on_a_server_elsewhere() {
 }
 
 /// A server with a certificate for 127.0.0.1, and the file of its authority.
-fn server_with_tls() -> (Server, PathBuf) {
+fn server_with_tls() -> (PostgresServer, PathBuf) {
     let certified = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
-    let server = Server::start(|data| {
+    let server = PostgresServer::start(|data| {
         fs::write(data.join("server.crt"), certified.cert.pem()).unwrap();
         fs::write(
             data.join("server.key"),
@@ -216,7 +216,7 @@ async fn encrypted(settings: &DatabaseSettings) -> Result<bool, DatabaseOpenErro
 #[tokio::test]
 async fn connections_are_encrypted_as_the_settings_say() {
     let (server, authority) = server_with_tls();
-    let database = Database::create_on(&server.url()).await;
+    let database = TestDatabase::create_on(&server.url()).await;
     let mut settings = settings(&database, MigrationMode::On);
     settings.acquire_timeout = std::time::Duration::from_secs(10);
     for (tls, expected) in [
@@ -245,8 +245,8 @@ async fn connections_are_encrypted_as_the_settings_say() {
 
 #[tokio::test]
 async fn a_server_without_tls_is_refused_where_tls_is_required() {
-    let server = Server::start(|_| Vec::new());
-    let database = Database::create_on(&server.url()).await;
+    let server = PostgresServer::start(|_| Vec::new());
+    let database = TestDatabase::create_on(&server.url()).await;
     let mut settings = settings(&database, MigrationMode::On);
     settings.tls = Some(TlsMode::Require);
     assert!(matches!(
@@ -261,7 +261,7 @@ async fn a_server_without_tls_is_refused_where_tls_is_required() {
 #[tokio::test]
 async fn the_encryption_that_is_configured_is_that_of_both_databases() {
     let (server, authority) = server_with_tls();
-    let database = Database::create_on(&server.url()).await;
+    let database = TestDatabase::create_on(&server.url()).await;
     let configured = |tls: &str, authority: &Path| {
         let given = Sources {
             environment: [

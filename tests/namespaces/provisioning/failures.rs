@@ -5,7 +5,7 @@ use std::time::Duration;
 use reqwest::StatusCode;
 use rstest::rstest;
 use serde_json::{Value, json};
-use testkit::postgres::{Database, Server};
+use testkit::postgres::{PostgresServer, TestDatabase};
 
 use super::world::{World, document};
 
@@ -320,8 +320,8 @@ async fn a_caller_that_hangs_up_does_not_stop_the_call() {
 
 #[tokio::test]
 async fn a_server_stopped_within_a_step_leaves_none_of_it_and_its_return_heals() {
-    let mut server = Server::start(|_| Vec::new());
-    let mut world = World::on(Database::create_on(&server.url()).await, |settings| {
+    let mut server = PostgresServer::start(|_| Vec::new());
+    let mut world = World::on(TestDatabase::create_on(&server.url()).await, |settings| {
         settings.database.acquire_timeout = Duration::from_secs(2);
     })
     .await;
@@ -349,8 +349,8 @@ async fn a_server_stopped_within_a_step_leaves_none_of_it_and_its_return_heals()
 
 #[tokio::test]
 async fn without_a_database_every_valid_call_is_a_503_and_its_return_heals() {
-    let mut server = Server::start(|_| Vec::new());
-    let world = World::on(Database::create_on(&server.url()).await, |settings| {
+    let mut server = PostgresServer::start(|_| Vec::new());
+    let world = World::on(TestDatabase::create_on(&server.url()).await, |settings| {
         settings.database.acquire_timeout = Duration::from_secs(2);
     })
     .await;

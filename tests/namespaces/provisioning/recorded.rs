@@ -13,14 +13,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{Timestamp, civil::Date};
 use lookup_gitlab_sync::namespaces::provisioning::database::MigrationMode;
 use serde_json::{Map, Value, json};
-use testkit::postgres::Database;
+use testkit::postgres::TestDatabase;
 
 use super::world::{HEADER, World};
 use case::{Again, Case, Departure, Departures};
 
 /// A service on GitLab's tables.
 async fn gitlab() -> World {
-    let database = Database::create().await;
+    let database = TestDatabase::create().await;
     let pool = database.pool().await;
     sqlx::raw_sql(include_str!("recorded/gitlab.sql"))
         .execute(&pool)

@@ -8,8 +8,8 @@ use std::{
 
 use serde_json::json;
 use testkit::{
-    portal::{Portal, now},
-    postgres::Database,
+    portal::{TestPortal, now},
+    postgres::TestDatabase,
     service::provisioning_api,
 };
 use tokio::{process::Command, time::timeout};
@@ -26,7 +26,7 @@ async fn schemathesis_finds_no_answer_that_is_not_documented() {
     else {
         return;
     };
-    let (database, portal) = (Database::create().await, Portal::start().await);
+    let (database, portal) = (TestDatabase::create().await, TestPortal::start().await);
     let (_service, address) =
         provisioning_api(testkit::service_binary!(), &database.url, &portal.address).await;
     sqlx::raw_sql(
@@ -48,7 +48,7 @@ async fn schemathesis_finds_no_answer_that_is_not_documented() {
 }
 
 /// Good for as long as a slow machine takes.
-fn token(portal: &Portal) -> String {
+fn token(portal: &TestPortal) -> String {
     let mut claims = portal.claims();
     claims["exp"] = json!(now() + 3600);
     portal.key.sign(&portal.key.header(), &claims)

@@ -17,7 +17,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use testkit::{
     logs::CapturedLogs,
-    portal::{Key, Portal, now, unsigned},
+    portal::{PortalKey, TestPortal, now, unsigned},
 };
 
 use super::world::{HEADER, World};
@@ -53,7 +53,7 @@ async fn passes(world: &World, token: &str) -> bool {
 }
 
 /// The claims of a good token, with others.
-fn claims(portal: &Portal, differ: Value) -> Value {
+fn claims(portal: &TestPortal, differ: Value) -> Value {
     let mut claims = portal.claims();
     let Value::Object(differ) = differ else {
         panic!("an object")
@@ -220,7 +220,7 @@ async fn every_way_to_sign_but_rs256_is_refused() {
 #[tokio::test]
 async fn a_key_in_the_token_itself_is_not_believed() {
     let world = World::with(without_database).await;
-    let stranger = Key::new("first");
+    let stranger = PortalKey::new("first");
     let claims = world.portal.claims();
     assert!(!passes(&world, &stranger.sign(&stranger.header(), &claims)).await);
     for (name, value) in [
@@ -373,7 +373,7 @@ async fn made_up_kids_do_not_keep_a_rotated_key_out() {
     })
     .await;
     assert!(passes(&world, &world.portal.token()).await);
-    let rotated = Key::new("second");
+    let rotated = PortalKey::new("second");
     world.portal.serve(|served| {
         served.keys.push(rotated.jwk());
         served.delay = Duration::from_millis(200);
@@ -404,9 +404,9 @@ async fn made_up_kids_do_not_keep_a_rotated_key_out() {
 #[tokio::test]
 async fn a_key_that_is_rotated_by_the_book_is_never_refused() {
     let world = World::with(without_database).await;
-    let (old, new) = (&world.portal.key, Key::new("second"));
-    let with = |key: &Key| key.sign(&key.header(), &world.portal.claims());
-    let all_pass = async |tokens: &[&Key]| {
+    let (old, new) = (&world.portal.key, PortalKey::new("second"));
+    let with = |key: &PortalKey| key.sign(&key.header(), &world.portal.claims());
+    let all_pass = async |tokens: &[&PortalKey]| {
         let fresh = world.twin_with(without_database).await;
         for key in tokens {
             assert!(

@@ -9,8 +9,8 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use testkit::{
-    portal::Portal,
-    postgres::Database,
+    portal::TestPortal,
+    postgres::TestDatabase,
     row_gate::{RowGate, wait_for},
 };
 use tokio::{net::TcpListener, task::JoinHandle};
@@ -33,14 +33,14 @@ const TABLES: [&str; 10] = [
 ];
 
 pub struct World {
-    pub portal: Arc<Portal>,
+    pub portal: Arc<TestPortal>,
     /// The test's own way to the tables.
     pub pool: PgPool,
     pub address: String,
     pub client: reqwest::Client,
     pub server: JoinHandle<std::io::Result<()>>,
     stop: DropGuard,
-    database: Arc<Database>,
+    database: Arc<TestDatabase>,
 }
 
 impl World {
@@ -50,11 +50,19 @@ impl World {
 
     /// One whose settings differ from the defaults.
     pub async fn with(change: impl FnOnce(&mut ProvisioningSettings)) -> Self {
-        Self::on(Database::create().await, change).await
+        Self::on(TestDatabase::create().await, change).await
     }
 
-    pub async fn on(database: Database, change: impl FnOnce(&mut ProvisioningSettings)) -> Self {
-        Self::start(Arc::new(database), Arc::new(Portal::start().await), change).await
+    pub async fn on(
+        database: TestDatabase,
+        change: impl FnOnce(&mut ProvisioningSettings),
+    ) -> Self {
+        Self::start(
+            Arc::new(database),
+            Arc::new(TestPortal::start().await),
+            change,
+        )
+        .await
     }
 
     /// Another service on the same database, for the same portal.
@@ -68,8 +76,8 @@ impl World {
     }
 
     async fn start(
-        database: Arc<Database>,
-        portal: Arc<Portal>,
+        database: Arc<TestDatabase>,
+        portal: Arc<TestPortal>,
         change: impl FnOnce(&mut ProvisioningSettings),
     ) -> Self {
         let mut settings = ProvisioningSettings::new(

@@ -4,10 +4,11 @@ use rstest::rstest;
 use serde_json::Value;
 use simulator::{gitlab::Account, lookup::Person};
 use tempfile::TempDir;
+use testkit::environment::ServiceEnvironment;
 use testkit::tls::{Authority, Certificate};
 use testkit::wait::until;
 
-use super::{running::Running, scene::Scene};
+use crate::support::environment;
 
 const GITLABS: &str = "LOOKUP_GITLAB_SYNC__GITLAB__CA_FILE";
 const LOOKUPS: &str = "LOOKUP_GITLAB_SYNC__DIRECTORY__CA_FILE";
@@ -16,7 +17,7 @@ const SYSTEMS: &str = "SSL_CERT_FILE";
 
 /// GitLab and Lookup behind TLS, each with a certificate of another authority.
 struct Stand {
-    scene: Scene,
+    scene: ServiceEnvironment,
     gitlab: String,
     lookup: String,
     /// Of the same authority as GitLab's, but for nobody here.
@@ -27,7 +28,7 @@ struct Stand {
 
 impl Stand {
     async fn new(certificate: Certificate) -> Self {
-        let scene = Scene::of(
+        let scene = environment(
             vec![Account::new(42, "spqr1")],
             vec![Person::cancelled("spqr1", "Gone")],
         )
@@ -136,7 +137,9 @@ async fn a_certificate_that_cannot_be_used_is_told_with_its_cause_by_plan_and_by
         assert!(first.contains(words), "{words} in {first}");
     }
 
-    let serving = Running::start(&stand.scene, &["serve"], &stand.variables(&trusted), "json");
+    let mut serving = stand
+        .scene
+        .spawn(&["serve"], &stand.variables(&trusted), "json");
     let port = serving.port().await;
     stand
         .scene
@@ -144,7 +147,7 @@ async fn a_certificate_that_cannot_be_used_is_told_with_its_cause_by_plan_and_by
         .await;
     let mut why = String::new();
     until("the gate closes", async || {
-        let said = serving.said();
+        let said = serving.lines();
         let lines = said
             .iter()
             .map(|line| -> Value { serde_json::from_str(line).unwrap() });
@@ -169,7 +172,7 @@ async fn a_certificate_that_cannot_be_used_is_told_with_its_cause_by_plan_and_by
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_answers_without_tls_and_a_name_that_is_nobodys_are_told_apart() {
-    let scene = Scene::of(Vec::new(), Vec::new()).await;
+    let scene = environment(Vec::new(), Vec::new()).await;
     let plain = scene.world.gitlab.url().replace("http://", "https://");
     for (address, told) in [
         (plain.as_str(), "speaks no TLS there"),
@@ -185,7 +188,7 @@ async fn what_answers_without_tls_and_a_name_that_is_nobodys_are_told_apart() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_without_certificates_is_a_mistake_of_the_configuration() {
-    let scene = Scene::of(Vec::new(), Vec::new()).await;
+    let scene = environment(Vec::new(), Vec::new()).await;
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("authority.pem");
     let name = file.to_str().unwrap();

@@ -1,8 +1,9 @@
 //! Files that an editor on another system saved in its own way are told as such.
 
 use std::path::Path;
+use testkit::{command::Variables, environment::ServiceEnvironment};
 
-use super::scene::{Scene, Variables};
+use crate::support::environment;
 
 /// `text` behind a byte order mark, and as UTF-16 in both orders.
 fn encodings(text: &str) -> [(Vec<u8>, &'static str); 3] {
@@ -22,7 +23,7 @@ fn encodings(text: &str) -> [(Vec<u8>, &'static str); 3] {
 
 /// Puts `text` into `file` in each encoding and asks for what is said of it.
 async fn are_told(
-    scene: &Scene,
+    scene: &ServiceEnvironment,
     file: &Path,
     text: &str,
     arguments: &[&str],
@@ -42,7 +43,7 @@ async fn are_told(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_byte_order_mark_and_utf_16_are_told_by_name_in_every_file_that_a_person_gives() {
-    let scene = Scene::of(Vec::new(), Vec::new()).await;
+    let scene = environment(Vec::new(), Vec::new()).await;
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("given.file");
     let name = file.to_str().unwrap();

@@ -3,12 +3,13 @@
 use std::path::Path;
 
 use clap::CommandFactory;
-use lookup_gitlab_sync::{cli::Cli, messaging::Topic};
+use lookup_gitlab_sync::cli::Cli;
 use serde_json::Value;
 use simulator::{gitlab::Account, lookup::Person};
+use testkit::environment::ServiceEnvironment;
 use testkit::wait::until;
 
-use super::{running::Running, scene::Scene};
+use crate::support::environment;
 
 /// Each command with its example, subcommands included.
 fn examples() -> Vec<(String, String)> {
@@ -39,16 +40,16 @@ fn collect(command: &clap::Command, above: &str, found: &mut Vec<(String, String
     }
 }
 
-async fn scene() -> Scene {
+async fn scene() -> ServiceEnvironment {
     let accounts = vec![
         Account::new(42, "spqr1"),
         Account::new(43, "external-partner"),
     ];
-    let mut scene = Scene::of(accounts, vec![Person::cancelled("spqr1", "Gone")]).await;
+    let mut scene = environment(accounts, vec![Person::cancelled("spqr1", "Gone")]).await;
     // The scene's redeliveries come at once; the service needs them to wait.
     scene.run(&["topology", "apply"], &[]).await;
     scene.serve(&[], &[]).await;
-    scene.publish_raw(Topic::UserSync, b"{\"crsid\":42}").await;
+    scene.publish_raw("user-sync", b"{\"crsid\":42}").await;
     until("a dead letter", async || {
         scene.counts("user-sync-dead-hold").published > 0
     })
@@ -56,7 +57,7 @@ async fn scene() -> Scene {
     scene
 }
 
-async fn dead_letter(scene: &Scene) -> String {
+async fn dead_letter(scene: &ServiceEnvironment) -> String {
     let listed = scene
         .run(&["dead-letters", "list", "--output", "json"], &[])
         .await;
@@ -70,7 +71,7 @@ async fn dead_letter(scene: &Scene) -> String {
 }
 
 /// As somebody types it, in a folder of their own.
-async fn type_in(scene: &Scene, line: &str, folder: &Path) -> std::process::Output {
+async fn type_in(scene: &ServiceEnvironment, line: &str, folder: &Path) -> std::process::Output {
     let binary = testkit::service_binary!();
     let path = format!("{}:/usr/bin:/bin", binary.parent().unwrap().display());
     testkit::command::isolated("sh")
@@ -113,7 +114,7 @@ async fn every_example_of_every_help_works_as_it_stands() {
 }
 
 /// These run until they are stopped.
-async fn stays(scene: &Scene, example: &str, folder: &Path) {
+async fn stays(scene: &ServiceEnvironment, example: &str, folder: &Path) {
     let words: Vec<&str> = example.split(' ').skip(1).collect();
     let file = folder.join("sim.env");
     let arguments: Vec<&str> = words
@@ -126,9 +127,9 @@ async fn stays(scene: &Scene, example: &str, folder: &Path) {
             }
         })
         .collect();
-    let running = Running::start(scene, &arguments, &[], "json");
+    let running = scene.spawn(&arguments, &[], "json");
     until("it works", async || {
-        let said = running.said();
+        let said = running.lines();
         said.iter()
             .any(|line| line.contains("\"serving\"") || line.contains("\"ready\""))
     })

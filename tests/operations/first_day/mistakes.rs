@@ -7,11 +7,9 @@ use simulator::{
     gitlab::{ADMINISTRATORS_TOKEN, Account, REDUCED_TOKEN, TokenChange},
     lookup::Person,
 };
+use testkit::{command::Variables, environment::ServiceEnvironment};
 
-use super::{
-    running::Running,
-    scene::{Scene, Variables},
-};
+use crate::support::environment;
 
 /// Exit code and standard error, with what differs from run to run replaced.
 fn told(output: &Output) -> String {
@@ -26,13 +24,13 @@ fn told(output: &Output) -> String {
     format!("exit code {code}\n{said}")
 }
 
-async fn scene() -> Scene {
+async fn scene() -> ServiceEnvironment {
     let accounts = vec![Account::new(42, "spqr1"), Account::new(43, "spqr2")];
     let people = vec![
         Person::cancelled("spqr1", "Gone"),
         Person::cancelled("spqr2", "Gone"),
     ];
-    Scene::of(accounts, people).await
+    environment(accounts, people).await
 }
 
 async fn mistake(arguments: &[&str], variables: Variables<'_>) -> String {
@@ -123,10 +121,10 @@ async fn m09_a_typo_in_a_key() {
 async fn m10_a_mode_left_at_dry_run() {
     let scene = scene().await;
     let variables = [("LOOKUP_GITLAB_SYNC__MODE", "dry-run")];
-    let serving = Running::serve(&scene, &[], &variables).await;
+    let serving = scene.serve_logged(&[], &variables).await;
     let followed = scene.run(&["tick", "--follow"], &[]).await;
     let asked_for = scene.run(&["tick", "--dry-run", "--follow"], &[]).await;
-    let lines = serving.stop().await;
+    let lines = serving.finish_json().await;
     let warned = lines.iter().find(|line| line["event"] == "dry_run_mode");
     let warned = warned.expect("it warns at start");
     insta::assert_snapshot!(format!(

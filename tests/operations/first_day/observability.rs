@@ -7,8 +7,6 @@ use std::{
     path::Path,
 };
 
-use google_cloud_googleapis::pubsub::v1::Subscription;
-use lookup_gitlab_sync::messaging::Topic;
 use regex::Regex;
 use serde_json::Value;
 use simulator::world::PROJECT;
@@ -18,8 +16,9 @@ use simulator::{
     lookup::Person,
 };
 use testkit::wait::until;
+use testkit::{environment::ServiceEnvironment, process::ChildProcess};
 
-use super::{running::Running, scene::Scene};
+use crate::support::environment;
 
 const DOCUMENT: &str = include_str!("../../../docs/observability.md");
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -108,13 +107,13 @@ fn the_document_lists_every_metric_of_the_source_and_no_other() {
 }
 
 /// A cancelled member, a token that expires soon, a person whom Lookup does not make clear, and poison.
-async fn scene() -> Scene {
+async fn scene() -> ServiceEnvironment {
     let accounts = vec![Account::new(42, "spqr1"), Account::new(43, "spqr2")];
     let people = vec![
         Person::cancelled("spqr1", "Gone"),
         Person::current("spqr2", "Here"),
     ];
-    let scene = Scene::of(accounts, people).await;
+    let scene = environment(accounts, people).await;
     let tomorrow = jiff::Timestamp::now()
         .to_zoned_datetime(jiff::tz::TimeZone::UTC)
         .date()
@@ -129,7 +128,7 @@ async fn scene() -> Scene {
 }
 
 /// One run from its start to its stop; `GitLab` refuses the token once, so that a gate closes and opens.
-async fn life(scene: &Scene, running: Running) -> (Vec<String>, String) {
+async fn life(scene: &ServiceEnvironment, mut running: ChildProcess) -> (Vec<String>, String) {
     let once = Fault {
         status: Some(401),
         times: 1,
@@ -143,12 +142,11 @@ async fn life(scene: &Scene, running: Running) -> (Vec<String>, String) {
             format!("00-{TRACE}-00f067aa0ba902b7-01"),
         ),
     ]);
-    let ticks = scene.connection.publisher(Topic::SyncTick).await.unwrap();
-    ticks.publish_raw("{}".into(), attributes).await.unwrap();
-    scene.publish_raw(Topic::UserSync, b"{\"crsid\":42}").await;
+    scene.pubsub.publish("sync-tick", b"{}", attributes).await;
+    scene.publish_raw("user-sync", b"{\"crsid\":42}").await;
     scene.quiet().await;
     until("all is told", async || {
-        let said = running.said().join("\n");
+        let said = running.lines().join("\n");
         said.matches("message_done").count() >= 3 && said.contains("message_dead_lettered")
     })
     .await;
@@ -193,7 +191,7 @@ fn distinct(lines: &[String]) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_says_only_what_is_documented_as_json() {
     let scene = scene().await;
-    let running = Running::serve(&scene, &[], &[]).await;
+    let running = scene.serve_logged(&[], &[]).await;
     let (lines, page) = life(&scene, running).await;
     let documented = documented_events();
     for line in &lines {
@@ -212,7 +210,7 @@ async fn a_run_says_only_what_is_documented_as_json() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_says_only_what_is_documented_as_text() {
     let scene = scene().await;
-    let running = Running::start(&scene, &["serve"], &[], "text");
+    let mut running = scene.spawn(&["serve"], &[], "text");
     running.port().await;
     let (lines, _) = life(&scene, running).await;
     insta::assert_snapshot!("text", distinct(&lines));
@@ -256,8 +254,8 @@ fn assert_metrics(page: &str) {
 async fn one_trace_goes_from_the_tick_over_the_user_messages_to_the_outcomes_and_the_log() {
     let scene = scene().await;
     scene.copy_user_messages_to("copies").await;
-    subscribe_to_outcomes(&scene).await;
-    let running = Running::serve(&scene, &[], &[]).await;
+    scene.copy_outcomes_to("outcomes").await;
+    let running = scene.serve_logged(&[], &[]).await;
     let (lines, _) = life(&scene, running).await;
 
     let trace_of = |attributes: &BTreeMap<String, String>| {
@@ -290,16 +288,4 @@ async fn one_trace_goes_from_the_tick_over_the_user_messages_to_the_outcomes_and
         .filter(|line| line.contains("message_done") && line.contains("run-1"))
         .inspect(|line| assert!(line.contains(&name), "{line}"));
     assert_eq!(logged.count(), 3);
-}
-
-async fn subscribe_to_outcomes(scene: &Scene) {
-    let subscription = Subscription {
-        name: format!("projects/{PROJECT}/subscriptions/outcomes"),
-        topic: format!("projects/{PROJECT}/topics/sync-outcome"),
-        ack_deadline_seconds: 600,
-        ..Subscription::default()
-    };
-    let request = scene.connection.request(subscription).await.unwrap();
-    let mut subscriptions = scene.connection.subscriptions();
-    subscriptions.create_subscription(request).await.unwrap();
 }

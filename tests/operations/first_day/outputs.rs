@@ -4,13 +4,14 @@
 use std::collections::BTreeSet;
 
 use clap::CommandFactory;
-use lookup_gitlab_sync::{cli::Cli, messaging::Topic};
+use lookup_gitlab_sync::cli::Cli;
 use serde_json::Value;
 use simulator::{gitlab::Account, lookup::Person};
+use testkit::environment::ServiceEnvironment;
 use testkit::output_form::is_of_form;
 use testkit::wait::until;
 
-use super::scene::Scene;
+use crate::support::environment;
 
 /// How each command is called. `ID` is a dead letter's id, `FILE` a new file.
 const CALLS: [(&str, &[&str]); 17] = [
@@ -82,15 +83,15 @@ fn collect(command: &clap::Command, above: &str, found: &mut Vec<(String, Vec<St
     }
 }
 
-async fn scene() -> Scene {
+async fn scene() -> ServiceEnvironment {
     let accounts = vec![Account::new(42, "spqr1"), Account::new(43, "spqr2")];
     let people = vec![
         Person::cancelled("spqr1", "Gone"),
         Person::current("spqr2", "Here"),
     ];
-    let mut scene = Scene::of(accounts, people).await;
+    let mut scene = environment(accounts, people).await;
     scene.serve(&[], &[]).await;
-    scene.publish_raw(Topic::UserSync, b"{\"crsid\":42}").await;
+    scene.publish_raw("user-sync", b"{\"crsid\":42}").await;
     until("a dead letter", async || {
         scene.counts("user-sync-dead-hold").published > 0
     })
@@ -99,7 +100,7 @@ async fn scene() -> Scene {
 }
 
 /// The dead letter, which a replay may just have sent round again.
-async fn dead_letter(scene: &Scene) -> String {
+async fn dead_letter(scene: &ServiceEnvironment) -> String {
     let mut id = None;
     until("the dead letter is there", async || {
         let listed = ["dead-letters", "list", "--output=json"];

@@ -3,20 +3,25 @@
 use std::process::Stdio;
 
 use simulator::population::Population;
+use testkit::environment::ServiceEnvironment;
 use testkit::wait::until;
 use tokio::io::{AsyncBufReadExt, BufReader};
 
-use super::scene::Scene;
+use crate::support::environment_of;
 
-async fn populated() -> Scene {
+async fn populated() -> ServiceEnvironment {
     let today = jiff::Timestamp::now()
         .to_zoned_datetime(jiff::tz::TimeZone::UTC)
         .date();
-    Scene::of_population(&Population::generate(100, 5, today)).await
+    environment_of(&Population::generate(100, 5, today)).await
 }
 
 /// In bash, with the binary as `$B`: what went out, and what went to standard error.
-async fn bash(scene: &Scene, script: &str, variables: &[(&str, &str)]) -> (String, String) {
+async fn bash(
+    scene: &ServiceEnvironment,
+    script: &str,
+    variables: &[(&str, &str)],
+) -> (String, String) {
     let output = testkit::command::isolated("bash")
         .args(["-c", script])
         .envs(scene.world.environment())

@@ -10,7 +10,7 @@ use simulator::{
 };
 use testkit::wait::until;
 
-use super::{running::Running, scene::Scene};
+use crate::support::environment;
 
 /// As an orchestrator does: a finished file, renamed over the old one.
 fn put(file: &Path, text: &str) {
@@ -31,7 +31,7 @@ async fn a_token_that_is_replaced_in_its_file_is_taken_up_at_the_first_refusal_a
         Person::cancelled("spqr1", "Gone"),
         Person::current("spqr2", "Here"),
     ];
-    let scene = Scene::of(accounts, people).await;
+    let scene = environment(accounts, people).await;
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("token");
     let token = scene.world.gitlab.token();
@@ -40,7 +40,7 @@ async fn a_token_that_is_replaced_in_its_file_is_taken_up_at_the_first_refusal_a
         ("GITLAB_TOKEN", ""),
         ("GITLAB_TOKEN_FILE", file.to_str().unwrap()),
     ];
-    let serving = Running::serve(&scene, &[], &variables).await;
+    let serving = scene.serve_logged(&[], &variables).await;
     scene.tick(SyncTick::default()).await;
     scene.quiet().await;
     assert_eq!(scene.state(42), State::Blocked);
@@ -61,7 +61,7 @@ async fn a_token_that_is_replaced_in_its_file_is_taken_up_at_the_first_refusal_a
     scene.resync_person("spqr2").await;
     scene.quiet().await;
     assert_eq!(scene.state(43), State::Blocked);
-    let lines = serving.stop().await;
+    let lines = serving.finish_json().await;
     assert_eq!(events(&lines, "gate_closed"), [&Value::Null; 0]);
     let read = events(&lines, "credentials_read_again");
     assert_eq!(read.len(), 1, "{lines:?}");
@@ -70,7 +70,7 @@ async fn a_token_that_is_replaced_in_its_file_is_taken_up_at_the_first_refusal_a
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_clients_secret_that_is_put_right_in_its_file_opens_the_gate_without_a_restart() {
-    let scene = Scene::of(
+    let scene = environment(
         vec![Account::new(42, "spqr1")],
         vec![Person::cancelled("spqr1", "Gone")],
     )
@@ -82,11 +82,11 @@ async fn a_clients_secret_that_is_put_right_in_its_file_opens_the_gate_without_a
         ("LOOKUP_CLIENT_SECRET", ""),
         ("LOOKUP_CLIENT_SECRET_FILE", file.to_str().unwrap()),
     ];
-    let serving = Running::serve(&scene, &[], &variables).await;
+    let serving = scene.serve_logged(&[], &variables).await;
     scene.tick(SyncTick::default()).await;
     until("the gate closes", async || {
         serving
-            .said()
+            .lines()
             .iter()
             .any(|line| line.contains("gate_closed"))
     })
@@ -94,7 +94,7 @@ async fn a_clients_secret_that_is_put_right_in_its_file_opens_the_gate_without_a
     put(&file, CLIENT_SECRET);
     scene.quiet().await;
     assert_eq!(scene.state(42), State::Blocked);
-    let lines = serving.stop().await;
+    let lines = serving.finish_json().await;
     let read = events(&lines, "credentials_read_again");
     assert_eq!(read[0]["setting"], "LOOKUP_CLIENT_SECRET");
 }

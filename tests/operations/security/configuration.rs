@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::stage::Stage;
+use super::recorded::RecordedEnvironment;
 
 const SECRET: &str = "sentinel-secret";
 
@@ -20,7 +20,7 @@ const FILES: [&str; 8] = [
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_mistake_in_a_file_repeats_a_secret() {
-    let stage = Stage::of(Vec::new(), Vec::new()).await;
+    let stage = RecordedEnvironment::of(Vec::new(), Vec::new()).await;
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("config.toml");
     let path = path.to_str().unwrap();
@@ -42,7 +42,7 @@ async fn no_mistake_in_a_file_repeats_a_secret() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_variable_that_is_wrong_repeats_a_secret() {
-    let stage = Stage::of(Vec::new(), Vec::new()).await;
+    let stage = RecordedEnvironment::of(Vec::new(), Vec::new()).await;
     for wrong in [
         ("GITLAB_TOKEN", "sentinel-secret\u{7}"),
         (
@@ -74,7 +74,7 @@ async fn no_variable_that_is_wrong_repeats_a_secret() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_address_outside_this_machine_is_spoken_to_in_the_clear() {
-    let stage = Stage::of(Vec::new(), Vec::new()).await;
+    let stage = RecordedEnvironment::of(Vec::new(), Vec::new()).await;
     for name in ["GITLAB_URL", "LOOKUP_URL", "LOOKUP_TOKEN_URL"] {
         let clear = [(name, "http://upstream.example.ac.uk")];
         for command in [&["plan"][..], &["serve"], &["explain", "spqr1"]] {
@@ -89,7 +89,7 @@ async fn no_address_outside_this_machine_is_spoken_to_in_the_clear() {
 /// A library would log a parameter that it does not know, and its value.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_parameter_of_a_database_address_reaches_the_log() {
-    let stage = Stage::of(Vec::new(), Vec::new()).await;
+    let stage = RecordedEnvironment::of(Vec::new(), Vec::new()).await;
     // Nobody listens there: what is right is tried, and fails.
     let address = "postgres://sync@127.0.0.1:1/ledger";
     for (parameter, is_known) in [

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use lookup_gitlab_sync::messaging::Topic;
 use simulator::gitlab::{Account, State};
 
-use super::stage::Stage;
+use super::recorded::RecordedEnvironment;
 
 /// Clears the screen, forges a line, turns the reading direction, sets the title, hides, ends a CSV field.
 const HOSTILE: &str = "\u{1b}[2J\r\n2026-11-01T00:00:00Z ERROR forged\u{202e}\u{9b}31m\u{1b}]0;title\u{7}\u{200b}\u{2028}\",\"x";
@@ -49,7 +48,7 @@ fn acts(text: &str) -> Option<char> {
         .find(|c| (c.is_control() && *c != '\n') || hidden(c))
 }
 
-fn assert_harmless(stage: &Stage) {
+fn assert_harmless(stage: &RecordedEnvironment) {
     for (from, bytes) in stage.said() {
         let text = String::from_utf8(bytes).unwrap();
         assert_eq!(acts(&text), None, "{from}: {text:?}");
@@ -60,7 +59,7 @@ fn assert_harmless(stage: &Stage) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_gitlab_says_cannot_act_on_a_terminal() {
-    let stage = Stage::of(accounts(), Vec::new()).await;
+    let stage = RecordedEnvironment::of(accounts(), Vec::new()).await;
     for id in [
         "42",
         "43",
@@ -87,7 +86,7 @@ async fn what_gitlab_says_cannot_act_on_a_terminal() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_gitlab_says_is_no_formula_in_a_spreadsheet() {
-    let stage = Stage::of(accounts(), Vec::new()).await;
+    let stage = RecordedEnvironment::of(accounts(), Vec::new()).await;
     let planned = stage
         .run(&["plan", "--output", "csv"], EVERYBODY_EXTERNAL)
         .await;
@@ -108,7 +107,7 @@ async fn what_gitlab_says_is_no_formula_in_a_spreadsheet() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_publishers_say_cannot_act_on_a_terminal() {
-    let stage = Stage::of(accounts(), Vec::new()).await;
+    let stage = RecordedEnvironment::of(accounts(), Vec::new()).await;
     let process = stage.serve(&[]).await;
     let attributes: BTreeMap<String, String> = [
         ("run", HOSTILE),
@@ -130,12 +129,12 @@ async fn what_publishers_say_cannot_act_on_a_terminal() {
             .to_owned(),
         format!("{{\"username\": \"external-\u{202e}x\", \"reason\": {field}}}"),
     ];
-    let publisher = stage.connection.publisher(Topic::UserSync).await.unwrap();
     for body in &bodies {
-        publisher
-            .publish_raw(body.clone().into_bytes().into(), attributes.clone())
-            .await
-            .unwrap();
+        let attributes = attributes.clone();
+        stage
+            .pubsub
+            .publish("user-sync", body.as_bytes(), attributes)
+            .await;
     }
     stage.quiet().await;
     for output in ["table", "json", "csv"] {

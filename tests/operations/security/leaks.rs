@@ -12,7 +12,7 @@ use simulator::{
 };
 use testkit::wait::until;
 
-use super::stage::Stage;
+use super::recorded::RecordedEnvironment;
 
 /// In every name, e-mail address, note, cookie and body that the scenario holds.
 const MARK: &str = "sentinel";
@@ -48,12 +48,15 @@ fn person(crsid: &str, cancelled: bool) -> Person {
         .with("attributes", mail)
 }
 
-async fn stage() -> Stage {
+async fn stage() -> RecordedEnvironment {
     let accounts = (42..60).map(|id| somebody(id, &format!("ab{id}")));
     let people = (42..60).map(|id| person(&format!("ab{id}"), id < 46));
-    let stage = Stage::of(accounts.collect(), people.collect()).await;
-    stage.watch("sync-outcome", "outcomes-seen").await;
-    stage.watch("user-sync", "requests-seen").await;
+    let stage = RecordedEnvironment::of(accounts.collect(), people.collect()).await;
+    stage
+        .pubsub
+        .subscribe("outcomes-seen", "sync-outcome")
+        .await;
+    stage.pubsub.subscribe("requests-seen", "user-sync").await;
     stage
 }
 
@@ -74,7 +77,7 @@ fn secrets() -> Vec<String> {
 }
 
 /// Looks for each secret as text, and as the list of numbers that `Debug` makes of bytes.
-fn assert_nothing_leaked(stage: &Stage) {
+fn assert_nothing_leaked(stage: &RecordedEnvironment) {
     let said = stage.said();
     assert!(!said.is_empty());
     let mut leaks = Vec::new();
@@ -99,7 +102,7 @@ fn assert_nothing_leaked(stage: &Stage) {
     );
 }
 
-fn assert_each_log_line_is_one_json_object_and_no_librarys_detail(stage: &Stage) {
+fn assert_each_log_line_is_one_json_object_and_no_librarys_detail(stage: &RecordedEnvironment) {
     let lines = stage.said();
     let lines = lines.iter().filter(|(from, _)| from == "stdout of serve");
     let mut count = 0;
@@ -309,19 +312,12 @@ const POISON: [&[u8]; 5] = [
     br#"{"crsid":"ab44","dry_run":"sentinel"}"#,
 ];
 
-async fn tick(stage: &Stage) {
+async fn tick(stage: &RecordedEnvironment) {
     let attributes = attributes::for_message("run-1", "test", &Traceparent::new());
-    let publisher = stage.connection.publisher(Topic::SyncTick).await.unwrap();
-    publisher
-        .publish(&SyncTick::default(), attributes)
-        .await
-        .unwrap();
+    let body = serde_json::to_vec(&SyncTick::default()).unwrap();
+    stage.pubsub.publish("sync-tick", &body, attributes).await;
 }
 
-async fn publish(stage: &Stage, topic: Topic, body: &[u8]) {
-    let publisher = stage.connection.publisher(topic).await.unwrap();
-    publisher
-        .publish_raw(body.to_vec().into(), BTreeMap::new())
-        .await
-        .unwrap();
+async fn publish(stage: &RecordedEnvironment, topic: Topic, body: &[u8]) {
+    stage.publish_raw(topic.as_str(), body).await;
 }

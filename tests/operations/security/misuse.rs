@@ -8,10 +8,10 @@ use simulator::{
     lookup::Person,
 };
 
-use super::stage::Stage;
+use super::recorded::RecordedEnvironment;
 
 /// A current member, one whom a person blocked, an external account that was just made, and a cancelled member.
-async fn stage() -> Stage {
+async fn stage() -> RecordedEnvironment {
     let now = jiff::Timestamp::now().to_string();
     let mut blocked =
         Account::new(43, "ab43").with_attribute("blocked_by", "root/7+2026-01-10 02:00:03 UTC");
@@ -28,22 +28,21 @@ async fn stage() -> Stage {
         Person::current("ab43", "Somebody"),
         Person::cancelled("ab45", "Somebody"),
     ];
-    Stage::of(accounts, people).await
+    RecordedEnvironment::of(accounts, people).await
 }
 
-async fn publish(stage: &Stage, topic: Topic, body: &str, attributes: &[(&str, &str)]) {
+async fn publish(
+    stage: &RecordedEnvironment,
+    topic: Topic,
+    body: &str,
+    attributes: &[(&str, &str)],
+) {
     let attributes: BTreeMap<String, String> = attributes
         .iter()
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
         .collect();
-    let publisher = stage.connection.publisher(topic).await.unwrap();
-    let body = body.to_owned().into_bytes().into();
-    publisher.publish_raw(body, attributes).await.unwrap();
-}
-
-fn writes(stage: &Stage) -> usize {
-    let control = stage.world.gitlab.control();
-    control.count("*", "*") - control.count("GET", "*")
+    let body = body.as_bytes();
+    stage.pubsub.publish(topic.as_str(), body, attributes).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -73,7 +72,7 @@ async fn a_forged_plan_changes_nobody_for_whom_it_is_not_the_decision_too() {
         }
     }
     stage.quiet().await;
-    assert_eq!(writes(&stage), 0);
+    assert_eq!(stage.writes(), 0);
     assert_eq!(
         stage.world.gitlab.account(43).unwrap().state,
         State::Blocked
@@ -128,7 +127,7 @@ async fn an_override_of_the_guard_and_a_resync_are_on_record_with_who_and_why() 
     assert_eq!(asked["reason"], "asked by desk");
     assert_eq!(asked["requested_by"], "another-operator");
     assert_eq!(
-        writes(&stage),
+        stage.writes(),
         2,
         "the marker and the block of the one cancelled member"
     );

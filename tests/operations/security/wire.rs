@@ -12,7 +12,7 @@ use tokio::{
     net::TcpListener,
 };
 
-use super::stage::Stage;
+use super::recorded::RecordedEnvironment;
 
 /// Somebody who listens, and what they heard.
 struct Stranger {
@@ -48,8 +48,8 @@ impl Stranger {
     }
 }
 
-async fn stage() -> Stage {
-    Stage::of(
+async fn stage() -> RecordedEnvironment {
+    RecordedEnvironment::of(
         vec![Account::new(42, "spqr1")],
         vec![Person::current("spqr1", "Somebody")],
     )

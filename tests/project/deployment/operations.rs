@@ -1,15 +1,9 @@
 //! Every command of docs/operations.md that needs no cloud, run as it stands there against the simulated servers.
 
-use std::collections::BTreeMap;
-
-use lookup_gitlab_sync::messaging::{Batching, PublisherOptions, Topology};
 use regex::Regex;
-use simulator::{gitlab::Account, lookup::Person};
+use simulator::{gitlab::Account, lookup::Person, world::Settings};
 use tempfile::TempDir;
-use testkit::project;
-use testkit::wait::PATIENCE;
-
-use super::scene::Scene;
+use testkit::{command, environment::ServiceEnvironment, project};
 
 /// The lines of shell blocks and the commands within sentences, each once, in their order.
 fn commands() -> Vec<String> {
@@ -50,31 +44,30 @@ fn is_of_namespaces(command: &str) -> bool {
 }
 
 /// A member to ask about, another who is cancelled, and a service at work.
-async fn scene() -> Scene {
+async fn scene() -> ServiceEnvironment {
     let accounts = vec![Account::new(42, "spqr1"), Account::new(43, "spqr2")];
     let people = vec![
         Person::current("spqr1", "Here"),
         Person::cancelled("spqr2", "Gone"),
     ];
-    let mut scene = Scene::of(accounts, people).await;
-    // The topology of production: that of the other tests redelivers at once.
-    Topology::new(&scene.connection).apply().await.unwrap();
+    let binary = testkit::service_binary!();
+    let settings = Settings::default();
+    let mut scene = ServiceEnvironment::start(binary, accounts, people, settings).await;
+    let applied = scene.run(&["topology", "apply"], &[]).await;
+    assert!(applied.status.success(), "{applied:?}");
     scene.serve(&[], &[]).await;
     scene
 }
 
 /// A dead letter that can be replayed; its id.
-async fn dead_letter(scene: &Scene) -> String {
-    let options = PublisherOptions {
-        batching: Batching::OneByOne,
-        ..PublisherOptions::default()
-    };
-    let topic = scene.connection.publisher_with("user-sync-dead", &options);
+async fn dead_letter(scene: &ServiceEnvironment) -> String {
     let attributes = [("dead_letter_reason", "attempts_exhausted"), ("run", "r1")];
     let attributes = attributes.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let body = r#"{"gitlab_user_id":42}"#.as_bytes().to_vec();
-    let published = topic.publish_raw(body.into(), BTreeMap::from(attributes));
-    published.await.unwrap()
+    let body = br#"{"gitlab_user_id":42}"#;
+    let published = scene
+        .pubsub
+        .publish("user-sync-dead", body, attributes.into());
+    published.await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -97,15 +90,12 @@ async fn every_command_of_the_operations_document_does_its_work() {
             .replace("MESSAGE_ID", &letter)
             .replace("CRSID", "spqr1")
             .replace("WHO", "spqr1");
-        let ended = testkit::command::isolated("bash")
-            .args(["-euo", "pipefail", "-c", &typed])
+        let mut bash = command::isolated("bash");
+        bash.args(["-euo", "pipefail", "-c", &typed])
             .envs(scene.world.environment())
             .env("PATH", &path)
-            .current_dir(folder.path())
-            .output();
-        let ended = tokio::time::timeout(PATIENCE, ended).await;
-        let ended = ended.unwrap_or_else(|_| panic!("{typed}: it does not end"));
-        let ended = ended.unwrap();
+            .current_dir(folder.path());
+        let ended = command::output(&mut bash).await;
         assert!(
             ended.status.success(),
             "{typed}: {}\n{}",

@@ -7,7 +7,7 @@ use simulator::{
     lookup::Person,
 };
 
-use super::scene::Scene;
+use crate::support::{connection, environment};
 
 const BAD: &[(&[u8], &str, &str)] = &[
     (b"not json", "undecodable", "JSON"),
@@ -75,14 +75,14 @@ async fn bad_messages_are_dead_lettered_at_once_and_good_ones_among_them_are_don
         Person::cancelled("spqr1", "Gone"),
         Person::cancelled("spqr2", "Gone"),
     ];
-    let mut scene = Scene::of(accounts, people).await;
+    let mut scene = environment(accounts, people).await;
     scene.serve(&["user-worker"], &[]).await;
 
     scene.resync_person("spqr1").await;
     for (body, _, _) in BAD {
-        scene.publish_raw(Topic::UserSync, body).await;
+        scene.publish_raw("user-sync", body).await;
     }
-    scene.publish_raw(Topic::UserSync, &huge()).await;
+    scene.publish_raw("user-sync", &huge()).await;
     scene.resync_person("spqr2").await;
     scene.quiet().await;
 
@@ -123,10 +123,14 @@ fn huge() -> Vec<u8> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_empty_body_is_dead_lettered() {
-    let mut scene = Scene::of(Vec::new(), Vec::new()).await;
+    let mut scene = environment(Vec::new(), Vec::new()).await;
     scene.serve(&["user-worker"], &[]).await;
     // Pub/Sub itself refuses a message without body and attributes.
-    let publisher = scene.connection.publisher(Topic::UserSync).await.unwrap();
+    let publisher = connection(&scene)
+        .await
+        .publisher(Topic::UserSync)
+        .await
+        .unwrap();
     let attributes = [("kind".to_owned(), "test".to_owned())].into();
     publisher
         .publish_raw(Vec::new().into(), attributes)
@@ -143,19 +147,17 @@ async fn an_empty_body_is_dead_lettered() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bad_tick_is_dead_lettered_and_the_next_one_runs() {
-    let mut scene = Scene::of(
+    let mut scene = environment(
         vec![Account::new(42, "spqr1")],
         vec![Person::cancelled("spqr1", "Gone")],
     )
     .await;
     scene.serve(&[], &[]).await;
     scene
-        .publish_raw(Topic::SyncTick, b"{\"max_block_percent\":250}")
+        .publish_raw("sync-tick", b"{\"max_block_percent\":250}")
         .await;
-    scene
-        .publish_raw(Topic::SyncTick, b"{\"dry-run\":true}")
-        .await;
-    scene.publish_raw(Topic::SyncTick, b"{}").await;
+    scene.publish_raw("sync-tick", b"{\"dry-run\":true}").await;
+    scene.publish_raw("sync-tick", b"{}").await;
     scene.quiet().await;
     assert_eq!(scene.state(42), State::Blocked);
     let letters = scene.dead_letters("sync-tick-dead-hold", 2).await;

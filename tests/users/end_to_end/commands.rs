@@ -11,8 +11,9 @@ use simulator::{
     population::Population,
     world::Settings,
 };
+use testkit::environment::ServiceEnvironment;
 
-use super::scene::Scene;
+use crate::support::{environment, environment_of, environment_with};
 
 fn lines(output: &std::process::Output) -> Vec<Value> {
     let text = String::from_utf8(output.stdout.clone()).unwrap();
@@ -27,7 +28,7 @@ async fn plan_and_explain_write_nothing_and_publish_nothing() {
         .to_zoned_datetime(jiff::tz::TimeZone::UTC)
         .date();
     let population = Population::generate(300, 3, today);
-    let scene = Scene::of_population(&population).await;
+    let scene = environment_of(&population).await;
     let counts = population.counts();
 
     let plan = scene.run(&["plan", "--output", "json"], &[]).await;
@@ -63,7 +64,7 @@ async fn plan_and_explain_write_nothing_and_publish_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn plan_without_pubsub_needs_no_project() {
-    let scene = Scene::of(
+    let scene = environment(
         vec![Account::new(42, "spqr1")],
         vec![Person::cancelled("spqr1", "Gone")],
     )
@@ -80,7 +81,7 @@ async fn plan_exits_3_where_the_guard_would_refuse() {
     let people = (10..30)
         .map(|id| Person::cancelled(&format!("ab{id}"), "Gone"))
         .collect();
-    let scene = Scene::of(accounts, people).await;
+    let scene = environment(accounts, people).await;
     let plan = scene.run(&["plan"], &[]).await;
     assert_eq!(plan.status.code(), Some(3));
     let said = String::from_utf8(plan.stderr).unwrap();
@@ -92,7 +93,7 @@ async fn plan_exits_3_where_the_guard_would_refuse() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn plan_exits_4_where_an_upstream_is_unavailable() {
-    let scene = Scene::of(Vec::new(), Vec::new()).await;
+    let scene = environment(Vec::new(), Vec::new()).await;
     let refused = [("GITLAB_URL", "http://127.0.0.1:1")];
     let plan = scene.run(&["plan"], &refused).await;
     assert_eq!(
@@ -116,7 +117,7 @@ async fn plan_says_when_it_waits_for_a_rate_limit() {
     let accounts = (10..410)
         .map(|id| Account::new(id, &format!("external-{id}")))
         .collect();
-    let scene = Scene::with(accounts, Vec::new(), limited).await;
+    let scene = environment_with(accounts, Vec::new(), limited).await;
     let plan = scene.run(&["plan"], &[]).await;
     let said = String::from_utf8(plan.stderr).unwrap();
     assert_eq!(plan.status.code(), Some(0), "{said}");
@@ -128,7 +129,7 @@ async fn plan_says_when_it_waits_for_a_rate_limit() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn tick_follow_shows_the_run_to_its_end() {
-    let mut scene = Scene::of(
+    let mut scene = environment(
         vec![Account::new(42, "spqr1")],
         vec![Person::cancelled("spqr1", "Gone")],
     )
@@ -167,7 +168,7 @@ async fn tick_follow_exits_3_where_the_guard_refused() {
     let people = (10..30)
         .map(|id| Person::cancelled(&format!("ab{id}"), "Gone"))
         .collect();
-    let mut scene = Scene::of(accounts, people).await;
+    let mut scene = environment(accounts, people).await;
     scene.serve(&[], &[]).await;
     let followed = scene.run(&["tick", "--follow"], &[]).await;
     assert_eq!(followed.status.code(), Some(3));
@@ -178,7 +179,7 @@ async fn tick_follow_exits_3_where_the_guard_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn resync_follow_names_each_outcome() {
     let accounts = vec![Account::new(42, "spqr1"), Account::new(43, "external-x")];
-    let mut scene = Scene::of(accounts, vec![Person::cancelled("spqr1", "Gone")]).await;
+    let mut scene = environment(accounts, vec![Person::cancelled("spqr1", "Gone")]).await;
     scene.serve(&["user-worker"], &[]).await;
     let followed = scene
         .run(
@@ -211,7 +212,7 @@ async fn resync_follow_names_each_outcome() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn topology_is_made_once_and_checked() {
-    let scene = Scene::of(Vec::new(), Vec::new()).await;
+    let scene = environment(Vec::new(), Vec::new()).await;
     let prefix = [("LOOKUP_GITLAB_SYNC__PUBSUB__PREFIX", "other-")];
     let missing = scene
         .run(&["topology", "check", "--output", "json"], &prefix)
@@ -245,7 +246,7 @@ async fn topology_is_made_once_and_checked() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn wrong_use_exits_2_and_says_what_is_allowed() {
-    let scene = Scene::of(Vec::new(), Vec::new()).await;
+    let scene = environment(Vec::new(), Vec::new()).await;
     for arguments in [
         &["tick", "--max-block-percent", "101"][..],
         &["plan", "--max-block-percent", "-5"],
@@ -263,7 +264,7 @@ async fn wrong_use_exits_2_and_says_what_is_allowed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_stage_would_refuse_is_refused_before_it_is_published() {
-    let scene = Scene::of(Vec::new(), Vec::new()).await;
+    let scene = environment(Vec::new(), Vec::new()).await;
     let long = "x".repeat(1_500);
     let reasons = ["", "a\nb", "a\u{2028}b", "a\u{7}b", &long];
     for reason in reasons {
@@ -293,7 +294,11 @@ async fn what_a_stage_would_refuse_is_refused_before_it_is_published() {
     }
 }
 
-async fn refused(scene: &Scene, arguments: &[&str], variables: &[(&str, &str)]) -> String {
+async fn refused(
+    scene: &ServiceEnvironment,
+    arguments: &[&str],
+    variables: &[(&str, &str)],
+) -> String {
     let output = scene.run(arguments, variables).await;
     assert_eq!(output.status.code(), Some(2), "{arguments:?} {variables:?}");
     let said = String::from_utf8(output.stderr).unwrap();
@@ -308,7 +313,7 @@ async fn a_follower_of_a_run_names_the_changed_and_counts_the_rest_beside_them()
         Person::cancelled("spqr1", "Gone"),
         Person::current("spqr2", "Here"),
     ];
-    let mut scene = Scene::of(accounts, people).await;
+    let mut scene = environment(accounts, people).await;
     scene.serve(&[], &[]).await;
     let followed = scene.run(&["tick", "--follow", "--output=csv"], &[]).await;
     assert_eq!(followed.status.code(), Some(0));
@@ -326,7 +331,7 @@ async fn a_follower_of_a_run_names_the_changed_and_counts_the_rest_beside_them()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn metrics_and_health_are_served_and_change_nothing() {
-    let mut scene = Scene::of(
+    let mut scene = environment(
         vec![Account::new(42, "spqr1")],
         vec![Person::cancelled("spqr1", "Gone")],
     )
@@ -361,7 +366,7 @@ async fn metrics_and_health_are_served_and_change_nothing() {
 }
 
 /// Samples of `/metrics` of the first process that are wanted, and are not there.
-async fn missing(scene: &mut Scene, wanted: &[&str]) -> Vec<String> {
+async fn missing(scene: &mut ServiceEnvironment, wanted: &[&str]) -> Vec<String> {
     let url = scene.serving(0).url("/metrics");
     let page = reqwest::get(url).await.unwrap().text().await.unwrap();
     let is_missing = |sample: &&&str| !page.lines().any(|line| line == **sample);
@@ -374,7 +379,7 @@ async fn missing(scene: &mut Scene, wanted: &[&str]) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_resync_is_counted_by_what_it_decided_and_in_which_mode() {
-    let mut scene = Scene::of(
+    let mut scene = environment(
         vec![Account::new(42, "spqr1")],
         vec![Person::cancelled("spqr1", "Gone")],
     )
@@ -402,7 +407,7 @@ async fn a_resync_is_counted_by_what_it_decided_and_in_which_mode() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn demo_ends_as_it_must() {
-    let scene = Scene::of(Vec::new(), Vec::new()).await;
+    let scene = environment(Vec::new(), Vec::new()).await;
     let demo = scene
         .run(&["demo", "--users", "300", "--output", "json"], &[])
         .await;

@@ -2,13 +2,14 @@
 
 use lookup_gitlab_sync::messaging::wire::{SyncTick, UserSync};
 use simulator::{gitlab::Account, lookup::Person};
+use testkit::environment::ServiceEnvironment;
 
-use super::scene::Scene;
+use crate::support::environment;
 
 const DRY: &[(&str, &str)] = &[("LOOKUP_GITLAB_SYNC__MODE", "dry-run")];
 
-async fn scene_with_a_cancelled_member() -> Scene {
-    Scene::of(
+async fn scene_with_a_cancelled_member() -> ServiceEnvironment {
+    environment(
         vec![Account::new(42, "spqr1")],
         vec![Person::cancelled("spqr1", "Gone")],
     )

@@ -7,12 +7,13 @@ use simulator::{
     gitlab::{Account, State, TokenChange},
     lookup::Person,
 };
+use testkit::environment::ServiceEnvironment;
 use testkit::wait::until;
 
-use super::scene::Scene;
+use crate::support::environment;
 
-async fn one_cancelled_member() -> Scene {
-    Scene::of(
+async fn one_cancelled_member() -> ServiceEnvironment {
+    environment(
         vec![Account::new(42, "spqr1")],
         vec![Person::cancelled("spqr1", "Gone")],
     )
@@ -47,7 +48,7 @@ async fn a_revoked_token_is_asked_about_itself_at_start_and_then_only_once_it_wo
     gitlab.change_token(token, revoked(true));
     scene.serve(&[], &[]).await;
     scene.tick(SyncTick::default()).await;
-    let asked = |scene: &Scene, path| scene.world.gitlab.control().count("GET", path);
+    let asked = |scene: &ServiceEnvironment, path| scene.world.gitlab.control().count("GET", path);
     until("it was probed twice", async || {
         asked(&scene, "/api/v4/user") >= 3
     })
@@ -98,7 +99,7 @@ async fn a_closed_gate_is_told_by_readiness_and_a_metric_and_kills_nothing() {
     };
     scene.world.gitlab.control().inject(down).unwrap();
     scene.tick(SyncTick::default()).await;
-    let ask = async |scene: &mut Scene, path| {
+    let ask = async |scene: &mut ServiceEnvironment, path| {
         let answer = reqwest::get(scene.serving(0).url(path)).await.unwrap();
         (answer.status().as_u16(), answer.text().await.unwrap())
     };

@@ -5,8 +5,9 @@ use simulator::{
     gitlab::{Account, State},
     lookup::Person,
 };
+use testkit::environment::ServiceEnvironment;
 
-use super::scene::Scene;
+use crate::support::environment;
 
 const PEOPLE: u64 = 300;
 /// Five percent of them.
@@ -16,13 +17,13 @@ fn crsid(number: u64) -> String {
     format!("ab{number}")
 }
 
-fn cancel(scene: &Scene, mut numbers: std::ops::Range<u64>, cancelled: bool) {
+fn cancel(scene: &ServiceEnvironment, mut numbers: std::ops::Range<u64>, cancelled: bool) {
     numbers.by_ref().for_each(|number| {
         scene.world.lookup.set_cancelled(&crsid(number), cancelled);
     });
 }
 
-async fn tick(scene: &Scene) {
+async fn tick(scene: &ServiceEnvironment) {
     let ticks = "sync-tick-fan-out";
     let before = scene.counts(ticks).acked;
     scene.tick(SyncTick::default()).await;
@@ -36,7 +37,7 @@ async fn tick(scene: &Scene) {
 async fn two_runs_planned_while_the_worker_stands_still_block_no_more_than_one_may() {
     let accounts = (1..=PEOPLE).map(|number| Account::new(100 + number, &crsid(number)));
     let people = (1..=PEOPLE).map(|number| Person::current(&crsid(number), "Here"));
-    let mut scene = Scene::of(accounts.collect(), people.collect()).await;
+    let mut scene = environment(accounts.collect(), people.collect()).await;
     scene.serve(&["fan-out"], &[]).await;
 
     cancel(&scene, 1..13, true);

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use lookup_gitlab_sync::messaging::{Topic, wire::SyncTick};
 use simulator::population::Population;
+use testkit::environment::ServiceEnvironment;
 use testkit::wait::until;
 
-use super::scene::{Scene, unique};
+use crate::support::{connection, environment, environment_of};
 
 fn population(users: usize) -> Population {
     let today = jiff::Timestamp::now()
@@ -16,7 +17,7 @@ fn population(users: usize) -> Population {
 }
 
 /// What the generator, not the policy, says must be posted.
-fn assert_each_change_was_posted_once(scene: &Scene, population: &Population) {
+fn assert_each_change_was_posted_once(scene: &ServiceEnvironment, population: &Population) {
     let posts = scene.posts();
     let counts = population.counts();
     assert_eq!(posts.len(), counts.blocks + counts.unblocks, "{posts:?}");
@@ -26,7 +27,7 @@ fn assert_each_change_was_posted_once(scene: &Scene, population: &Population) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_tick_brings_every_account_to_its_end_and_a_second_changes_nothing() {
     let population = population(600);
-    let mut scene = Scene::of_population(&population).await;
+    let mut scene = environment_of(&population).await;
     scene.serve(&[], &[]).await;
 
     scene.tick(SyncTick::default()).await;
@@ -42,8 +43,12 @@ async fn a_tick_brings_every_account_to_its_end_and_a_second_changes_nothing() {
 }
 
 /// Every message of the topic a second time: what a redelivery, or a publisher that repeats itself, looks like.
-async fn publish_every_message_again(scene: &Scene, messages: u64) {
-    let again = scene.connection.publisher(Topic::UserSync).await.unwrap();
+async fn publish_every_message_again(scene: &ServiceEnvironment, messages: u64) {
+    let again = connection(&scene)
+        .await
+        .publisher(Topic::UserSync)
+        .await
+        .unwrap();
     let mut copied = 0;
     while copied < messages {
         for (body, mut attributes) in scene.take("copies").await {
@@ -61,7 +66,7 @@ async fn publish_every_message_again(scene: &Scene, messages: u64) {
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_ticks_at_once_with_every_message_twice_post_each_change_once() {
     let population = population(200);
-    let mut scene = Scene::of_population(&population).await;
+    let mut scene = environment_of(&population).await;
     scene.copy_user_messages_to("copies").await;
     for _ in 0..10 {
         scene.tick(SyncTick::default()).await;
@@ -77,7 +82,7 @@ async fn ten_ticks_at_once_with_every_message_twice_post_each_change_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn three_workers_on_doubled_messages_reach_the_same_end_with_one_true_an_account() {
     let population = population(200);
-    let mut scene = Scene::of_population(&population).await;
+    let mut scene = environment_of(&population).await;
     scene.copy_user_messages_to("copies").await;
     for _ in 0..4 {
         scene.tick(SyncTick::default()).await;
@@ -103,8 +108,8 @@ async fn three_workers_on_doubled_messages_reach_the_same_end_with_one_true_an_a
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stage_whose_dead_letters_would_be_lost_does_not_start() {
-    let scene = Scene::of(Vec::new(), Vec::new()).await;
-    let prefix = unique();
+    let scene = environment(Vec::new(), Vec::new()).await;
+    let prefix = lookup_gitlab_sync::messaging::RunId::new().to_string();
     let refused = scene
         .run(
             &["serve"],
@@ -122,7 +127,7 @@ async fn a_stage_whose_dead_letters_would_be_lost_does_not_start() {
 #[tokio::test(flavor = "multi_thread")]
 async fn sigterm_stops_it_with_exit_code_0_and_what_was_begun_is_finished_later() {
     let population = population(400);
-    let mut scene = Scene::of_population(&population).await;
+    let mut scene = environment_of(&population).await;
     scene.serve(&[], &[]).await;
     scene.tick(SyncTick::default()).await;
     until("some user messages delivered", async || {
@@ -144,7 +149,7 @@ async fn sigterm_stops_it_with_exit_code_0_and_what_was_begun_is_finished_later(
 #[tokio::test(flavor = "multi_thread")]
 async fn a_process_killed_in_the_middle_loses_nothing() {
     let population = population(400);
-    let mut scene = Scene::of_population(&population).await;
+    let mut scene = environment_of(&population).await;
     scene.serve(&[], &[]).await;
     scene.tick(SyncTick::default()).await;
     until("a write was made", async || scene.writes() > 0).await;
@@ -158,7 +163,7 @@ async fn a_process_killed_in_the_middle_loses_nothing() {
 /// The platform may change its mind while a process still looks for its topics.
 #[tokio::test(flavor = "multi_thread")]
 async fn asked_to_stop_while_it_starts_it_stops() {
-    let scene = Scene::of(Vec::new(), Vec::new()).await;
+    let scene = environment(Vec::new(), Vec::new()).await;
     // It accepts and never answers, so that whoever starts waits for it.
     let deaf = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let host = deaf.local_addr().unwrap().to_string();

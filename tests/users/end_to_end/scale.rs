@@ -2,8 +2,9 @@
 
 use lookup_gitlab_sync::messaging::wire::SyncTick;
 use simulator::{gitlab::Kind, population::Population};
+use testkit::environment::ServiceEnvironment;
 
-use super::scene::Scene;
+use crate::support::environment_of;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn twenty_thousand_users_with_one_percent_changes_cost_what_the_design_says() {
@@ -12,7 +13,7 @@ async fn twenty_thousand_users_with_one_percent_changes_cost_what_the_design_say
         .date();
     let population = Population::generate(20_000, 7, today);
     let counts = population.counts();
-    let mut scene = Scene::of_population(&population).await;
+    let mut scene = environment_of(&population).await;
     scene.serve(&[], &[]).await;
     let (gitlab, lookup) = (scene.world.gitlab.control(), scene.world.lookup.control());
     gitlab.forget_requests();
@@ -48,7 +49,7 @@ async fn twenty_thousand_users_with_one_percent_changes_cost_what_the_design_say
 }
 
 /// How many people the accounts in GitLab belong to, as `plan` tells.
-async fn linked(scene: &Scene) -> usize {
+async fn linked(scene: &ServiceEnvironment) -> usize {
     let output = scene.run(&["plan", "--all", "--output", "json"], &[]).await;
     let people: std::collections::BTreeSet<String> = String::from_utf8(output.stdout)
         .unwrap()

@@ -9,7 +9,7 @@ use simulator::{
 };
 use testkit::wait::until;
 
-use super::scene::Scene;
+use crate::support::environment;
 
 /// Members from id 10 on; every thirtieth is cancelled.
 fn members(many: u64) -> (Vec<Account>, Vec<Person>) {
@@ -38,7 +38,7 @@ async fn accounts_that_gitlab_cannot_show_stop_nobody_and_are_named() {
     for account in &mut accounts {
         account.hidden.without_namespace = [120, 121, 259].contains(&account.id);
     }
-    let mut scene = Scene::of(accounts, people).await;
+    let mut scene = environment(accounts, people).await;
 
     let plan = scene.run(&["plan", "--output", "json"], &[]).await;
     let said = String::from_utf8_lossy(&plan.stderr);
@@ -90,7 +90,7 @@ async fn accounts_that_gitlab_cannot_show_stop_nobody_and_are_named() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sweep_goes_on_from_its_last_page_when_gitlab_comes_back() {
     let (accounts, people) = members(750);
-    let mut scene = Scene::of(accounts, people).await;
+    let mut scene = environment(accounts, people).await;
     let control = scene.world.gitlab.control().clone();
     let slow = Fault {
         delay_ms: 200,

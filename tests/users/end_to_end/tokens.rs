@@ -6,13 +6,14 @@ use simulator::{
     gitlab::{Account, State, TokenChange},
     lookup::Person,
 };
+use testkit::{command::Variables, environment::ServiceEnvironment};
 
-use super::scene::{Scene, Variables};
+use crate::support::environment;
 
 const READING: &str = "glpat-reads-only";
 
-async fn scene() -> Scene {
-    let scene = Scene::of(
+async fn scene() -> ServiceEnvironment {
+    let scene = environment(
         vec![Account::new(42, "ab42")],
         vec![Person::cancelled("ab42", "Gone")],
     )
@@ -26,7 +27,11 @@ async fn scene() -> Scene {
     scene
 }
 
-async fn serve_fails(scene: &Scene, stages: &[&str], variables: Variables<'_>) -> String {
+async fn serve_fails(
+    scene: &ServiceEnvironment,
+    stages: &[&str],
+    variables: Variables<'_>,
+) -> String {
     let arguments = [&["serve"], stages].concat();
     let output = scene.run(&arguments, variables).await;
     let said = String::from_utf8(output.stderr).unwrap();

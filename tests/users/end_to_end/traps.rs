@@ -7,9 +7,10 @@ use simulator::{
     gitlab::{Account, Identity, OWNER, State, TokenChange},
     lookup::Person,
 };
+use testkit::environment::ServiceEnvironment;
 use testkit::wait::until;
 
-use super::scene::Scene;
+use crate::support::environment;
 
 const MARKER: &str =
     r#"{"v":1,"reason":"cancelled_in_lookup","at":"2026-01-10T02:00:00Z","run":"r"}"#;
@@ -23,7 +24,7 @@ fn blocked_by_us(id: u64, username: &str, state: State) -> Account {
     account
 }
 
-async fn run_a_tick(scene: &mut Scene) {
+async fn run_a_tick(scene: &mut ServiceEnvironment) {
     scene.serve(&[], &[]).await;
     scene.tick(SyncTick::default()).await;
     scene.quiet().await;
@@ -51,7 +52,7 @@ const IDENTITIES: &[(&str, &str)] = &[(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_without_admin_rights_decides_nothing() {
-    let mut scene = Scene::of(vec![Account::new(42, "spqr1")], vec![cancelled("spqr1")]).await;
+    let mut scene = environment(vec![Account::new(42, "spqr1")], vec![cancelled("spqr1")]).await;
     let token = scene.world.gitlab.token();
     scene.world.gitlab.change_token(
         token,
@@ -99,7 +100,7 @@ async fn a_token_that_loses_admin_rights_in_mid_sweep_decides_nothing() {
         .map(|id| cancelled(&format!("ab{id}")))
         .take(5)
         .collect();
-    let mut scene = Scene::of(accounts, people).await;
+    let mut scene = environment(accounts, people).await;
     scene.serve(&[], &[]).await;
     let second_page = Fault {
         delay_ms: 300,
@@ -148,7 +149,7 @@ async fn unblock_is_never_sent_for_banned_and_pending_accounts() {
         .map(|(id, state)| blocked_by_us(id, &format!("ab{id}"), state.clone()))
         .collect();
     let people = (42..45).map(|id| current(&format!("ab{id}"))).collect();
-    let mut scene = Scene::of(accounts, people).await;
+    let mut scene = environment(accounts, people).await;
     run_a_tick(&mut scene).await;
     for id in 42..45 {
         scene
@@ -168,7 +169,7 @@ async fn unblock_is_never_sent_for_banned_and_pending_accounts() {
 #[tokio::test(flavor = "multi_thread")]
 async fn our_own_block_of_a_current_member_is_undone() {
     let accounts = vec![blocked_by_us(42, "spqr1", State::Blocked)];
-    let mut scene = Scene::of(accounts, vec![current("spqr1")]).await;
+    let mut scene = environment(accounts, vec![current("spqr1")]).await;
     run_a_tick(&mut scene).await;
     assert_eq!(scene.state(42), State::Active);
 }
@@ -187,14 +188,14 @@ async fn a_block_whose_marker_and_blocked_by_do_not_match_is_left_alone() {
             .with_attribute("blocked_by", "lookup-gitlab-sync"),
     ];
     let people = (42..47).map(|id| current(&format!("ab{id}"))).collect();
-    let mut scene = Scene::of(mismatches.to_vec(), people).await;
+    let mut scene = environment(mismatches.to_vec(), people).await;
     run_a_tick(&mut scene).await;
     assert_eq!(scene.writes(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn null_on_block_means_that_somebody_else_was_first() {
-    let mut scene = Scene::of(vec![Account::new(42, "spqr1")], vec![cancelled("spqr1")]).await;
+    let mut scene = environment(vec![Account::new(42, "spqr1")], vec![cancelled("spqr1")]).await;
     scene.serve(&[], &[]).await;
     let slow = Fault {
         delay_ms: 500,
@@ -259,7 +260,7 @@ async fn a_directory_that_knows_too_few_refuses_the_run() {
         .map(|id| Account::new(id, &format!("ab{id}")))
         .collect();
     let people = (10..14).map(|id| cancelled(&format!("ab{id}"))).collect();
-    let mut scene = Scene::of(accounts, people).await;
+    let mut scene = environment(accounts, people).await;
     run_a_tick(&mut scene).await;
     assert_eq!(
         (scene.writes(), scene.counts("user-sync-worker").published),
@@ -281,7 +282,7 @@ async fn lookup_with_half_the_people_missing_touches_none_of_the_missing() {
         .collect();
     accounts[9] = blocked_by_us(19, "ab19", State::Blocked);
     let people = (10..15).map(|id| cancelled(&format!("ab{id}"))).collect();
-    let mut scene = Scene::of(accounts, people).await;
+    let mut scene = environment(accounts, people).await;
     run_a_tick(&mut scene).await;
     for id in 10..15 {
         assert_eq!(scene.state(id), State::Blocked);
@@ -302,7 +303,7 @@ async fn a_robot_with_gitlabs_external_flag_is_nobody() {
     let robot = robot
         .with("last_activity_on", "2019-01-01")
         .with("created_at", "2018-01-01T00:00:00.000Z");
-    let mut scene = Scene::of(vec![robot], Vec::new()).await;
+    let mut scene = environment(vec![robot], Vec::new()).await;
     run_a_tick(&mut scene).await;
     assert_eq!((scene.state(42), scene.writes()), (State::Active, 0));
 }
@@ -322,7 +323,7 @@ async fn an_external_account_reactivated_by_a_person_last_week_is_kept() {
     let last_week = jiff::Timestamp::now() - jiff::SignedDuration::from_hours(7 * 24);
     let unblocked = format!("root/7+{}", last_week.strftime("%Y-%m-%d %H:%M:%S UTC"));
     let reactivated = forgotten(42, "external-a").with_attribute("unblocked_by", unblocked);
-    let mut scene = Scene::of(vec![reactivated, forgotten(43, "external-b")], Vec::new()).await;
+    let mut scene = environment(vec![reactivated, forgotten(43, "external-b")], Vec::new()).await;
     run_a_tick(&mut scene).await;
     assert_eq!(
         (scene.state(42), scene.state(43)),
@@ -345,7 +346,7 @@ async fn where_identity_and_username_disagree_the_identity_decides() {
         current("abc13"),
         cancelled("xyz99"),
     ];
-    let mut scene = Scene::of(accounts, people).await;
+    let mut scene = environment(accounts, people).await;
     scene.serve(&[], IDENTITIES).await;
     scene.tick(SyncTick::default()).await;
     scene.quiet().await;
@@ -365,7 +366,7 @@ async fn a_resync_by_crsid_finds_the_account_by_its_identity_and_no_other() {
         },
     ];
     let people = vec![cancelled("xyz98"), current("abc13")];
-    let mut scene = Scene::of(accounts, people).await;
+    let mut scene = environment(accounts, people).await;
     scene.serve(&["user-worker"], IDENTITIES).await;
     scene.resync_person("xyz98").await;
     scene.quiet().await;
@@ -381,7 +382,7 @@ async fn a_cancelled_administrator_is_blocked_like_anybody() {
         is_admin: true,
         ..Account::new(42, "spqr1")
     };
-    let mut scene = Scene::of(vec![administrator], vec![cancelled("spqr1")]).await;
+    let mut scene = environment(vec![administrator], vec![cancelled("spqr1")]).await;
     run_a_tick(&mut scene).await;
     assert_eq!(scene.state(42), State::Blocked);
 }
@@ -392,7 +393,7 @@ async fn a_cancelled_administrator_is_kept_where_administrators_are_exempt() {
         is_admin: true,
         ..Account::new(42, "spqr1")
     };
-    let mut scene = Scene::of(vec![administrator], vec![cancelled("spqr1")]).await;
+    let mut scene = environment(vec![administrator], vec![cancelled("spqr1")]).await;
     scene
         .serve(
             &[],
@@ -411,7 +412,7 @@ async fn the_tokens_own_account_is_never_touched() {
         is_admin: true,
         ..by_identity(OWNER, "xyz98@example.ac.uk")
     };
-    let mut scene = Scene::of(vec![own], vec![cancelled("xyz98")]).await;
+    let mut scene = environment(vec![own], vec![cancelled("xyz98")]).await;
     scene.serve(&[], IDENTITIES).await;
     scene.tick(SyncTick::default()).await;
     scene
@@ -430,7 +431,7 @@ async fn what_is_not_human_is_not_touched_by_a_resync_either() {
         kind: simulator::gitlab::Kind::ServiceUser,
         ..Account::new(42, "spqr1")
     };
-    let mut scene = Scene::of(vec![bot], vec![cancelled("spqr1")]).await;
+    let mut scene = environment(vec![bot], vec![cancelled("spqr1")]).await;
     scene.serve(&["user-worker"], &[]).await;
     scene.resync_person("spqr1").await;
     scene
@@ -455,7 +456,7 @@ async fn a_run_over_the_guard_publishes_nothing_and_says_the_counts() {
             current(&format!("ab{id}"))
         }
     });
-    let mut scene = Scene::of(accounts, people.collect()).await;
+    let mut scene = environment(accounts, people.collect()).await;
     run_a_tick(&mut scene).await;
     assert_eq!(
         (scene.writes(), scene.counts("user-sync-worker").published),
@@ -495,7 +496,7 @@ async fn many_small_runs_do_not_add_up_past_the_guard() {
             current(&format!("ab{id}"))
         }
     });
-    let mut scene = Scene::of(accounts, people.collect()).await;
+    let mut scene = environment(accounts, people.collect()).await;
     run_a_tick(&mut scene).await;
     assert_eq!(scene.writes(), 16, "eight blocks");
     for id in 18..21 {

@@ -8,22 +8,22 @@ use simulator::{
     gitlab::{Account, State},
     lookup::Person,
 };
+use testkit::environment::ServiceEnvironment;
 use testkit::wait::until;
 
-use super::scene::Scene;
+use crate::support::{connection, environment};
 
-async fn delete_subscription(scene: &Scene, name: &str) {
+async fn delete_subscription(scene: &ServiceEnvironment, name: &str) {
     let request = DeleteSubscriptionRequest {
-        subscription: scene.connection.names().subscription(name),
+        subscription: scene.pubsub.subscription(name),
     };
-    let request = scene.connection.request(request).await.unwrap();
-    let mut api = scene.connection.subscriptions();
-    api.delete_subscription(request).await.unwrap();
+    let deleted = scene.pubsub.subscriber().delete_subscription(request).await;
+    deleted.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_tick_whose_messages_nobody_would_get_is_no_run() {
-    let mut scene = Scene::of(
+    let mut scene = environment(
         vec![Account::new(42, "spqr1")],
         vec![Person::cancelled("spqr1", "Gone")],
     )
@@ -43,7 +43,7 @@ async fn a_tick_whose_messages_nobody_would_get_is_no_run() {
             && detail.contains("topology apply"),
         "{detail}"
     );
-    let topic = scene.connection.names().topic("user-sync");
+    let topic = scene.pubsub.topic("user-sync");
     let broker = scene.world.broker.as_ref().unwrap();
     assert_eq!(broker.published(&topic), Some(0));
 
@@ -51,7 +51,7 @@ async fn a_tick_whose_messages_nobody_would_get_is_no_run() {
         minimum: Duration::ZERO,
         maximum: Duration::ZERO,
     };
-    let topology = Topology::new(&scene.connection).with_retry_delays(at_once);
+    let topology = Topology::new(&connection(&scene).await).with_retry_delays(at_once);
     topology.apply().await.unwrap();
     scene.tick(SyncTick::default()).await;
     until("the person is blocked", async || {
@@ -62,17 +62,12 @@ async fn a_tick_whose_messages_nobody_would_get_is_no_run() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn topology_apply_says_what_it_could_not_mend_and_exits_1() {
-    let scene = Scene::of(Vec::new(), Vec::new()).await;
+    let scene = environment(Vec::new(), Vec::new()).await;
     let request = DeleteTopicRequest {
-        topic: scene.connection.names().topic("user-sync"),
+        topic: scene.pubsub.topic("user-sync"),
     };
-    let request = scene.connection.request(request).await.unwrap();
-    scene
-        .connection
-        .topics()
-        .delete_topic(request)
-        .await
-        .unwrap();
+    let deleted = scene.pubsub.publisher().delete_topic(request).await;
+    deleted.unwrap();
 
     let applied = scene.run(&["topology", "apply"], &[]).await;
     assert_eq!(applied.status.code(), Some(1));

@@ -6,8 +6,9 @@ use simulator::{
     gitlab::{Account, Kind, OWNER, State, TokenChange},
     lookup::Person,
 };
+use testkit::{command::Variables, environment::ServiceEnvironment};
 
-use super::scene::{Scene, Variables};
+use crate::support::environment;
 
 const MARKER: &str =
     r#"{"v":1,"reason":"cancelled_in_lookup","at":"2026-01-10T02:00:00Z","run":"r"}"#;
@@ -19,14 +20,14 @@ fn blocked(id: u64, username: &str, by: &str) -> Account {
     account
 }
 
-async fn tick(scene: &Scene) {
+async fn tick(scene: &ServiceEnvironment) {
     scene.tick(SyncTick::default()).await;
     scene.quiet().await;
 }
 
 /// The lines of a command's JSON, and what it said beside them.
 async fn lines(
-    scene: &Scene,
+    scene: &ServiceEnvironment,
     arguments: &[&str],
     variables: Variables<'_>,
 ) -> (Vec<Value>, String) {
@@ -39,7 +40,7 @@ async fn lines(
     (lines.collect(), String::from_utf8(output.stderr).unwrap())
 }
 
-async fn explained(scene: &Scene, who: &str, variables: Variables<'_>) -> String {
+async fn explained(scene: &ServiceEnvironment, who: &str, variables: Variables<'_>) -> String {
     let (steps, _) = lines(scene, &["explain", who], variables).await;
     let step = |step: &Value| format!("{}: {}", step["step"], step["finding"]);
     steps.iter().map(step).collect::<Vec<_>>().join("\n")
@@ -47,7 +48,7 @@ async fn explained(scene: &Scene, who: &str, variables: Variables<'_>) -> String
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_scim_unblocks_is_blocked_again_three_times_and_then_told_as_a_fight() {
-    let mut scene = Scene::of(
+    let mut scene = environment(
         vec![Account::new(42, "ab42")],
         vec![Person::cancelled("ab42", "Gone")],
     )
@@ -90,7 +91,7 @@ async fn a_service_that_was_moved_is_told_of_its_blocks_and_recognises_them_by_i
         blocked(id, &username, "svc-before/9").with_attribute("lookup_gitlab_sync", MARKER)
     });
     let people = (10..13).map(|id| Person::current(&format!("ab{id}"), "Here"));
-    let mut scene = Scene::of(accounts.collect(), people.collect()).await;
+    let mut scene = environment(accounts.collect(), people.collect()).await;
     let (_, said) = lines(&scene, &["plan"], &[]).await;
     assert!(
         said.contains("3 accounts carry this service's marker")
@@ -122,7 +123,7 @@ async fn an_explanation_says_what_is_missing_and_who_blocks() {
     );
     by_ldap.state = State::LdapBlocked;
     let people = ["ab20", "ab21"].map(|crsid| Person::current(crsid, "Here"));
-    let scene = Scene::of(vec![unmarked, by_ldap], people.into()).await;
+    let scene = environment(vec![unmarked, by_ldap], people.into()).await;
     let why = explained(&scene, "ab20", &[]).await;
     assert!(why.contains("this service at"), "{why}");
     assert!(why.contains("it lacks our marker"), "{why}");
@@ -135,7 +136,7 @@ async fn an_explanation_says_what_is_missing_and_who_blocks() {
 }
 
 /// The result and the reason of each record that was published.
-async fn outcomes(scene: &Scene) -> Vec<(String, String)> {
+async fn outcomes(scene: &ServiceEnvironment) -> Vec<(String, String)> {
     let records = scene.take("outcomes").await.into_iter();
     let records = records.map(|(body, _)| serde_json::from_slice::<Value>(&body).unwrap());
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
@@ -151,7 +152,7 @@ async fn who_exists_is_never_gone() {
         kind: Kind::ServiceAccount,
         ..Account::new(31, "svc-robot")
     };
-    let mut scene = Scene::of(vec![exempt, robot], vec![Person::cancelled("ab30", "Gone")]).await;
+    let mut scene = environment(vec![exempt, robot], vec![Person::cancelled("ab30", "Gone")]).await;
     scene.copy_outcomes_to("outcomes").await;
     scene.serve(&["user-worker"], &[]).await;
     scene.resync_person("ab30").await;
@@ -198,7 +199,7 @@ async fn who_exists_is_never_gone() {
 async fn a_token_that_lost_its_rights_is_refused_and_nobody_is_called_gone() {
     let mut account = Account::new(40, "ab40");
     account.state = State::Blocked;
-    let mut scene = Scene::of(vec![account], vec![Person::current("ab40", "Here")]).await;
+    let mut scene = environment(vec![account], vec![Person::current("ab40", "Here")]).await;
     let admin = |admin| TokenChange {
         admin: Some(admin),
         ..TokenChange::default()
@@ -211,7 +212,7 @@ async fn a_token_that_lost_its_rights_is_refused_and_nobody_is_called_gone() {
         assert_eq!(told.status.code(), Some(4), "{said}");
         assert!(said.contains("administrator"), "{said}");
     }
-    scene.start(&["user-worker"], &[]).await;
+    scene.launch_serve(&["user-worker"], &[]).await;
     scene.resync_person("ab40").await;
     scene
         .resync(UserSync {

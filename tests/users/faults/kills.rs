@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeSet, env, time::Duration};
 
-use lookup_gitlab_sync::messaging::{Topic, wire::SyncTick};
+use lookup_gitlab_sync::messaging::wire::SyncTick;
 use pubsub_emulator::Broker;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -13,16 +13,17 @@ use simulator::{
     lookup::Person,
     world::Settings,
 };
-use testkit::proxy::Proxy;
+use testkit::proxy::FaultProxy;
 
+use testkit::environment::ServiceEnvironment;
 use testkit::wait::PATIENCE;
 use tokio::time::{Instant, sleep};
 
 use super::{
     ledger::{Ledger, Owner},
-    scene::Scene,
     world::member,
 };
+use crate::support::environment_with;
 
 /// Bodies that are dead-lettered at their first delivery.
 const POISON: [&str; 2] = ["no json", r#"{"crsid":3}"#];
@@ -160,8 +161,8 @@ impl Trouble {
 }
 
 struct Stage {
-    scene: Scene,
-    proxy: Proxy,
+    scene: ServiceEnvironment,
+    proxy: FaultProxy,
     ledger: Ledger,
     processes: usize,
     /// What may each have made one more dead letter of a message: a kill, a trouble, leases that lapsed.
@@ -187,11 +188,11 @@ impl Stage {
             latency: Duration::from_millis(2),
             ..Settings::default()
         };
-        let scene = Scene::with(accounts, people, settings).await;
+        let scene = environment_with(accounts, people, settings).await;
         let broker = scene.world.broker.as_ref().unwrap().host();
         Self {
             scene,
-            proxy: Proxy::to(broker).await,
+            proxy: FaultProxy::to(broker).await,
             ledger,
             processes: 0,
             disturbances: 0,
@@ -210,9 +211,7 @@ impl Stage {
         if !self.published {
             self.published = true;
             for body in POISON {
-                self.scene
-                    .publish_raw(Topic::UserSync, body.as_bytes())
-                    .await;
+                self.scene.publish_raw("user-sync", body.as_bytes()).await;
             }
             self.scene.tick(SyncTick::default()).await;
         }
@@ -282,7 +281,7 @@ impl Stage {
             self.progress.1 = Instant::now();
             self.disturbances += 1;
             for name in ["sync-tick-fan-out", "user-sync-worker"] {
-                let name = self.scene.connection.names().subscription(name);
+                let name = self.scene.pubsub.subscription(name);
                 self.broker().lapse_leases(&name).unwrap();
             }
         }

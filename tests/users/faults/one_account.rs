@@ -10,10 +10,11 @@ use simulator::{
     gitlab::{Account, State},
     lookup::Person,
 };
+use testkit::environment::ServiceEnvironment;
 use testkit::wait::until;
 use tokio::time::sleep;
 
-use super::{running::Running, scene::Scene};
+use crate::support::environment;
 
 /// What one account's block may be answered for ever, and a part of what is said of it at the end.
 fn answers() -> Vec<(Fault, &'static str)> {
@@ -97,13 +98,13 @@ fn name(id: u64) -> String {
     format!("ab{id}")
 }
 
-async fn cancelled(ids: std::ops::Range<u64>) -> Scene {
+async fn cancelled(ids: std::ops::Range<u64>) -> ServiceEnvironment {
     let accounts = ids.clone().map(|id| Account::new(id, &name(id)));
     let people = ids.map(|id| Person::cancelled(&name(id), "Gone"));
-    Scene::of(accounts.collect(), people.collect()).await
+    environment(accounts.collect(), people.collect()).await
 }
 
-fn inject(scene: &Scene, fault: Fault, path: String) {
+fn inject(scene: &ServiceEnvironment, fault: Fault, path: String) {
     let fault = Fault {
         path,
         times: 0,
@@ -112,7 +113,7 @@ fn inject(scene: &Scene, fault: Fault, path: String) {
     scene.world.gitlab.control().inject(fault).unwrap();
 }
 
-async fn plan_block(scene: &Scene, id: u64) {
+async fn plan_block(scene: &ServiceEnvironment, id: u64) {
     let request = UserSync {
         gitlab_user_id: Some(id),
         cause: Some("tick".to_owned()),
@@ -140,7 +141,7 @@ async fn whatever_the_blocks_of_some_accounts_answer_they_die_by_themselves_and_
         inject(&scene, fault.clone(), format!("/api/v4/users/{id}/block"));
     }
     let variables = [("LOOKUP_GITLAB_SYNC__GITLAB__CALLS__TIMEOUT", "3s")];
-    let running = Running::serve(&scene, &["user-worker"], &variables).await;
+    let running = scene.serve_logged(&["user-worker"], &variables).await;
     let mut waiting = good.clone();
     for id in poison.clone() {
         plan_block(&scene, id).await;
@@ -163,7 +164,7 @@ async fn whatever_the_blocks_of_some_accounts_answer_they_die_by_themselves_and_
     }
     scene.quiet().await;
     let letters = scene.dead_letters("user-sync-dead-hold", deaths).await;
-    let lines = running.stop().await;
+    let lines = running.finish_json().await;
     let told = events(&lines, "account_fails");
     for (id, (fault, text)) in poison.zip(&answers) {
         let (_, attributes) = letters
@@ -237,13 +238,13 @@ async fn blocks_that_fail_for_everybody_are_held_by_one_closed_gate_and_asked_fo
         ..Fault::on("POST", "")
     };
     inject(&scene, page, "*/block".to_owned());
-    let running = Running::serve(&scene, &["user-worker"], &[]).await;
+    let running = scene.serve_logged(&["user-worker"], &[]).await;
     for id in ids.clone() {
         plan_block(&scene, id).await;
     }
     let posts = || scene.world.gitlab.control().count("POST", "*/block");
     let closed = || {
-        let lines = running.said();
+        let lines = running.lines();
         lines
             .iter()
             .filter(|line| line.contains(r#""gate_closed""#))
@@ -263,7 +264,7 @@ async fn blocks_that_fail_for_everybody_are_held_by_one_closed_gate_and_asked_fo
         assert_eq!(scene.state(id), State::Blocked, "account {id}");
     }
     assert_eq!(scene.counts("user-sync-dead-hold").published, 0);
-    let lines = running.stop().await;
+    let lines = running.finish_json().await;
     let errors: Vec<_> = lines
         .iter()
         .filter(|line| line["severity"] == "ERROR")
@@ -281,7 +282,7 @@ async fn an_account_that_gitlab_cannot_show_closes_no_gate() {
         ..Fault::on("GET", "")
     };
     inject(&scene, broken, format!("/api/v4/users/{FIRST}"));
-    let running = Running::serve(&scene, &["user-worker"], &[]).await;
+    let running = scene.serve_logged(&["user-worker"], &[]).await;
     for id in FIRST..FIRST + 4 {
         let request = UserSync {
             gitlab_user_id: Some(id),
@@ -297,7 +298,7 @@ async fn an_account_that_gitlab_cannot_show_closes_no_gate() {
         })
         .await;
     }
-    let lines = running.stop().await;
+    let lines = running.finish_json().await;
     assert!(events(&lines, "gate_closed").is_empty(), "{lines:?}");
     let told = events(&lines, "account_fails");
     assert_eq!(told.len(), 1, "{told:?}");
@@ -317,7 +318,7 @@ async fn maintenance_is_told_in_gitlabs_words_below_error_and_costs_no_attempt()
         };
         inject(&scene, maintenance, "/api/v4/*".to_owned());
     }
-    let running = Running::serve(&scene, &["user-worker"], &[]).await;
+    let running = scene.serve_logged(&["user-worker"], &[]).await;
     for id in ids.clone() {
         plan_block(&scene, id).await;
     }
@@ -331,7 +332,7 @@ async fn maintenance_is_told_in_gitlabs_words_below_error_and_costs_no_attempt()
     for id in ids {
         assert_eq!(scene.state(id), State::Blocked, "account {id}");
     }
-    let lines = running.stop().await;
+    let lines = running.finish_json().await;
     let closed = events(&lines, "gate_closed");
     assert_eq!(closed.len(), 1, "{closed:?}");
     assert_eq!(closed[0]["severity"], "WARNING");
@@ -364,7 +365,7 @@ async fn external_accounts_go_on_while_lookup_answers_nobody(
     let people = MEMBERS
         .map(|id| Person::cancelled(&name(id), "Gone"))
         .collect();
-    let mut scene = Scene::of(accounts, people).await;
+    let mut scene = environment(accounts, people).await;
     scene.serve(&["user-worker"], &[]).await;
     let silent = Fault {
         status: (status > 0).then_some(status),

@@ -11,10 +11,11 @@ use simulator::{
     gitlab::{Account, State},
     lookup::Person,
 };
+use testkit::environment::ServiceEnvironment;
 use testkit::wait::PATIENCE;
 use tokio::time::{Instant, sleep};
 
-use super::scene::Scene;
+use crate::support::{connection, environment};
 
 /// One account in so many is cancelled and to be blocked; for the others nothing is planned.
 const CHANGES: u64 = 50;
@@ -59,7 +60,7 @@ enum Work {
 
 /// Messages that wait before a worker begins.
 struct Throng {
-    scene: Scene,
+    scene: ServiceEnvironment,
     good: u32,
     poison: u32,
     work: Work,
@@ -76,7 +77,7 @@ impl Throng {
                 Person::current(&name(id), "Person")
             }
         });
-        let scene = Scene::of(accounts.collect(), people.collect()).await;
+        let scene = environment(accounts.collect(), people.collect()).await;
         let throng = Self {
             scene,
             good,
@@ -89,7 +90,10 @@ impl Throng {
 
     /// The poison evenly among the good.
     async fn publish(&self) {
-        let publisher = self.scene.connection.publisher(Topic::UserSync).await;
+        let publisher = connection(&self.scene)
+            .await
+            .publisher(Topic::UserSync)
+            .await;
         let publisher = publisher.unwrap();
         let mut poison = POISON.iter().map(|(body, _)| (*body).to_owned()).cycle();
         let mut bodies: Vec<String> = Vec::new();
@@ -111,7 +115,7 @@ impl Throng {
 
     /// Lets a worker do all of it and looks at every end. Messages a second, from the first ack to the last.
     async fn work_off(mut self) -> f64 {
-        self.scene.start(&["user-worker"], &[]).await;
+        self.scene.launch_serve(&["user-worker"], &[]).await;
         let began = self.when(|acked, _| acked > 0).await;
         let ended = self.when(|acked, all| acked == all).await;
         for id in self.ids() {

@@ -1,12 +1,13 @@
 //! `dead-letters replay`, ended without warning between any two of its calls: every dead letter comes to its end.
 
-use lookup_gitlab_sync::messaging::{Batching, PublisherOptions};
 use rstest::rstest;
 use serde_json::json;
 use simulator::gitlab::State;
+use testkit::environment::ServiceEnvironment;
 use testkit::wait::until;
 
-use super::{ledger::Ledger, scene::Scene, world::member};
+use super::{ledger::Ledger, world::member};
+use crate::support::environment;
 
 const LETTERS: u64 = 40;
 /// Replays under way at once, of which each may have been published and not yet acked.
@@ -51,32 +52,30 @@ async fn a_replay_killed_at_any_place_loses_nothing(
 }
 
 /// Each of the letters calls for a block.
-async fn with_dead_letters() -> Scene {
+async fn with_dead_letters() -> ServiceEnvironment {
     let (mut people, mut ledger) = (Vec::new(), Ledger::default());
     let accounts = (10..10 + LETTERS)
         .map(|id| member(id, 1, &mut people, &mut ledger))
         .collect();
-    let scene = Scene::of(accounts, people).await;
-    let options = PublisherOptions {
-        batching: Batching::OneByOne,
-        ..PublisherOptions::default()
-    };
-    let dead = scene.connection.publisher_with("user-sync-dead", &options);
+    let scene = environment(accounts, people).await;
     let now = jiff::Timestamp::now();
     for id in 10..10 + LETTERS {
         let body = json!({"gitlab_user_id": id, "cause": "tick", "planned": "block",
             "planned_reason": "cancelled_in_lookup", "planned_at": now});
         let reason = [("dead_letter_reason", "attempts_exhausted"), ("run", "r1")];
         let attributes = reason.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let body = body.to_string().into();
-        dead.publish_raw(body, attributes.into()).await.unwrap();
+        let body = body.to_string();
+        scene
+            .pubsub
+            .publish("user-sync-dead", body.as_bytes(), attributes.into())
+            .await;
     }
     scene
 }
 
 /// What the killed replay had leased would be hidden from the next one for a minute.
-async fn lapse_holds(scene: &Scene) {
-    let name = scene.connection.names().subscription(HOLD);
+async fn lapse_holds(scene: &ServiceEnvironment) {
+    let name = scene.pubsub.subscription(HOLD);
     let broker = scene.world.broker.as_ref().unwrap();
     until("its leases are over", async || {
         broker.lapse_leases(&name).unwrap();

@@ -9,17 +9,18 @@ use lookup_gitlab_sync::messaging::{
 };
 use serde_json::json;
 use simulator::{gitlab::Account, lookup::Person, world::Settings};
+use testkit::environment::ServiceEnvironment;
 use testkit::wait::until;
 use tokio_util::sync::CancellationToken;
 
-use super::scene::Scene;
+use crate::support::{connection, environment, environment_with};
 
 const MESSAGES: u64 = 5_000;
 const ACCOUNTS: u64 = 200;
 
 /// One message in ten plans a block that the second look does not confirm, the others plan nothing: nothing is ever to
 /// be written.
-async fn with_messages() -> Scene {
+async fn with_messages() -> ServiceEnvironment {
     let name = |id: u64| format!("ab{id}");
     let accounts = (10..10 + ACCOUNTS).map(|id| Account::new(id, &name(id)));
     let people = (10..10 + ACCOUNTS).map(|id| Person::current(&name(id), "Person"));
@@ -27,8 +28,12 @@ async fn with_messages() -> Scene {
         latency: Duration::from_millis(2),
         ..Settings::default()
     };
-    let scene = Scene::with(accounts.collect(), people.collect(), settings).await;
-    let publisher = scene.connection.publisher(Topic::UserSync).await.unwrap();
+    let scene = environment_with(accounts.collect(), people.collect(), settings).await;
+    let publisher = connection(&scene)
+        .await
+        .publisher(Topic::UserSync)
+        .await
+        .unwrap();
     let publishing = (0..MESSAGES).map(|number| {
         let planned = if number % 10 == 0 { "block" } else { "keep" };
         let body =
@@ -70,7 +75,7 @@ async fn stopped_again_and_again_in_the_middle_nothing_is_lost_and_nothing_dead_
 /// A newer fan-out may say more than an older worker knows: its message waits for the newer worker.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_newer_fan_out_adds_waits_for_a_newer_worker() {
-    let mut scene = Scene::of(
+    let mut scene = environment(
         vec![Account::new(10, "ab10")],
         vec![Person::current("ab10", "Person")],
     )
@@ -80,10 +85,10 @@ async fn what_a_newer_fan_out_adds_waits_for_a_newer_worker() {
         json!({"gitlab_user_id": 10, "cause": "tick", "planned": "keep", "of_tomorrow": true});
     let by_hand = json!({"gitlab_user_id": 10, "of_tomorrow": true});
     scene
-        .publish_raw(Topic::UserSync, newer.to_string().as_bytes())
+        .publish_raw("user-sync", newer.to_string().as_bytes())
         .await;
     scene
-        .publish_raw(Topic::UserSync, by_hand.to_string().as_bytes())
+        .publish_raw("user-sync", by_hand.to_string().as_bytes())
         .await;
     let letters = scene.dead_letters("user-sync-dead-hold", 1).await;
     assert_eq!(
@@ -115,13 +120,13 @@ async fn while_versions_change_an_older_worker_leaves_a_newer_fan_outs_messages_
     let people = ids
         .clone()
         .map(|id| Person::current(&format!("ab{id}"), "Person"));
-    let mut scene = Scene::of(accounts.collect(), people.collect()).await;
+    let mut scene = environment(accounts.collect(), people.collect()).await;
     // As slow as it takes for no message to come ten times while both are there.
     let delays = RetryDelays {
         minimum: Duration::from_secs(1),
         maximum: Duration::from_mins(1),
     };
-    let topology = Topology::new(&scene.connection).with_retry_delays(delays);
+    let topology = Topology::new(&connection(&scene).await).with_retry_delays(delays);
     topology.apply().await.unwrap();
     scene.serve(&["user-worker"], &[]).await;
     for id in ids.clone() {
@@ -130,7 +135,7 @@ async fn while_versions_change_an_older_worker_leaves_a_newer_fan_outs_messages_
             json!({"gitlab_user_id": id, "cause": "tick", "planned": "keep", "of_tomorrow": 1});
         for body in [older, newer] {
             scene
-                .publish_raw(Topic::UserSync, body.to_string().as_bytes())
+                .publish_raw("user-sync", body.to_string().as_bytes())
                 .await;
         }
     }
@@ -143,13 +148,18 @@ async fn while_versions_change_an_older_worker_leaves_a_newer_fan_outs_messages_
         },
     )
     .await;
-    let outcomes = scene
-        .connection
+    let outcomes = connection(&scene)
+        .await
         .publisher(Topic::SyncOutcome)
         .await
         .unwrap();
     let settings = ConsumerSettings::new(100, Duration::from_secs(2));
-    let newer = Consumer::new(&scene.connection, settings, Newer, Outcomes::new(outcomes));
+    let newer = Consumer::new(
+        &connection(&scene).await,
+        settings,
+        Newer,
+        Outcomes::new(outcomes),
+    );
     let stopping = CancellationToken::new();
     let newer = tokio::spawn(newer.run(stopping.clone()));
     until("both are at work side by side", async || {

@@ -5,15 +5,16 @@ use std::time::Duration;
 use lookup_gitlab_sync::messaging::{Topology, topology::RetryDelays};
 use serde_json::Value;
 use simulator::{gitlab::Account, lookup::Person};
+use testkit::environment::ServiceEnvironment;
 use tokio::net::TcpListener;
 
-use super::{running::Running, scene::Scene};
+use crate::support::{connection, environment};
 
 const STAGES: [&str; 3] = ["serve", "user-worker", "namespace-worker"];
 
 /// With a message that the user worker could begin with at once.
-async fn with_a_message() -> Scene {
-    let scene = Scene::of(
+async fn with_a_message() -> ServiceEnvironment {
+    let scene = environment(
         vec![Account::new(42, "spqr1")],
         vec![Person::cancelled("spqr1", "Gone")],
     )
@@ -22,7 +23,7 @@ async fn with_a_message() -> Scene {
     scene
 }
 
-fn nothing_began(scene: &Scene, lines: &[String]) {
+fn nothing_began(scene: &ServiceEnvironment, lines: &[String]) {
     let event = |line: &String| serde_json::from_str::<Value>(line).unwrap_or_default();
     assert!(
         lines
@@ -50,7 +51,7 @@ async fn stopped_while_another_stage_still_starts_no_message_has_been_leased() {
         minimum: Duration::ZERO,
         maximum: Duration::ZERO,
     };
-    Topology::new(&scene.connection)
+    Topology::new(&connection(&scene).await)
         .with_namespaces(true)
         .with_retry_delays(at_once)
         .apply()
@@ -68,7 +69,7 @@ async fn stopped_while_another_stage_still_starts_no_message_has_been_leased() {
         ),
         ("LOG_LEVEL", "info"),
     ];
-    let running = Running::start(&scene, &STAGES, &variables, "json");
+    let running = scene.spawn(&STAGES, &variables, "json");
     let _asked = database.accept().await.unwrap();
     let lines = running.finish().await;
     assert!(

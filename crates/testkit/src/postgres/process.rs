@@ -14,12 +14,12 @@ use std::{
 
 /// The unprivileged user that the server runs as when the tests run as root, which the server refuses.
 #[derive(Clone, Copy, Debug)]
-pub struct Account {
+pub struct ProcessOwner {
     user: u32,
     group: u32,
 }
 
-impl Account {
+impl ProcessOwner {
     fn find() -> Self {
         let accounts = fs::read_to_string("/etc/passwd").unwrap();
         let find = |name: &str| {
@@ -37,17 +37,17 @@ impl Account {
     }
 }
 
-pub fn give(path: &Path, account: Option<Account>) {
-    if let Some(Account { user, group }) = account {
+pub fn give(path: &Path, account: Option<ProcessOwner>) {
+    if let Some(ProcessOwner { user, group }) = account {
         chown(path, Some(user), Some(group)).unwrap();
     }
 }
 
 /// A new cluster in `folder`, and the user it belongs to if that is not this one.
-pub fn make(folder: &Path) -> Option<Account> {
+pub fn make(folder: &Path) -> Option<ProcessOwner> {
     fs::create_dir_all(folder).unwrap();
     fs::set_permissions(folder, Permissions::from_mode(0o755)).unwrap();
-    let account = (fs::metadata(folder).unwrap().uid() == 0).then(Account::find);
+    let account = (fs::metadata(folder).unwrap().uid() == 0).then(ProcessOwner::find);
     give(folder, account);
     let mut initdb = command("initdb", account);
     initdb.args([
@@ -73,7 +73,7 @@ pub fn make(folder: &Path) -> Option<Account> {
 
 /// Starts the server and leaves it running when this process ends. Nothing here has to survive a crash of the machine, but
 /// what is committed survives one of the server.
-pub fn launch(folder: &Path, account: Option<Account>, settings: &[String]) -> Child {
+pub fn launch(folder: &Path, account: Option<ProcessOwner>, settings: &[String]) -> Child {
     let log = File::options()
         .create(true)
         .append(true)
@@ -98,7 +98,7 @@ pub fn launch(folder: &Path, account: Option<Account>, settings: &[String]) -> C
     server.current_dir(folder).process_group(0).spawn().unwrap()
 }
 
-fn command(program: &str, account: Option<Account>) -> Command {
+fn command(program: &str, account: Option<ProcessOwner>) -> Command {
     let mut command = Command::new(installed(program));
     for variable in [
         "PGDATA",
@@ -111,7 +111,7 @@ fn command(program: &str, account: Option<Account>) -> Command {
     ] {
         command.env_remove(variable);
     }
-    if let Some(Account { user, group }) = account {
+    if let Some(ProcessOwner { user, group }) = account {
         command.uid(user).gid(group);
     }
     command

@@ -8,7 +8,8 @@ use serde_json::json;
 use simulator::{control::Fault, gitlab::State};
 use testkit::wait::until;
 
-use crate::faults::{ledger::Ledger, scene::Scene, world::member};
+use crate::faults::{ledger::Ledger, world::member};
+use crate::support::{connection, environment};
 
 const MESSAGES: u64 = 300;
 
@@ -18,14 +19,18 @@ async fn a_gitlab_that_is_down_holds_every_message_through_restarts_until_it_ret
     let accounts = (10..10 + MESSAGES)
         .map(|id| member(id, 1, &mut people, &mut ledger))
         .collect();
-    let mut scene = Scene::of(accounts, people).await;
+    let mut scene = environment(accounts, people).await;
     let down = Fault {
         status: Some(502),
         times: 0,
         ..Fault::on("*", "/api/v4/*")
     };
     scene.world.gitlab.control().inject(down).unwrap();
-    let publisher = scene.connection.publisher(Topic::UserSync).await.unwrap();
+    let publisher = connection(&scene)
+        .await
+        .publisher(Topic::UserSync)
+        .await
+        .unwrap();
     let now = jiff::Timestamp::now();
     let publishing = (10..10 + MESSAGES).map(|id| {
         let body = json!({"gitlab_user_id": id, "cause": "tick", "planned": "block",
@@ -34,7 +39,7 @@ async fn a_gitlab_that_is_down_holds_every_message_through_restarts_until_it_ret
     });
     join_all(publishing).await;
     for round in 0..3 {
-        scene.start(&["user-worker"], &[]).await;
+        scene.launch_serve(&["user-worker"], &[]).await;
         let asked = scene.world.gitlab.control().count("*", "*");
         until("it asks in vain", async || {
             scene.world.gitlab.control().count("*", "*") > asked + 5
