@@ -2,7 +2,6 @@
 //! with default credentials against a server with TLS, a token endpoint, and what Google answers to
 //! the common mistakes.
 
-mod authority;
 mod google;
 mod mistakes;
 mod runs;

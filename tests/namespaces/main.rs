@@ -31,5 +31,6 @@ mod receiver;
 mod refusals;
 mod replaced_secrets;
 mod stand;
+mod stand_tables;
 mod surviving;
 mod visitors;

@@ -4,15 +4,16 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::Duration;
 
 use pubsub_emulator::DeliveryCounts;
 use simulator::population::Population;
 use simulator::world::{PROJECT, Settings, World};
-use testkit::wait::PATIENCE;
-use tokio::io::{AsyncBufReadExt as _, BufReader};
-use tokio::process::{Child, Command};
-use tokio::time::{Instant, sleep, timeout};
+use testkit::{
+    command::{isolated, succeed},
+    process::ChildProcess,
+    wait::{until, within},
+};
+use tokio::process::Command;
 
 /// Enough for several pages.
 const USERS: usize = 300;
@@ -42,10 +43,7 @@ async fn judge(python: &Path, world: &World, module_and_cases: &[&str]) {
         .stdin(Stdio::null())
         .kill_on_drop(true)
         .output();
-    let output = timeout(PATIENCE, run)
-        .await
-        .expect("the cases come to their end")
-        .unwrap();
+    let output = within("the cases come to their end", run).await.unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
     let also = String::from_utf8_lossy(&output.stderr);
     eprintln!("{said}");
@@ -91,9 +89,9 @@ async fn messages_published_by_python_drive_the_service_to_the_right_end() {
     let world = World::start(&population, Settings::default())
         .await
         .unwrap();
-    let applied = service(&world, &["topology", "apply"]).status();
-    assert!(applied.await.unwrap().success());
-    let _serving = serve(&world).await;
+    succeed(&mut service(&world, &["topology", "apply"])).await;
+    let mut serving = ChildProcess::spawn(&mut service(&world, &["serve", "--log-format=json"]));
+    serving.port().await;
 
     let tick = "a_tick_is_followed_by_one_outcome_an_account";
     judge(&python, &world, &["service_cases", tick]).await;
@@ -110,7 +108,7 @@ async fn messages_published_by_python_drive_the_service_to_the_right_end() {
 
 /// The real binary, pointed at the servers.
 fn service(world: &World, arguments: &[&str]) -> Command {
-    let mut command = testkit::command::isolated(testkit::service_binary!());
+    let mut command = isolated(testkit::service_binary!());
     command
         .args(arguments)
         .envs(world.environment())
@@ -118,34 +116,13 @@ fn service(world: &World, arguments: &[&str]) -> Command {
     command
 }
 
-/// Starts the service and reads on what it says, so that it never waits for us.
-async fn serve(world: &World) -> Child {
-    let mut child = service(world, &["serve", "--log-format=json"])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let serving = async {
-        while let Some(line) = lines.next_line().await.unwrap() {
-            if line.contains("\"serving\"") {
-                return;
-            }
-        }
-    };
-    timeout(PATIENCE, serving).await.expect("it serves");
-    tokio::spawn(async move { while lines.next_line().await.is_ok_and(|line| line.is_some()) {} });
-    child
-}
-
 async fn until_all_is_acked(world: &World) {
-    let deadline = Instant::now() + PATIENCE;
-    while !["sync-tick-fan-out", "user-sync-worker"]
-        .iter()
-        .all(|name| is_quiet(counts(world, name)))
-    {
-        assert!(Instant::now() < deadline, "some messages are not acked");
-        sleep(Duration::from_millis(20)).await;
-    }
+    until("all is acked", async || {
+        ["sync-tick-fan-out", "user-sync-worker"]
+            .iter()
+            .all(|name| is_quiet(counts(world, name)))
+    })
+    .await;
 }
 
 fn counts(world: &World, subscription: &str) -> DeliveryCounts {

@@ -6,7 +6,7 @@ use std::{
     process::{Output, Stdio},
 };
 
-use pubsub_emulator::Counts;
+use pubsub_emulator::DeliveryCounts;
 use serde::Serialize;
 use serde_json::Value;
 use simulator::{
@@ -19,7 +19,7 @@ use tokio::process::{Child, Command};
 use crate::{
     command::{self, Variables, isolated},
     process::ChildProcess,
-    pubsub::{MessageAttributes, TestMessage, PubsubClient},
+    pubsub::{MessageAttributes, PubsubClient, TestMessage},
     wait::{until, until_ok},
 };
 
@@ -193,7 +193,7 @@ impl ServiceEnvironment {
     }
 
     /// What became of a subscription's messages.
-    pub fn counts(&self, subscription: &str) -> Counts {
+    pub fn counts(&self, subscription: &str) -> DeliveryCounts {
         let broker = self.world.broker.as_ref().unwrap();
         let name = self.pubsub.subscription(subscription);
         broker.counts(&name).unwrap()

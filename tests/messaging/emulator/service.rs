@@ -1,8 +1,6 @@
 //! The service on an emulator: its topics and subscriptions as `topology apply` makes them, and
 //! `serve` at work.
 
-use std::{process::Stdio, time::Duration};
-
 use lookup_gitlab_sync::{
     config,
     messaging::{Connection, RunId},
@@ -14,17 +12,18 @@ use simulator::{
     world::{Settings, World},
 };
 use tempfile::TempDir;
-use testkit::wait::PATIENCE;
-use tokio::{
-    process::{Child, Command},
-    time::{Instant, sleep, timeout},
+use testkit::{
+    command::{self, isolated},
+    process::ChildProcess,
+    wait::until,
 };
+use tokio::process::Command;
 
 pub struct Service {
     pub world: World,
     pub connection: Connection,
     variables: Vec<(&'static str, String)>,
-    serving: Child,
+    serving: ChildProcess,
     folder: TempDir,
 }
 
@@ -56,12 +55,8 @@ impl Service {
         })
         .await
         .unwrap();
-        let serving = command(&variables, &folder, &["serve"])
-            .env("PORT", "0")
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+        let mut serve = command(&variables, &folder, &["serve"]);
+        let serving = ChildProcess::spawn(serve.env("PORT", "0"));
         Self {
             world,
             connection,
@@ -78,24 +73,20 @@ impl Service {
 
     /// The dead letters, once there are so many.
     pub async fn dead_letters(&self, count: usize) -> Vec<Value> {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            let listed = self
-                .succeed(&[
-                    "dead-letters",
-                    "list",
-                    "--topic",
-                    "user-sync",
-                    "--output",
-                    "json",
-                ])
-                .await;
-            if listed.len() == count {
-                return listed;
-            }
-            assert!(Instant::now() < deadline, "{listed:?}");
-            sleep(Duration::from_millis(100)).await;
-        }
+        let list = [
+            "dead-letters",
+            "list",
+            "--topic",
+            "user-sync",
+            "--output=json",
+        ];
+        let mut listed = Vec::new();
+        until(format_args!("{count} dead letters"), async || {
+            listed = self.succeed(&list).await;
+            listed.len() == count
+        })
+        .await;
+        listed
     }
 
     pub fn state(&self, id: u64) -> State {
@@ -109,19 +100,13 @@ impl Service {
     }
 
     /// Asks `serve` to stop, which it must do well.
-    pub async fn stop(mut self) {
-        let id = self.serving.id().expect("it still runs").to_string();
-        let sent = Command::new("kill").args(["-TERM", &id]).status().await;
-        assert!(sent.unwrap().success());
-        let ended = timeout(PATIENCE, self.serving.wait())
-            .await
-            .expect("it stops");
-        assert_eq!(ended.unwrap().code(), Some(0));
+    pub async fn stop(self) {
+        self.serving.finish().await;
     }
 }
 
 fn command(variables: &[(&'static str, String)], folder: &TempDir, arguments: &[&str]) -> Command {
-    let mut command = testkit::command::isolated(testkit::service_binary!());
+    let mut command = isolated(testkit::service_binary!());
     command
         .args(arguments)
         .envs(variables.iter().map(|(name, value)| (name, value)))
@@ -134,13 +119,7 @@ async fn succeed(
     folder: &TempDir,
     arguments: &[&str],
 ) -> Vec<Value> {
-    let output = timeout(PATIENCE, command(variables, folder, arguments).output())
-        .await
-        .expect("the command ends")
-        .unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(0), "{arguments:?}: {said}");
-    let text = String::from_utf8(output.stdout).unwrap();
+    let text = command::succeed(&mut command(variables, folder, arguments)).await;
     text.lines()
         .filter_map(|line| serde_json::from_str(line).ok())
         .collect()

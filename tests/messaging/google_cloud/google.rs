@@ -17,11 +17,10 @@ use axum::{
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use testkit::tls::{Authority, Certificate};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tonic::{Code, client::GrpcService, transport::Channel};
-
-use super::authority::certify;
 
 /// What a person's key file says of itself.
 pub const REFRESH_TOKEN: &str = "a-refresh-token";
@@ -92,7 +91,11 @@ impl Google {
 
     async fn start(broker: Option<Channel>) -> Self {
         let folder = TempDir::new().unwrap();
-        let tls = TlsAcceptor::from(certify(&folder.path().join("authority.pem")));
+        let authority = Authority::new("google");
+        authority.publish(&folder.path().join("authority.pem"));
+        let mut secured = authority.certify(Certificate::Good);
+        secured.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        let tls = TlsAcceptor::from(Arc::new(secured));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let shared = Arc::new(Shared {

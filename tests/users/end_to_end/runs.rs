@@ -1,7 +1,5 @@
 //! Whole runs: what they change, and that they change nothing twice.
 
-use std::time::Duration;
-
 use lookup_gitlab_sync::messaging::{Topic, wire::SyncTick};
 use simulator::population::Population;
 use testkit::environment::ServiceEnvironment;
@@ -172,11 +170,5 @@ async fn asked_to_stop_while_it_starts_it_stops() {
         &[("PUBSUB_EMULATOR_HOST", &host), ("PORT", "0")],
     );
     let _connection = deaf.accept().await.unwrap();
-    let id = process.id().unwrap().to_string();
-    let asked = std::process::Command::new("kill")
-        .args(["-TERM", &id])
-        .status();
-    assert!(asked.unwrap().success());
-    let ended = tokio::time::timeout(Duration::from_mins(1), process.wait()).await;
-    assert_eq!(ended.expect("it stops").unwrap().code(), Some(0));
+    assert_eq!(testkit::process::terminate(&mut process).await, Some(0));
 }
