@@ -24,9 +24,7 @@ pub use attributes::Traceparent;
 pub use connect::{Connection, Patience};
 pub(crate) use consumer::LAST_ATTEMPT;
 pub use consumer::{Consumer, ConsumerSettings, Liveness};
-pub use disposition::{
-    DeadLetter, DeadLetterReason, Delivery, Disposition, Handler, Hold, SUPERSEDED, Stage,
-};
+pub use disposition::{DeadLetter, DeadLetterReason, Delivery, Disposition, Handler, Hold, Stage};
 pub use error::PubSubError;
 pub use follow::Follow;
 pub use line::MAX_DETAIL_BYTES;

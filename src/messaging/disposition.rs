@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt, future::Future, sync::Arc};
 use bytes::Bytes;
 use jiff::Timestamp;
 
-use super::wire::SyncOutcome;
+use super::wire::{OutcomeResult, SyncOutcome};
 use crate::{
     gate::{Gate, Subject},
     upstream::{CallError, FaultScope},
@@ -94,7 +94,7 @@ pub trait Handler: Send + Sync + 'static {
     /// The record of a message that another one covers.
     fn superseded(&self, delivery: &Delivery) -> SyncOutcome {
         SyncOutcome {
-            result: Some(SUPERSEDED.to_owned()),
+            result: Some(OutcomeResult::Superseded.as_str().to_owned()),
             ..self.about(delivery)
         }
     }
@@ -105,9 +105,6 @@ pub trait Handler: Send + Sync + 'static {
         true
     }
 }
-
-/// The result of a message that another message about the same covers.
-pub const SUPERSEDED: &str = "superseded";
 
 /// What becomes of a delivery.
 #[derive(Debug)]

@@ -17,7 +17,7 @@ use super::{
     attributes::{self, Traceparent},
     error::chain,
     publisher::Confirmation,
-    wire::SyncOutcome,
+    wire::{OutcomeKind, SyncOutcome},
 };
 
 /// Records outcomes. Cheap to clone.
@@ -185,11 +185,19 @@ macro_rules! log_record {
 }
 
 fn log(record: &SyncOutcome, traceparent: &Traceparent) {
-    match record.kind.as_deref() {
+    match record.known_kind() {
         // They come every few seconds, for who follows the run.
-        Some("run_reading") => log_record!(debug, "run_reading", record, traceparent),
-        Some("run_held") => log_record!(debug, "run_held", record, traceparent),
-        Some(_) | None => log_end(record, traceparent),
+        Some(OutcomeKind::RunReading) => log_record!(debug, "run_reading", record, traceparent),
+        Some(OutcomeKind::RunHeld) => log_record!(debug, "run_held", record, traceparent),
+        Some(
+            OutcomeKind::User
+            | OutcomeKind::Namespace
+            | OutcomeKind::RunStarted
+            | OutcomeKind::Coalesced
+            | OutcomeKind::RunRefused(_)
+            | OutcomeKind::DeadLettered,
+        )
+        | None => log_end(record, traceparent),
     }
 }
 

@@ -26,8 +26,8 @@ use crate::{
     gate::{CallKind, ErrorKind, Gate, GateFailure, Subject, UpstreamId},
     keyed_lock::KeyedLock,
     messaging::{
-        DeadLetter, DeadLetterReason, Delivery, Disposition, Handler, SUPERSEDED, Stage, detail,
-        wire::{NamespaceRequest, SyncOutcome},
+        DeadLetter, DeadLetterReason, Delivery, Disposition, Handler, Stage, detail,
+        wire::{NamespaceRequest, OutcomeKind, OutcomeResult, SyncOutcome},
     },
     telemetry::causes,
 };
@@ -284,8 +284,8 @@ impl Handler for NamespaceWorker {
 
     fn superseded(&self, delivery: &Delivery) -> SyncOutcome {
         SyncOutcome {
-            kind: Some("namespace".to_owned()),
-            result: Some(SUPERSEDED.to_owned()),
+            kind: Some(OutcomeKind::Namespace.as_str().to_owned()),
+            result: Some(OutcomeResult::Superseded.as_str().to_owned()),
             ..self.about(delivery)
         }
     }
@@ -300,7 +300,7 @@ impl SyncJob<'_> {
         calls: u32,
     ) -> Box<SyncOutcome> {
         Box::new(SyncOutcome {
-            kind: Some("namespace".to_owned()),
+            kind: Some(OutcomeKind::Namespace.as_str().to_owned()),
             run: Some(self.delivery.run().to_owned()),
             message_id: Some(self.delivery.message_id.clone()),
             delivery_attempt: self.delivery.delivery_attempt,

@@ -5,7 +5,7 @@ use crate::{
     gate::Subject,
     messaging::{
         Delivery,
-        wire::{Cause, SyncOutcome, UserRequest, Who},
+        wire::{Cause, OutcomeKind, SyncOutcome, UserRequest, Who},
     },
 };
 
@@ -30,8 +30,8 @@ pub fn covers(one: &Delivery, other: &Delivery) -> bool {
 /// The record of a message that another covers, from what the message says of itself.
 pub fn superseded(record: SyncOutcome) -> SyncOutcome {
     SyncOutcome {
-        kind: Some("user".to_owned()),
-        result: Some(End::Superseded.as_str().to_owned()),
+        kind: Some(OutcomeKind::User.as_str().to_owned()),
+        result: Some(End::Superseded.result().as_str().to_owned()),
         calls: Some(0),
         ..record
     }

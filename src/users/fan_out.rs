@@ -36,7 +36,7 @@ use crate::{
         attributes,
         consumer::Records,
         dead_letters,
-        wire::{Cause, SyncTick, UserRequest, Who},
+        wire::{Cause, OutcomeKind, SyncTick, UserRequest, Who},
     },
     upstream::CallError,
 };
@@ -166,7 +166,7 @@ impl<P: UserMessages> FanOut<P> {
         let mut recorder = Recorder::start(delivery);
         recorder.fields().dry_run = Some(dry_run);
         if self.is_covered(&run) {
-            return Disposition::Done(recorder.run("coalesced", None));
+            return Disposition::Done(recorder.run(OutcomeKind::Coalesced, None));
         }
         if let Err(unread) = self.users.check_reader().await {
             return Disposition::Retry(format!("the run is not begun: {unread}"));
@@ -266,7 +266,7 @@ impl<P: UserMessages> FanOut<P> {
             return Disposition::Retry(format!("the run does not count: {unread}"));
         }
         self.completed(run, plan);
-        let mut record = recorder.run("run_started", Some(plan));
+        let mut record = recorder.run(OutcomeKind::RunStarted, Some(plan));
         record.messages = Some(due.len() as u64);
         Disposition::Done(record)
     }
@@ -376,7 +376,7 @@ impl<P: UserMessages> Handler for FanOut<P> {
 /// The end of a tick whose run publishes nothing.
 fn refuse(refusal: RunRefusal, recorder: Recorder, plan: Option<&Plan>) -> Disposition {
     let RunRefusal { reason, detail } = refusal;
-    let mut record = recorder.run(reason.as_str(), plan);
+    let mut record = recorder.run(OutcomeKind::RunRefused(reason), plan);
     record.detail = Some(detail.clone());
     Disposition::DeadLetter(DeadLetter {
         reason,

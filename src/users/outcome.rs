@@ -12,8 +12,8 @@ use super::{
     resolve::Resolution,
 };
 use crate::messaging::{
-    Delivery, SUPERSEDED,
-    wire::{SyncOutcome, UserRequest, Who},
+    Delivery,
+    wire::{OutcomeKind, OutcomeResult, SyncOutcome, UserRequest, Who},
 };
 
 /// How a user's message ended.
@@ -41,17 +41,17 @@ pub enum End {
 }
 
 impl End {
-    /// The name in records.
-    pub const fn as_str(self) -> &'static str {
+    /// The result in records.
+    pub const fn result(self) -> OutcomeResult {
         match self {
-            Self::Applied => "applied",
-            Self::AlreadySo => "already_so",
-            Self::DryRun => "dry_run",
-            Self::Unchanged => "unchanged",
-            Self::ChangedSincePlanned | Self::PlanLapsed => "changed_since_planned",
-            Self::StateForbids => "state_forbids",
-            Self::Gone => "gone",
-            Self::Superseded => SUPERSEDED,
+            Self::Applied => OutcomeResult::Applied,
+            Self::AlreadySo => OutcomeResult::AlreadySo,
+            Self::DryRun => OutcomeResult::DryRun,
+            Self::Unchanged => OutcomeResult::Unchanged,
+            Self::ChangedSincePlanned | Self::PlanLapsed => OutcomeResult::ChangedSincePlanned,
+            Self::StateForbids => OutcomeResult::StateForbids,
+            Self::Gone => OutcomeResult::Gone,
+            Self::Superseded => OutcomeResult::Superseded,
         }
     }
 
@@ -137,18 +137,18 @@ impl Recorder {
 
     /// Ends the record of one user.
     pub fn user(mut self, decision: Option<Decision>, end: End, calls: u32) -> Box<SyncOutcome> {
-        self.record.kind = Some("user".to_owned());
+        self.record.kind = Some(OutcomeKind::User.as_str().to_owned());
         self.record.decision = decision.map(|decision| decision.action().to_owned());
         let by_decision = decision.map(Decision::reason);
         self.record.reason = end.reason().or(by_decision).map(str::to_owned);
-        self.record.result = Some(end.as_str().to_owned());
+        self.record.result = Some(end.result().as_str().to_owned());
         self.record.calls = Some(calls);
         self.finish()
     }
 
-    /// Ends the record of one run: `run_started`, `coalesced` or `guard_refused`.
-    pub fn run(mut self, kind: &str, plan: Option<&Plan>) -> Box<SyncOutcome> {
-        self.record.kind = Some(kind.to_owned());
+    /// Ends the record of one run.
+    pub fn run(mut self, kind: OutcomeKind, plan: Option<&Plan>) -> Box<SyncOutcome> {
+        self.record.kind = Some(kind.as_str().to_owned());
         if let Some(plan) = plan {
             self.record.accounts = Some(plan.accounts as u64);
             self.record.blocks = Some(plan.tally.blocks.now);

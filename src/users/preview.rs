@@ -79,12 +79,12 @@ impl fmt::Display for Preview {
             Self::Change(decision) => write!(f, "{decision}"),
             Self::DryRun(decision) => write!(f, "dry run of {decision}"),
             Self::Nothing(end @ End::PlanLapsed, _) => {
-                write!(f, "nothing: {}, its plan has lapsed", end.as_str())
+                write!(f, "nothing: {}, its plan has lapsed", end.result().as_str())
             }
             Self::Nothing(end, Some(decision)) => {
-                write!(f, "nothing: {}, {decision}", end.as_str())
+                write!(f, "nothing: {}, {decision}", end.result().as_str())
             }
-            Self::Nothing(end, None) => write!(f, "nothing: {}", end.as_str()),
+            Self::Nothing(end, None) => write!(f, "nothing: {}", end.result().as_str()),
             Self::Run {
                 blocks,
                 unblocks,

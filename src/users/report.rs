@@ -17,7 +17,11 @@ use tokio::{
 use super::sweep::Progress;
 use crate::{
     gate::Gate,
-    messaging::{Delivery, Stage, Traceparent, consumer::Records, wire::SyncOutcome},
+    messaging::{
+        Delivery, Stage, Traceparent,
+        consumer::Records,
+        wire::{OutcomeKind, SyncOutcome},
+    },
 };
 
 /// How often a run that reads says how far it is.
@@ -76,7 +80,7 @@ impl Reports {
         let Some(records) = self.records.clone() else {
             return;
         };
-        let mut outcome = outcome("run_held", delivery);
+        let mut outcome = outcome(OutcomeKind::RunHeld, delivery);
         outcome.gate = Some(format!(
             "{} {}",
             gate.upstream().as_str(),
@@ -107,7 +111,7 @@ impl Reports {
             pages: Some(progress.pages),
             accounts: Some(progress.accounts),
             people: Some(progress.people),
-            ..outcome("run_reading", delivery)
+            ..outcome(OutcomeKind::RunReading, delivery)
         };
         records.record(&outcome, &Traceparent::continuing(delivery));
     }
@@ -123,9 +127,9 @@ impl fmt::Debug for Reports {
     }
 }
 
-fn outcome(kind: &str, delivery: &Delivery) -> SyncOutcome {
+fn outcome(kind: OutcomeKind, delivery: &Delivery) -> SyncOutcome {
     SyncOutcome {
-        kind: Some(kind.to_owned()),
+        kind: Some(kind.as_str().to_owned()),
         run: Some(delivery.run().to_owned()),
         stage: Some(Stage::FanOut.as_str().to_owned()),
         message_id: Some(delivery.message_id.clone()),

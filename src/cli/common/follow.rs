@@ -168,14 +168,12 @@ mod tests {
 
     use tokio::time::sleep;
 
-    use super::{
-        progress::{RUN_HELD, RUN_READING},
-        *,
-    };
+    use super::*;
+    use crate::messaging::wire::OutcomeKind;
 
-    fn outcome(kind: &str) -> SyncOutcome {
+    fn outcome(kind: OutcomeKind) -> SyncOutcome {
         SyncOutcome {
-            kind: Some(kind.to_owned()),
+            kind: Some(kind.as_str().to_owned()),
             stage: Some("fan-out".to_owned()),
             ..SyncOutcome::default()
         }
@@ -186,21 +184,21 @@ mod tests {
             pages: Some(pages),
             accounts: Some(pages * 100),
             people: Some(pages * 40),
-            ..outcome(RUN_READING)
+            ..outcome(OutcomeKind::RunReading)
         }
     }
 
     fn held() -> SyncOutcome {
         SyncOutcome {
             detail: Some("GitLab answered 502".to_owned()),
-            ..outcome(RUN_HELD)
+            ..outcome(OutcomeKind::RunHeld)
         }
     }
 
     fn started() -> SyncOutcome {
         SyncOutcome {
             messages: Some(0),
-            ..outcome("run_started")
+            ..outcome(OutcomeKind::RunStarted)
         }
     }
 

@@ -28,7 +28,7 @@ use crate::{
     messaging::{
         Connection, DeadLetterReason, Follow, RunId, Topic, Traceparent, attributes,
         dead_letters::{ReplayOptions, Seen, Selection, list, replay},
-        wire::{Cause, SyncOutcome, SyncTick, UserRequest, Who},
+        wire::{Cause, OutcomeResult, SyncOutcome, SyncTick, UserRequest, Who},
     },
 };
 
@@ -267,7 +267,7 @@ impl DemoScenario<'_> {
 
 /// The change that an outcome tells of.
 fn changed(outcome: &SyncOutcome) -> Option<ChangedAccount> {
-    if outcome.result.as_deref() != Some("applied") {
+    if outcome.known_result() != Some(OutcomeResult::Applied) {
         return None;
     }
     Some(ChangedAccount {

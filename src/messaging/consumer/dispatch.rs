@@ -18,7 +18,8 @@ use crate::{
     gate::{Gate, ProbePermit},
     messaging::{
         DeadLetter, DeadLetterReason, Delivery, Disposition, Handler, Hold, Outcomes, PubSubError,
-        Publisher, Stage, Traceparent, dead_letters, line, wire::SyncOutcome,
+        Publisher, Stage, Traceparent, dead_letters, line,
+        wire::{OutcomeKind, SyncOutcome},
     },
 };
 
@@ -280,7 +281,7 @@ impl<H: Handler, D: DeadLetters, R: Records> Dispatch<H, D, R> {
             .map_or_else(|| self.handler.about(delivery), |known| *known);
         record
             .kind
-            .get_or_insert_with(|| "dead_lettered".to_owned());
+            .get_or_insert_with(|| OutcomeKind::DeadLettered.as_str().to_owned());
         record.dead_letter_reason = Some(letter.reason.as_str().to_owned());
         record.detail = Some(line::detail(&letter.detail));
         record

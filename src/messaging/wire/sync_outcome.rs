@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SyncOutcome {
-    /// `user`, `namespace`, `run_reading`, `run_held`, `run_started`, `guard_refused`, `coalesced` or `dead_lettered`.
+    /// One of [`OutcomeKind`](super::OutcomeKind), or a word of a newer version.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
     /// The run.
@@ -39,8 +39,8 @@ pub struct SyncOutcome {
     /// The reason of the decision.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// `applied`, `already_so`, `dry_run`, `unchanged`, `changed_since_planned`, `state_forbids` or `gone`;
-    /// of a namespace the state of its attempt.
+    /// One of [`OutcomeResult`](super::OutcomeResult), or a word of a newer version; of a namespace
+    /// the state of its attempt.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub result: Option<String>,
     /// Whether writes were withheld.

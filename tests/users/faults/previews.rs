@@ -176,7 +176,7 @@ fn foretold(preview: Preview) -> Ending {
     };
     let by_decision = decision.map(|decision| decision.reason());
     (
-        end.as_str().to_owned(),
+        end.result().as_str().to_owned(),
         decision.map(|decision| decision.action().to_owned()),
         end.reason().or(by_decision).map(ToOwned::to_owned),
     )

@@ -2,12 +2,10 @@
 
 use std::fmt;
 
-use crate::messaging::{Stage, wire::SyncOutcome};
-
-/// The `kind` of a record that says how far a run has read.
-pub const RUN_READING: &str = "run_reading";
-/// The `kind` of a record that says that a run waits, and for what.
-pub const RUN_HELD: &str = "run_held";
+use crate::messaging::{
+    Stage,
+    wire::{OutcomeKind, SyncOutcome},
+};
 
 /// What a run says of itself while nothing of it comes to an end.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,20 +23,28 @@ pub enum RunProgress {
 impl RunProgress {
     /// What `outcome` says of it, if it says anything.
     pub fn of(outcome: &SyncOutcome) -> Option<Self> {
-        match outcome.kind.as_deref() {
-            Some(RUN_READING) => Some(Self::Reading {
+        match outcome.known_kind() {
+            Some(OutcomeKind::RunReading) => Some(Self::Reading {
                 pages: outcome.pages.unwrap_or(0),
                 accounts: outcome.accounts.unwrap_or(0),
                 people: outcome.people.unwrap_or(0),
             }),
-            Some(RUN_HELD) => Some(Self::Held {
+            Some(OutcomeKind::RunHeld) => Some(Self::Held {
                 stage: outcome
                     .stage
                     .clone()
                     .unwrap_or_else(|| Stage::FanOut.as_str().to_owned()),
                 why: outcome.detail.clone().unwrap_or_default(),
             }),
-            Some(_) | None => None,
+            Some(
+                OutcomeKind::User
+                | OutcomeKind::Namespace
+                | OutcomeKind::RunStarted
+                | OutcomeKind::Coalesced
+                | OutcomeKind::RunRefused(_)
+                | OutcomeKind::DeadLettered,
+            )
+            | None => None,
         }
     }
 

@@ -11,7 +11,10 @@ use serde::Serialize;
 use super::{named::NamedOutcome, progress::RunProgress};
 use crate::{
     cli::{CommandFailure, common::output::OutputRow},
-    messaging::{Stage, wire::SyncOutcome},
+    messaging::{
+        DeadLetterReason, Stage,
+        wire::{OutcomeKind, OutcomeResult, SyncOutcome},
+    },
 };
 
 /// How long nothing may come before what is missing is given up.
@@ -94,15 +97,15 @@ impl RunWatch {
         if self.progress.is_some() {
             return;
         }
-        match outcome.kind.as_deref() {
-            Some("run_started") => {
+        match outcome.known_kind() {
+            Some(OutcomeKind::RunStarted) => {
                 let count = |field: Option<u64>| field.unwrap_or(0);
                 self.run = Some(RunEnd::Started {
                     messages: count(outcome.messages),
                     changes: count(outcome.blocks).saturating_add(count(outcome.unblocks)),
                 });
             }
-            Some("coalesced") => self.run = Some(RunEnd::Coalesced),
+            Some(OutcomeKind::Coalesced) => self.run = Some(RunEnd::Coalesced),
             _ if outcome.stage.as_deref() == Some(Stage::FanOut.as_str()) => {
                 self.see_dead_tick(outcome);
             }
@@ -127,7 +130,7 @@ impl RunWatch {
         if !self.subjects.insert(subject) {
             return;
         }
-        if outcome.result.as_deref() == Some("dry_run") {
+        if outcome.known_result() == Some(OutcomeResult::DryRun) {
             self.withheld += 1;
         }
         let text = |field: &Option<String>| field.clone().unwrap_or_else(|| "-".to_owned());
@@ -141,7 +144,7 @@ impl RunWatch {
         let is_change = matches!(outcome.decision.as_deref(), Some("block" | "unblock"));
         self.changed += u64::from(is_change);
         let is_asked_for = matches!(self.awaited, AwaitedOutcomes::Messages(_));
-        if is_change || is_asked_for || outcome.result.as_deref() != Some("unchanged") {
+        if is_change || is_asked_for || outcome.known_result() != Some(OutcomeResult::Unchanged) {
             self.named.push(NamedOutcome::of(outcome, &result));
         }
         *self
@@ -276,9 +279,13 @@ impl RunWatch {
     /// Whether it all went well.
     pub fn verdict(&self) -> Result<(), CommandFailure> {
         match &self.run {
-            Some(RunEnd::Refused { reason, detail }) if reason == "guard_refused" => Err(
-                CommandFailure::guard_refused(format!("the guard refused this run: {detail}")),
-            ),
+            Some(RunEnd::Refused { reason, detail })
+                if reason == DeadLetterReason::GuardRefused.as_str() =>
+            {
+                Err(CommandFailure::guard_refused(format!(
+                    "the guard refused this run: {detail}"
+                )))
+            }
             Some(RunEnd::Refused { reason, detail }) => {
                 Err(anyhow::anyhow!("the tick was dead-lettered ({reason}): {detail}").into())
             }
