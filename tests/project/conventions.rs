@@ -48,7 +48,6 @@ const LONG_FILES: &[&str] = &[
     "tests/namespaces/provisioning/base_product.rs",
     "tests/namespaces/provisioning/tokens.rs",
     "tests/operations/config.rs",
-    "tests/users/end_to_end/commands.rs",
     "tests/users/end_to_end/traps.rs",
     "tests/users/faults/world.rs",
 ];

@@ -5,6 +5,7 @@ mod bad_input;
 mod commands;
 mod dry_run;
 mod held;
+mod metrics;
 mod on_their_way;
 mod recording;
 mod runs;

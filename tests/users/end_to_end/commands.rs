@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use lookup_gitlab_sync::messaging::wire::{SyncTick, UserSync};
 use serde_json::Value;
 use simulator::{
     control::RateLimit,
@@ -327,82 +326,6 @@ async fn a_follower_of_a_run_names_the_changed_and_counts_the_rest_beside_them()
         "{said}"
     );
     assert!(said.contains(": unchanged"), "{said}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn metrics_and_health_are_served_and_change_nothing() {
-    let mut scene = environment(
-        vec![Account::new(42, "spqr1")],
-        vec![Person::cancelled("spqr1", "Gone")],
-    )
-    .await;
-    scene.serve(&[], &[]).await;
-    scene.tick(SyncTick::default()).await;
-    scene.quiet().await;
-    let page = reqwest::get(scene.serving(0).url("/metrics"))
-        .await
-        .unwrap()
-        .text()
-        .await
-        .unwrap();
-    for sample in [
-        "sync_messages_total{stage=\"fan-out\",disposition=\"done\"} 1",
-        "sync_changes_applied_total{action=\"block\"} 1",
-        "sync_decisions_total{decision=\"block\",reason=\"cancelled_in_lookup\",mode=\"apply\"} 1",
-    ] {
-        assert!(page.contains(sample), "{sample} in\n{page}");
-    }
-    assert!(!page.contains("spqr1"), "no user in a label");
-    for path in ["/livez", "/readyz", "/healthy", "/status"] {
-        assert_eq!(
-            reqwest::get(scene.serving(0).url(path))
-                .await
-                .unwrap()
-                .status(),
-            200,
-            "{path}"
-        );
-    }
-}
-
-/// Samples of `/metrics` of the first process that are wanted, and are not there.
-async fn missing(scene: &mut ServiceEnvironment, wanted: &[&str]) -> Vec<String> {
-    let url = scene.serving(0).url("/metrics");
-    let page = reqwest::get(url).await.unwrap().text().await.unwrap();
-    let is_missing = |sample: &&&str| !page.lines().any(|line| line == **sample);
-    wanted
-        .iter()
-        .filter(is_missing)
-        .map(ToString::to_string)
-        .collect()
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_resync_is_counted_by_what_it_decided_and_in_which_mode() {
-    let mut scene = environment(
-        vec![Account::new(42, "spqr1")],
-        vec![Person::cancelled("spqr1", "Gone")],
-    )
-    .await;
-    scene.serve(&["user-worker"], &[]).await;
-    let dry = UserSync {
-        gitlab_user_id: Some(42),
-        dry_run: Some(true),
-        ..UserSync::default()
-    };
-    scene.resync(dry).await;
-    scene.quiet().await;
-    for _ in 0..2 {
-        scene.resync_person("spqr1").await;
-        scene.quiet().await;
-    }
-    let wanted = [
-        "sync_decisions_total{decision=\"block\",reason=\"cancelled_in_lookup\",mode=\"dry-run\"} 1",
-        "sync_decisions_total{decision=\"block\",reason=\"cancelled_in_lookup\",mode=\"apply\"} 1",
-        "sync_decisions_total{decision=\"keep\",reason=\"already_blocked\",mode=\"apply\"} 1",
-        "sync_changes_applied_total{action=\"block\"} 1",
-    ];
-    assert_eq!(missing(&mut scene, &wanted).await, [""; 0]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
