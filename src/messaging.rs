@@ -20,7 +20,7 @@ mod publisher;
 mod recipients;
 mod run_id;
 
-pub use attributes::Traceparent;
+pub use crate::telemetry::Traceparent;
 pub use connect::{Connection, Patience};
 pub(crate) use consumer::LAST_ATTEMPT;
 pub use consumer::{Consumer, ConsumerSettings, Liveness};

@@ -15,9 +15,11 @@ mod json;
 mod log_destination;
 mod record;
 mod text;
+mod traceparent;
 
 pub use self::{
     escape::{escape, escape_json},
     health::HealthChecks,
     metrics::Metrics,
+    traceparent::Traceparent,
 };

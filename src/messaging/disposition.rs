@@ -5,9 +5,13 @@ use std::{collections::BTreeMap, fmt, future::Future, sync::Arc};
 use bytes::Bytes;
 use jiff::Timestamp;
 
-use super::wire::{OutcomeResult, SyncOutcome};
+use super::{
+    attributes::TRACEPARENT,
+    wire::{OutcomeResult, SyncOutcome},
+};
 use crate::{
     gate::{Gate, Subject},
+    telemetry::Traceparent,
     upstream::{CallError, FaultScope},
 };
 
@@ -65,6 +69,14 @@ impl Delivery {
         self.attributes
             .get("run")
             .map_or(&self.message_id, |run| run)
+    }
+
+    /// The trace this message belongs to, with a span of our own; a new trace if it names none.
+    pub fn continue_trace(&self) -> Traceparent {
+        self.attributes
+            .get(TRACEPARENT)
+            .and_then(|text| Traceparent::parse(text))
+            .map_or_else(Traceparent::new, |parent| parent.child())
     }
 }
 

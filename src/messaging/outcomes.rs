@@ -13,8 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::{debug, error, info, warn};
 
 use super::{
-    DeadLetterReason, Publisher,
-    attributes::{self, Traceparent},
+    DeadLetterReason, Publisher, Traceparent, attributes,
     error::chain,
     publisher::Confirmation,
     wire::{OutcomeKind, SyncOutcome},

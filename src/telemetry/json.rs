@@ -7,7 +7,7 @@ use serde::{
 };
 use tracing::Level;
 
-use super::{escape::escape_json, record::LogRecord};
+use super::{escape::escape_json, record::LogRecord, traceparent::TraceFields};
 
 /// Names that the line itself uses.
 const TAKEN: [&str; 3] = ["severity", "time", "target"];
@@ -61,10 +61,10 @@ fn object<S: Serializer>(
         if let (Some(project), Some(trace)) = (project, TraceFields::parse(traceparent)) {
             line.serialize_entry(
                 "logging.googleapis.com/trace",
-                &format!("projects/{project}/traces/{}", trace.id),
+                &format!("projects/{project}/traces/{}", trace.trace),
             )?;
             line.serialize_entry("logging.googleapis.com/spanId", trace.span)?;
-            line.serialize_entry("logging.googleapis.com/trace_sampled", &trace.sampled)?;
+            line.serialize_entry("logging.googleapis.com/trace_sampled", &trace.is_sampled())?;
         }
     }
     line.end()?;
@@ -87,53 +87,5 @@ fn severity(level: Level) -> &'static str {
         Level::WARN => "WARNING",
         Level::INFO => "INFO",
         Level::DEBUG | Level::TRACE => "DEBUG",
-    }
-}
-
-/// A W3C `traceparent`: `00-<32 hex>-<16 hex>-<2 hex>`.
-struct TraceFields<'t> {
-    id: &'t str,
-    span: &'t str,
-    sampled: bool,
-}
-
-impl<'t> TraceFields<'t> {
-    fn parse(text: &'t str) -> Option<Self> {
-        let mut parts = text.split('-');
-        let (version, id, span, flags) =
-            (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
-        let hex = |part: &str, length| {
-            part.len() == length
-                && part
-                    .bytes()
-                    .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-        };
-        let zero = |part: &str| part.bytes().all(|byte| byte == b'0');
-        let well_formed = hex(version, 2) && hex(id, 32) && hex(span, 16) && hex(flags, 2);
-        let sampled = u8::from_str_radix(flags, 16).is_ok_and(|flags| flags & 1 == 1);
-        (well_formed && !zero(id) && !zero(span)).then_some(Self { id, span, sampled })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use rstest::rstest;
-
-    use super::TraceFields;
-
-    #[rstest]
-    #[case("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", Some(true))]
-    #[case("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00", Some(false))]
-    #[case("00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01", None)]
-    #[case("00-00000000000000000000000000000000-00f067aa0ba902b7-01", None)]
-    #[case("00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01", None)]
-    #[case("00-4bf92f3577b34da6a3ce929d0e0e4736", None)]
-    #[case("../../other-project/traces/x", None)]
-    #[case("", None)]
-    fn only_a_well_formed_traceparent_names_a_trace(
-        #[case] text: &str,
-        #[case] sampled: Option<bool>,
-    ) {
-        assert_eq!(TraceFields::parse(text).map(|trace| trace.sampled), sampled);
     }
 }

@@ -32,8 +32,7 @@ use crate::{
     directory::Directory,
     failpoint, gitlab,
     messaging::{
-        DeadLetter, Delivery, Disposition, Handler, PubSubError, Stage, StageMessages, Traceparent,
-        attributes,
+        DeadLetter, Delivery, Disposition, Handler, PubSubError, Stage, StageMessages, attributes,
         consumer::Records,
         dead_letters,
         wire::{Cause, OutcomeKind, SyncTick, UserRequest, Who},
@@ -298,7 +297,7 @@ impl<P: UserMessages> FanOut<P> {
     }
 
     async fn publish(&self, run: &Asked<'_>, due: &[&Decided]) -> Result<(), PubSubError> {
-        let traceparent = Traceparent::continuing(run.delivery);
+        let traceparent = run.delivery.continue_trace();
         let attributes = attributes::for_message(run.delivery.run(), "user_sync", &traceparent);
         let mut publishing = FuturesUnordered::new();
         for decided in due {

@@ -18,7 +18,7 @@ use super::sweep::Progress;
 use crate::{
     gate::Gate,
     messaging::{
-        Delivery, Stage, Traceparent,
+        Delivery, Stage,
         consumer::Records,
         wire::{OutcomeKind, SyncOutcome},
     },
@@ -87,7 +87,7 @@ impl Reports {
             gate.side().as_str()
         ));
         outcome.detail = Some(gate.closed_because().unwrap_or_else(|| why.to_owned()));
-        let traceparent = Traceparent::continuing(delivery);
+        let traceparent = delivery.continue_trace();
         let speaking = tokio::spawn(async move {
             loop {
                 outcome.at = Some(Timestamp::now().to_string());
@@ -113,7 +113,7 @@ impl Reports {
             people: Some(progress.people),
             ..outcome(OutcomeKind::RunReading, delivery)
         };
-        records.record(&outcome, &Traceparent::continuing(delivery));
+        records.record(&outcome, &delivery.continue_trace());
     }
 
     fn speaker(&self) -> MutexGuard<'_, Option<Speaker>> {
@@ -146,6 +146,7 @@ mod tests {
     use super::*;
     use crate::{
         gate::{CallKind, ErrorKind, UpstreamId},
+        messaging::Traceparent,
         upstream::Fault,
     };
 

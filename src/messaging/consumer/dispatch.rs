@@ -313,7 +313,7 @@ impl Subject<'_> {
     }
 
     fn trace(&self) -> Traceparent {
-        Traceparent::continuing(self.delivery)
+        self.delivery.continue_trace()
     }
 
     /// It leaves its place to messages that need not wait. That is no attempt.
