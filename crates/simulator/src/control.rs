@@ -100,6 +100,15 @@ impl Control {
             .count()
     }
 
+    /// How many remembered requests were not a GET. One look at all of them: two counts, one
+    /// subtracted from the other, disagree where requests arrive in between.
+    pub fn writes(&self) -> usize {
+        self.requests(0)
+            .iter()
+            .filter(|entry| entry.method != "GET")
+            .count()
+    }
+
     /// Forgets what was asked; the numbers go on.
     pub fn forget_requests(&self) {
         lock(&self.inner.journal).clear();

@@ -243,8 +243,7 @@ impl ServiceEnvironment {
 
     /// Requests to GitLab that are not a GET.
     pub fn writes(&self) -> usize {
-        let control = self.world.gitlab.control();
-        control.count("*", "*") - control.count("GET", "*")
+        self.world.gitlab.control().writes()
     }
 
     /// How often GitLab was asked to block or unblock each account, by action and id.

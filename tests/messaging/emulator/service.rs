@@ -95,8 +95,7 @@ impl Service {
 
     /// Requests to GitLab that are not a GET.
     pub fn writes(&self) -> usize {
-        let control = self.world.gitlab.control();
-        control.count("*", "*") - control.count("GET", "*")
+        self.world.gitlab.control().writes()
     }
 
     /// Asks `serve` to stop, which it must do well.
