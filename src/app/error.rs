@@ -31,12 +31,12 @@ pub enum AppError {
         enough: String,
     },
     #[error(
-        "GITLAB_READ_TOKEN is account {reader}'s and GITLAB_TOKEN account {writer}'s: make both of one account, or the \
-         fan-out does not recognise what the worker blocks"
+        "GITLAB_READ_TOKEN belongs to account {reader} and GITLAB_TOKEN to account {writer}: use one account for both, or the \
+         fan-out does not recognise the worker's blocks"
     )]
     TwoOwners { reader: u64, writer: u64 },
     #[error(
-        "port {port} is to be public and to say how the process is: set {public} and {health} to different ports"
+        "port {port} cannot serve both public requests and health checks: set {public} and {health} to different ports"
     )]
     SharedPort {
         port: u16,

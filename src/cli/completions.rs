@@ -11,7 +11,7 @@ use super::{Cli, CommandFailure, common::output};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  lookup-gitlab-sync completions bash > lookup-gitlab-sync.bash")]
 pub struct CompletionsArgs {
-    /// Whose script
+    /// The shell
     #[arg(value_enum)]
     shell: ShellName,
 }

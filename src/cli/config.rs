@@ -68,7 +68,7 @@ fn check(context: &ProcessContext) -> Result<&'static str, CommandFailure> {
     Ok(match config.pubsub {
         Some(_) => "the configuration is good",
         None => {
-            "the configuration is good for plan and explain; all other commands need pubsub.project"
+            "the configuration is sufficient for plan and explain; all other commands need pubsub.project"
         }
     })
 }

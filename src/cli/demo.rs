@@ -25,7 +25,7 @@ use crate::{
 /// Runs the whole service against simulated servers, shows what it does, and checks the end state
 ///
 /// It always applies, and only to the servers it starts in its own process; no file and no
-/// variable of yours is read. Exit code 0 only if everything ended as it must.
+/// variable of yours is read. Exit code 0 only if everything ended as expected.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  lookup-gitlab-sync demo --users 20000 --seed 7")]
 pub struct DemoArgs {

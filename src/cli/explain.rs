@@ -91,7 +91,7 @@ impl ExplainArgs {
                 "what helps",
                 format!(
                     "an administrator looks in GitLab's Rails console: where `User.find({id}).namespace` is nil, \
-                     the account is to be given one, or deleted (docs/operations.md); \
+                     give the account one, or delete it (docs/operations.md); \
                      until then GitLab cannot block it either"
                 ),
             ),
@@ -266,7 +266,7 @@ fn who_blocks(account: &Account) -> Option<ExplainedStep> {
     Some(ExplainedStep::new(
         "state",
         format!(
-            "blocked by LDAP, SAML or SCIM ({known}): GitLab's API cannot lift that, only GitLab's Admin page or who set it can"
+            "blocked by LDAP, SAML or SCIM ({known}): GitLab's API cannot lift that, only GitLab's Admin page or the system that set it can"
         ),
     ))
 }
@@ -297,7 +297,10 @@ fn our_block(proof: OwnershipProof) -> String {
 
 fn class(class: &Class) -> String {
     match class {
-        Class::Exempt => "exempt: the token's own account, or somebody said so".to_owned(),
+        Class::Exempt => {
+            "exempt: the token's own account, or exempted by an operator or an administrator"
+                .to_owned()
+        }
         Class::NotHuman => "not a person's account".to_owned(),
         Class::Member(person) => format!("member {person}: the directory decides"),
         Class::External => "external: activity decides".to_owned(),

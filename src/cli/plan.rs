@@ -176,7 +176,7 @@ fn summarise(output: OutputFormat, plan: &Plan, refusal: Option<&GuardRefusal>) 
 /// What a block does beside the state. GitLab lists schedules project by project and never by their
 /// owner.
 const SCHEDULES: &str = "\na block also ends the running pipelines of an account and switches its pipeline schedules off, \
-    and an unblock does not switch them on; how many there are, GitLab tells only project by project";
+    and an unblock does not switch them on; GitLab gives their number only project by project";
 
 fn in_words(plan: &Plan, refusal: Option<&GuardRefusal>) -> String {
     let Plan {

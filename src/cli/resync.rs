@@ -34,7 +34,7 @@ pub struct ResyncArgs {
     /// Why, for the record
     #[arg(long, value_name = "TEXT", value_parser = reason)]
     reason: Option<String>,
-    /// Show what became of each
+    /// Show the outcome of each
     #[arg(long)]
     follow: bool,
     /// How it is printed

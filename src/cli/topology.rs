@@ -83,7 +83,7 @@ async fn apply(topology: &Topology, output: OutputFormat) -> Result<(), CommandF
         many => format!("{many} differences"),
     };
     Err(anyhow::anyhow!(
-        "{differences} cannot be mended on a subscription that exists: delete the subscription, and with it what waits \
+        "{differences} cannot be changed on a subscription that exists: delete the subscription, and with it what waits \
          there, and run `topology apply` again"
     )
     .into())

@@ -106,7 +106,7 @@ impl GuardConfig {
             };
             reader.reject(
                 key,
-                format!("switches the guard off; allowed: {sense}, unless guard.allow_everything = true says that it is meant"),
+                format!("switches the guard off; allowed: {sense}, unless guard.allow_everything = true confirms it"),
             );
         }
     }

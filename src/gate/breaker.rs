@@ -271,7 +271,7 @@ impl Breaker {
             return (Transition::Unchanged, verdict);
         }
         let why = format!(
-            "{}; so it was with {DIFFERENT} different ones and nobody succeeded",
+            "{}; {DIFFERENT} different ones failed in this way and none succeeded",
             failure.why
         );
         let failure = GateFailure {

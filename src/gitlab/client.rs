@@ -210,7 +210,7 @@ impl Client {
             if is_user_not_found(answer) {
                 return Err(Fault::new(
                     ErrorKind::Forbidden,
-                    "does not show the token's own account, so that nobody's absence can be believed",
+                    "does not show the token's own account, so an account that is absent from its answers may still exist",
                 ));
             }
             row::user_with(own, answer).map(drop)

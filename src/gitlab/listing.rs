@@ -246,7 +246,7 @@ impl Listing {
         match self.cursors {
             Cursors::Makeable => Ok(place),
             Cursors::Strange => Err(gitlab.listing_contradicts(
-                "it has to be gone on with from an account, and its cursors are of an unknown form",
+                "it must be continued from an account, and its cursors are of an unknown form",
             )),
         }
     }

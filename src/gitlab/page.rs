@@ -132,7 +132,7 @@ fn ends(headers: &HeaderMap, seen: u64) -> Result<(), Fault> {
     }
     if let Some(page) = number("x-next-page") {
         return Err(cut_short(&format!(
-            "it showed no cursor and yet names page {page} as the next"
+            "it showed no cursor but names page {page} as the next"
         )));
     }
     match number("x-total") {

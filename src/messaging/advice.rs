@@ -47,7 +47,7 @@ fn missing(message: &str) -> String {
         "pubsub.project (GOOGLE_CLOUD_PROJECT) must be the project's id, not its name or number"
             .to_owned()
     } else {
-        "run `lookup-gitlab-sync topology check`: are project and prefix right, and is everything made?".to_owned()
+        "run `lookup-gitlab-sync topology check`: are project and prefix right, and does everything exist?".to_owned()
     }
 }
 

@@ -175,7 +175,7 @@ fn reach(endpoint: &str) -> &'static str {
     if endpoint.starts_with("https:") {
         "can this machine reach it, and does it trust its certificate?"
     } else {
-        "is PUBSUB_EMULATOR_HOST right, and does the emulator run?"
+        "is PUBSUB_EMULATOR_HOST right, and is the emulator running?"
     }
 }
 

@@ -198,7 +198,7 @@ impl AddressFile {
                     event = "credentials_unusable",
                     setting,
                     problem,
-                    "{setting} in its file {problem}; the last one is used on"
+                    "{setting} in its file {problem}; the last one stays in use"
                 );
             }
         }

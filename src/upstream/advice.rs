@@ -12,7 +12,7 @@ pub(super) fn advice(kind: ErrorKind, settings: &UpstreamSettings) -> String {
         authority: _,
     } = settings;
     match kind {
-        ErrorKind::BadRequest => "the call is wrong as it is; repeating it does not help".to_owned(),
+        ErrorKind::BadRequest => "the call itself is wrong; repeating it does not help".to_owned(),
         ErrorKind::Unauthenticated => {
             format!("check {credentials}: mistyped, expired or revoked?")
         }
@@ -30,12 +30,12 @@ pub(super) fn advice(kind: ErrorKind, settings: &UpstreamSettings) -> String {
             "an administrator sees in the Admin area what is wrong with this one".to_owned()
         }
         ErrorKind::Redirected => {
-            format!("is {url} right, and does nothing ask for a login before it?")
+            format!("is {url} right, and is there no login page in front of it?")
         }
         ErrorKind::UnexpectedStatus => format!("is {url} right, and is this a supported version?"),
         ErrorKind::Unreadable => format!("is {url} right, or is it in maintenance?"),
         ErrorKind::Inconsistent => {
-            "does something before it drop or change the headers of its answers?".to_owned()
+            "does something in front of it remove or change the headers of its answers?".to_owned()
         }
         ErrorKind::TooLarge => format!("is {url} right, or is max_response_bytes too small?"),
         ErrorKind::ClockSkew => {

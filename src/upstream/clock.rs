@@ -68,7 +68,7 @@ pub fn warn_without_clock() {
     TOLD.call_once(|| {
         tracing::warn!(
             event = "clock_unchecked",
-            "neither GitLab nor the directory says in its answers what time it is, so this machine's clock is not \
+            "neither GitLab nor the directory gives the time in its answers, so this machine's clock is not \
              checked: put GitLab behind its usual front end, and keep the clock by NTP"
         );
     });

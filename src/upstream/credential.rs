@@ -132,7 +132,7 @@ impl Credential {
                 event = "credentials_unusable",
                 setting,
                 problem,
-                "the file of {setting} {problem}; the last one is used on"
+                "the file of {setting} {problem}; the last one stays in use"
             );
         }
     }

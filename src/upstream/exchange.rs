@@ -77,7 +77,7 @@ impl Exchange {
             Ok(Err(error)) => Err(fault(error)),
             Err(_) => Err(Fault::new(
                 ErrorKind::TimedOut,
-                format!("gave no whole answer within {deadline:?}"),
+                format!("gave no complete answer within {deadline:?}"),
             )),
         }
     }
@@ -110,7 +110,7 @@ fn fault(error: TransportError) -> Fault {
         TransportError::Broken(_) => (
             ErrorKind::Unreachable,
             format!(
-                "broke the connection before its answer was whole: {}",
+                "closed the connection before its answer was complete: {}",
                 innermost(&error)
             ),
         ),

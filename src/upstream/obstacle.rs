@@ -87,7 +87,7 @@ impl Obstacle {
                 format!("its certificate is for another host: write {url} with the host that the certificate names")
             }
             Self::Certificate => "its certificate cannot be used: ask those who run it".to_owned(),
-            Self::NoTls => format!("it speaks no TLS there: are scheme and port of {url} right?"),
+            Self::NoTls => format!("it does not speak TLS there: are the scheme and port of {url} right?"),
             Self::UnknownName => {
                 format!("its name cannot be looked up: is {url} spelt right, and does this machine's DNS know it?")
             }

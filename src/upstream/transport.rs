@@ -29,7 +29,7 @@ pub enum TransportError {
     #[error("no connection could be made")]
     Connect(#[source] Box<dyn Error + Send + Sync>),
     /// The connection broke before the whole answer was there.
-    #[error("the connection broke before the whole answer was there")]
+    #[error("the connection broke before the answer was complete")]
     Broken(#[source] Box<dyn Error + Send + Sync>),
     /// The answer is larger than this many bytes; the rest was not read.
     #[error("the answer is larger than {0} bytes")]

@@ -168,7 +168,7 @@ impl<P: UserMessages> FanOut<P> {
             return Disposition::Done(recorder.run(OutcomeKind::Coalesced, None));
         }
         if let Err(unread) = self.users.check_reader().await {
-            return Disposition::Retry(format!("the run is not begun: {unread}"));
+            return Disposition::Retry(format!("the run does not start: {unread}"));
         }
         match self.read_and_decide(&run).await {
             Ok(plan) => self.guard_and_publish(&run, &plan, recorder).await,

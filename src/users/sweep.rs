@@ -71,7 +71,7 @@ pub enum SweepError {
     /// Too many accounts for each of them to be to blame.
     #[error(
         "GitLab cannot show {found} accounts, and a run leaves out at most {allowed}: \
-         mend those that the log names as account_unreadable"
+         repair those that the log names as account_unreadable"
     )]
     TooManyAccounts {
         /// Accounts found so far.
@@ -82,7 +82,7 @@ pub enum SweepError {
     /// Too many people for each of them to be to blame.
     #[error(
         "the directory cannot show {found} people, and a run leaves out at most {allowed}: \
-         ask its people about those that the log names as person_unreadable"
+         ask its operators about those that the log names as person_unreadable"
     )]
     TooManyPeople {
         /// People found.

@@ -180,7 +180,7 @@ async fn a_topic_that_nobody_reads_is_told_before_anything_is_published_to_it() 
     let told = messages.check_reader().await.unwrap_err().to_string();
     assert_eq!(
         told,
-        "nobody would get what stage user-worker is to work on: \
+        "no subscription would receive the messages for stage user-worker: \
          subscription t1-user-sync-worker: missing; run `lookup-gitlab-sync topology apply`"
     );
     quick(&connection).apply().await.unwrap();

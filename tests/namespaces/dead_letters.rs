@@ -106,7 +106,7 @@ async fn show_tells_what_the_ledger_knows_and_what_would_be_sent_now() {
         "2: partially_failed (422)",
         "part base_product",
         "part storage",
-        "nothing: sync 2 was answered, and nobody has asked since",
+        "nothing: sync 2 was answered, and not requested since",
     ] {
         assert!(told.contains(words), "{words}\n{told}");
     }

@@ -72,7 +72,7 @@ async fn the_demo_tells_every_act_and_ends_well() {
         "   attempt 6: retrying (503): The provisioning API answered 503 (provision): it is down, overloaded or in maintenance: wait, or ask those who run it",
         "   attempt 9: completed (200)",
         "   GitLab: ultimate with 50 seats, 200 MiB, 90 minutes, Duo Enterprise for 50; rows in history: 2",
-        "Everything ended as it must.",
+        "Everything ended as expected.",
     ] {
         assert!(
             text.lines().any(|told| told.starts_with(line)),

@@ -122,7 +122,7 @@ async fn take_in(
             }
             Ok(None) => return Err(given_up("Pub/Sub ended the stream", watch)),
             Err(_) => {
-                let silence = format!("nothing came for {} s", patience.as_secs());
+                let silence = format!("nothing arrived for {} s", patience.as_secs());
                 return Err(given_up(&silence, watch));
             }
         }
@@ -133,7 +133,7 @@ async fn take_in(
 fn given_up(why: &str, watch: &RunWatch) -> CommandFailure {
     let last = watch
         .progress()
-        .map(|progress| format!("; the last that was said: {progress}"));
+        .map(|progress| format!("; last progress: {progress}"));
     anyhow::anyhow!(
         "{why}; still missing: {}{}",
         watch.missing(),
@@ -232,12 +232,12 @@ mod tests {
         let begun = tokio::time::Instant::now();
         let (ended, _) = followed(Vec::new()).await;
         assert_eq!(begun.elapsed().as_secs(), 60);
-        insta::assert_snapshot!(ended.unwrap_err().to_string(), @"error: nothing came for 60 s; still missing: the run itself: does a fan-out serve?");
+        insta::assert_snapshot!(ended.unwrap_err().to_string(), @"error: nothing arrived for 60 s; still missing: the run itself: is a fan-out running?");
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_run_that_falls_silent_while_it_reads_is_told_with_how_far_it_came() {
         let (ended, _) = followed(vec![(1, reading(34))]).await;
-        insta::assert_snapshot!(ended.unwrap_err().to_string(), @"error: nothing came for 300 s; still missing: the rest of the run; the last that was said: the run reads: 3400 accounts on 34 pages, 1360 people so far");
+        insta::assert_snapshot!(ended.unwrap_err().to_string(), @"error: nothing arrived for 300 s; still missing: the rest of the run; last progress: the run reads: 3400 accounts on 34 pages, 1360 people so far");
     }
 }

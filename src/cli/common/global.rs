@@ -16,7 +16,7 @@ const HEADING: &str = "Global options";
 pub struct GlobalOptions {
     /// The configuration file.
     #[arg(
-        help = "The configuration file [default: LOOKUP_GITLAB_SYNC_CONFIG, or ./lookup-gitlab-sync.toml if it is there]"
+        help = "The configuration file [default: LOOKUP_GITLAB_SYNC_CONFIG, or ./lookup-gitlab-sync.toml if it exists]"
     )]
     #[arg(long, global = true, help_heading = HEADING, value_name = "PATH")]
     pub config: Option<PathBuf>,

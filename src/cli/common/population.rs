@@ -63,7 +63,7 @@ impl PopulationArgs {
 }
 
 /// Made-up accounts have people of their own.
-const LOOKUP_ALONE: &str = "--lookup-people goes with --gitlab-users or --gitlab-recording";
+const LOOKUP_ALONE: &str = "--lookup-people requires --gitlab-users or --gitlab-recording";
 
 /// The day on which a population is made.
 pub fn today() -> Date {

@@ -14,7 +14,7 @@ pub fn requester(context: &ProcessContext) -> Result<Option<String>, CommandFail
         .find_map(|name| set(name).filter(|(_, user)| !user.is_empty()));
     match user {
         Some((name, user)) if !OneLine::NOTE.admits(user) => Err(CommandFailure::usage(format!(
-            "{name} says who asks and has to be {}: set it, or unset it",
+            "{name} names the requester and must be {}: correct it, or unset it",
             OneLine::NOTE
         ))),
         user => Ok(user.map(|(_, user)| user.to_owned())),

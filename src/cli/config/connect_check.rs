@@ -43,7 +43,7 @@ pub async fn check(
         && reader.owner != writer.owner
     {
         reader.warnings.push(format!(
-            "its owner is not {}'s: blocks are recognised by who made them, so the fan-out needs users.former_ids with \
+            "its owner is not that of {}: blocks are recognised by who made them, so the fan-out needs users.former_ids with \
              that account's id",
             writer.token
         ));
@@ -58,7 +58,7 @@ pub async fn check(
         }
     }
     if tokens.iter().any(|token| !token.reads) {
-        let text = "a token cannot read what the service has to see";
+        let text = "a token cannot read what the service must see";
         return Err(CommandFailure::new(
             ExitReason::Configuration,
             anyhow::anyhow!(text),

@@ -17,7 +17,7 @@ use crate::{
     messaging::dead_letters::{Discarded, discard},
 };
 
-/// Takes dead letters away for good, having written them to a new file
+/// Deletes dead letters, after writing them to a new file
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  lookup-gitlab-sync dead-letters discard --reason undecodable --older-than 7d --yes"
@@ -25,7 +25,7 @@ use crate::{
 pub(super) struct DiscardArgs {
     #[command(flatten)]
     chosen: SelectionArgs,
-    /// They are really meant to go
+    /// Confirms that they are discarded
     #[arg(long)]
     yes: bool,
     /// The file, one JSON object a line [default: dead-letters-TIME.jsonl]
@@ -46,7 +46,7 @@ impl DiscardArgs {
         let selection = self.chosen.selection("discard", now)?;
         if !self.yes {
             return Err(CommandFailure::usage(
-                "discarding is for good: say --yes, after `dead-letters list` with the same filter",
+                "discarding cannot be undone: give --yes, after `dead-letters list` with the same filter",
             ));
         }
         let config: MessagingConfig = context.load()?.config;

@@ -15,7 +15,7 @@ pub(super) struct SelectionArgs {
     ids: Vec<String>,
     #[command(flatten)]
     filter: FilterArgs,
-    /// Every one there is, of every topic
+    /// All dead letters, of every topic
     #[arg(long)]
     all: bool,
 }
@@ -34,11 +34,11 @@ impl SelectionArgs {
         match (selection.is_everything(), self.all) {
             (true, true) | (false, false) => Ok(selection),
             (true, false) => Err(CommandFailure::usage(format!(
-                "{action} needs ids or a filter, or --all for every dead letter there is: see \
-                 `dead-letters {action} --help`, and `dead-letters list` for what there is"
+                "{action} needs ids or a filter, or --all for all dead letters: see \
+                 `dead-letters {action} --help`, and `dead-letters list` for those that exist"
             ))),
             (false, true) => Err(CommandFailure::usage(format!(
-                "--all is every dead letter there is: leave it out to {action} those of the ids or the filter"
+                "--all selects all dead letters: leave it out to {action} those of the ids or the filter"
             ))),
         }
     }
@@ -66,7 +66,7 @@ pub(super) struct FilterArgs {
     /// Only those that died since, such as 90m, 12h or 3d ago
     #[arg(long, value_name = "AGE", value_parser = age)]
     newer_than: Option<SignedDuration>,
-    /// Only those that died at least so often
+    /// Only those that died at least this many times
     #[arg(long, value_name = "N")]
     min_deaths: Option<u32>,
 }

@@ -101,7 +101,7 @@ impl<'a> LetterPreviewer<'a> {
                 } else {
                     LetterPreview::new(
                         "nothing",
-                        format!("nothing: sync {sync} was answered, and nobody has asked since"),
+                        format!("nothing: sync {sync} was answered, and not requested since"),
                     )
                 }
             }

@@ -27,7 +27,7 @@ const AT_ONCE: usize = 8;
 
 /// Publishes dead letters again, each to the topic it came from
 ///
-/// Exit code 1 unless every one that was meant has been replayed.
+/// Exit code 1 unless every selected dead letter has been replayed.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  lookup-gitlab-sync dead-letters replay --reason attempts_exhausted --rate 5/s"
@@ -38,7 +38,7 @@ pub(super) struct ReplayArgs {
     /// Publish nothing; say what the service would do with each now
     #[arg(long)]
     dry_run: bool,
-    /// At most so many
+    /// At most this many
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     max: Option<u64>,
     /// No faster than this, such as 10/s or 30/m
@@ -160,7 +160,7 @@ fn verdict(summary: Summary) -> Result<(), CommandFailure> {
     } = summary;
     Err(anyhow::anyhow!(
         "{failed} could not be replayed and {replayed_too_often} were replayed too often (--force replays those): \
-         they are dead letters still"
+         they remain dead letters"
     )
     .into())
 }

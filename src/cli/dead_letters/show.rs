@@ -53,7 +53,7 @@ impl ShowArgs {
         scan.release().await;
         let Some(letter) = letter? else {
             return Err(anyhow::anyhow!(
-                "no dead letter {} was seen: `dead-letters list` shows what is",
+                "dead letter {} was not found: `dead-letters list` shows those that can be seen now",
                 self.id
             )
             .into());
@@ -142,8 +142,8 @@ fn history(history: &History, died: Option<Timestamp>) -> String {
         GivenUpBy::Service => history
             .stage
             .map_or("the service".to_owned(), |stage| format!("the {stage}")),
-        GivenUpBy::PubSub => "Pub/Sub".to_owned(),
-        GivenUpBy::Unknown => "nobody who says so".to_owned(),
+        GivenUpBy::PubSub => "Pub/Sub itself".to_owned(),
+        GivenUpBy::Unknown => "an unknown sender".to_owned(),
     };
     let attempt = history
         .delivery_attempt
@@ -157,15 +157,22 @@ fn history(history: &History, died: Option<Timestamp>) -> String {
     let first = history
         .first_reason
         .as_ref()
-        .map(|reason| format!(", the first time of {reason}"))
+        .map(|reason| format!(", first because of {reason}"))
         .unwrap_or_default();
     format!(
-        "given up by {by}{attempt}, {}, {}{detail}; dead {} times{first}; replayed {} times",
+        "dead-lettered by {by}{attempt}, {}, {}{detail}; died {}{first}; replayed {}",
         text::time(died),
         history.why(),
-        history.deaths,
-        history.replays,
+        times(u64::from(history.deaths)),
+        times(u64::from(history.replays)),
     )
+}
+
+fn times(count: u64) -> String {
+    match count {
+        1 => "1 time".to_owned(),
+        many => format!("{many} times"),
+    }
 }
 
 /// Everything, for programs.

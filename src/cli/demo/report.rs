@@ -115,7 +115,7 @@ impl DemoReport {
         must(came_back, "the person who came back is not active");
         must(
             self.dead_letter.reason == "invalid_field",
-            "the poisoned message was not given up for its field",
+            "the poisoned message was not dead-lettered for its field",
         );
         must(
             self.dead_letter.replayed == 1,
@@ -133,11 +133,7 @@ impl DemoReport {
         if self.ok {
             return Ok(());
         }
-        Err(anyhow::anyhow!(
-            "the end is not as it must be: {}",
-            self.complaints().join("; ")
-        )
-        .into())
+        Err(anyhow::anyhow!("the final state is wrong: {}", self.complaints().join("; ")).into())
     }
 }
 

@@ -163,7 +163,7 @@ impl DemoScenario<'_> {
             .replayed;
         let deaths = self.letter_that_died(2).await?.history.deaths;
         self.say(&format!(
-            "   {replayed} replayed; it is poison still, and is a dead letter for the second time"
+            "   {replayed} replayed; it is still invalid, and is dead-lettered a second time"
         ))?;
         Ok(PoisonedLetter {
             body: POISON.to_owned(),
@@ -201,7 +201,7 @@ impl DemoScenario<'_> {
 
     pub fn conclude(&self, report: &DemoReport) -> Result<(), CommandFailure> {
         if report.verdict().is_ok() {
-            self.say("\nEverything ended as it must.")?;
+            self.say("\nEverything ended as expected.")?;
         }
         Ok(())
     }

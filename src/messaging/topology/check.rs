@@ -123,7 +123,7 @@ pub enum StageRefused {
 #[derive(Debug, thiserror::Error)]
 pub enum Unread {
     /// What is published would reach nobody.
-    #[error("nobody would get what stage {stage} is to work on: {}; {remedy}", listed(.fatal))]
+    #[error("no subscription would receive the messages for stage {stage}: {}; {remedy}", listed(.fatal))]
     NoReader {
         /// The stage that would have to read it.
         stage: Stage,

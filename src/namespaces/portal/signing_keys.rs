@@ -203,7 +203,7 @@ impl SigningKeys {
                 event = "credentials_unusable",
                 setting = SETTING,
                 problem,
-                "{problem}; the last keys are used on"
+                "{problem}; the last keys stay in use"
             );
         }
     }

@@ -110,7 +110,7 @@ async fn a_json_400_is_the_calls_own_fault_and_never_repeated() {
 async fn a_redirect_to_a_login_page_is_named_and_not_followed() {
     let reply = Reply::html(302).with("location", "https://sso.example.ac.uk/login?user=secret");
     let (error, server) = fails_with(reply).await;
-    insta::assert_snapshot!(error, @"GitLab answered with a redirect (status 302 to sso.example.ac.uk) instead of data (get_user): is GITLAB_URL right, and does nothing ask for a login before it?");
+    insta::assert_snapshot!(error, @"GitLab answered with a redirect (status 302 to sso.example.ac.uk) instead of data (get_user): is GITLAB_URL right, and is there no login page in front of it?");
     assert_eq!(server.asked().len(), 1);
 }
 

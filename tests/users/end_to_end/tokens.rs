@@ -97,7 +97,7 @@ async fn tokens_of_two_accounts_are_refused_at_start() {
     };
     scene.world.gitlab.change_token(READING, theirs);
     let said = serve_fails(&scene, &[], &[("GITLAB_READ_TOKEN", READING)]).await;
-    assert!(said.contains("make both of one account"), "{said}");
+    assert!(said.contains("use one account for both"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

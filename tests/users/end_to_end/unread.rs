@@ -38,7 +38,7 @@ async fn a_tick_whose_messages_nobody_would_get_is_no_run() {
     let detail = &attributes["dead_letter_detail"];
     assert!(
         detail.contains(
-            "the run is not begun: nobody would get what stage user-worker is to work on"
+            "the run does not start: no subscription would receive the messages for stage user-worker"
         ) && detail.contains("subscription user-sync-worker: missing")
             && detail.contains("topology apply"),
         "{detail}"
@@ -78,7 +78,7 @@ async fn topology_apply_says_what_it_could_not_mend_and_exits_1() {
     );
     let told = String::from_utf8(applied.stderr).unwrap();
     assert!(
-        told.contains("1 difference cannot be mended") && told.contains("delete the subscription"),
+        told.contains("1 difference cannot be changed") && told.contains("delete the subscription"),
         "{told}"
     );
 

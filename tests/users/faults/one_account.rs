@@ -74,14 +74,14 @@ fn answers() -> Vec<(Fault, &'static str)> {
                 drop: Some(Cut::Before),
                 ..nothing.clone()
             },
-            "broke the connection",
+            "closed the connection",
         ),
         (
             Fault {
                 delay_ms: 3_600_000,
                 ..nothing
             },
-            "gave no whole answer within",
+            "gave no complete answer within",
         ),
     ]
 }

@@ -225,7 +225,7 @@ impl RunWatch {
             (AwaitedOutcomes::Run, None) if self.progress.is_some() => {
                 "the rest of the run".to_owned()
             }
-            (AwaitedOutcomes::Run, None) => "the run itself: does a fan-out serve?".to_owned(),
+            (AwaitedOutcomes::Run, None) => "the run itself: is a fan-out running?".to_owned(),
         }
     }
 
@@ -252,8 +252,8 @@ impl RunWatch {
     /// How many ended how, in words.
     pub fn in_words(&self) -> String {
         let mut words = match self.seen() {
-            1 => "1 account has come to its end".to_owned(),
-            many => format!("{many} accounts have come to their end"),
+            1 => "1 account is finished".to_owned(),
+            many => format!("{many} accounts are finished"),
         };
         for ((decision, reason, result), accounts) in &self.ends {
             // Memory does not fail to be written.

@@ -85,7 +85,7 @@ impl NamespaceDemoReport {
         if complaints.is_empty() {
             return Ok(());
         }
-        Err(anyhow::anyhow!("the end is not as it must be: {}", complaints.join("; ")).into())
+        Err(anyhow::anyhow!("the final state is wrong: {}", complaints.join("; ")).into())
     }
 }
 

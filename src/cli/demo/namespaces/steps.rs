@@ -128,7 +128,7 @@ impl NamespaceScenario<'_> {
         .await
         .replayed;
         self.say(&format!("   the group is made, {replayed} replayed"))?;
-        act.must(reason == "refused", "it was not given up as refused");
+        act.must(reason == "refused", "it was not dead-lettered as refused");
         act.must(replayed == 1, "it was not replayed");
         act.dead_letter = Some(RefusedSync {
             reason: reason.to_owned(),
@@ -141,7 +141,7 @@ impl NamespaceScenario<'_> {
 
     pub fn conclude(&self, report: &NamespaceDemoReport) -> Result<(), CommandFailure> {
         if report.verdict().is_ok() {
-            self.say("\nEverything ended as it must.")?;
+            self.say("\nEverything ended as expected.")?;
         }
         Ok(())
     }
