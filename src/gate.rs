@@ -33,7 +33,7 @@ pub use self::{
     upstream_id::{CallKind, UpstreamId},
 };
 
-/// ClosedGate while an upstream as a whole does not work. Handlers that meet a closed gate hold
+/// Closed while an upstream as a whole does not work. Handlers that meet a closed gate hold
 /// their message.
 ///
 /// It closes after three calls in a row that fail everybody, and at once when the credentials are

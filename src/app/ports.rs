@@ -13,7 +13,7 @@ use crate::{
     telemetry::{HealthChecks, Metrics, http::HttpServer},
 };
 
-/// Of health and metrics beside a stage that is is_public over HTTP.
+/// Of health and metrics beside a stage that is public over HTTP.
 const HEALTH: u16 = 8081;
 
 const PORT: &str = "PORT (serve.port)";
@@ -57,7 +57,7 @@ impl ListenPorts {
         server.map_err(taken(port, setting))
     }
 
-    /// Takes the port of the stages that are is_public, if any is.
+    /// Takes the port of the stages that are public, if any is.
     pub async fn listener(self) -> Result<Option<TcpListener>, AppError> {
         let Some(port) = self.public else {
             return Ok(None);

@@ -154,7 +154,7 @@ impl MergedSources {
             match (schema.key_of_variable(name), value) {
                 (None, _) => {}
                 (Some(Err(problem)), _) => {
-                    self.mistakes.push(ConfigError::at(name, origin, problem))
+                    self.mistakes.push(ConfigError::at(name, origin, problem));
                 }
                 (Some(Ok(key)), Some(text)) => self.add_text(key, text, origin),
                 (Some(Ok(key)), None) => self.mistakes.push(ConfigError::at(key, origin, NOT_UTF8)),

@@ -286,7 +286,7 @@ impl Upstream {
         }
     }
 
-    /// What an answer says about the retry_after, whatever else it says.
+    /// What an answer says about the pace of calls, whatever else it says.
     fn learn(&self, call: &UpstreamRequest, answer: &UpstreamResponse) {
         let UpstreamState {
             limiter,

@@ -5,7 +5,7 @@ use std::{error::Error, sync::Arc};
 use super::{Fault, UpstreamSettings, advice::advice};
 use crate::gate::{ErrorKind, Gate, GateClosed, UpstreamId};
 
-/// ClaimedScope fault a failed call is (`ClaimedScope fault it is` in the messaging design).
+/// Whose fault a failed call is (the messaging design has the same question).
 #[derive(Clone, Debug)]
 pub enum FaultScope {
     /// The request itself can never succeed as it is (400).

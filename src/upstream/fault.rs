@@ -5,7 +5,7 @@ use std::{error::Error, fmt, sync::Arc, time::Duration};
 use super::{UpstreamSettings, obstacle::Obstacle};
 use crate::gate::{ErrorKind, GateFailure};
 
-/// ClaimedScope fault an answer tells that it is.
+/// Whose fault an answer tells that it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum ClaimedScope {
     /// It does not tell: others have to be asked.
@@ -63,7 +63,7 @@ impl Fault {
         self
     }
 
-    /// UpstreamSettings other than the upstream's own that this is about.
+    /// Settings other than the upstream's own that this is about.
     #[must_use]
     pub fn about(mut self, settings: &'static UpstreamSettings) -> Self {
         self.settings = Some(settings);
@@ -127,7 +127,7 @@ impl Fault {
         self.kind.may_lie_in_what_was_asked() && self.settings.is_none()
     }
 
-    /// ClaimedScope fault the answer tells that it is.
+    /// Whose fault the answer tells that it is.
     pub fn whose(&self) -> ClaimedScope {
         self.whose
     }

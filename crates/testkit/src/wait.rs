@@ -36,7 +36,7 @@ pub fn block_until(what: impl Display, mut condition: impl FnMut() -> bool) {
 pub async fn within<T>(what: impl Display, future: impl Future<Output = T>) -> T {
     match tokio::time::timeout(PATIENCE, future).await {
         Ok(value) => value,
-        Err(_) => panic!("waited in vain: {what}"),
+        Err(tokio::time::error::Elapsed { .. }) => panic!("waited in vain: {what}"),
     }
 }
 

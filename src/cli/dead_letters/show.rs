@@ -67,10 +67,10 @@ impl ShowArgs {
     fn print(&self, letter: &Letter, now: &LetterPreview) -> Result<(), CommandFailure> {
         match self.output {
             OutputFormat::Json => {
-                output::print(self.output, &[DeadLetterDocument::of(letter, now)])?
+                output::print(self.output, &[DeadLetterDocument::of(letter, now)])?;
             }
             OutputFormat::Table | OutputFormat::Csv => {
-                output::print(self.output, &fields(letter, now))?
+                output::print(self.output, &fields(letter, now))?;
             }
         }
         Ok(())

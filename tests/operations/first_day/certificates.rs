@@ -175,7 +175,7 @@ async fn what_answers_without_tls_and_a_name_that_is_nobodys_are_told_apart() {
     let scene = environment(Vec::new(), Vec::new()).await;
     let plain = scene.world.gitlab.url().replace("http://", "https://");
     for (address, told) in [
-        (plain.as_str(), "speaks no TLS there"),
+        (plain.as_str(), "does not speak TLS there"),
         ("https://gitlab.invalid", "cannot be looked up"),
         ("https://127.0.0.1:1", "Connection refused"),
     ] {
