@@ -104,6 +104,11 @@ fn describe(path: &str, command: &clap::Command, text: &mut String) {
         }
         if argument.get_action().takes_values() {
             let names = argument.get_value_names().unwrap_or_default();
+            #[allow(
+                clippy::redundant_closure,
+                clippy::redundant_closure_for_method_calls,
+                reason = "the path of the method is longer than the closure"
+            )]
             let names: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
             write!(line, " {}", names.join(" ")).unwrap();
         }
