@@ -4,12 +4,12 @@
 //! into an exit code.
 
 pub(crate) mod clients;
+pub(crate) mod consumers;
 pub(crate) mod context;
 pub(crate) mod namespace_clients;
 pub(crate) mod signals;
 pub(crate) mod stages;
 
-mod consumers;
 mod error;
 mod lifecycle;
 mod ports;
@@ -18,4 +18,4 @@ mod token_check;
 
 pub use self::{error::AppError, stages::ServedStage};
 
-pub(crate) use self::{consumers::StageConsumers, process::serve};
+pub(crate) use self::process::serve;

@@ -17,7 +17,9 @@ use super::{
     simulate,
 };
 use crate::{
-    app::{StageConsumers, clients::connect, context::ProcessContext, stages::UserStages},
+    app::{
+        clients::connect, consumers::StageConsumers, context::ProcessContext, stages::UserStages,
+    },
     config::Config,
     messaging::Topology,
 };

@@ -44,7 +44,7 @@ impl KeyFiles {
 
     /// Puts the private key of `next` in the place of this one, in one step.
     pub fn replace_by(&self, next: &Self) {
-        replace(&self.private(), &std::fs::read(next.private()).unwrap());
+        replace(&self.private(), std::fs::read(next.private()).unwrap());
     }
 }
 

@@ -148,8 +148,9 @@ impl Broker {
 
     /// Ends every lease of a subscription now, as its ack deadline would: what was delivered and
     /// is not acknowledged is delivered again. For tests that would else wait for the deadline of
-    /// a consumer that was killed; see [`Counts::streams`], or its stream may take them again. Returns how many leases there were; `None` if the subscription
-    /// is not there. The name is full: `projects/{project}/subscriptions/{id}`.
+    /// a consumer that was killed; wait for the end of its stream ([`DeliveryCounts::streams`])
+    /// first, or it may take them again. Returns how many leases there were; `None` if the
+    /// subscription is not there. The name is full: `projects/{project}/subscriptions/{id}`.
     pub fn lapse_leases(&self, subscription: &str) -> Option<usize> {
         let subscription = self.store.subscription(subscription).ok()?;
         let (lapsed, dead) = subscription.lapse();

@@ -43,8 +43,8 @@ impl ExitReason {
 
 /// Why a command did not do what it was asked.
 ///
-/// It is not an [`Error`] itself, so that `?` makes one of every error: [`ExitReason::Unavailable`] where an
-/// upstream is to blame, [`ExitReason::Failed`] otherwise.
+/// It is not a [`std::error::Error`] itself, so that `?` makes one of every error:
+/// [`ExitReason::Unavailable`] where an upstream is to blame, [`ExitReason::Failed`] otherwise.
 #[derive(Debug)]
 pub struct CommandFailure {
     exit: ExitReason,

@@ -12,7 +12,7 @@ use std::{
     fmt::Write,
 };
 
-use clap::CommandFactory;
+use clap::{CommandFactory, builder::Str};
 use lookup_gitlab_sync::{
     cli::{Cli, ExitReason},
     config,
@@ -104,12 +104,7 @@ fn describe(path: &str, command: &clap::Command, text: &mut String) {
         }
         if argument.get_action().takes_values() {
             let names = argument.get_value_names().unwrap_or_default();
-            #[allow(
-                clippy::redundant_closure,
-                clippy::redundant_closure_for_method_calls,
-                reason = "the path of the method is longer than the closure"
-            )]
-            let names: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
+            let names: Vec<&str> = names.iter().map(Str::as_str).collect();
             write!(line, " {}", names.join(" ")).unwrap();
         }
         let values: Vec<String> = argument

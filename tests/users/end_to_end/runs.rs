@@ -42,7 +42,7 @@ async fn a_tick_brings_every_account_to_its_end_and_a_second_changes_nothing() {
 
 /// Every message of the topic a second time: what a redelivery, or a publisher that repeats itself, looks like.
 async fn publish_every_message_again(scene: &ServiceEnvironment, messages: u64) {
-    let again = connection(&scene)
+    let again = connection(scene)
         .await
         .publisher(Topic::UserSync)
         .await

@@ -9,6 +9,7 @@ use lookup_gitlab_sync::{
     messaging::{Delivery, Disposition, Handler, wire::SyncOutcome},
     users::{
         outcome::End,
+        policy::Decision,
         preview::{Preview, Previewer},
         rules::Rules,
     },
@@ -102,8 +103,8 @@ async fn a_preview_of_a_tick_says_what_the_fan_out_does() {
             other => panic!("{other:?}"),
         };
         assert_eq!(foretold, done, "state {seed}");
-        let word = done.split(' ').next().unwrap_or_default().to_owned();
-        *seen.entry(word).or_default() += 1;
+        let kind = done.split(' ').next().unwrap_or_default().to_owned();
+        *seen.entry(kind).or_default() += 1;
     }
     assert!(
         seen.contains_key("run") && seen.contains_key("guard_refused"),
@@ -174,7 +175,7 @@ fn foretold(preview: Preview) -> Ending {
         Preview::DeadLetter(reason, detail) => return (reason.to_string(), Some(detail), None),
         other @ (Preview::Run { .. } | Preview::Retry(_)) => panic!("{other:?}"),
     };
-    let by_decision = decision.map(|decision| decision.reason());
+    let by_decision = decision.map(Decision::reason);
     (
         end.result().as_str().to_owned(),
         decision.map(|decision| decision.action().to_owned()),

@@ -34,7 +34,9 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::{
-    app::{StageConsumers, clients::connect, context::ProcessContext, namespace_clients},
+    app::{
+        clients::connect, consumers::StageConsumers, context::ProcessContext, namespace_clients,
+    },
     cli::{CommandFailure, common::global::GlobalOptions},
     config::{Environment, MessagingConfig},
     messaging::{Connection, Topology},
