@@ -12,6 +12,13 @@ pub struct ProbePermit {
     pub(super) probe: Option<(Arc<Gate>, u64)>,
 }
 
+impl ProbePermit {
+    /// Whether the gate is closed and this is its one probe.
+    pub fn is_probe(&self) -> bool {
+        self.probe.is_some()
+    }
+}
+
 impl Drop for ProbePermit {
     fn drop(&mut self) {
         if let Some((gate, id)) = &self.probe {

@@ -8,6 +8,7 @@ mod table;
 
 pub use apply::Applied;
 pub use check::{Difference, Harm, StageRefused, Unread};
+pub(super) use table::MAX_DELIVERY_ATTEMPTS;
 
 use std::time::Duration;
 

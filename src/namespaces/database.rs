@@ -144,8 +144,10 @@ struct AddressFile {
     credential: Credential,
     settings: DatabaseSettings,
     purpose: String,
-    /// The generation of the credential that was last handed to the pool, or found unusable.
-    seen: Mutex<u64>,
+    /// What was last handed to the pool, or found unusable. Compared as it is, not by the
+    /// credential's generation: a caller that comes late with an older address is overruled by the
+    /// next one.
+    seen: Mutex<Option<HeaderValue>>,
 }
 
 impl AddressFile {
@@ -178,12 +180,11 @@ impl AddressFile {
     }
 
     fn apply(&self, pool: &PgPool, address: &HeaderValue) {
-        let generation = self.credential.generation();
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if *seen == generation {
+        if seen.as_ref() == Some(address) {
             return;
         }
-        *seen = generation;
+        *seen = Some(address.clone());
         let text = address.to_str().unwrap_or_default();
         let options = match database_url_objection(text) {
             Some(objection) => Err(objection),
@@ -281,4 +282,30 @@ pub fn is_lock_timeout(error: &sqlx::Error) -> bool {
         .as_database_error()
         .and_then(sqlx::error::DatabaseError::code)
         .is_some_and(|code| code == "55P03")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+    use super::*;
+
+    /// Two callers meet while the file is replaced: one still carries the old address when the
+    /// other has handed over the new one.
+    #[tokio::test]
+    async fn a_caller_that_comes_late_with_an_older_address_is_overruled_by_the_next() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("address");
+        std::fs::write(&file, "postgres://old@localhost/ledger").unwrap();
+        let settings = DatabaseSettings::new(Secret::of_file(&file).unwrap());
+        let pool = DatabasePool::new(&settings, "ledger", "LEDGER_DATABASE_URL").unwrap();
+        let address = pool.address.as_ref().unwrap();
+        let old = address.follow(&pool.pool).await;
+        std::fs::write(&file, "postgres://new@localhost/ledger").unwrap();
+        assert!(address.credential.renew(&old).await, "it was replaced");
+        // The late caller is the first to speak to the pool after the replacement.
+        address.apply(&pool.pool, &old);
+        address.follow(&pool.pool).await;
+        assert_eq!(pool.pool.connect_options().get_username(), "new");
+    }
 }

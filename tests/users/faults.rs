@@ -12,6 +12,7 @@ mod one_account;
 mod oracle;
 mod outage;
 mod poison;
+mod population;
 mod previews;
 mod process;
 mod queue;

@@ -136,6 +136,7 @@ impl<H: Handler, D: DeadLetters, R: Records> Dispatch<H, D, R> {
         let mut patience = Patience::new();
         let mut permit = None;
         loop {
+            let was_probe = permit.as_ref().is_some_and(ProbePermit::is_probe);
             let (disposition, took) = self.ask(delivery, permit.take()).await;
             let subject = Subject {
                 stage: self.handler.stage(),
@@ -155,6 +156,9 @@ impl<H: Handler, D: DeadLetters, R: Records> Dispatch<H, D, R> {
             };
             if let Some(why) = patience.ends(&hold) {
                 return Box::pin(self.retry(&subject, why.to_owned(), stopping)).await;
+            }
+            if patience.has_probed_in_vain(&hold, was_probe) && self.holds.gives_way(delivery) {
+                return subject.left();
             }
             subject.held();
             let pause = patience.pause(&hold);

@@ -14,7 +14,7 @@ use tokio::{
 
 use crate::{
     gate::Subject,
-    messaging::{Delivery, Hold},
+    messaging::{Delivery, Hold, topology::MAX_DELIVERY_ATTEMPTS},
 };
 
 /// Before a message that was held waits again. The gate has its own pauses; these are for a message
@@ -29,6 +29,12 @@ const HOLDS: u32 = 5;
 /// While those who wait fill more than half of the places, one of them leaves so often, before
 /// jitter.
 const LEAVE_EVERY: Duration = Duration::from_secs(5);
+/// After so many failed probes a message gives its place to another. Where all places are held by
+/// messages that fail for reasons of their own, no probe of theirs would ever open the gate.
+const FAILED_PROBES: u32 = 3;
+/// A message that was delivered so often leaves no place any more: each time is a delivery, and
+/// Pub/Sub dead-letters a message that it delivered too often, however long an outage lasts.
+const MOST_DELIVERIES: u32 = MAX_DELIVERY_ATTEMPTS / 2;
 /// Messages that left a place and are remembered, at most.
 const REMEMBERED: usize = 10_000;
 
@@ -155,22 +161,37 @@ impl Holds {
         self.inner().left.remove(&delivery.message_id);
     }
 
+    /// Whether the message that probed in vain leaves its place to another, which is taken down.
+    /// Where a place is free, another has one already.
+    pub(super) fn gives_way(&self, delivery: &Delivery) -> bool {
+        self.inner().leaves(delivery, self.places)
+    }
+
     fn is_turn_to_leave(&self, delivery: &Delivery) -> bool {
         let mut inner = self.inner();
-        let full = self.places > 1 && inner.at_work >= self.places;
         let half = inner.held.saturating_mul(2) > self.places;
-        if !full || !half {
-            return false;
-        }
-        if inner.left.len() >= REMEMBERED {
-            inner.left.clear();
-        }
-        *inner.left.entry(delivery.message_id.clone()).or_default() += 1;
-        true
+        half && inner.leaves(delivery, self.places)
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    /// Whether the message may leave one of `places`, and takes down that it does.
+    fn leaves(&mut self, delivery: &Delivery, places: usize) -> bool {
+        let full = places > 1 && self.at_work >= places;
+        let left = self.left.get(&delivery.message_id).copied();
+        let delivered = delivery.delivery_attempt.or(left).unwrap_or(0);
+        if !full || delivered >= MOST_DELIVERIES {
+            return false;
+        }
+        if self.left.len() >= REMEMBERED {
+            self.left.clear();
+        }
+        *self.left.entry(delivery.message_id.clone()).or_default() += 1;
+        true
     }
 }
 
@@ -218,6 +239,7 @@ pub(super) struct Patience {
     seen: Option<(&'static str, u64)>,
     alone: u32,
     holds: u32,
+    failed_probes: u32,
 }
 
 impl Patience {
@@ -233,6 +255,7 @@ impl Patience {
             seen: None,
             alone: 0,
             holds: 0,
+            failed_probes: 0,
         }
     }
 
@@ -247,6 +270,15 @@ impl Patience {
             self.alone += 1;
         }
         (self.alone >= HOLDS).then_some(met.why.as_str())
+    }
+
+    /// Whether another message is to probe the gate instead: the calls of this one, let through
+    /// as probes, have failed often enough.
+    pub(super) fn has_probed_in_vain(&mut self, hold: &Hold, was_probe: bool) -> bool {
+        if was_probe && hold.met.is_some() {
+            self.failed_probes += 1;
+        }
+        self.failed_probes >= FAILED_PROBES
     }
 
     /// Before it waits for the gate: nothing where it only met a closed one.

@@ -8,7 +8,13 @@
 
 mod doubles;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
 
 use tokio::time::Instant;
 
@@ -197,6 +203,53 @@ async fn a_message_that_is_held_at_an_open_gate_asks_less_and_less_often() {
     let (journal, _) = scene.answering(done).play().await;
     assert_eq!(journal, ["record user", "ack"]);
     assert!(began.elapsed() > Duration::from_mins(5));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_whose_probes_fail_gives_its_place_to_another_and_spends_no_attempt() {
+    let gate = Gate::new(UpstreamId::GitLab, CallKind::Write);
+    let fails = |gate: &Arc<Gate>| {
+        if let Ok(guard) = gate.enter_for("block_user") {
+            let fault = Fault::new(ErrorKind::Unreachable, "no answer");
+            guard.failed(&fault.at_gate("GitLab does not answer"));
+        }
+        Disposition::Hold(Hold {
+            gate: Arc::clone(gate),
+            met: Some(Met {
+                purpose: "block_user",
+                why: "GitLab does not answer".to_owned(),
+            }),
+        })
+    };
+    while gate.closed_because().is_none() {
+        let _ = fails(&gate);
+    }
+    // The first call is no probe: it has not waited for the gate. Where a place is free, another
+    // message can probe as it is; one that was delivered often stays, or Pub/Sub would give it up.
+    for (other_works, attempt, calls, end) in [
+        (true, 10, 4, "nack"),
+        (false, 10, 9, "ack"),
+        (true, 50, 9, "ack"),
+    ] {
+        let asked = Arc::new(AtomicU32::new(0));
+        let mut scene = Scene::new().at_attempt(Some(attempt));
+        scene.other_works = other_works;
+        for _ in 0..8 {
+            let (gate, asked) = (Arc::clone(&gate), Arc::clone(&asked));
+            scene = scene.answering(move || {
+                asked.fetch_add(1, Ordering::Relaxed);
+                fails(&gate)
+            });
+        }
+        let last = Arc::clone(&asked);
+        scene = scene.answering(move || {
+            last.fetch_add(1, Ordering::Relaxed);
+            done()
+        });
+        let (journal, _) = scene.play().await;
+        assert_eq!(journal.last().map(String::as_str), Some(end));
+        assert_eq!(asked.load(Ordering::Relaxed), calls);
+    }
 }
 
 /// At an open gate, by its own failed call, after so many others succeeded.

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// A last net only: restarts and lapsed leases count there too. The service itself gives up at attempt 10.
-pub(super) const MAX_DELIVERY_ATTEMPTS: i32 = 100;
+pub(in crate::messaging) const MAX_DELIVERY_ATTEMPTS: u32 = 100;
 /// How long a stage's subscription keeps what nobody acks, in seconds; also the longest lease.
 pub(super) const RETENTION_SECONDS: i64 = 7 * DAY;
 /// How long dead letters are held, in seconds: Pub/Sub's upper bound.
@@ -50,7 +50,7 @@ impl Topology {
         Subscription {
             dead_letter_policy: Some(DeadLetterPolicy {
                 dead_letter_topic: self.names().topic(stage.dead_letter_topic()),
-                max_delivery_attempts: MAX_DELIVERY_ATTEMPTS,
+                max_delivery_attempts: MAX_DELIVERY_ATTEMPTS.cast_signed(),
             }),
             retry_policy: Some(retry_policy(self.retry)),
             ..self.lasting(

@@ -21,7 +21,7 @@ use tokio::time::{Instant, sleep};
 
 use super::{
     ledger::{Ledger, Owner},
-    world::member,
+    population::member,
 };
 use crate::support::environment_with;
 

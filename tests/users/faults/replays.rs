@@ -6,7 +6,7 @@ use simulator::gitlab::State;
 use testkit::environment::ServiceEnvironment;
 use testkit::wait::until;
 
-use super::{ledger::Ledger, world::member};
+use super::{ledger::Ledger, population::member};
 use crate::support::environment;
 
 const LETTERS: u64 = 40;

@@ -7,7 +7,7 @@ use rand::{Rng, SeedableRng, seq::IndexedRandom};
 use rand_chacha::ChaCha8Rng;
 use serde_json::json;
 use simulator::{
-    gitlab::{self, Account, GitLab, Kind, State},
+    gitlab::{self, Account, GitLab, State},
     lookup::{self, Lookup, Person},
 };
 use tokio::time::Instant;
@@ -15,11 +15,12 @@ use tokio::time::Instant;
 use super::{
     anything::Anything,
     ledger::{Action, Ledger, Owner, Said, Truth},
+    population::{member, population},
     seconds::give_its_own_second,
     weather::{Side, Weather},
 };
 
-const MARKER: &str = "lookup_gitlab_sync";
+pub const MARKER: &str = "lookup_gitlab_sync";
 const EXEMPT: &str = "lookup_gitlab_sync_exempt";
 
 /// Both servers and everything that is known about them.
@@ -309,7 +310,7 @@ impl World {
     }
 }
 
-fn truth(account: &Account) -> Truth {
+pub fn truth(account: &Account) -> Truth {
     let day = account.others.get("last_activity_on");
     Truth {
         state: account.state.clone(),
@@ -322,95 +323,4 @@ fn truth(account: &Account) -> Truth {
             .and_then(serde_json::Value::as_str)
             .is_some_and(|day| day.starts_with("2019")),
     }
-}
-
-/// One of each case of the decision table, and some more by lot.
-fn population(rng: &mut ChaCha8Rng, ledger: &mut Ledger) -> (Vec<Account>, Vec<Person>) {
-    let (mut accounts, mut people) = (Vec::new(), Vec::new());
-    let more = rng.random_range(0..12);
-    let cases: Vec<u32> = (0..CASES)
-        .chain(std::iter::repeat_with(|| rng.random_range(0..6)).take(more))
-        .collect();
-    for (index, case) in cases.into_iter().enumerate() {
-        let id = 10 + index as u64;
-        let account = match case {
-            0..=12 => member(id, case, &mut people, ledger),
-            13 => external(id, "2019-05-01"),
-            14 => external(id, &jiff::Timestamp::now().to_string()[..10]),
-            15 => {
-                let mut robot = Account::new(id, &format!("robot-{id}"));
-                robot.external = true;
-                robot.with("last_activity_on", "2019-05-01")
-            }
-            _ => {
-                let mut bot = Account::new(id, &format!("bt{id}"));
-                bot.kind = Kind::ServiceAccount;
-                people.push(Person::cancelled(&format!("bt{id}"), "Bot"));
-                bot
-            }
-        };
-        let owner = match case {
-            0..=12 => Owner::Member(account.username.clone()),
-            13 | 14 => Owner::External,
-            _ => Owner::Nobody,
-        };
-        ledger.owners.insert(id, owner);
-        accounts.push(account);
-    }
-    (accounts, people)
-}
-
-const CASES: u32 = 17;
-
-fn external(id: u64, seen: &str) -> Account {
-    Account::new(id, &format!("external-{id}"))
-        .with("created_at", "2019-01-01T09:00:00.000Z")
-        .with("last_activity_on", seen)
-}
-
-/// A member in one of the cases 0 to 12 of the decision table.
-pub fn member(id: u64, case: u32, people: &mut Vec<Person>, ledger: &mut Ledger) -> Account {
-    let crsid = format!("ab{id}");
-    let mut account = Account::new(id, &crsid).with("last_activity_on", "2019-05-01");
-    let (state, said) = match case {
-        0 | 6 => (State::Active, Said::Current),
-        1 => (State::Active, Said::Cancelled),
-        2 | 3 => (State::Blocked, Said::Current),
-        4 => (State::Blocked, Said::Cancelled),
-        5 => (State::Deactivated, Said::Cancelled),
-        7 => (State::Banned, Said::Current),
-        8 => (State::Banned, Said::Cancelled),
-        9 => (State::LdapBlocked, Said::Cancelled),
-        10 => (State::BlockedPendingApproval, Said::Current),
-        11 => (State::Active, Said::Nothing),
-        _ => (State::Blocked, Said::Nothing),
-    };
-    account.state = state;
-    // Blocked: by the service in cases 2 and 12, by a person in 3 and 4.
-    let service = matches!(case, 2 | 12);
-    if account.state == State::Blocked {
-        let by = if service {
-            "lookup-gitlab-sync/1"
-        } else {
-            "root/0"
-        };
-        account = account.with_attribute("blocked_by", format!("{by}+2026-01-05 02:00:03 UTC"));
-    }
-    if service {
-        let marker = json!({"v": 1, "reason": "cancelled_in_lookup", "at": "2026-01-05T02:00:02Z", "run": "old"});
-        account = account.with_attribute(MARKER, marker.to_string());
-    }
-    match said {
-        Said::Cancelled => people.push(Person::cancelled(&crsid, "Person")),
-        Said::Current => people.push(Person::current(&crsid, "Person")),
-        Said::Nothing => {}
-    }
-    ledger.person(&crsid, said);
-    let known = Truth {
-        blocked_by_service: service,
-        marker: service,
-        ..truth(&account)
-    };
-    ledger.account(id, Some(known));
-    account
 }

@@ -68,3 +68,19 @@ pub async fn ask_with(gitlab: &GitLab, token: &str, path: &str) -> Answer {
     let url = format!("{}/api/v4{path}", gitlab.url());
     send(client().get(url).header("private-token", token)).await
 }
+
+/// One account, 42.
+pub async fn one() -> GitLab {
+    gitlab(vec![Account::new(42, "ab123")]).await
+}
+
+/// Asks a control endpoint.
+pub async fn control(gitlab: &GitLab, method: &str, path: &str, body: Option<Value>) -> Answer {
+    let method: Method = method.parse().unwrap();
+    let request = client().request(method, format!("{}/simulate/{path}", gitlab.url()));
+    send(match body {
+        Some(body) => request.json(&body),
+        None => request,
+    })
+    .await
+}

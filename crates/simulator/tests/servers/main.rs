@@ -9,6 +9,7 @@
 
 mod asking;
 mod control;
+mod faults;
 mod gitlab_attributes;
 mod gitlab_cost;
 mod gitlab_listing;

@@ -130,6 +130,7 @@ pub(super) struct Scene {
     pub(super) steps: VecDeque<Step>,
     pub(super) attempt: Option<u32>,
     pub(super) refuses_copies: bool,
+    pub(super) other_works: bool,
     pub(super) stopping: CancellationToken,
     pub(super) records: FakeRecords,
 }
@@ -140,6 +141,7 @@ impl Scene {
             steps: VecDeque::new(),
             attempt: Some(1),
             refuses_copies: false,
+            other_works: false,
             stopping: CancellationToken::new(),
             records: FakeRecords::default(),
         }
@@ -163,7 +165,7 @@ impl Scene {
                 refuses: self.refuses_copies,
             },
             records: self.records.clone(),
-            holds: Holds::new(8),
+            holds: Holds::new(2),
         }
     }
 
@@ -186,6 +188,7 @@ impl Scene {
 
     pub(super) async fn play(mut self) -> (Vec<String>, Vec<SyncOutcome>) {
         let dispatch = self.dispatch();
+        let _other = self.other_works.then(|| dispatch.holds.begin());
         dispatch
             .settle(self.delivery(), self.lease(), &self.stopping)
             .await;

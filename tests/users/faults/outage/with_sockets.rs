@@ -8,7 +8,7 @@ use serde_json::json;
 use simulator::{control::Fault, gitlab::State};
 use testkit::wait::until;
 
-use crate::faults::{ledger::Ledger, world::member};
+use crate::faults::{ledger::Ledger, population::member};
 use crate::support::{connection, environment};
 
 const MESSAGES: u64 = 300;
