@@ -1,4 +1,5 @@
-//! (h) The code alone: what one decision costs, and how fast a sweep's answers are read, beside reading them into nothing.
+//! (h) The code alone: what one decision costs, and how fast a sweep's answers are read, beside
+//! reading them into nothing.
 
 #![allow(
     clippy::unwrap_used,

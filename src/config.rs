@@ -72,8 +72,9 @@ pub enum Mode {
 
 /// Everything that can be configured.
 ///
-/// The type says which sections a command requires: `Config<GitLabConfig, DirectoryConfig, Option<PubSubConfig>>` loads
-/// where no project is set, and cannot be passed to code that requires one.
+/// The type says which sections a command requires: `Config<GitLabConfig, DirectoryConfig,
+/// Option<PubSubConfig>>` loads where no project is set, and cannot be passed to code that requires
+/// one.
 #[derive(Clone, Debug)]
 pub struct Config<G = GitLabConfig, D = DirectoryConfig, P = PubSubConfig> {
     /// `mode`

@@ -1,7 +1,8 @@
-//! One HTTP behaviour for every API: deadline, retry of reads, rate budget, gates, bounded answers, error classes.
+//! One HTTP behaviour for every API: deadline, retry of reads, rate budget, gates, bounded answers,
+//! error classes.
 //!
-//! A client of an API (`gitlab`, `directory`) builds requests and judges answers; [`Upstream`] does everything
-//! between: when a call may go, how often, how long, and whose fault its failure is.
+//! A client of an API (`gitlab`, `directory`) builds requests and judges answers; [`Upstream`] does
+//! everything between: when a call may go, how often, how long, and whose fault its failure is.
 
 mod admission;
 mod advice;

@@ -1,6 +1,7 @@
 //! The user pipeline: who is who, what is decided for them, and how it is done.
 //!
-//! `account`, `class`, `ownership`, `policy` and `guard` are pure, and so is `evaluate`; the rest reads, applies and records.
+//! `account`, `class`, `ownership`, `policy` and `guard` are pure, and so is `evaluate`; the rest
+//! reads, applies and records.
 
 mod about;
 pub mod account;

@@ -1,7 +1,9 @@
-//! How many provisioning requests a second the real service answers, beside `pgbench` running the same statements.
+//! How many provisioning requests a second the real service answers, beside `pgbench` running the
+//! same statements.
 //!
-//! `cargo bench --bench provisioning`: a `PostgreSQL` of its own, the service as a process, and interleaved runs of both
-//! with 1 and with 16 clients. The statements are those that the server logged while the service answered a request.
+//! `cargo bench --bench provisioning`: a `PostgreSQL` of its own, the service as a process, and
+//! interleaved runs of both with 1 and with 16 clients. The statements are those that the server
+//! logged while the service answered a request.
 
 #![allow(
     clippy::unwrap_used,

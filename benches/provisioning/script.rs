@@ -20,8 +20,8 @@ pub fn logging(url: &str) -> String {
     format!("{url}?options=-c%20log_statement%3Dall")
 }
 
-/// What the service at `address`, whose connections log, sends for a request that changes everything. The second is
-/// taken: by then its statements are prepared.
+/// What the service at `address`, whose connections log, sends for a request that changes
+/// everything. The second is taken: by then its statements are prepared.
 pub async fn capture(server: &PostgresServer, address: &str, token: &str) -> Vec<Statement> {
     let load = Load::new(address, token);
     load.once(ID, 1).await;
@@ -75,7 +75,8 @@ fn parameters(text: &str) -> Vec<Option<String>> {
     text.split(", ").map(value).collect()
 }
 
-/// The script: as many statements, in the same transactions, for a namespace and a number that it draws each time.
+/// The script: as many statements, in the same transactions, for a namespace and a number that it
+/// draws each time.
 pub fn of(statements: &[Statement]) -> String {
     let (first, last) = NAMESPACES.into_inner();
     let key = lock_key(statements);

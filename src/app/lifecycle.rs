@@ -69,7 +69,8 @@ impl RunningProcess {
             is_public,
         } = self.http;
         if is_public {
-            // The stages that consume still answer for their health; these stop taking work at once.
+            // The stages that consume still answer for their health; these stop taking work at
+            // once.
             stop.cancel();
         }
         tokio::select! {

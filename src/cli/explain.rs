@@ -30,7 +30,8 @@ use crate::{
     },
 };
 
-/// Shows the steps of one decision: account, class, Lookup's answer, whose block it is, and what would happen
+/// Shows the steps of one decision: account, class, Lookup's answer, whose block it is, and what
+/// would happen
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  lookup-gitlab-sync explain spqr1")]
 pub struct ExplainArgs {

@@ -45,8 +45,8 @@ impl CallsConfig {
 
     /// Reads `section`, such as `gitlab.calls`.
     ///
-    /// All attempts of a call fit into the ack deadline, so that a message whose lease could not be extended once is
-    /// not redelivered meanwhile.
+    /// All attempts of a call fit into the ack deadline, so that a message whose lease could not be
+    /// extended once is not redelivered meanwhile.
     pub(super) fn read(reader: &mut ConfigReader<'_>, section: &str) -> Self {
         Self::read_over(reader, section, &Self::default())
     }

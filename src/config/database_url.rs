@@ -86,7 +86,8 @@ fn is_ssl_mode(text: &str) -> bool {
     SSL_MODES.contains(&text)
 }
 
-/// The parameter by its name, if that looks like one. Otherwise it may be a part of a password with a `?` or a `&` in it.
+/// The parameter by its name, if that looks like one. Otherwise it may be a part of a password with
+/// a `?` or a `&` in it.
 fn plain(name: &str) -> String {
     let looks = |name: &&str| {
         (1..=32).contains(&name.len())

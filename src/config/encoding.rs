@@ -1,7 +1,8 @@
 //! Text files in another encoding than UTF-8.
 
-/// What is wrong with the first bytes of a text file, to be read after "the file"; `None` if nothing is. Editors do not
-/// show a byte order mark, and an error about what follows it would mislead.
+/// What is wrong with the first bytes of a text file, to be read after "the file"; `None` if
+/// nothing is. Editors do not show a byte order mark, and an error about what follows it would
+/// mislead.
 pub fn objection(bytes: &[u8]) -> Option<&'static str> {
     const MARKED: &str = "begins with a byte order mark: save it as UTF-8 without one";
     const UTF_16: &str = "is UTF-16: save it as UTF-8";

@@ -4,11 +4,12 @@ use std::{error::Error, fmt};
 
 use super::origin::ValueOrigin;
 
-/// One error: which key, what is wrong with it, what is allowed, where it came from. It never repeats a text that was
-/// given: a secret pasted into the wrong key must not reach a log.
+/// One error: which key, what is wrong with it, what is allowed, where it came from. It never
+/// repeats a text that was given: a secret pasted into the wrong key must not reach a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {
-    /// The key, such as `gitlab.url`, or what stands in its place, such as a file that cannot be read.
+    /// The key, such as `gitlab.url`, or what stands in its place, such as a file that cannot be
+    /// read.
     pub key: String,
     /// What is wrong with it, and what is allowed.
     pub problem: String,
@@ -70,8 +71,8 @@ impl ConfigErrors {
         Self(vec![mistake])
     }
 
-    /// For an incomplete configuration without any other error. Reading reports an error for each value that it does not
-    /// get, so this should never appear.
+    /// For an incomplete configuration without any other error. Reading reports an error for each
+    /// value that it does not get, so this should never appear.
     pub(super) fn incomplete() -> Self {
         Self(vec![ConfigError::without_origin(
             "the configuration",

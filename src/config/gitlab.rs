@@ -16,17 +16,18 @@ use super::{
 pub struct GitLabConfig {
     /// Base address without `/api/v4`, such as `https://gitlab.example.ac.uk`.
     pub url: Url,
-    /// An administrator's token (scope `api`, and `admin_mode` where Admin Mode is on). Where only `read_token` is given,
-    /// that one.
+    /// An administrator's token (scope `api`, and `admin_mode` where Admin Mode is on). Where only
+    /// `read_token` is given, that one.
     pub token: Secret,
-    /// An administrator's token that only reads (scope `read_user`, and `admin_mode`), for the fan-out and for commands
-    /// that look.
+    /// An administrator's token that only reads (scope `read_user`, and `admin_mode`), for the
+    /// fan-out and for commands that look.
     pub read_token: Option<Secret>,
     /// `[gitlab.calls]`
     pub calls: CallsConfig,
 }
 
-/// A message holds a slot from its observation to its last write, and releases it while it waits for Lookup.
+/// A message holds a slot from its observation to its last write, and releases it while it waits
+/// for Lookup.
 fn calls(authority: Option<CertificateAuthority>) -> CallsConfig {
     CallsConfig {
         concurrency: 24,

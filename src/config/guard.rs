@@ -16,10 +16,11 @@ pub struct GuardConfig {
     pub max_unblock_percent: f64,
     /// Changes of each kind always allowed. 10.
     pub floor: u32,
-    /// Blocks never exceeded in 24 hours, whatever the share. 1,000. A tick's own share of blocks lifts it.
+    /// Blocks never exceeded in 24 hours, whatever the share. 1,000. A tick's own share of blocks
+    /// lifts it.
     pub max_blocks: u32,
-    /// How long after a run was planned its messages may still change GitLab. Two hours; at most the 24 hours over
-    /// which the guard counts.
+    /// How long after a run was planned its messages may still change GitLab. Two hours; at most
+    /// the 24 hours over which the guard counts.
     pub plan_lapses: Duration,
     /// Percent of the asked members that Lookup must know. 50.
     pub min_known_percent: f64,

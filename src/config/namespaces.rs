@@ -18,16 +18,19 @@ use super::{
     },
 };
 
-/// The namespace pipeline. Each stage asks for what it needs; nothing here is needed where no such stage runs.
+/// The namespace pipeline. Each stage asks for what it needs; nothing here is needed where no such
+/// stage runs.
 #[derive(Clone, Debug)]
 pub struct NamespacesConfig {
-    /// The portal's address and the issuer of its tokens. Where it is set, the pipeline's topic is wanted.
+    /// The portal's address and the issuer of its tokens. Where it is set, the pipeline's topic is
+    /// wanted.
     pub portal_url: Option<Url>,
     /// What a client of the portal shows.
     portal_token: Option<Secret>,
     /// The private key that signs, PEM.
     signing_key_file: Option<PathBuf>,
-    /// Keys that are published and do not sign, PEM, private or public: the next one, and the last one.
+    /// Keys that are published and do not sign, PEM, private or public: the next one, and the last
+    /// one.
     pub published_key_files: Vec<PathBuf>,
     /// Base address of what provisions; GitLab's own unless set.
     provisioning_url: Option<Url>,
@@ -123,7 +126,8 @@ pub const PLAN_CODES: [&str; 12] = [
     "early_adopter",
 ];
 
-/// The add-ons that the endpoint of GitLab 18.9 carries out; it drops every other name and answers 200.
+/// The add-ons that the endpoint of GitLab 18.9 carries out; it drops every other name and answers
+/// 200.
 pub const ADD_ONS: [&str; 4] = ["duo_core", "duo_pro", "duo_enterprise", "product_analytics"];
 
 /// A call waits for its turn at the provisioning side, and is never repeated in place.

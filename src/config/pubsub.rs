@@ -9,7 +9,8 @@ use super::{
     values::{HostPort, HttpUrl, TextValue},
 };
 
-/// How long Pub/Sub waits for a consumer's first ack or extension; every subscription is created with it.
+/// How long Pub/Sub waits for a consumer's first ack or extension; every subscription is created
+/// with it.
 pub const ACK_DEADLINE: Duration = Duration::from_mins(1);
 
 /// Google Cloud Pub/Sub.
@@ -19,8 +20,8 @@ pub struct PubSubConfig {
     pub project: String,
     /// `host:port` of an emulator or of the embedded broker; no credentials are sent there.
     pub emulator_host: Option<String>,
-    /// The endpoint of Google Cloud's Pub/Sub instead of `https://pubsub.googleapis.com`, such as a region's own, which
-    /// keeps messages in that region.
+    /// The endpoint of Google Cloud's Pub/Sub instead of `https://pubsub.googleapis.com`, such as a
+    /// region's own, which keeps messages in that region.
     pub endpoint: Option<Url>,
     /// Put before every topic and subscription name. Empty.
     pub prefix: String,
@@ -35,7 +36,8 @@ const PROJECT: TextValue = TextValue {
     },
 };
 
-/// What a topic's name may begin with, see <https://docs.cloud.google.com/pubsub/docs/create-topic#resource_names>.
+/// What a topic's name may begin with, see
+/// <https://docs.cloud.google.com/pubsub/docs/create-topic#resource_names>.
 const PREFIX: TextValue = TextValue {
     allowed: "nothing, or at most 100 of letters, digits and - _ . ~ + that begin with a letter and not with goog",
     accepts: |text| {

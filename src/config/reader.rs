@@ -67,7 +67,8 @@ impl<'s> ConfigReader<'s> {
         self.read(key, form, WhenAbsent::Missing)
     }
 
-    /// A secret, given as `key` or as the name of a file, `key_file`; of both the stronger source wins.
+    /// A secret, given as `key` or as the name of a file, `key_file`; of both the stronger source
+    /// wins.
     pub(super) fn secret(&mut self, key: &str) -> Option<Secret> {
         let file_key = format!("{key}_file");
         let rank = |found: Option<(Value, ValueOrigin)>| found.map(|(_, origin)| origin.rank());
@@ -99,7 +100,8 @@ impl<'s> ConfigReader<'s> {
         value
     }
 
-    /// The value of a key that is read elsewhere, if it is given and valid; its errors are reported there.
+    /// The value of a key that is read elsewhere, if it is given and valid; its errors are reported
+    /// there.
     pub(super) fn peek<F: ValueType>(&self, key: &str, form: &F) -> Option<F::Value> {
         let (value, origin) = self.sources.find(key)?;
         let given = values::RawValue {

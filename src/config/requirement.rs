@@ -8,8 +8,8 @@ pub(super) struct SectionResult<T> {
     pub missing: Vec<ConfigError>,
 }
 
-/// `T` is a required section and `Option<T>` an optional one. Invalid values are errors in both cases, missing ones only
-/// where the section is required.
+/// `T` is a required section and `Option<T>` an optional one. Invalid values are errors in both
+/// cases, missing ones only where the section is required.
 pub trait Requirement<T>: Sized {
     /// Whether a missing key is an error.
     const REQUIRED: bool;

@@ -43,7 +43,8 @@ impl Secret {
         self.file.as_deref()
     }
 
-    /// The present content of its file; `None` without a file. Blocks: not for the threads of a runtime.
+    /// The present content of its file; `None` without a file. Blocks: not for the threads of a
+    /// runtime.
     ///
     /// # Errors
     /// What is wrong with the file, without any of its text.

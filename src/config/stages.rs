@@ -41,7 +41,8 @@ impl FanOutConfig {
 /// Reading all of both sides.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SweepConfig {
-    /// What was read longer ago than this is read again where a sweep goes on after an interruption. 1 h.
+    /// What was read longer ago than this is read again where a sweep goes on after an
+    /// interruption. 1 h.
     pub max_age: Duration,
 }
 
@@ -65,7 +66,8 @@ impl SweepConfig {
 /// The user worker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WorkerConfig {
-    /// Messages leased at once. 1,000: the client acks every 100 ms, so throughput is about ten times this.
+    /// Messages leased at once. 1,000: the client acks every 100 ms, so throughput is about ten
+    /// times this.
     pub max_outstanding: usize,
     /// Resyncs this process writes for in an hour. 50.
     pub resyncs_per_hour: u32,
@@ -101,9 +103,11 @@ impl WorkerConfig {
 /// The serving process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServeConfig {
-    /// Port of the stages that are asked over HTTP; of health and metrics where there is none. 8080; 0 takes any free one.
+    /// Port of the stages that are asked over HTTP; of health and metrics where there is none.
+    /// 8080; 0 takes any free one.
     pub port: u16,
-    /// Port of health and metrics. [`Self::port`] unless a stage is asked over HTTP, else 8081; 0 takes any free one.
+    /// Port of health and metrics. [`Self::port`] unless a stage is asked over HTTP, else 8081; 0
+    /// takes any free one.
     pub health_port: Option<u16>,
     /// Time to finish after SIGTERM. 8 s; Cloud Run kills at 10.
     pub grace: Duration,

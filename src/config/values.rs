@@ -39,7 +39,8 @@ pub(super) trait ValueType {
     fn show(&self, value: &Self::Value) -> serde_json::Value;
 }
 
-/// Why a value is not of its type. It never repeats a text that was given, which may be a misplaced secret.
+/// Why a value is not of its type. It never repeats a text that was given, which may be a misplaced
+/// secret.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct ParseError {
     /// The place inside the value, such as `[2]`; empty for all of it.

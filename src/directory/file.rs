@@ -26,8 +26,8 @@ static SETTINGS: UpstreamSettings = UpstreamSettings {
     authority: "SSL_CERT_FILE",
 };
 
-/// A directory in a file: JSON lines `{"id","cancelled"}`. Read again whenever it has changed; replace it by renaming
-/// a finished one over it, as a file caught half-written is refused.
+/// A directory in a file: JSON lines `{"id","cancelled"}`. Read again whenever it has changed;
+/// replace it by renaming a finished one over it, as a file caught half-written is refused.
 #[derive(Clone, Debug)]
 pub struct FileDirectory {
     path: PathBuf,

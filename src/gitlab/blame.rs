@@ -1,4 +1,5 @@
-//! How GitLab refuses a change: whose fault it is by its own words, and what an operator is told of them.
+//! How GitLab refuses a change: whose fault it is by its own words, and what an operator is told of
+//! them.
 
 use serde_json::Value;
 use url::Url;
@@ -9,12 +10,14 @@ use crate::{
     upstream::{ClaimedScope, Fault, UpstreamResponse},
 };
 
-/// The message of every 500 that is GitLab's own: with its database or Redis gone, or a bug. A 500 with another message
-/// is about the record that was to be changed (`render_validation_error!` and `bad_request!` of a service's result).
+/// The message of every 500 that is GitLab's own: with its database or Redis gone, or a bug. A 500
+/// with another message is about the record that was to be changed (`render_validation_error!` and
+/// `bad_request!` of a service's result).
 const INTERNAL_ERROR: &str = "500 Internal Server Error";
 /// A token that is no administrator's, or lacks Admin Mode.
 const BARE_FORBIDDEN: &str = "403 Forbidden";
-/// A Geo secondary, or a database that takes no writes (`lib/gitlab/middleware/read_only/controller.rb`).
+/// A Geo secondary, or a database that takes no writes
+/// (`lib/gitlab/middleware/read_only/controller.rb`).
 const READ_ONLY: &str = "You cannot perform write operations on a read-only instance";
 /// Of an answer's own words, so many are told.
 const LONGEST: usize = 160;

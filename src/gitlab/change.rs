@@ -10,8 +10,8 @@ use url::Url;
 /// How GitLab answered a state-changing call, judged by the body and never by the status alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// Body `true`: GitLab changed the account's state. It proves no state: two blocks at one moment are both answered
-    /// so, and a block beside a ban is, whose account is banned.
+    /// Body `true`: GitLab changed the account's state. It proves no state: two blocks at one
+    /// moment are both answered so, and a block beside a ban is, whose account is banned.
     Made,
     /// Body `null`: it was so already; somebody else was first.
     AlreadySo,
@@ -21,8 +21,8 @@ pub enum Change {
     Gone,
 }
 
-/// The reasons for which GitLab refuses to block or unblock an account as it is (`lib/api/users.rb`,
-/// `app/services/users/block_service.rb`). Any other 403 is about the token.
+/// The reasons for which GitLab refuses to block or unblock an account as it is
+/// (`lib/api/users.rb`, `app/services/users/block_service.rb`). Any other 403 is about the token.
 const STATE_REASONS: [&str; 5] = [
     "LDAP blocked users cannot be modified by the API",
     "LDAP blocked users cannot be unblocked by the API",
@@ -37,7 +37,8 @@ pub(super) fn change(answer: &UpstreamResponse, base: &Url) -> Result<Change, Fa
         return match answer.body.trim_ascii() {
             b"true" => Ok(Change::Made),
             b"null" => Ok(Change::AlreadySo),
-            // A record that does not validate, or a state that cannot be left so: this account's, and not said why.
+            // A record that does not validate, or a state that cannot be left so: this account's,
+            // and not said why.
             b"false" => {
                 Err(Fault::new(ErrorKind::Rejected, "answered false").of(ClaimedScope::Subject))
             }
@@ -59,13 +60,14 @@ pub(super) fn change(answer: &UpstreamResponse, base: &Url) -> Result<Change, Fa
     }
 }
 
-/// Whether the account does not exist. A 404 of any other form comes from a proxy or from a wrong address.
+/// Whether the account does not exist. A 404 of any other form comes from a proxy or from a wrong
+/// address.
 pub(super) fn is_user_not_found(answer: &UpstreamResponse) -> bool {
     answer.status.as_u16() == 404 && message_is(answer, |message| message == "404 User Not Found")
 }
 
-/// The same of a call on an account's custom attributes, where GitLab spells it `404 Not Found`; a key that is not
-/// there is `404 Not found`.
+/// The same of a call on an account's custom attributes, where GitLab spells it `404 Not Found`; a
+/// key that is not there is `404 Not found`.
 pub(super) fn is_owner_not_found(answer: &UpstreamResponse) -> bool {
     is_user_not_found(answer)
         || answer.status.as_u16() == 404 && message_is(answer, |message| message == "404 Not Found")

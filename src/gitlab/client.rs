@@ -24,15 +24,15 @@ static SETTINGS: UpstreamSettings = UpstreamSettings {
     rights: "an administrator's token with the scope api, and admin_mode where Admin Mode is on",
 };
 
-/// Accounts on one page: GitLab gives more where it is asked for a cursor, but it costs as much a row, and a long
-/// request dies with its process.
+/// Accounts on one page: GitLab gives more where it is asked for a cursor, but it costs as much a
+/// row, and a long request dies with its process.
 pub(super) const FULL: usize = 100;
 
 /// Leaves out bots, ghosts, service accounts and other internal accounts.
 const HUMANS: (&str, &str) = ("humans", "true");
 
-/// The proof that a write may be made: this process runs in `mode = "apply"` and the message is not dry-run.
-/// Only [`Client::permit`] makes one, and every write asks for it.
+/// The proof that a write may be made: this process runs in `mode = "apply"` and the message is not
+/// dry-run. Only [`Client::permit`] makes one, and every write asks for it.
 #[derive(Debug)]
 pub struct WritePermit {
     _private: (),
@@ -96,8 +96,9 @@ impl Client {
         }
     }
 
-    /// Takes `calls` from the rate budget at once, and a place among the concurrent calls, waiting until both are
-    /// there. The calls of the returned client wait for neither; see [`Upstream::reserve`]. Take locks before it.
+    /// Takes `calls` from the rate budget at once, and a place among the concurrent calls, waiting
+    /// until both are there. The calls of the returned client wait for neither; see
+    /// [`Upstream::reserve`]. Take locks before it.
     pub async fn reserve(&self, calls: u32) -> Self {
         let upstream = self.upstream.reserve(calls).await;
         Self {
@@ -118,7 +119,8 @@ impl Client {
         self.upstream.calls_made()
     }
 
-    /// Whether GitLab's answers do not say what time it is: no front end stands before it. Then the directory's count.
+    /// Whether GitLab's answers do not say what time it is: no front end stands before it. Then the
+    /// directory's count.
     pub fn is_without_clock(&self) -> bool {
         self.upstream.is_without_clock()
     }
@@ -164,7 +166,8 @@ impl Client {
         self.own.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// `GET /personal_access_tokens/self`; `None` where the token is of another kind (404 or 403 or 401 there).
+    /// `GET /personal_access_tokens/self`; `None` where the token is of another kind (404 or 403 or
+    /// 401 there).
     ///
     /// # Errors
     /// See [`CallError`].
@@ -180,8 +183,8 @@ impl Client {
         self.read(&call, judge).await
     }
 
-    /// `GET /users/:id` with custom attributes; `None` for GitLab's own JSON `404 User Not Found`, where the token still
-    /// sees its own account as an administrator does.
+    /// `GET /users/:id` with custom attributes; `None` for GitLab's own JSON `404 User Not Found`,
+    /// where the token still sees its own account as an administrator does.
     ///
     /// # Errors
     /// See [`CallError`].
@@ -197,8 +200,9 @@ impl Client {
         Ok(user)
     }
 
-    /// Before nobody is believed to be there: a token that lost its rights is told so of everybody who is blocked. The
-    /// token's own account must be there, and with the keys that an administrator alone sees.
+    /// Before nobody is believed to be there: a token that lost its rights is told so of everybody
+    /// who is blocked. The token's own account must be there, and with the keys that an
+    /// administrator alone sees.
     async fn prove_sight(&self) -> Result<(), CallError> {
         let own = self.own_id().await?;
         let query = [("with_custom_attributes", "true")];
@@ -218,7 +222,8 @@ impl Client {
         self.read(&call, judge).await
     }
 
-    /// `GET /users?username=…&humans=true`. The rows still have to be checked: filters can be ignored.
+    /// `GET /users?username=…&humans=true`. The rows still have to be checked: filters can be
+    /// ignored.
     ///
     /// # Errors
     /// See [`CallError`].
@@ -227,7 +232,8 @@ impl Client {
         self.find("find_user_by_username", &filter).await
     }
 
-    /// `GET /users?username=…`: bots, ghosts and service accounts, too. The rows still have to be checked.
+    /// `GET /users?username=…`: bots, ghosts and service accounts, too. The rows still have to be
+    /// checked.
     ///
     /// # Errors
     /// See [`CallError`].

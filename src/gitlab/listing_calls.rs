@@ -13,8 +13,8 @@ use crate::{
     upstream::{CallError, Fault, Upstream, UpstreamRequest, UpstreamResponse},
 };
 
-/// How long one page may take. GitLab spends a second of one processor on a hundred accounts, one after the other where
-/// several ask, and ends a request after a minute itself.
+/// How long one page may take. GitLab spends a second of one processor on a hundred accounts, one
+/// after the other where several ask, and ends a request after a minute itself.
 const PAGE_DEADLINE: Duration = Duration::from_mins(1);
 
 /// The label of every call that lists accounts.
@@ -32,12 +32,12 @@ pub(super) enum Position {
 }
 
 impl Client {
-    /// One page of all human accounts by ascending id, with custom attributes; the first where no place is given.
-    /// A page may take a minute, whatever `gitlab.calls.timeout` is.
+    /// One page of all human accounts by ascending id, with custom attributes; the first where no
+    /// place is given. A page may take a minute, whatever `gitlab.calls.timeout` is.
     ///
     /// # Errors
-    /// See [`CallError`]; a row without the admin-only keys refuses the credentials, and a page that does not go
-    /// forward, or ends before its end, is an error.
+    /// See [`CallError`]; a row without the admin-only keys refuses the credentials, and a page
+    /// that does not go forward, or ends before its end, is an error.
     pub async fn users_page(&self, place: Option<&Place>) -> Result<Page, CallError> {
         let start = place.cloned().unwrap_or_default();
         let call = self.page_call(&start, FULL);
@@ -49,7 +49,8 @@ impl Client {
             .await
     }
 
-    /// The page of at most `size` accounts at `place`, asked for once, or why GitLab cannot show it.
+    /// The page of at most `size` accounts at `place`, asked for once, or why GitLab cannot show
+    /// it.
     pub(super) async fn try_page(
         &self,
         place: &Place,
@@ -61,8 +62,8 @@ impl Client {
             .await
     }
 
-    /// The id of the last human account, or of the last before `below`; `None` where GitLab cannot show it, or there is
-    /// none before.
+    /// The id of the last human account, or of the last before `below`; `None` where GitLab cannot
+    /// show it, or there is none before.
     pub(super) async fn greatest(&self, below: Option<u64>) -> Result<Option<u64>, CallError> {
         let cursor = below.map(cursor_at);
         let call = self.list("desc", 1, cursor.as_deref());
@@ -99,7 +100,8 @@ impl Client {
         self.patient().try_read(&call, telling_why(judge)).await
     }
 
-    /// Account `id`, asked for once, or why GitLab cannot show it; `Ok(None)` where there is no such account.
+    /// Account `id`, asked for once, or why GitLab cannot show it; `Ok(None)` where there is no
+    /// such account.
     ///
     /// # Errors
     /// See [`CallError`].
@@ -111,7 +113,8 @@ impl Client {
             .await
     }
 
-    /// Whether GitLab answers who we are and shows our own account: then what it cannot show lies in that.
+    /// Whether GitLab answers who we are and shows our own account: then what it cannot show lies
+    /// in that.
     ///
     /// # Errors
     /// Those of the calls: the trouble is GitLab's.

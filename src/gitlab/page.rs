@@ -20,7 +20,8 @@ pub struct Page {
     pub users: Vec<User>,
     /// Those that cannot.
     pub odd: Vec<Unreadable>,
-    /// Where the next page starts; `None` where GitLab names none. That alone does not prove that there is none.
+    /// Where the next page starts; `None` where GitLab names none. That alone does not prove that
+    /// there is none.
     pub next: Option<Place>,
     /// Where a page after the last row would start.
     pub(super) end: Place,
@@ -157,8 +158,8 @@ fn goes_round(how: &str) -> Fault {
     )
 }
 
-/// `X-NEXT-CURSOR`, else the cursor of the `Link` header. The link itself is not followed: its host is the one GitLab
-/// is configured with, which need not be the one it is reached by.
+/// `X-NEXT-CURSOR`, else the cursor of the `Link` header. The link itself is not followed: its host
+/// is the one GitLab is configured with, which need not be the one it is reached by.
 fn next_cursor(headers: &HeaderMap) -> Result<Option<String>, Fault> {
     if let Some(cursor) = headers.get("x-next-cursor") {
         let cursor = cursor
@@ -181,7 +182,8 @@ fn next_cursor(headers: &HeaderMap) -> Result<Option<String>, Fault> {
     }
 }
 
-/// The query of the link among whose relations is `next`: relations are a list, in whatever case (RFC 8288, 3.3).
+/// The query of the link among whose relations is `next`: relations are a list, in whatever case
+/// (RFC 8288, 3.3).
 fn next_link(links: &str) -> Option<&str> {
     links.split('<').skip(1).find_map(|link| {
         let (target, parameters) = link.split_once('>')?;

@@ -1,5 +1,5 @@
-//! Lists of objects with two plain values each, such as identities: read as they come, bounded, and never an error of
-//! the page they stand in.
+//! Lists of objects with two plain values each, such as identities: read as they come, bounded, and
+//! never an error of the page they stand in.
 
 use std::{fmt, marker::PhantomData};
 

@@ -1,5 +1,6 @@
-//! GitLab's own reasons for refusing a token, in its words, and what to do about each (`lib/gitlab/auth/`,
-//! `lib/api/api_guard.rs`; seen on GitLab 18.9). All of them are about the token or its owner, never about an account.
+//! GitLab's own reasons for refusing a token, in its words, and what to do about each
+//! (`lib/gitlab/auth/`, `lib/api/api_guard.rs`; seen on GitLab 18.9). All of them are about the
+//! token or its owner, never about an account.
 
 use serde::Deserialize;
 
@@ -75,7 +76,8 @@ struct Refusal<'a> {
     scope: LenientValue<'a>,
 }
 
-/// `fault` with GitLab's own reason, where `answer` gives one that is known. Nothing else of the body is repeated.
+/// `fault` with GitLab's own reason, where `answer` gives one that is known. Nothing else of the
+/// body is repeated.
 pub(super) fn with_reason(answer: &UpstreamResponse, fault: Fault) -> Fault {
     if !matches!(answer.status.as_u16(), 401 | 403) {
         return fault;

@@ -118,7 +118,8 @@ pub(super) fn token_details(answer: &UpstreamResponse) -> Result<TokenDetails, F
 /// What a row shows.
 ///
 /// # Errors
-/// A row that proves nothing about its account: without an id, or without what only administrators are shown.
+/// A row that proves nothing about its account: without an id, or without what only administrators
+/// are shown.
 pub(super) fn shown(row: Row<'_>) -> Result<Shown, Fault> {
     let id = id_of(&row)?;
     if row.is_admin == LenientValue::Absent {
@@ -172,8 +173,9 @@ fn id_of(row: &Row<'_>) -> Result<u64, Fault> {
     }
 }
 
-/// GitLab answers 200 with fewer keys to a token that is no administrator's (`API::Entities::UserBasic`), and leaves
-/// blocked accounts out: such a listing must decide nothing.
+/// GitLab answers 200 with fewer keys to a token that is no administrator's
+/// (`API::Entities::UserBasic`), and leaves blocked accounts out: such a listing must decide
+/// nothing.
 fn blinded(id: u64, key: &str) -> Fault {
     Fault::new(
         ErrorKind::Forbidden,
@@ -258,8 +260,9 @@ fn identity(identity: &Pair<'_>) -> Option<Identity> {
     })
 }
 
-/// An attribute's mere presence can exempt an account, so one that cannot be read must not vanish: an odd value
-/// becomes an empty one, an odd key refuses the row. A key that is longer than any of ours is nobody's business here.
+/// An attribute's mere presence can exempt an account, so one that cannot be read must not vanish:
+/// an odd value becomes an empty one, an odd key refuses the row. A key that is longer than any of
+/// ours is nobody's business here.
 fn custom_attributes(read: Pairs<'_, AttributeKeys>) -> Result<Vec<CustomAttribute>, &'static str> {
     const KEY: &str = "custom_attributes";
     let Pairs::Listed(attributes, _) = read else {

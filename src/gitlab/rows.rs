@@ -52,7 +52,8 @@ impl<'de> Deserialize<'de> for Judged {
     }
 }
 
-/// Reads a list of at most `most` rows, and no further than the first that says the token may not see it.
+/// Reads a list of at most `most` rows, and no further than the first that says the token may not
+/// see it.
 struct RowReader<'f> {
     most: usize,
     refused: &'f mut Option<Fault>,

@@ -1,4 +1,5 @@
-//! The calls that change an account. Each asks for the permit to write, and none is repeated in process.
+//! The calls that change an account. Each asks for the permit to write, and none is repeated in
+//! process.
 
 use reqwest::{
     Method,
@@ -16,12 +17,14 @@ use crate::{
     upstream::{CallError, Fault, LenientValue, UpstreamRequest, UpstreamResponse},
 };
 
-/// What the marker and the block are steps of: a gate that withholds blocks withholds their markers too.
+/// What the marker and the block are steps of: a gate that withholds blocks withholds their markers
+/// too.
 const BLOCK: &str = "block_user";
 
 impl Client {
-    /// `PUT /users/:id/custom_attributes/:key`, the first step of a block. `Ok(false)` when the account is gone. Repeating it does no harm, but
-    /// that is for the caller to do, after another look.
+    /// `PUT /users/:id/custom_attributes/:key`, the first step of a block. `Ok(false)` when the
+    /// account is gone. Repeating it does no harm, but that is for the caller to do, after another
+    /// look.
     ///
     /// # Errors
     /// See [`CallError`].
@@ -89,8 +92,8 @@ impl Client {
         self.upstream.change(&call, judge, Change::completion).await
     }
 
-    /// A POST under the account. Sent as JSON: in Maintenance Mode GitLab sends whoever sends anything else to its front
-    /// page (`lib/gitlab/middleware/read_only/controller.rb`).
+    /// A POST under the account. Sent as JSON: in Maintenance Mode GitLab sends whoever sends
+    /// anything else to its front page (`lib/gitlab/middleware/read_only/controller.rb`).
     fn change_of(
         &self,
         operation: &'static str,

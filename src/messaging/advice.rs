@@ -5,7 +5,8 @@ use tonic::Code;
 
 use super::Operation;
 
-/// What to do about `code` in answer to `operation`, to be read after Pub/Sub's own message; empty where that says it.
+/// What to do about `code` in answer to `operation`, to be read after Pub/Sub's own message; empty
+/// where that says it.
 pub(super) fn after(operation: &Operation, code: Code, message: &str) -> String {
     let advice = match code {
         Code::PermissionDenied => forbidden(operation, message),
@@ -23,8 +24,8 @@ pub(super) fn after(operation: &Operation, code: Code, message: &str) -> String 
     format!("; {advice}")
 }
 
-/// Google answers so for a right that is missing, and also for a project that is somebody else's, for a service that
-/// was never switched on, and for a quota project that may not be charged.
+/// Google answers so for a right that is missing, and also for a project that is somebody else's,
+/// for a service that was never switched on, and for a quota project that may not be charged.
 fn forbidden(operation: &Operation, message: &str) -> String {
     let says = |word: &str| message.to_ascii_lowercase().contains(word);
     if says("has not been used in project") || says("it is disabled") {

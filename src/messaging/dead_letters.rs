@@ -1,4 +1,5 @@
-//! Dead letters: what they carry, and the operator's side of them: see them, publish them again, put them away.
+//! Dead letters: what they carry, and the operator's side of them: see them, publish them again,
+//! put them away.
 //!
 //! Everything here works on leases. A letter that is looked at is leased until the scan is over, so
 //! that it is seen once, and is then given back. It leaves its hold subscription only after its

@@ -1,4 +1,5 @@
-//! What becomes of a delivery: every handler answers with one [`Disposition`], and the consumer alone acks and nacks.
+//! What becomes of a delivery: every handler answers with one [`Disposition`], and the consumer
+//! alone acks and nacks.
 
 use std::{collections::BTreeMap, fmt, future::Future, sync::Arc};
 
@@ -88,12 +89,14 @@ pub trait Handler: Send + Sync + 'static {
     /// Does the work of one message and says what becomes of it.
     fn handle(&self, delivery: Arc<Delivery>) -> impl Future<Output = Disposition> + Send;
 
-    /// What a message says of itself, for the record of a dead letter that brings none; nothing is asked of anybody.
+    /// What a message says of itself, for the record of a dead letter that brings none; nothing is
+    /// asked of anybody.
     fn about(&self, _delivery: &Delivery) -> SyncOutcome {
         SyncOutcome::default()
     }
 
-    /// The one thing that the message is about, if it is. Of messages about one thing, one is held at a time.
+    /// The one thing that the message is about, if it is. Of messages about one thing, one is held
+    /// at a time.
     fn subject(&self, _delivery: &Delivery) -> Option<Subject> {
         None
     }
@@ -111,8 +114,8 @@ pub trait Handler: Send + Sync + 'static {
         }
     }
 
-    /// Whether whatever this stage is given waits at `gate` while it withholds everything: then held messages need not
-    /// leave their places to others.
+    /// Whether whatever this stage is given waits at `gate` while it withholds everything: then
+    /// held messages need not leave their places to others.
     fn all_wait_at(&self, _gate: &Gate) -> bool {
         true
     }
@@ -125,8 +128,9 @@ pub enum Disposition {
     Done(Box<SyncOutcome>),
     /// Transient and about this message: nack; dead-lettered at attempt 10 or later.
     Retry(String),
-    /// An upstream is down, or it is not yet known whose fault it is: stay leased, wait for the gate, then handle again.
-    /// No attempt is spent. One whose own calls fail while others succeed is held five times, and then tried again.
+    /// An upstream is down, or it is not yet known whose fault it is: stay leased, wait for the
+    /// gate, then handle again. No attempt is spent. One whose own calls fail while others succeed
+    /// is held five times, and then tried again.
     Hold(Hold),
     /// Permanent: a copy with the reason goes to the dead-letter topic, then ack.
     DeadLetter(DeadLetter),
@@ -168,8 +172,8 @@ impl Hold {
 }
 
 impl Disposition {
-    /// What becomes of a message whose handling met `error`. `probe` asks the same upstream for something that has
-    /// nothing to do with the message: where that fails too, it is the upstream.
+    /// What becomes of a message whose handling met `error`. `probe` asks the same upstream for
+    /// something that has nothing to do with the message: where that fails too, it is the upstream.
     pub async fn after(
         error: &CallError,
         probe: impl Future<Output = Result<(), CallError>> + Send,

@@ -22,11 +22,12 @@ use crate::{
     upstream::Credential,
 };
 
-/// A connection that was idle for longer is tested before use: after a restart of the server all of them are dead.
+/// A connection that was idle for longer is tested before use: after a restart of the server all of
+/// them are dead.
 const TRUSTED_IDLE: Duration = Duration::from_secs(1);
 
-/// Which database, and how it is used. Connections must be to the server itself or to a pooler in session mode: the lock
-/// of a namespace lives as long as a session.
+/// Which database, and how it is used. Connections must be to the server itself or to a pooler in
+/// session mode: the lock of a namespace lives as long as a session.
 #[derive(Clone, Debug)]
 pub struct DatabaseSettings {
     /// `postgres://user:password@host:port/name?sslmode=…`
@@ -39,7 +40,8 @@ pub struct DatabaseSettings {
     pub statement_timeout: Duration,
     /// Wait for one lock, at most; the server enforces it. 10 s.
     pub lock_timeout: Duration,
-    /// Encryption; `None` leaves it to `sslmode` in the address (without one: where the server offers it).
+    /// Encryption; `None` leaves it to `sslmode` in the address (without one: where the server
+    /// offers it).
     pub tls: Option<TlsMode>,
     /// Certificate authority of the server, PEM; the public ones when `None`.
     pub ca_certificate: Option<PathBuf>,
@@ -81,8 +83,9 @@ impl From<config::DatabaseConfig> for DatabaseSettings {
 
 /// The connections to one database, opened when they are first asked for. Cheap to clone.
 ///
-/// Where the address stands in a file, the file is read again every 30 s and whenever no connection can be opened. Who
-/// changes a role's password replaces the file and restarts nothing. Open sessions are kept.
+/// Where the address stands in a file, the file is read again every 30 s and whenever no connection
+/// can be opened. Who changes a role's password replaces the file and restarts nothing. Open
+/// sessions are kept.
 #[derive(Clone, Debug)]
 pub struct DatabasePool {
     pool: PgPool,
@@ -109,7 +112,8 @@ impl DatabasePool {
     /// A connection, within [`DatabaseSettings::acquire_timeout`].
     ///
     /// # Errors
-    /// When there is none: the server cannot be reached or refuses the role, or all connections are in use.
+    /// When there is none: the server cannot be reached or refuses the role, or all connections are
+    /// in use.
     pub async fn acquire(&self) -> Result<PoolConnection<Postgres>, sqlx::Error> {
         let Some(address) = &self.address else {
             return self.pool.acquire().await;
@@ -163,7 +167,8 @@ impl AddressFile {
         })
     }
 
-    /// Hands the pool the address that stands in the file, which is looked at every 30 s; that address.
+    /// Hands the pool the address that stands in the file, which is looked at every 30 s; that
+    /// address.
     async fn follow(&self, pool: &PgPool) -> HeaderValue {
         let address = self.credential.value().await;
         self.apply(pool, &address);
@@ -252,8 +257,8 @@ fn lazy_pool(settings: &DatabaseSettings, options: PgConnectOptions) -> PgPool {
         .connect_lazy_with(options)
 }
 
-/// The settings of every session, set after it is opened. A pooler refuses or silently drops them as parameters of the
-/// start-up packet.
+/// The settings of every session, set after it is opened. A pooler refuses or silently drops them
+/// as parameters of the start-up packet.
 fn session(settings: &DatabaseSettings) -> String {
     let statement = settings.statement_timeout.as_millis();
     let lock = settings.lock_timeout.as_millis();

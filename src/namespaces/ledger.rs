@@ -155,7 +155,8 @@ impl Ledger {
         &self.rules
     }
 
-    /// Before syncs were complete, a sync that was followed by another before a worker came was never sent.
+    /// Before syncs were complete, a sync that was followed by another before a worker came was
+    /// never sent.
     async fn tell_of_parts(&self) -> Result<(), sqlx::Error> {
         let mut connection = self.pool.acquire().await?;
         let namespaces: Vec<i64> = sqlx::query_scalar(
@@ -203,9 +204,9 @@ impl Ledger {
         self.pool.close().await;
     }
 
-    /// Records what `namespace_id` has after `document`. What the document leaves out is taken from the newest sync. There is
-    /// a new sync only if the content differs from the newest, and a request in any case. `None`, with nothing recorded,
-    /// for an empty document.
+    /// Records what `namespace_id` has after `document`. What the document leaves out is taken from
+    /// the newest sync. There is a new sync only if the content differs from the newest, and a
+    /// request in any case. `None`, with nothing recorded, for an empty document.
     ///
     /// # Errors
     /// When GitLab would not carry it out or the database fails; nothing is recorded then.
@@ -241,7 +242,8 @@ impl Ledger {
         Ok(Some(recorded))
     }
 
-    /// Asks for the newest sync of `namespace_id` to be sent again, even if it arrived. `None` where there is none.
+    /// Asks for the newest sync of `namespace_id` to be sent again, even if it arrived. `None`
+    /// where there is none.
     ///
     /// # Errors
     /// When the database fails.
@@ -281,8 +283,8 @@ impl Ledger {
     }
 }
 
-/// The newest sync of a namespace, completed first where an older version recorded only a part. On the session that
-/// sends for it.
+/// The newest sync of a namespace, completed first where an older version recorded only a part. On
+/// the session that sends for it.
 pub(super) async fn newest_complete(
     connection: &mut PgConnection,
     namespace_id: i64,

@@ -1,7 +1,8 @@
-//! Whether connections are sessions: a pooler in transaction mode hands each transaction to another one.
+//! Whether connections are sessions: a pooler in transaction mode hands each transaction to another
+//! one.
 //!
-//! The lock of a namespace lives as long as a session. Behind such a pooler it is taken on one session and looked for on
-//! another, so that two workers would send at once.
+//! The lock of a namespace lives as long as a session. Behind such a pooler it is taken on one
+//! session and looked for on another, so that two workers would send at once.
 
 use sqlx::{AssertSqlSafe, PgConnection};
 use uuid::Uuid;
@@ -26,9 +27,9 @@ pub enum SessionCheckError {
     Unknown(#[source] sqlx::Error),
 }
 
-/// Passes a pool whose connections are sessions. One leaves a word in its session; then neither may another find it, nor
-/// may the first lose it while the other holds a transaction open. The words of statements, without preparing any: what
-/// is prepared is a session's too.
+/// Passes a pool whose connections are sessions. One leaves a word in its session; then neither may
+/// another find it, nor may the first lose it while the other holds a transaction open. The words
+/// of statements, without preparing any: what is prepared is a session's too.
 ///
 /// # Errors
 /// [`SessionCheckError`].

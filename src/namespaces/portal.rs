@@ -59,7 +59,8 @@ pub struct PortalApi {
 }
 
 impl PortalApi {
-    /// A portal whose clients present `token`. A token that is replaced in its file is in use within 30 s.
+    /// A portal whose clients present `token`. A token that is replaced in its file is in use
+    /// within 30 s.
     ///
     /// # Errors
     /// A token that no header can carry.

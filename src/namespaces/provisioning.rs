@@ -90,7 +90,8 @@ pub struct ProvisioningState {
 }
 
 impl ProvisioningState {
-    /// Opens the database as [`database::open`] does; the portal is asked when the first token comes.
+    /// Opens the database as [`database::open`] does; the portal is asked when the first token
+    /// comes.
     ///
     /// # Errors
     /// [`ProvisioningOpenError`].
@@ -120,7 +121,8 @@ impl ProvisioningState {
         self.pool.ready().await
     }
 
-    /// Waits for the calls that run, then closes the database. For a server that is not [`serve`]'s.
+    /// Waits for the calls that run, then closes the database. For a server that is not
+    /// [`serve`]'s.
     pub async fn close(&self) {
         self.calls.close();
         self.calls.wait().await;

@@ -7,8 +7,8 @@ use futures::StreamExt;
 
 use crate::namespaces::contract::document::MAX_BYTES;
 
-/// Of a body that is too large, this much is read and discarded before the response, since a client that is still sending
-/// would see a cut connection and no answer.
+/// Of a body that is too large, this much is read and discarded before the response, since a client
+/// that is still sending would see a cut connection and no answer.
 const DRAINED_BYTES: usize = 32 * MAX_BYTES;
 
 /// Why there is no body.

@@ -16,7 +16,8 @@ pub enum NamespaceLock {
 }
 
 impl NamespaceLock {
-    /// The key: an id mixed with a constant, so that it is not taken for somebody else's lock on the same number.
+    /// The key: an id mixed with a constant, so that it is not taken for somebody else's lock on
+    /// the same number.
     pub const fn key(self) -> i64 {
         match self {
             Self::Provisioning(id) => 0x6c67_7300_0000_0000 ^ id,
@@ -26,9 +27,10 @@ impl NamespaceLock {
     }
 }
 
-/// Holds the lock from [`Self::open`] to [`Self::close`]. The lock belongs to the session, not to a transaction, since
-/// the work under it is several transactions; so a session that is dropped without being closed (an error, a deadline, a panic) is
-/// cut, and the server lets go of the lock with it.
+/// Holds the lock from [`Self::open`] to [`Self::close`]. The lock belongs to the session, not to a
+/// transaction, since the work under it is several transactions; so a session that is dropped
+/// without being closed (an error, a deadline, a panic) is cut, and the server lets go of the lock
+/// with it.
 #[derive(Debug)]
 pub struct LockedSession {
     connection: Option<PoolConnection<Postgres>>,
@@ -43,7 +45,8 @@ impl LockedSession {
     pub async fn open(pool: &DatabasePool, lock: NamespaceLock) -> Result<Self, sqlx::Error> {
         let key = lock.key();
         let connection = pool.acquire().await?;
-        // From here on a drop must not return the connection: the lock may have been granted unseen.
+        // From here on a drop must not return the connection: the lock may have been granted
+        // unseen.
         let mut session = Self {
             connection: Some(connection),
             key,
@@ -63,7 +66,8 @@ impl LockedSession {
             .ok_or(sqlx::Error::PoolClosed)
     }
 
-    /// Releases the lock and returns the connection; a connection that does not confirm the release is cut.
+    /// Releases the lock and returns the connection; a connection that does not confirm the release
+    /// is cut.
     pub async fn close(mut self) {
         let unlock = sqlx::query_scalar::<_, bool>("SELECT pg_advisory_unlock($1)").bind(self.key);
         let unlocked = match self.connection() {

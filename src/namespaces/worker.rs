@@ -1,7 +1,8 @@
-//! Sends the newest recorded sync of a namespace in one provisioning call, and records what became of it.
+//! Sends the newest recorded sync of a namespace in one provisioning call, and records what became
+//! of it.
 //!
-//! In the end a namespace has its newest recorded sync, however often, late or out of order the messages come. A worker
-//! may be killed anywhere, and the message may be handled again.
+//! In the end a namespace has its newest recorded sync, however often, late or out of order the
+//! messages come. A worker may be killed anywhere, and the message may be handled again.
 
 pub mod client;
 mod outcome;
@@ -41,8 +42,9 @@ pub struct NamespaceWorker {
     ledger: Ledger,
     provisioner: ProvisioningClient,
     settle: Duration,
-    /// Before the database's own lock: without it, a hundred calls for one namespace would each wait for that one on a
-    /// connection of their own, and no other namespace would get a connection.
+    /// Before the database's own lock: without it, a hundred calls for one namespace would each
+    /// wait for that one on a connection of their own, and no other namespace would get a
+    /// connection.
     in_process: KeyedLock<i64>,
     gate: Arc<Gate>,
 }
@@ -77,8 +79,8 @@ impl<E: Into<LedgerError>> From<E> for SendError {
 }
 
 impl NamespaceWorker {
-    /// A worker that reads `ledger` and posts to `provisioner`. A call that was cut off on our side may go on at the other
-    /// for `settle`.
+    /// A worker that reads `ledger` and posts to `provisioner`. A call that was cut off on our side
+    /// may go on at the other for `settle`.
     pub fn new(ledger: Ledger, provisioner: ProvisioningClient, settle: Duration) -> Self {
         Self {
             ledger,
@@ -316,8 +318,8 @@ impl SyncJob<'_> {
     }
 }
 
-/// A message for a namespace of which nothing is recorded: the portal records before it publishes, so it is nobody's of
-/// ours.
+/// A message for a namespace of which nothing is recorded: the portal records before it publishes,
+/// so it is nobody's of ours.
 pub fn unrecorded(namespace_id: i64) -> DeadLetter {
     DeadLetter {
         reason: DeadLetterReason::InvalidField,

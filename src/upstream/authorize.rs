@@ -12,8 +12,8 @@ pub trait Authorize: Send + Sync + fmt::Debug {
     /// The header of the next request, or `None` where the upstream asks for none.
     fn header(&self) -> BoxFuture<'_, Result<Option<(HeaderName, HeaderValue)>, Fault>>;
 
-    /// Called when a request with `used` was answered 401. True if the next [`Authorize::header`] is a fresh one,
-    /// so that the same request is worth one more attempt.
+    /// Called when a request with `used` was answered 401. True if the next [`Authorize::header`]
+    /// is a fresh one, so that the same request is worth one more attempt.
     fn renew<'a>(&'a self, used: &'a HeaderValue) -> BoxFuture<'a, bool>;
 
     /// How often the credentials were replaced by others, whose owner may be another.
@@ -22,7 +22,8 @@ pub trait Authorize: Send + Sync + fmt::Debug {
     }
 }
 
-/// The same header on each request: a token or a password, which changes only with the file that it stands in.
+/// The same header on each request: a token or a password, which changes only with the file that it
+/// stands in.
 #[derive(Debug)]
 pub struct SecretHeader {
     name: HeaderName,

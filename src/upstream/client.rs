@@ -40,8 +40,8 @@ pub(super) struct UpstreamState {
     authorize: Box<dyn Authorize>,
     attempts: usize,
     pub(super) permits: Arc<Semaphore>,
-    /// Held while a permit is waited for, but by who had one and comes back to it with a look that grows old: of all
-    /// others one at a time is in that queue.
+    /// Held while a permit is waited for, but by who had one and comes back to it with a look that
+    /// grows old: of all others one at a time is in that queue.
     pub(super) newcomers: Arc<tokio::sync::Mutex<()>>,
     pub(super) limiter: Arc<RateLimiter>,
     /// Until when the wait lasts that was told last.
@@ -78,8 +78,8 @@ impl Upstream {
         Self::of(shared)
     }
 
-    /// The same API with other credentials: it shares the exchange, the rate budget and the permits, and has gates of its own,
-    /// since what is refused to one is not refused to the other.
+    /// The same API with other credentials: it shares the exchange, the rate budget and the
+    /// permits, and has gates of its own, since what is refused to one is not refused to the other.
     #[must_use]
     pub fn beside(
         &self,
@@ -112,7 +112,8 @@ impl Upstream {
         }
     }
 
-    /// The same with at least `deadline` for one attempt, for questions that take the upstream long.
+    /// The same with at least `deadline` for one attempt, for questions that take the upstream
+    /// long.
     #[must_use]
     pub fn allowing(&self, deadline: Duration) -> Self {
         Self {
@@ -121,9 +122,10 @@ impl Upstream {
         }
     }
 
-    /// Takes `calls` from the rate budget and one permit among the concurrent calls, waiting until both are there.
-    /// The calls of the returned clone wait for neither again, so nothing lies between a look and its write; the
-    /// permit is given back when the clone is dropped. Wait for nothing else while holding it, locks included.
+    /// Takes `calls` from the rate budget and one permit among the concurrent calls, waiting until
+    /// both are there. The calls of the returned clone wait for neither again, so nothing lies
+    /// between a look and its write; the permit is given back when the clone is dropped. Wait for
+    /// nothing else while holding it, locks included.
     pub async fn reserve(&self, calls: u32) -> Self {
         self.take(calls).await;
         let permit = self.permit().await;
@@ -140,8 +142,8 @@ impl Upstream {
         self.made.load(Ordering::Relaxed)
     }
 
-    /// From now on an answer to a read whose `Date` is more than five minutes from this machine's clock is a failure that
-    /// closes the gate.
+    /// From now on an answer to a read whose `Date` is more than five minutes from this machine's
+    /// clock is a failure that closes the gate.
     pub fn keep_time(&self) {
         self.shared.clock.count();
     }
@@ -161,7 +163,8 @@ impl Upstream {
         Arc::clone(self.gate_of(side))
     }
 
-    /// Asks for something that changes nothing; repeated while the failure is transient and the gate open.
+    /// Asks for something that changes nothing; repeated while the failure is transient and the
+    /// gate open.
     ///
     /// `judge` reads the answer; what it refuses counts as a failure of this call.
     ///
@@ -213,7 +216,8 @@ impl Upstream {
     /// Asks for a change, once. On a reservation nothing waits: what cannot go at once is an error.
     ///
     /// # Errors
-    /// See [`CallError`]. Unless [`CallError::was_sent`] is false, the change may or may not have been made.
+    /// See [`CallError`]. Unless [`CallError::was_sent`] is false, the change may or may not have
+    /// been made.
     pub async fn write<T>(
         &self,
         call: &UpstreamRequest,
@@ -251,7 +255,8 @@ impl Upstream {
         }
     }
 
-    /// One attempt; a second one with fresh credentials where the first was answered 401 and there are some.
+    /// One attempt; a second one with fresh credentials where the first was answered 401 and there
+    /// are some.
     pub(super) async fn attempt<T>(
         &self,
         call: &UpstreamRequest,
@@ -297,8 +302,8 @@ impl Upstream {
         if let Some((remaining, resets_in)) = retry_after::rate_limit(&answer.headers) {
             limiter.learn(remaining, resets_in);
         }
-        // A 503 asks for a pause of its own side alone, which its gate keeps: GitLab in maintenance mode reads well.
-        // Nor does everybody wait for one about whom others know better.
+        // A 503 asks for a pause of its own side alone, which its gate keeps: GitLab in maintenance
+        // mode reads well. Nor does everybody wait for one about whom others know better.
         let throttled = answer.status.as_u16() == 429
             && !call.about.as_ref().is_some_and(|about| {
                 [reads, writes]

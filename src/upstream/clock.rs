@@ -11,7 +11,8 @@ use reqwest::header::{AGE, DATE, HeaderMap};
 use super::{Fault, UpstreamResponse, retry_after};
 use crate::gate::ErrorKind;
 
-/// How far two clocks may lie apart. Beyond it 24 hours and 24 months are not what they seem, and nothing is decided.
+/// How far two clocks may lie apart. Beyond it 24 hours and 24 months are not what they seem, and
+/// nothing is decided.
 const TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
 
 /// Whether an upstream says what time it is, and whether its word counts.

@@ -15,8 +15,8 @@ use crate::config::Secret;
 /// How often the file of a secret is looked at. A refusal is looked into at once.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
 
-/// A secret as the value of a header. One that stands in a file is read again every 30 s, and at once when it
-/// is refused: whoever replaces the file has nothing to restart.
+/// A secret as the value of a header. One that stands in a file is read again every 30 s, and at
+/// once when it is refused: whoever replaces the file has nothing to restart.
 ///
 /// What stands in the file is compared, never its times: platforms that mount secrets keep none.
 pub struct Credential {
@@ -37,8 +37,8 @@ struct CurrentValue {
 }
 
 impl Credential {
-    /// `secret` in the form that `compose` gives it. `setting` names it in the log. `None` if that holds characters that
-    /// no header can carry.
+    /// `secret` in the form that `compose` gives it. `setting` names it in the log. `None` if that
+    /// holds characters that no header can carry.
     pub fn new(
         setting: &'static str,
         secret: &Secret,
@@ -74,7 +74,8 @@ impl Credential {
         self.current().value != used
     }
 
-    /// How often it was replaced: whoever remembers something about its owner remembers this beside it.
+    /// How often it was replaced: whoever remembers something about its owner remembers this beside
+    /// it.
     pub fn generation(&self) -> u64 {
         self.current().generation
     }

@@ -10,15 +10,16 @@ use crate::gate::{ErrorKind, Gate, GateClosed, UpstreamId};
 pub enum FaultScope {
     /// The request itself can never succeed as it is (400).
     Request,
-    /// What the call was about: others succeed at the same, or nobody else is known to fail. That the upstream is
-    /// otherwise well is for a neutral probe to say.
+    /// What the call was about: others succeed at the same, or nobody else is known to fail. That
+    /// the upstream is otherwise well is for a neutral probe to say.
     Subject {
         /// Nobody has been told of it yet.
         news: bool,
         /// The answer itself says so: there is nothing to be asked.
         certain: bool,
     },
-    /// Others fail too, and too few to tell: wait for this gate, which learns from what others meet.
+    /// Others fail too, and too few to tell: wait for this gate, which learns from what others
+    /// meet.
     Unclear(Arc<Gate>),
     /// The upstream as a whole: wait for this gate.
     Upstream(Arc<Gate>),
@@ -43,7 +44,8 @@ pub struct CallError {
 }
 
 impl CallError {
-    /// What kind of failure it is; of a call that a closed gate withheld, the kind that closed the gate.
+    /// What kind of failure it is; of a call that a closed gate withheld, the kind that closed the
+    /// gate.
     pub fn kind(&self) -> ErrorKind {
         self.kind
     }
@@ -58,8 +60,8 @@ impl CallError {
         self.purpose
     }
 
-    /// Whether the credentials are refused, which only a person can mend; otherwise the upstream is unavailable,
-    /// or the call is wrong.
+    /// Whether the credentials are refused, which only a person can mend; otherwise the upstream is
+    /// unavailable, or the call is wrong.
     pub fn credentials_refused(&self) -> bool {
         self.kind.is_credentials()
     }

@@ -40,7 +40,8 @@ impl Exchange {
         self.name
     }
 
-    /// Sends `request` once and waits for the whole answer. `operation` is a label of the metrics: a closed set.
+    /// Sends `request` once and waits for the whole answer. `operation` is a label of the metrics:
+    /// a closed set.
     ///
     /// # Errors
     /// No whole answer within the deadline and the bounds. An answer with any status is an answer.

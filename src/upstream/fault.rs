@@ -31,7 +31,8 @@ pub struct Fault {
 }
 
 impl Fault {
-    /// A fault of `kind`. `what` goes on from the upstream's name, such as `answered 503`, and tells no person and no body.
+    /// A fault of `kind`. `what` goes on from the upstream's name, such as `answered 503`, and
+    /// tells no person and no body.
     pub fn new(kind: ErrorKind, what: impl Into<String>) -> Self {
         Self {
             kind,
@@ -121,8 +122,8 @@ impl Fault {
         }
     }
 
-    /// Whether it may lie in one of the things that were asked for: it is of such a kind, and not about another part of
-    /// the upstream, such as its token endpoint.
+    /// Whether it may lie in one of the things that were asked for: it is of such a kind, and not
+    /// about another part of the upstream, such as its token endpoint.
     pub fn may_lie_in_what_was_asked(&self) -> bool {
         self.kind.may_lie_in_what_was_asked() && self.settings.is_none()
     }

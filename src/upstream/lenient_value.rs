@@ -7,8 +7,8 @@ use serde::{
     de::{Error, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 
-/// A JSON value that should be a plain one, read without failing: what a wrong type means is for the reader to say,
-/// who can name the field and must not quote it.
+/// A JSON value that should be a plain one, read without failing: what a wrong type means is for
+/// the reader to say, who can name the field and must not quote it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum LenientValue<'a> {
     /// The key is not there.

@@ -1,5 +1,5 @@
-//! Why no connection came about, read off the innermost cause, which is all that tells an expired certificate from a
-//! mistyped name.
+//! Why no connection came about, read off the innermost cause, which is all that tells an expired
+//! certificate from a mistyped name.
 
 use std::{error::Error, iter};
 
@@ -27,8 +27,8 @@ pub(super) enum Obstacle {
 }
 
 impl Obstacle {
-    /// What `error` tells of it. rustls says each in words of its own (`rustls::CertificateError`), and the resolver in
-    /// those of the system, below an error that hyper calls "dns error".
+    /// What `error` tells of it. rustls says each in words of its own (`rustls::CertificateError`),
+    /// and the resolver in those of the system, below an error that hyper calls "dns error".
     pub(super) fn of(error: &(dyn Error + 'static)) -> Option<Self> {
         let says = |words: &str| {
             iter::once(error)
@@ -44,7 +44,8 @@ impl Obstacle {
         if !says("invalid peer certificate") {
             return None;
         }
-        // An authority whose name is known and whose key is another's is an unknown one. The names first: they stand in the text, and may hold any of the other words.
+        // An authority whose name is known and whose key is another's is an unknown one. The names
+        // first: they stand in the text, and may hold any of the other words.
         let kinds: [(Self, &[&str]); 3] = [
             (
                 Self::OtherHost,
@@ -95,8 +96,8 @@ impl Obstacle {
     }
 }
 
-/// The innermost cause in one line. It is the system's, the resolver's or the TLS library's own sentence: neither
-/// secrets nor bodies come that far down.
+/// The innermost cause in one line. It is the system's, the resolver's or the TLS library's own
+/// sentence: neither secrets nor bodies come that far down.
 pub(crate) fn innermost(error: &(dyn Error + 'static)) -> String {
     let cause = causes::innermost(error).to_string();
     // The number beside the system's own words tells a person nothing.

@@ -9,10 +9,12 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::gate::LONGEST_REQUESTED_PAUSE;
 
-/// When calls may go: GCRA for the configured rate, and a not-before instant that the upstream itself sets.
+/// When calls may go: GCRA for the configured rate, and a not-before instant that the upstream
+/// itself sets.
 ///
-/// GCRA keeps one instant, `due`: when the calls let through so far would all have gone at the exact rate.
-/// Calls may run ahead of it by `ahead`, which is the burst. On `tokio::time`, so it follows virtual time.
+/// GCRA keeps one instant, `due`: when the calls let through so far would all have gone at the
+/// exact rate. Calls may run ahead of it by `ahead`, which is the burst. On `tokio::time`, so it
+/// follows virtual time.
 #[derive(Debug)]
 pub struct RateLimiter {
     /// Makes takers queue, so that one who takes many is not overtaken for ever.
@@ -82,14 +84,16 @@ impl RateLimiter {
         wait
     }
 
-    /// Until when the upstream asked for no calls at all; `None` if calls may go. Calls taken earlier ask this too.
+    /// Until when the upstream asked for no calls at all; `None` if calls may go. Calls taken
+    /// earlier ask this too.
     pub fn paused_until(&self) -> Option<Instant> {
         self.state()
             .not_before
             .filter(|instant| *instant > Instant::now())
     }
 
-    /// Until when the upstream lets no `calls` through, by `Retry-After` or by what its rate limit leaves.
+    /// Until when the upstream lets no `calls` through, by `Retry-After` or by what its rate limit
+    /// leaves.
     pub fn withheld_until(&self, calls: u32) -> Option<Instant> {
         let now = Instant::now();
         let state = self.state();
@@ -108,7 +112,8 @@ impl RateLimiter {
         }
     }
 
-    /// `Retry-After`: no call before that, bounded by a quarter of an hour. Answers when calls may go again.
+    /// `Retry-After`: no call before that, bounded by a quarter of an hour. Answers when calls may
+    /// go again.
     pub fn hold_off(&self, pause: Duration) -> Instant {
         let until = Instant::now() + pause.min(LONGEST_REQUESTED_PAUSE);
         let mut state = self.state();
@@ -121,8 +126,8 @@ impl RateLimiter {
         let now = Instant::now();
         let resets = now + resets_in.min(LONGEST_REQUESTED_PAUSE);
         let mut state = self.state();
-        // Answers come out of order, and do not count the calls still under way: within a window the lowest holds.
-        // A second's grace, because the reset is told in whole seconds.
+        // Answers come out of order, and do not count the calls still under way: within a window
+        // the lowest holds. A second's grace, because the reset is told in whole seconds.
         let known = state
             .window
             .as_ref()

@@ -13,7 +13,8 @@ use crate::gate::{Gate, GateClosed, Subject};
 pub struct UpstreamRequest {
     /// What is asked, such as `list_users`; a closed set, used as a metric label.
     pub operation: &'static str,
-    /// The change that it is a step of, such as `block_user`, or the operation itself: what the gate learns by.
+    /// The change that it is a step of, such as `block_user`, or the operation itself: what the
+    /// gate learns by.
     pub purpose: &'static str,
     /// The one thing it is about, if it is: its failure may be that thing's own fault.
     pub about: Option<Subject>,

@@ -40,8 +40,9 @@ impl Reservation {
 }
 
 impl Upstream {
-    /// Waits for `other`, which is not this upstream, and meanwhile leaves the reserved permit to others. The budget
-    /// stays taken, so nothing but the permit is waited for afterwards; without a reservation it only waits for `other`.
+    /// Waits for `other`, which is not this upstream, and meanwhile leaves the reserved permit to
+    /// others. The budget stays taken, so nothing but the permit is waited for afterwards; without
+    /// a reservation it only waits for `other`.
     pub async fn aside<T>(&self, other: impl Future<Output = T>) -> T {
         let Some(reservation) = &self.reservation else {
             return other.await;

@@ -50,7 +50,8 @@ impl UpstreamResponse {
         }
     }
 
-    /// [`Self::json`] by a reader that knows when to stop: what is kept need not grow with the body.
+    /// [`Self::json`] by a reader that knows when to stop: what is kept need not grow with the
+    /// body.
     ///
     /// # Errors
     /// As there.
@@ -77,7 +78,8 @@ impl UpstreamResponse {
                 format!("answered with {}", self.looks()),
             ));
         }
-        // Checked as a whole, which is quicker than string by string. What is not UTF-8 may stand where nobody reads it.
+        // Checked as a whole, which is quicker than string by string. What is not UTF-8 may stand
+        // where nobody reads it.
         let read = match std::str::from_utf8(&self.body) {
             Ok(text) => whole(reader, serde_json::Deserializer::from_str(text)),
             Err(_) => whole(reader, serde_json::Deserializer::from_slice(&self.body)),
@@ -122,7 +124,8 @@ impl UpstreamResponse {
 
     fn kind(&self) -> ErrorKind {
         match self.status.as_u16() {
-            // A 400 that is not JSON is a proxy's, for reasons of its own: plain HTTP sent to a TLS port, for one.
+            // A 400 that is not JSON is a proxy's, for reasons of its own: plain HTTP sent to a TLS
+            // port, for one.
             400 if self.is_json() => ErrorKind::BadRequest,
             401 => ErrorKind::Unauthenticated,
             403 if self.is_json() => ErrorKind::Forbidden,

@@ -7,10 +7,12 @@ use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 
 use crate::gate::LONGEST_REQUESTED_PAUSE;
 
-/// Numbers this small in `RateLimit-Reset` are seconds from now (IETF draft); GitLab sends a Unix time.
+/// Numbers this small in `RateLimit-Reset` are seconds from now (IETF draft); GitLab sends a Unix
+/// time.
 const LARGEST_DELTA: Duration = Duration::from_secs(10_000_000);
 
-/// The pause of `Retry-After`, in seconds or as a date (RFC 9110, 10.2.3), at most [`LONGEST_REQUESTED_PAUSE`].
+/// The pause of `Retry-After`, in seconds or as a date (RFC 9110, 10.2.3), at most
+/// [`LONGEST_REQUESTED_PAUSE`].
 ///
 /// Seconds may have a fraction, which some proxies send against the RFC.
 pub(super) fn requested_pause(headers: &HeaderMap) -> Option<Duration> {
@@ -22,8 +24,8 @@ pub(super) fn requested_pause(headers: &HeaderMap) -> Option<Duration> {
     Some(pause.min(LONGEST_REQUESTED_PAUSE))
 }
 
-/// How many calls `RateLimit-Remaining` leaves, and how long until `RateLimit-Reset` renews them, at most
-/// [`LONGEST_REQUESTED_PAUSE`].
+/// How many calls `RateLimit-Remaining` leaves, and how long until `RateLimit-Reset` renews them,
+/// at most [`LONGEST_REQUESTED_PAUSE`].
 pub(super) fn rate_limit(headers: &HeaderMap) -> Option<(u32, Duration)> {
     let text = |name: &str| Some(headers.get(name)?.to_str().ok()?.trim());
     let remaining = text("ratelimit-remaining")?;
@@ -44,7 +46,8 @@ pub(super) fn rate_limit(headers: &HeaderMap) -> Option<(u32, Duration)> {
     Some((remaining, pause.min(LONGEST_REQUESTED_PAUSE)))
 }
 
-/// Digits with at most one point among them, as a time in seconds; more of them than a number holds are the largest.
+/// Digits with at most one point among them, as a time in seconds; more of them than a number holds
+/// are the largest.
 fn seconds(text: &str) -> Option<Duration> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -59,7 +62,8 @@ fn seconds(text: &str) -> Option<Duration> {
     Some(whole.saturating_add(Duration::from_millis(thousandths + u64::from(rest))))
 }
 
-/// The upstream's own clock where it tells it, so that a skew between the two machines does not count.
+/// The upstream's own clock where it tells it, so that a skew between the two machines does not
+/// count.
 fn now_there(headers: &HeaderMap) -> Timestamp {
     headers
         .get(DATE)

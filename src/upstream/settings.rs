@@ -1,6 +1,7 @@
 //! Where an operator looks when the calls of an upstream fail.
 
-/// Which settings an operator looks at when a call fails; they appear in the text of a [`super::CallError`].
+/// Which settings an operator looks at when a call fails; they appear in the text of a
+/// [`super::CallError`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UpstreamSettings {
     /// The setting that holds the address, such as `GITLAB_URL`.

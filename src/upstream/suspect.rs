@@ -4,8 +4,8 @@ use super::{CallError, Fault, FaultScope, Upstream, UpstreamRequest, UpstreamRes
 use crate::gate::{CallKind, GateClosed};
 
 impl Upstream {
-    /// Asks once for something that may itself be to blame if it fails. Such a failure is an answer, and tells the gate
-    /// nothing; every other is one of [`Self::read`].
+    /// Asks once for something that may itself be to blame if it fails. Such a failure is an
+    /// answer, and tells the gate nothing; every other is one of [`Self::read`].
     ///
     /// # Errors
     /// See [`CallError`].
@@ -29,7 +29,8 @@ impl Upstream {
         }
     }
 
-    /// The error of reads that failed with `fault`, as it was found out afterwards to be the upstream's.
+    /// The error of reads that failed with `fault`, as it was found out afterwards to be the
+    /// upstream's.
     pub fn blamed(&self, operation: &'static str, fault: Fault) -> CallError {
         let scope = FaultScope::Upstream(self.gate(CallKind::Read));
         let shared = &self.shared;

@@ -16,7 +16,8 @@ use crate::config;
 /// "reached it, no answer" are told apart.
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// What carries a request and brings the whole answer. In service this is [`HttpTransport`]; tests under virtual time script one.
+/// What carries a request and brings the whole answer. In service this is [`HttpTransport`]; tests
+/// under virtual time script one.
 pub trait Transport: Send + Sync + fmt::Debug {
     /// Sends `request` once.
     fn send(&self, request: Request) -> BoxFuture<'_, Result<UpstreamResponse, TransportError>>;
@@ -114,8 +115,8 @@ impl Transport for HttpTransport {
     }
 }
 
-/// What every client of this service shares: no redirects, no retries of its own, a proxy for TLS alone, and the
-/// system's authorities with `authority` beside them.
+/// What every client of this service shares: no redirects, no retries of its own, a proxy for TLS
+/// alone, and the system's authorities with `authority` beside them.
 ///
 /// # Errors
 /// When a variable names an invalid proxy, or `authority` holds no certificates.

@@ -140,14 +140,16 @@ impl Account {
         self
     }
 
-    /// What may make it active again without a record in GitLab: the providers of its identities, and SCIM.
+    /// What may make it active again without a record in GitLab: the providers of its identities,
+    /// and SCIM.
     pub fn providers(&self) -> BTreeSet<&str> {
         let of_identities = self.identities.iter().map(|one| one.provider.as_str());
         let scim = self.scim_identities.iter().map(|_| "scim");
         of_identities.chain(scim).collect()
     }
 
-    /// The latest sign of life: activity, or the last unblock by a person, which starts the time anew.
+    /// The latest sign of life: activity, or the last unblock by a person, which starts the time
+    /// anew.
     ///
     /// `own` is the id of the token's own account, whose unblocks are not a person's.
     pub fn last_seen(&self, own: AccountId) -> LastSeen {

@@ -17,8 +17,9 @@ const REST: Duration = Duration::from_secs(30);
 
 /// What becomes of a message whose every look was too old to act on.
 ///
-/// Where the looks themselves or a neutral probe take long, the upstream is slow for everybody: the message is held and
-/// spends no attempt. Otherwise the trouble is with the writes of this one account.
+/// Where the looks themselves or a neutral probe take long, the upstream is slow for everybody: the
+/// message is held and spends no attempt. Otherwise the trouble is with the writes of this one
+/// account.
 pub async fn when_looks_are_old(looks_were_slow: bool, gitlab: &gitlab::Client) -> Disposition {
     let begun = Instant::now();
     if let Err(error) = gitlab.current_user().await {

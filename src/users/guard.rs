@@ -27,13 +27,14 @@ pub struct GuardLimits {
     pub max_unblock_percent: f64,
     /// Changes of each kind that are always allowed.
     pub floor: u64,
-    /// Blocks that are never exceeded, however large the share is. Five percent of a large server is many people.
+    /// Blocks that are never exceeded, however large the share is. Five percent of a large server
+    /// is many people.
     pub max_blocks: u64,
 }
 
 impl GuardLimits {
-    /// The same with the percentages that a person asked for. One for blocks also lifts the cap on their number: who
-    /// names a share has seen the plan.
+    /// The same with the percentages that a person asked for. One for blocks also lifts the cap on
+    /// their number: who names a share has seen the plan.
     #[must_use]
     pub fn asked_for(self, block_percent: Option<f64>, unblock_percent: Option<f64>) -> Self {
         Self {
@@ -140,7 +141,8 @@ impl GuardTally {
 }
 
 impl ChangeCount {
-    /// The excess over `percent` of the base and over `floor`, or over `most`; a run that changes nothing is never over.
+    /// The excess over `percent` of the base and over `floor`, or over `most`; a run that changes
+    /// nothing is never over.
     fn over(self, percent: f64, floor: u64, most: u64) -> Option<GuardExcess> {
         let by_share = share(percent, self.base).max(floor);
         let allowed = by_share.min(most);

@@ -8,7 +8,8 @@ pub const MARKER_KEY: &str = "lookup_gitlab_sync";
 /// The custom attribute that exempts an account, whatever its value.
 pub const EXEMPT_KEY: &str = "lookup_gitlab_sync_exempt";
 
-/// How long a block that was made again is remembered: the days over which they are counted, and one for the hours.
+/// How long a block that was made again is remembered: the days over which they are counted, and
+/// one for the hours.
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(8 * 24);
 /// And how many of them: more than are ever made in that time.
 const REMEMBERED_AT_MOST: usize = 16;
@@ -24,8 +25,8 @@ pub struct Marker {
     pub at: Timestamp,
     /// The run that blocked.
     pub run: String,
-    /// When we blocked it again after an identity provider had lifted our block, as far as that is remembered. Versions
-    /// that do not know it pass it over.
+    /// When we blocked it again after an identity provider had lifted our block, as far as that is
+    /// remembered. Versions that do not know it pass it over.
     #[serde(default)]
     pub again: Vec<Timestamp>,
 }
@@ -42,8 +43,9 @@ impl Marker {
         }
     }
 
-    /// The same, remembering what `previous`, the one that stands on the account, remembers; `again` says that this
-    /// block, too, follows one that an identity provider lifted. One run is remembered once, however often it tries.
+    /// The same, remembering what `previous`, the one that stands on the account, remembers;
+    /// `again` says that this block, too, follows one that an identity provider lifted. One run is
+    /// remembered once, however often it tries.
     #[must_use]
     pub fn following(mut self, previous: Option<&Self>, again: bool) -> Self {
         let known = previous.map(|marker| marker.again.as_slice());

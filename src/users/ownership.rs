@@ -1,4 +1,5 @@
-//! Whose block it is: what the marker written before a block and GitLab's own record of it say together.
+//! Whose block it is: what the marker written before a block and GitLab's own record of it say
+//! together.
 //!
 //! A block is ours only if both agree. The marker alone would claim a block that a person made
 //! after our own attempt failed; GitLab's record alone would claim a block that somebody made by
@@ -26,7 +27,8 @@ pub struct StateChange {
 }
 
 impl StateChange {
-    /// Reads `<username>/<user id>+<time>`, the time as `2026-11-01 02:00:03 UTC` or with an offset.
+    /// Reads `<username>/<user id>+<time>`, the time as `2026-11-01 02:00:03 UTC` or with an
+    /// offset.
     ///
     /// The id is what follows the last slash, so that no username can pretend to be another id.
     pub fn parse(value: &str) -> Option<Self> {
@@ -120,7 +122,8 @@ pub enum OwnershipProof {
     AnotherAccount(AccountId),
     /// Marker and record are of different moments.
     AnotherBlock,
-    /// Somebody unblocked it since, in the same second perhaps, or GitLab's record of that cannot be read.
+    /// Somebody unblocked it since, in the same second perhaps, or GitLab's record of that cannot
+    /// be read.
     UndoneSince,
 }
 
@@ -144,8 +147,9 @@ pub fn proof(account: &Account, own: AccountId) -> OwnershipProof {
     OwnershipProof::Ours
 }
 
-/// Whether an unblock is recorded of `blocked_at` or later. GitLab writes whole seconds: of two acts in one second nobody
-/// knows which was the later, and a block that may be somebody else's is not ours.
+/// Whether an unblock is recorded of `blocked_at` or later. GitLab writes whole seconds: of two
+/// acts in one second nobody knows which was the later, and a block that may be somebody else's is
+/// not ours.
 fn is_undone_since(unblocked_by: &ChangeRecord, blocked_at: Timestamp) -> bool {
     match unblocked_by {
         ChangeRecord::Absent => false,
@@ -154,8 +158,8 @@ fn is_undone_since(unblocked_by: &ChangeRecord, blocked_at: Timestamp) -> bool {
     }
 }
 
-/// Whether our own block was lifted without a record, as SCIM, SAML and LDAP do it: whoever acts through GitLab's API or
-/// interface leaves `unblocked_by`.
+/// Whether our own block was lifted without a record, as SCIM, SAML and LDAP do it: whoever acts
+/// through GitLab's API or interface leaves `unblocked_by`.
 pub fn is_lifted_without_record(account: &Account, own: AccountId) -> bool {
     let Some(blocked_at) = account.blocked_by.when_by(own) else {
         return false;
@@ -166,8 +170,8 @@ pub fn is_lifted_without_record(account: &Account, own: AccountId) -> bool {
         && !is_undone_since(&account.unblocked_by, blocked_at)
 }
 
-/// The account that blocked this one with a marker of ours beside it: the service's own under another name, before it was
-/// moved to the present one.
+/// The account that blocked this one with a marker of ours beside it: the service's own under
+/// another name, before it was moved to the present one.
 pub fn blocked_as_another(account: &Account, own: AccountId) -> Option<AccountId> {
     let OwnershipProof::AnotherAccount(other) = proof(account, own) else {
         return None;

@@ -28,7 +28,8 @@ pub struct Facts {
     pub standing: Standing,
 }
 
-/// An account that is active although this service blocked it, and nobody is on record as having unblocked it.
+/// An account that is active although this service blocked it, and nobody is on record as having
+/// unblocked it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lifted {
     /// Who may have: the providers of its identities, such as `saml, scim`.
@@ -166,7 +167,8 @@ pub enum KeepReason {
     OutOfScope,
     /// LDAP's, an abuse team's or an approver's business, or a state we do not know.
     StateOwnedElsewhere,
-    /// It should be blocked, and an identity provider has lifted our block again and again: a person has to settle it.
+    /// It should be blocked, and an identity provider has lifted our block again and again: a
+    /// person has to settle it.
     UnblockedByIdentityProvider,
 }
 
@@ -210,8 +212,8 @@ fn decide_external(facts: &Facts, policy: Policy, today: Date) -> Decision {
     }
 }
 
-/// A block that is due for `reason`. A directory that says "cancelled" and an identity provider that says "active" would
-/// fight for ever: after some rounds a person has to say who is right.
+/// A block that is due for `reason`. A directory that says "cancelled" and an identity provider
+/// that says "active" would fight for ever: after some rounds a person has to say who is right.
 fn block(facts: &Facts, reason: BlockReason, today: Date) -> Decision {
     match &facts.lifted {
         None => Decision::Block(reason),
@@ -233,8 +235,8 @@ const fn is_owned_elsewhere(state: AccountState) -> bool {
     }
 }
 
-/// Whether `last_seen` plus the calendar months has come. 29 February plus 24 months is 28 February.
-/// A due day that no calendar holds never comes.
+/// Whether `last_seen` plus the calendar months has come. 29 February plus 24 months is 28
+/// February. A due day that no calendar holds never comes.
 fn is_inactive(last_seen: Date, policy: Policy, today: Date) -> bool {
     let due = Span::new()
         .try_months(policy.inactive_months)

@@ -1,7 +1,9 @@
-//! What the two stages would do with a message if it were published again now. Writes nothing and publishes nothing.
+//! What the two stages would do with a message if it were published again now. Writes nothing and
+//! publishes nothing.
 //!
-//! For the operator who looks at a dead letter. It reads what the stages read, and [`super::evaluate`] decides for both.
-//! What is in the memory of a running process is left out: the hourly limit on resyncs, and the later plans it has seen.
+//! For the operator who looks at a dead letter. It reads what the stages read, and
+//! [`super::evaluate`] decides for both. What is in the memory of a running process is left out:
+//! the hourly limit on resyncs, and the later plans it has seen.
 
 use std::{fmt, sync::Arc};
 
@@ -214,7 +216,8 @@ impl Previewer {
     }
 }
 
-/// What a service that applies would do with `request`, a message of `run` about the account that was observed.
+/// What a service that applies would do with `request`, a message of `run` about the account that
+/// was observed.
 pub fn of_observation(
     observation: &Observation,
     request: &UserRequest,

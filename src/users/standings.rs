@@ -1,6 +1,7 @@
 //! Everybody's standing, asked for while the accounts are still being read.
 //!
-//! GitLab's listing goes page by page, each cursor in the answer before; the directory need not wait for its end.
+//! GitLab's listing goes page by page, each cursor in the answer before; the directory need not
+//! wait for its end.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -19,8 +20,8 @@ use crate::{
     upstream::CallError,
 };
 
-/// People who are asked about, each once and in full questions, with the answers so far. What is answered stays when a
-/// question fails.
+/// People who are asked about, each once and in full questions, with the answers so far. What is
+/// answered stays when a question fails.
 pub(super) struct StandingsReader {
     directory: Arc<dyn Directory>,
     full: usize,
@@ -207,8 +208,8 @@ mod tests {
         authority: "directory.ca_file",
     };
 
-    /// Takes two in one question. Everybody is current but `absent`, whom it does not know, and `nobody`, about whom it
-    /// fails.
+    /// Takes two in one question. Everybody is current but `absent`, whom it does not know, and
+    /// `nobody`, about whom it fails.
     #[derive(Debug, Default)]
     struct PairwiseDirectory {
         questions: Mutex<Vec<usize>>,

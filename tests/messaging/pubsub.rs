@@ -39,7 +39,8 @@ impl PubSub {
         Connection::open(&self.config()).await.unwrap()
     }
 
-    /// A connection to a server that has all topics and subscriptions, and redelivers without long pauses.
+    /// A connection to a server that has all topics and subscriptions, and redelivers without long
+    /// pauses.
     pub async fn connect_prepared(&self) -> Connection {
         let connection = self.connect().await;
         quick(&connection).apply().await.unwrap();

@@ -1,5 +1,5 @@
-//! The worker's connections are cut in the middle of a statement, and its server stopped in the middle of a call: the next
-//! delivery makes it good.
+//! The worker's connections are cut in the middle of a statement, and its server stopped in the
+//! middle of a call: the next delivery makes it good.
 
 use std::{sync::Arc, time::Duration};
 
@@ -33,8 +33,8 @@ impl Desk {
     }
 }
 
-/// The state whose row the worker writes when it is cut, and the states at the end. What was sent and not closed is sent
-/// again.
+/// The state whose row the worker writes when it is cut, and the states at the end. What was sent
+/// and not closed is sent again.
 #[rstest]
 #[case("started", "hold: ledger", &["completed"], 1)]
 #[case("completed", "retry", &["abandoned", "completed"], 2)]

@@ -1,4 +1,5 @@
-//! Dead letters of the pipeline in the operator's commands, which need neither GitLab's token nor a directory for them.
+//! Dead letters of the pipeline in the operator's commands, which need neither GitLab's token nor a
+//! directory for them.
 
 use std::process::Output;
 

@@ -1,5 +1,5 @@
-//! A purchase, an unchanged sync, a change, a broken rule, an outage, a dead letter and its replay: over Pub/Sub, HTTP and
-//! `PostgreSQL`.
+//! A purchase, an unchanged sync, a change, a broken rule, an outage, a dead letter and its replay:
+//! over Pub/Sub, HTTP and `PostgreSQL`.
 
 use serde_json::{Value, json};
 use testkit::{google_emulator::GoogleEmulator, postgres::TestDatabase};

@@ -1,5 +1,5 @@
-//! The portal, the worker and the API, ended without warning between any two steps; another process takes over and everything ends
-//! right.
+//! The portal, the worker and the API, ended without warning between any two steps; another process
+//! takes over and everything ends right.
 
 use rstest::rstest;
 use testkit::postgres::TestDatabase;

@@ -1,4 +1,5 @@
-//! `--output` of the commands that need the ledger; the others are in `tests/operations/first_day/outputs.rs`.
+//! `--output` of the commands that need the ledger; the others are in
+//! `tests/operations/first_day/outputs.rs`.
 use testkit::{output_form::is_of_form, postgres::TestDatabase};
 
 use crate::{desk::bought, stand::Stand};

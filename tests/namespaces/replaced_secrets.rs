@@ -222,7 +222,8 @@ async fn key_files_that_cannot_be_used_change_nothing() {
     assert_eq!(published(&keys), before, "all of them or none");
 }
 
-/// The worker signs with the new key within 30 s, and the API asks the portal for the key it does not know.
+/// The worker signs with the new key within 30 s, and the API asks the portal for the key it does
+/// not know.
 #[tokio::test]
 async fn a_key_rotated_under_the_running_stages_signs_the_next_calls() {
     let database = TestDatabase::create().await;

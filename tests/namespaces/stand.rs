@@ -42,7 +42,8 @@ pub enum Stage {
 const NAMES: [&str; 3] = ["portal", "provisioning-api", "namespace-worker"];
 
 impl Stand {
-    /// All three, with the ledger and GitLab's tables in `database`. On the broker unless `emulator` is one.
+    /// All three, with the ledger and GitLab's tables in `database`. On the broker unless
+    /// `emulator` is one.
     pub async fn new(database: &str, emulator: Option<&str>) -> Self {
         let mut stand = Self::without_worker(database, emulator).await;
         stand.start(Stage::Worker).await;
@@ -106,7 +107,8 @@ impl Stand {
         self.ready(stage).await;
     }
 
-    /// Starts a stage that ends without warning at `place`, and does not wait: it may do so before it is ready.
+    /// Starts a stage that ends without warning at `place`, and does not wait: it may do so before
+    /// it is ready.
     pub fn start_dying_at(&mut self, place: &str, stage: Stage) {
         self.spawn(stage, &[("LOOKUP_GITLAB_SYNC_FAIL_AT", place)]);
     }
@@ -155,7 +157,8 @@ impl Stand {
         assert_eq!(status.code(), None, "it ended by itself");
     }
 
-    /// Ends the leases that a killed worker left behind, which would else last for the ack deadline.
+    /// Ends the leases that a killed worker left behind, which would else last for the ack
+    /// deadline.
     pub async fn lapse_leases(&self) {
         let broker = self.broker.as_ref().unwrap();
         until("the broker has noticed", async || {
@@ -290,7 +293,8 @@ impl Stand {
             .unwrap();
     }
 
-    /// Waits until the newest sync of a namespace has this many attempts that were not skipped, all closed; their states.
+    /// Waits until the newest sync of a namespace has this many attempts that were not skipped, all
+    /// closed; their states.
     pub async fn attempts(&self, id: i64, count: usize) -> Vec<String> {
         let pool = self.pool().await;
         let states = async || -> Vec<String> {

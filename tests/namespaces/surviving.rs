@@ -1,4 +1,5 @@
-//! Processes are killed and the database restarted in the middle: no half-written step, no attempt left open, the right end.
+//! Processes are killed and the database restarted in the middle: no half-written step, no attempt
+//! left open, the right end.
 
 use std::sync::Arc;
 use testkit::postgres::{PostgresServer, TestDatabase};

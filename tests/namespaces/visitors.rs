@@ -7,7 +7,8 @@ use tokio::{io::AsyncWriteExt, net::TcpStream, time::timeout};
 
 use crate::stand::{Stage, Stand};
 
-/// `serve portal` under a shell that allows it so many files; it, its public port and the one of its health.
+/// `serve portal` under a shell that allows it so many files; it, its public port and the one of
+/// its health.
 async fn portal(stand: &Stand, database: &str, files: u32) -> (ChildProcess, [u64; 2]) {
     let mut command = testkit::command::isolated("sh");
     command

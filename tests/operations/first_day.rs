@@ -1,4 +1,5 @@
-//! What a person meets on the first day: help, mistakes, pipes and narrow terminals, and what the log says.
+//! What a person meets on the first day: help, mistakes, pipes and narrow terminals, and what the
+//! log says.
 
 mod certificates;
 mod completions;

@@ -1,4 +1,5 @@
-//! What an operator is given: the Terraform module, the image, and the documents that say how to use them.
+//! What an operator is given: the Terraform module, the image, and the documents that say how to
+//! use them.
 
 mod broken;
 mod documents;

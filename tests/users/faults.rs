@@ -1,7 +1,7 @@
 //! Faults injected into the service: in memory under virtual time, and into the real binary.
 //!
-//! `FAULT_SEED=7 cargo nextest run -E 'test(the_end_is_right)'` plays one schedule and prints what happened in it;
-//! `FAULT_SCHEDULES=10000` plays that many, from `FAULT_FIRST` on.
+//! `FAULT_SEED=7 cargo nextest run -E 'test(the_end_is_right)'` plays one schedule and prints what
+//! happened in it; `FAULT_SCHEDULES=10000` plays that many, from `FAULT_FIRST` on.
 
 mod anything;
 mod campaign;

@@ -1,4 +1,5 @@
-//! The users' pipeline: its pure core, the whole of it as processes, and what happens to it when things fail.
+//! The users' pipeline: its pure core, the whole of it as processes, and what happens to it when
+//! things fail.
 
 #![allow(
     clippy::unwrap_used,

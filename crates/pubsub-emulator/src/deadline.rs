@@ -1,6 +1,7 @@
 //! Ends a call whose deadline passes as gRPC says: with `DEADLINE_EXCEEDED`.
 //!
-//! tonic ends it with `CANCELLED`, on both sides of the wire, and the client gets whichever comes first.
+//! tonic ends it with `CANCELLED`, on both sides of the wire, and the client gets whichever comes
+//! first.
 
 use std::{
     convert::Infallible,

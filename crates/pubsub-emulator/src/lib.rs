@@ -158,12 +158,14 @@ impl Broker {
         Some(lapsed)
     }
 
-    /// Ends every streaming pull that is open with UNAVAILABLE, as the service does now and then. Leases stay.
+    /// Ends every streaming pull that is open with UNAVAILABLE, as the service does now and then.
+    /// Leases stay.
     pub fn reset_streams(&self) {
         self.store.streams.reset();
     }
 
-    /// Lets every streaming pull stay open and bring nothing, or no longer so. Pulls are answered as ever.
+    /// Lets every streaming pull stay open and bring nothing, or no longer so. Pulls are answered
+    /// as ever.
     pub fn mute_streams(&self, muted: bool) {
         self.store.streams.mute(muted);
     }
@@ -202,7 +204,8 @@ async fn serve(
         .await
 }
 
-/// A call of no service that is here, such as one of access control: clients show its text and nothing else.
+/// A call of no service that is here, such as one of access control: clients show its text and
+/// nothing else.
 async fn unknown(call: Uri) -> Response {
     let method = call.path().trim_start_matches('/');
     names::unoffered(method).into_http()

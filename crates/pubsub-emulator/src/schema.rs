@@ -1,7 +1,7 @@
 //! A topic schema: one protobuf message, and what it refuses.
 //!
-//! Rules: <https://cloud.google.com/pubsub/docs/schemas>. Only `PROTOCOL_BUFFER` is offered; Google's
-//! emulator offers only `AVRO`.
+//! Rules: <https://cloud.google.com/pubsub/docs/schemas>. Only `PROTOCOL_BUFFER` is offered;
+//! Google's emulator offers only `AVRO`.
 
 use std::path::Path;
 use std::time::SystemTime;

@@ -25,8 +25,8 @@ use super::stubs::{Reply, subscriber_server::Subscriber};
 use super::subscription::Subscription as Live;
 use super::{subscription_settings as settings, termination};
 
-/// How long a Pull waits for a first message, unless the client gives up before. Google's clients do so after 60 s;
-/// Google's emulator answers after 59.
+/// How long a Pull waits for a first message, unless the client gives up before. Google's clients
+/// do so after 60 s; Google's emulator answers after 59.
 const PULL_WAIT: Duration = Duration::from_secs(55);
 /// What one Pull may carry; a message is delivered whole, so the reply may be longer by one.
 const PULL_BYTES: usize = 10_000_000;

@@ -31,7 +31,8 @@ const SUBSCRIPTIONS: [&str; 2] = ["sync-tick-fan-out", "user-sync-worker"];
 pub struct ServiceEnvironment {
     /// The servers.
     pub world: World,
-    /// The test's own way to their Pub/Sub, which is empty at first: the topology is the test's to make.
+    /// The test's own way to their Pub/Sub, which is empty at first: the topology is the test's to
+    /// make.
     pub pubsub: PubsubClient,
     binary: PathBuf,
     serving: Vec<ServingProcess>,
@@ -178,7 +179,8 @@ impl ServiceEnvironment {
         })
     }
 
-    /// Ends the leases that processes left behind, which would else last for the ack deadline. None may run.
+    /// Ends the leases that processes left behind, which would else last for the ack deadline. None
+    /// may run.
     pub async fn lapse_leases(&self) {
         let broker = self.world.broker.as_ref().unwrap();
         for name in SUBSCRIPTIONS {

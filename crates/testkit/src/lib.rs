@@ -1,5 +1,5 @@
-//! The one harness of the tests. It knows nothing of the service's own types: it starts programs, servers and databases,
-//! waits for conditions, and reads what was said.
+//! The one harness of the tests. It knows nothing of the service's own types: it starts programs,
+//! servers and databases, waits for conditions, and reads what was said.
 //!
 //! | to | use |
 //! | --- | --- |
@@ -43,7 +43,8 @@ pub mod service;
 pub mod tls;
 pub mod wait;
 
-/// The path of the service's binary. Cargo tells it to the integration tests of the root package alone, so it is a macro.
+/// The path of the service's binary. Cargo tells it to the integration tests of the root package
+/// alone, so it is a macro.
 #[macro_export]
 macro_rules! service_binary {
     () => {

@@ -1,11 +1,13 @@
 //! A throw-away `PostgreSQL`, and a fresh database for each test.
 //!
-//! One server serves all tests of one run of one checkout, whichever processes they are in: the first test makes it, every
-//! process that uses it leaves its number in `users/`, and a watchdog stops and removes it when none of them has been alive
-//! for a while. A crash at any point leaves something that the next test recognises and clears away. With `DATABASE_URL`
-//! set, that server is used instead.
+//! One server serves all tests of one run of one checkout, whichever processes they are in: the
+//! first test makes it, every process that uses it leaves its number in `users/`, and a watchdog
+//! stops and removes it when none of them has been alive for a while. A crash at any point leaves
+//! something that the next test recognises and clears away. With `DATABASE_URL` set, that server is
+//! used instead.
 //!
-//! [`PostgresServer::start`] makes a server for one test alone: to be restarted, cut off, or spoken to with TLS.
+//! [`PostgresServer::start`] makes a server for one test alone: to be restarted, cut off, or spoken
+//! to with TLS.
 
 mod process;
 mod shared;
@@ -105,8 +107,9 @@ pub struct PostgresServer {
 }
 
 impl PostgresServer {
-    /// Makes and starts one that listens on its socket and on a free port of 127.0.0.1. `prepare` may put files into its
-    /// data folder and answers with further settings; the files are given to the server's user.
+    /// Makes and starts one that listens on its socket and on a free port of 127.0.0.1. `prepare`
+    /// may put files into its data folder and answers with further settings; the files are given to
+    /// the server's user.
     pub fn start(prepare: impl FnOnce(&Path) -> Vec<String>) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);

@@ -15,8 +15,8 @@ use tokio::{
 
 use crate::wait::{until, within};
 
-/// A running child, whose lines are read on so that it never waits for anybody. It is killed when this is dropped, if its
-/// command says so, as [`crate::command::isolated`] does.
+/// A running child, whose lines are read on so that it never waits for anybody. It is killed when
+/// this is dropped, if its command says so, as [`crate::command::isolated`] does.
 #[derive(Debug)]
 pub struct ChildProcess {
     child: Child,

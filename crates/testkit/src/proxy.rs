@@ -1,5 +1,5 @@
-//! Between the service and its Pub/Sub: cuts every connection, or is away for a while, as a broker is that is started
-//! again. What was leased stays leased, and nothing that was confirmed is lost.
+//! Between the service and its Pub/Sub: cuts every connection, or is away for a while, as a broker
+//! is that is started again. What was leased stays leased, and nothing that was confirmed is lost.
 
 use std::{
     sync::{Arc, Mutex},

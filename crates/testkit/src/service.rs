@@ -4,7 +4,8 @@ use std::path::Path;
 
 use crate::{command::isolated, process::ChildProcess};
 
-/// `serve provisioning-api` on the database and for the portal at these addresses; it, and its own address.
+/// `serve provisioning-api` on the database and for the portal at these addresses; it, and its own
+/// address.
 pub async fn provisioning_api(
     binary: &Path,
     database: &str,

@@ -151,7 +151,8 @@ impl From<&CommandFailure> for ExitCode {
     }
 }
 
-/// The message on the first line, each cause on one of its own. A configuration's mistakes are a list already.
+/// The message on the first line, each cause on one of its own. A configuration's mistakes are a
+/// list already.
 impl fmt::Display for CommandFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("error: ")?;

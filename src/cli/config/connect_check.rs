@@ -24,7 +24,8 @@ struct TokenFinding {
     warnings: Vec<String>,
 }
 
-/// Asks GitLab about each token that `config` names, prints what it may do, and fails where that is too little.
+/// Asks GitLab about each token that `config` names, prints what it may do, and fails where that is
+/// too little.
 pub async fn check(
     config: &GitLabConfig,
     mode: Mode,

@@ -5,8 +5,8 @@ use std::path::Path;
 use super::{ParseError, RawValue, TextValue, ValueType};
 use crate::config::{authority::CertificateAuthority, source::read_bounded};
 
-/// The name of a file with certificates of authorities. The file is read and tried at once, so that an error shows at the
-/// start and not at the first call.
+/// The name of a file with certificates of authorities. The file is read and tried at once, so that
+/// an error shows at the start and not at the first call.
 pub(in crate::config) struct CertificateAuthorityFile;
 
 impl ValueType for CertificateAuthorityFile {

@@ -1,4 +1,5 @@
-//! Lookup's answers: `{"result": {…}}`, with `result.error` on any status, or a fault of the gateway before it.
+//! Lookup's answers: `{"result": {…}}`, with `result.error` on any status, or a fault of the
+//! gateway before it.
 
 use std::fmt;
 
@@ -99,8 +100,9 @@ impl<'de> Visitor<'de> for PeopleReader {
     }
 }
 
-/// Reads the answer to `person/list`: the standing of each of `asked`, which is sorted; `None` of whom it says nothing.
-/// Unknown is who is in it with a `cancelled` that is missing, not a boolean, or contradicted.
+/// Reads the answer to `person/list`: the standing of each of `asked`, which is sorted; `None` of
+/// whom it says nothing. Unknown is who is in it with a `cancelled` that is missing, not a boolean,
+/// or contradicted.
 pub(super) fn people(
     answer: &UpstreamResponse,
     asked: &[Crsid],
@@ -133,7 +135,8 @@ pub(super) fn people(
     Ok(standings)
 }
 
-/// Reads the answer to `last-transaction`; whether its value is a number or a string is not documented.
+/// Reads the answer to `last-transaction`; whether its value is a number or a string is not
+/// documented.
 pub(super) fn number(answer: &UpstreamResponse) -> Result<u64, Fault> {
     content(answer)?
         .value
@@ -165,7 +168,8 @@ fn content(answer: &UpstreamResponse) -> Result<Content<'_>, Fault> {
     }
 }
 
-/// Every identifier we send is well-formed, so no refusal is the question's own fault: not even 400.
+/// Every identifier we send is well-formed, so no refusal is the question's own fault: not even
+/// 400.
 fn refused(answer: &UpstreamResponse) -> Fault {
     let mut fault = answer.fault();
     if fault.kind() == ErrorKind::BadRequest {

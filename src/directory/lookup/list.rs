@@ -1,7 +1,7 @@
 //! One batch of people, and who in it cannot be shown.
 //!
-//! A batch that holds one certain person can fail for ever while Lookup is well. It is halved until that person is
-//! found; the rest is read.
+//! A batch that holds one certain person can fail for ever while Lookup is well. It is halved until
+//! that person is found; the rest is read.
 
 use std::sync::PoisonError;
 

@@ -55,8 +55,9 @@ struct Inner {
 #[derive(Default)]
 struct State {
     current: Option<Token>,
-    /// The fetch under way: all who come meanwhile share its one attempt, its one deadline and its end, whatever that
-    /// is. Polled by all of them, so that it goes on when some stop waiting, and gone when nobody waits.
+    /// The fetch under way: all who come meanwhile share its one attempt, its one deadline and its
+    /// end, whatever that is. Polled by all of them, so that it goes on when some stop waiting, and
+    /// gone when nobody waits.
     fetching: Option<WeakShared<Fetch>>,
 }
 
@@ -134,7 +135,8 @@ impl Inner {
         Ok(header)
     }
 
-    /// Asks once; and once more where the client's secret was refused and its file holds another one.
+    /// Asks once; and once more where the client's secret was refused and its file holds another
+    /// one.
     async fn fetch(&self) -> Result<Token, Fault> {
         let used = self.client.value().await;
         let fetched = self.fetch_as(&used).await;

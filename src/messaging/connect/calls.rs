@@ -29,7 +29,8 @@ impl Connection {
     /// old one broke or gave no answer. Only for calls that may be made twice.
     ///
     /// # Errors
-    /// When Pub/Sub refuses, or cannot be reached within [`super::Patience::calls`]. `operation` says what was asked.
+    /// When Pub/Sub refuses, or cannot be reached within [`super::Patience::calls`]. `operation`
+    /// says what was asked.
     pub(in crate::messaging) async fn ask<M, R, F>(
         &self,
         operation: &Operation,

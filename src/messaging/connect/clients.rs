@@ -17,12 +17,13 @@ use crate::messaging::{PubSubError, error::chain};
 
 /// How long connecting and the first token may take.
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// After so long without a byte from Pub/Sub it is asked for a sign of life. Google's front ends take more frequent
-/// signs for an attack, from about every ten seconds on.
+/// After so long without a byte from Pub/Sub it is asked for a sign of life. Google's front ends
+/// take more frequent signs for an attack, from about every ten seconds on.
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(20);
 /// How long that sign may take before the connection is given up.
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(10);
-/// The largest answer of a unary call. With tonic's default of 4 MiB one large message would break every Pull.
+/// The largest answer of a unary call. With tonic's default of 4 MiB one large message would break
+/// every Pull.
 const DECODE_LIMIT: usize = 32 * 1024 * 1024;
 
 /// Where Pub/Sub is, and who asks.
@@ -43,7 +44,8 @@ impl Target {
             .connect_timeout(CONNECT_TIMEOUT)
             .http2_keep_alive_interval(KEEP_ALIVE_INTERVAL)
             .keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
-            // Google's emulator closes a connection on which nothing is asked and yet a sign of life wanted.
+            // Google's emulator closes a connection on which nothing is asked and yet a sign of
+            // life wanted.
             .keep_alive_while_idle(!self.local)
             .tcp_keepalive(Some(Duration::from_mins(1)));
         if self.endpoint.starts_with("https:") {
@@ -54,9 +56,10 @@ impl Target {
         target.connect().await.map_err(failed)
     }
 
-    /// Google's client for publishing, on a connection of its own. What it is given to publish fails where it is not
-    /// confirmed `within` this time, attempts of its own included: on a connection that is dead and stays open each of
-    /// them would wait for ten minutes. It offers no keepalive.
+    /// Google's client for publishing, on a connection of its own. What it is given to publish
+    /// fails where it is not confirmed `within` this time, attempts of its own included: on a
+    /// connection that is dead and stays open each of them would wait for ten minutes. It offers no
+    /// keepalive.
     pub(super) async fn publishers(&self, within: Duration) -> Result<BasePublisher, PubSubError> {
         BasePublisher::builder()
             .with_endpoint(&self.endpoint)

@@ -54,7 +54,8 @@ fn file_problem(error: &google_cloud_auth::build_errors::Error) -> String {
     one_line(text.trim_end_matches('.'), 300)
 }
 
-/// The outermost texts speak of retries and of the library; what happened is said by the innermost cause.
+/// The outermost texts speak of retries and of the library; what happened is said by the innermost
+/// cause.
 fn no_token(error: &dyn std::error::Error) -> PubSubError {
     let said = one_line(&causes::innermost(error).to_string(), 300);
     PubSubError::Credentials(format!(

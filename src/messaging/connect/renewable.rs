@@ -12,10 +12,11 @@ use crate::messaging::PubSubError;
 
 type Make<T> = Box<dyn Fn() -> BoxFuture<'static, Result<T, PubSubError>> + Send + Sync>;
 
-/// A client that is replaced by a new one, on a connection of its own, once its connection is found to be dead.
+/// A client that is replaced by a new one, on a connection of its own, once its connection is found
+/// to be dead.
 ///
-/// A connection that answers nothing and yet stays open is noticed by nobody but who waits for the answer: TCP does not
-/// fail as long as something in between acknowledges.
+/// A connection that answers nothing and yet stays open is noticed by nobody but who waits for the
+/// answer: TCP does not fail as long as something in between acknowledges.
 pub(in crate::messaging) struct Renewable<T> {
     make: Make<T>,
     current: RwLock<Numbered<T>>,
@@ -63,7 +64,8 @@ impl<T: Clone> Renewable<T> {
         self.number.load(Ordering::Acquire)
     }
 
-    /// Replaces the one called `dead`, unless somebody has done so already; whether it was this call that did.
+    /// Replaces the one called `dead`, unless somebody has done so already; whether it was this
+    /// call that did.
     ///
     /// # Errors
     /// When no new one can be made; the old one stays in use.

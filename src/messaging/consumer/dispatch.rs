@@ -26,8 +26,8 @@ use crate::{
 /// From this delivery on, a message that asks for another is dead-lettered.
 pub(crate) const LAST_ATTEMPT: u32 = 10;
 
-/// Takes one delivery to its end: asks the handler, and alone acks and nacks. It knows no Pub/Sub, so that faults can be
-/// tried on it in memory and under virtual time.
+/// Takes one delivery to its end: asks the handler, and alone acks and nacks. It knows no Pub/Sub,
+/// so that faults can be tried on it in memory and under virtual time.
 #[derive(Debug)]
 pub struct Dispatch<H, D, R> {
     /// Does the work.
@@ -68,7 +68,8 @@ impl Records for Outcomes {
 
 /// The dead-letter topic of a stage.
 pub(super) struct DeadLetterTopic {
-    /// Copies share requests: poison comes in throngs, and a request for each would slow down the good ones beside it.
+    /// Copies share requests: poison comes in throngs, and a request for each would slow down the
+    /// good ones beside it.
     pub(super) shared: Publisher,
     /// A request for each copy.
     pub(super) alone: Publisher,
@@ -115,7 +116,8 @@ enum End {
 }
 
 impl<H: Handler, D: DeadLetters, R: Records> Dispatch<H, D, R> {
-    /// Takes `delivery` to its end. After `stopping` nothing is held and nothing becomes a dead letter.
+    /// Takes `delivery` to its end. After `stopping` nothing is held and nothing becomes a dead
+    /// letter.
     pub async fn settle(
         &self,
         delivery: Arc<Delivery>,
@@ -191,7 +193,8 @@ impl<H: Handler, D: DeadLetters, R: Records> Dispatch<H, D, R> {
             return Waited::Superseded;
         };
         let others = || !(gate.withholds_all() && self.handler.all_wait_at(gate));
-        // In this order always: an order drawn by lot would be a schedule of faults that no seed replays.
+        // In this order always: an order drawn by lot would be a schedule of faults that no seed
+        // replays.
         tokio::select! {
             biased;
             () = stopping.cancelled() => Waited::Stops,
@@ -201,8 +204,9 @@ impl<H: Handler, D: DeadLetters, R: Records> Dispatch<H, D, R> {
         }
     }
 
-    /// Asks the handler, and how long it took. Its panic is a bug, and no reason to lose this message or the others.
-    /// The leave to pass a gate, if there is one, is kept until it has answered.
+    /// Asks the handler, and how long it took. Its panic is a bug, and no reason to lose this
+    /// message or the others. The leave to pass a gate, if there is one, is kept until it has
+    /// answered.
     async fn ask(
         &self,
         delivery: &Arc<Delivery>,

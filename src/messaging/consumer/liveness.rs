@@ -10,15 +10,17 @@ use std::{
 
 use tokio::time::Instant;
 
-/// So often in a row something is found wrong before the process is to be replaced: what passes by itself, such as a
-/// subscription that is being made anew, has passed then.
+/// So often in a row something is found wrong before the process is to be replaced: what passes by
+/// itself, such as a subscription that is being made anew, has passed then.
 const FINDINGS_TO_DIE_OF: u32 = 3;
 
-/// Whether a pull loop still gets what its subscription has for it. Cheap to clone; `/livez` and `/readyz` read it.
+/// Whether a pull loop still gets what its subscription has for it. Cheap to clone; `/livez` and
+/// `/readyz` read it.
 ///
-/// The client reopens streams by itself and says nothing, so a loop that waits looks the same as one cut off. Three things
-/// tell them apart: a delivery; while none comes, an answer about the subscription, which must also be what the stage
-/// needs; and what a pull of our own finds beside the stream. Waiting at a gate leaves it alive.
+/// The client reopens streams by itself and says nothing, so a loop that waits looks the same as
+/// one cut off. Three things tell them apart: a delivery; while none comes, an answer about the
+/// subscription, which must also be what the stage needs; and what a pull of our own finds beside
+/// the stream. Waiting at a gate leaves it alive.
 #[derive(Clone, Debug)]
 pub struct Liveness {
     shared: Arc<Shared>,

@@ -26,7 +26,8 @@ use crate::{
     messaging::{Delivery, Handler, PubSubError, error::chain, leases::Leases},
 };
 
-/// The longest lease: the subscription's retention. The client's default of an hour would let held messages lapse.
+/// The longest lease: the subscription's retention. The client's default of an hour would let held
+/// messages lapse.
 const MAX_LEASE: Duration = Duration::from_hours(7 * 24);
 /// Bytes of messages in memory at once, at most; a single larger message still comes.
 const MAX_OUTSTANDING_BYTES: i64 = 64 * 1024 * 1024;
@@ -46,7 +47,8 @@ enum Ended {
     NotBegun(PubSubError),
     /// Pub/Sub closed it without an error.
     Closed,
-    /// With an error that the client does not retry: Unknown, Cancelled, `NotFound`, `PermissionDenied`.
+    /// With an error that the client does not retry: Unknown, Cancelled, `NotFound`,
+    /// `PermissionDenied`.
     Failed(Box<Error>),
 }
 
@@ -119,7 +121,8 @@ impl<H: Handler> Running<H> {
                 break Ended::Stopped;
             };
             quiet.begins_now();
-            // A dropped call of `next` may have to open the stream anew, so it is dropped at the very end only.
+            // A dropped call of `next` may have to open the stream anew, so it is dropped at the
+            // very end only.
             let next = tokio::select! {
                 biased;
                 () = stopping.cancelled() => break Ended::Stopped,
@@ -145,8 +148,9 @@ impl<H: Handler> Running<H> {
         (ended, delivered)
     }
 
-    /// Reads what is under way and gives it back. Closing nacks only what the client has read; the rest would stay leased
-    /// until the ack deadline. What Pub/Sub sends after this is beyond reach: the client cannot close its own half first.
+    /// Reads what is under way and gives it back. Closing nacks only what the client has read; the
+    /// rest would stay leased until the ack deadline. What Pub/Sub sends after this is beyond
+    /// reach: the client cannot close its own half first.
     async fn give_back_unread(&self, stream: &mut MessageStream) {
         // Held to the end: each nack would make room for one more delivery.
         let mut unread = Vec::new();
@@ -170,8 +174,8 @@ impl<H: Handler> Running<H> {
             .build()
     }
 
-    /// Closes the stream once `closing` is cancelled, and keeps its leases until each of its messages has ended and the
-    /// acks have gone out: dropping a stream alone does neither.
+    /// Closes the stream once `closing` is cancelled, and keeps its leases until each of its
+    /// messages has ended and the acks have gone out: dropping a stream alone does neither.
     fn close_when(&self, stream: &MessageStream, closing: CancellationToken) {
         let token = stream.shutdown_token();
         self.streams.spawn(async move {
@@ -180,7 +184,8 @@ impl<H: Handler> Running<H> {
         });
     }
 
-    /// Takes a message to its end, in a task of its own unless that is at hand: most messages of a run change nothing.
+    /// Takes a message to its end, in a task of its own unless that is at hand: most messages of a
+    /// run change nothing.
     pub(super) fn settle(
         self: &Arc<Self>,
         delivery: Delivery,
@@ -238,7 +243,8 @@ struct Quiet<'a> {
 }
 
 impl<'a> Quiet<'a> {
-    /// That of a stream of `running` which is opened now. While the last one was found deaf, this one is given less time.
+    /// That of a stream of `running` which is opened now. While the last one was found deaf, this
+    /// one is given less time.
     fn of<H>(running: &'a Running<H>) -> Self {
         let allowed = if running.liveness.deaf() > 0 {
             running.renew_after / 4
@@ -258,7 +264,8 @@ impl<'a> Quiet<'a> {
         self.until = Instant::now() + self.allowed;
     }
 
-    /// The timer is moved only where it has fired: most messages come before that, and moving it costs each of them.
+    /// The timer is moved only where it has fired: most messages come before that, and moving it
+    /// costs each of them.
     async fn lasts_too_long(&mut self) {
         loop {
             tokio::select! {

@@ -10,8 +10,8 @@ use crate::messaging::{Stage, Topology, error::chain};
 
 /// Asks, again and again, what has become of a stage's subscription and of all else it needs.
 ///
-/// Google's emulator lets a stream stand whose subscription is gone, and Pub/Sub delivers nothing to one that was given a
-/// push endpoint: from the stream alone nobody would know.
+/// Google's emulator lets a stream stand whose subscription is gone, and Pub/Sub delivers nothing
+/// to one that was given a push endpoint: from the stream alone nobody would know.
 pub(super) struct Watch {
     pub(super) topology: Topology,
     pub(super) stage: Stage,
@@ -20,8 +20,8 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    /// Asks until `stopping`. `mended` is called when all is well again after something was wrong: a stream that was open
-    /// meanwhile may hang on a subscription that is no more.
+    /// Asks until `stopping`. `mended` is called when all is well again after something was wrong:
+    /// a stream that was open meanwhile may hang on a subscription that is no more.
     pub(super) async fn run(self, stopping: CancellationToken, mended: impl Fn()) {
         loop {
             tokio::select! {

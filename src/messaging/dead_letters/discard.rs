@@ -47,8 +47,9 @@ pub struct Discarded {
     pub broken: Option<DiscardError>,
 }
 
-/// Takes the selected dead letters away for good, having written them to the new file `path`, one JSON object a line.
-/// A batch is acked only after the file is synced; `written` is called in between. No letter, no file.
+/// Takes the selected dead letters away for good, having written them to the new file `path`, one
+/// JSON object a line. A batch is acked only after the file is synced; `written` is called in
+/// between. No letter, no file.
 ///
 /// Killed anywhere, every letter is in the file or still a dead letter, and some may be both.
 pub async fn discard(
@@ -98,7 +99,8 @@ async fn run(
     Ok(())
 }
 
-/// A new file that only its owner can read: bodies name people. Its folder is synced too, or the name may be lost.
+/// A new file that only its owner can read: bodies name people. Its folder is synced too, or the
+/// name may be lost.
 async fn create(path: &Path) -> io::Result<File> {
     let file = OpenOptions::new()
         .write(true)

@@ -99,7 +99,8 @@ impl History {
     /// What `attributes` say.
     pub fn read(attributes: &BTreeMap<String, String>) -> Self {
         let text = |name: &str| attributes.get(name).cloned();
-        // Pub/Sub may forward what the service had given up before (a replay that failed): then its word is the latest.
+        // Pub/Sub may forward what the service had given up before (a replay that failed): then its
+        // word is the latest.
         if attributes.contains_key(FORWARDED_FROM) {
             return Self {
                 by: GivenUpBy::PubSub,

@@ -24,8 +24,8 @@ pub struct Letter {
     pub attributes: BTreeMap<String, String>,
 }
 
-/// What can be said of a dead letter without its body. Everything but `id`, `stage`, `published` and `bytes` is what
-/// the message says of itself.
+/// What can be said of a dead letter without its body. Everything but `id`, `stage`, `published`
+/// and `bytes` is what the message says of itself.
 #[derive(Clone, Debug)]
 pub struct Seen {
     /// The message id in the dead-letter topic.
@@ -77,8 +77,8 @@ impl Letter {
     }
 }
 
-/// Whom a body is about, read leniently: what it was dead-lettered for is often its form. At most one identifier is
-/// usual, and none where the body is no JSON object.
+/// Whom a body is about, read leniently: what it was dead-lettered for is often its form. At most
+/// one identifier is usual, and none where the body is no JSON object.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct About {
     /// GitLab's account id.

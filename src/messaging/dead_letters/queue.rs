@@ -14,15 +14,15 @@ use crate::messaging::{
     leases::Leases,
 };
 
-/// So many pulls in a row without a new letter, and there are no more: one alone proves nothing, Pub/Sub being many
-/// servers.
+/// So many pulls in a row without a new letter, and there are no more: one alone proves nothing,
+/// Pub/Sub being many servers.
 const EMPTY_PULLS: u32 = 3;
 /// Letters in one pull. Pub/Sub bounds the answer's bytes.
 const LETTERS_A_PULL: i32 = 100;
 /// The pause between empty pulls on an emulator, which answer at once.
 const PAUSE: Duration = Duration::from_millis(50);
-/// A letter that came this long after the scan began is left for the next one, or a flow of them would never end.
-/// The two clocks are taken to differ by less.
+/// A letter that came this long after the scan began is left for the next one, or a flow of them
+/// would never end. The two clocks are taken to differ by less.
 const NEWS: SignedDuration = SignedDuration::from_mins(5);
 
 /// The dead letters of one stage, each handed out once and leased from then on.
@@ -102,7 +102,8 @@ impl Queue {
             )
             .await;
         match pulled {
-            // The answer was over the decode limit: its letters come back one by one when their leases have lapsed.
+            // The answer was over the decode limit: its letters come back one by one when their
+            // leases have lapsed.
             Err(PubSubError::Refused {
                 code: Code::OutOfRange,
                 ..
@@ -115,8 +116,8 @@ impl Queue {
         }
     }
 
-    /// Holds what was received, and gives what is new. What was seen before had lapsed; what was acked before is acked
-    /// again, or it would be here at the next scan.
+    /// Holds what was received, and gives what is new. What was seen before had lapsed; what was
+    /// acked before is acked again, or it would be here at the next scan.
     async fn lease(&mut self, received: Vec<ReceivedMessage>) -> Result<Vec<Letter>, PubSubError> {
         let mut letters = Vec::new();
         let mut acked = Vec::new();

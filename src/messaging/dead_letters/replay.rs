@@ -18,11 +18,13 @@ use crate::{
     },
 };
 
-/// From so many replays on, a letter is replayed only by force: what failed three times needs a person's eye.
+/// From so many replays on, a letter is replayed only by force: what failed three times needs a
+/// person's eye.
 pub const MAX_REPLAYS: u32 = 3;
 /// Letters under way at once.
 const AT_ONCE: usize = 32;
-/// How long a confirmation is waited for. One that comes later makes a duplicate, which does no harm.
+/// How long a confirmation is waited for. One that comes later makes a duplicate, which does no
+/// harm.
 const CONFIRMATION: Duration = Duration::from_mins(1);
 
 /// How letters are replayed.
@@ -117,10 +119,12 @@ impl Summary {
     }
 }
 
-/// Publishes the selected dead letters again, each to the topic in whose dead-letter topic it lies, and acks each
-/// once that is confirmed. Each has a publish request of its own, so that a refused one fails alone.
+/// Publishes the selected dead letters again, each to the topic in whose dead-letter topic it lies,
+/// and acks each once that is confirmed. Each has a publish request of its own, so that a refused
+/// one fails alone.
 ///
-/// Cancelling `stopping` ends it in order; killed anywhere, nothing is lost, and up to 32 messages are there twice.
+/// Cancelling `stopping` ends it in order; killed anywhere, nothing is lost, and up to 32 messages
+/// are there twice.
 pub async fn replay(
     connection: &Connection,
     selection: &Selection,
@@ -172,7 +176,8 @@ impl Replay<'_> {
         Ok(())
     }
 
-    /// Where the letters of `stage` go. The topic is that of the place where they lie, not what they say of themselves.
+    /// Where the letters of `stage` go. The topic is that of the place where they lie, not what
+    /// they say of themselves.
     fn publisher(&self, stage: Stage) -> Publisher {
         let options = PublisherOptions {
             batching: Batching::OneByOne,

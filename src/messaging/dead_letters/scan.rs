@@ -8,8 +8,9 @@ use tonic::Code;
 use super::{Letter, Selection, queue::Queue};
 use crate::messaging::{Connection, PubSubError, Stage};
 
-/// Goes once through the dead letters of a selection, batch by batch, so that memory holds the bodies of one batch
-/// only. All that was seen stays leased, selected or not, until [`Self::release`]; each letter comes once.
+/// Goes once through the dead letters of a selection, batch by batch, so that memory holds the
+/// bodies of one batch only. All that was seen stays leased, selected or not, until
+/// [`Self::release`]; each letter comes once.
 ///
 /// Dropped without it, the leases lapse by themselves, within a minute where the topology is ours.
 pub struct Scan {
@@ -39,7 +40,8 @@ impl Scan {
         }
     }
 
-    /// The next selected letters, all of one stage; `None` at the end, or as soon as every id asked for was seen.
+    /// The next selected letters, all of one stage; `None` at the end, or as soon as every id asked
+    /// for was seen.
     ///
     /// # Errors
     /// When Pub/Sub cannot be reached or refuses.
@@ -109,8 +111,8 @@ impl Scan {
         Ok(self.queue.as_mut())
     }
 
-    /// An installation without namespaces has none of their subscriptions, which is a mistake only where it was asked
-    /// for by name.
+    /// An installation without namespaces has none of their subscriptions, which is a mistake only
+    /// where it was asked for by name.
     fn may_be_absent(&self, stage: Stage) -> bool {
         !Stage::USERS.contains(&stage) && !self.selection.stages.contains(&stage)
     }

@@ -12,8 +12,8 @@ use crate::messaging::{PubSubError, error::is_worth_another_client};
 /// Before a message is published again.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// A message on its way to Pub/Sub. It goes out whether this is waited for or not; only who waits has it published again
-/// where no answer comes.
+/// A message on its way to Pub/Sub. It goes out whether this is waited for or not; only who waits
+/// has it published again where no answer comes.
 pub(in crate::messaging) struct Confirmation {
     publisher: Arc<Inner>,
     message: Message,
@@ -104,7 +104,8 @@ impl HandedOver {
         }
     }
 
-    /// Waits for the message id as long as the client is answered now and then: what waits behind others may wait long.
+    /// Waits for the message id as long as the client is answered now and then: what waits behind
+    /// others may wait long.
     async fn answer(&mut self, silence: Duration) -> Result<String, Failed> {
         loop {
             let heard = self.line.last_answer().max(self.at);

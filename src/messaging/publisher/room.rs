@@ -29,7 +29,8 @@ impl Room {
         }
     }
 
-    /// Waits for room for one message of `size` bytes; one larger than all the room waits for all of it.
+    /// Waits for room for one message of `size` bytes; one larger than all the room waits for all
+    /// of it.
     pub(super) async fn enter(&self, size: usize) -> Option<Place> {
         // The semaphores are never closed, so acquiring cannot fail.
         let message = Arc::clone(&self.messages).acquire_owned().await.ok()?;

@@ -17,7 +17,8 @@ pub struct Applied {
     pub created: Vec<String>,
     /// Subscriptions whose settings were corrected, by id.
     pub updated: Vec<String>,
-    /// What still differs: settings that Pub/Sub fixes for a subscription's lifetime, or does not keep.
+    /// What still differs: settings that Pub/Sub fixes for a subscription's lifetime, or does not
+    /// keep.
     pub remaining: Vec<Difference>,
 }
 

@@ -86,7 +86,8 @@ impl Difference {
         }
     }
 
-    /// Whether a stage that reads from the subscription called `own` loses messages so, or none come.
+    /// Whether a stage that reads from the subscription called `own` loses messages so, or none
+    /// come.
     fn is_fatal_to(&self, own: &str) -> bool {
         match self {
             Self::MissingTopic { .. } | Self::MissingSubscription { .. } => true,
@@ -151,12 +152,13 @@ impl Topology {
         self.compare(&self.topics(), &self.subscriptions()).await
     }
 
-    /// Whether `stage` can serve without losing messages. Lesser differences are logged as a warning.
+    /// Whether `stage` can serve without losing messages. Lesser differences are logged as a
+    /// warning.
     ///
     /// # Errors
-    /// When its subscription, its dead-letter topic, or the subscription that holds its dead letters is missing, or those
-    /// of the topic it publishes to; where one of them gets no messages, or its own loses them; or when Pub/Sub cannot be
-    /// asked.
+    /// When its subscription, its dead-letter topic, or the subscription that holds its dead
+    /// letters is missing, or those of the topic it publishes to; where one of them gets no
+    /// messages, or its own loses them; or when Pub/Sub cannot be asked.
     pub async fn check_stage(&self, stage: Stage) -> Result<(), StageRefused> {
         let (fatal, lesser) = self.examine(stage).await?;
         for difference in lesser {
@@ -174,8 +176,8 @@ impl Topology {
         }
     }
 
-    /// What has become of what `stage` needs while it serves: what is wrong and what to do, `None` while all is well. It
-    /// is what [`Self::check_stage`] asks before the first message.
+    /// What has become of what `stage` needs while it serves: what is wrong and what to do, `None`
+    /// while all is well. It is what [`Self::check_stage`] asks before the first message.
     ///
     /// # Errors
     /// When Pub/Sub cannot be asked.
@@ -303,7 +305,8 @@ impl Topology {
     }
 }
 
-/// Not so where the project itself is not found: then all would seem to be missing, and none could be made.
+/// Not so where the project itself is not found: then all would seem to be missing, and none could
+/// be made.
 fn is_missing(error: &PubSubError) -> bool {
     matches!(
         error,

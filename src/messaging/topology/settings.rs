@@ -26,7 +26,8 @@ fn harm(setting: &str, wanted: &Subscription, found: &Subscription) -> Harm {
     match setting {
         "topic" | "detached" | "filter" | "push_config" => Harm::Fatal,
         "message_retention_duration" if retention(found) < retention(wanted) => Harm::FatalToReader,
-        // Without a policy nothing counts attempts, and poison goes round for ever; another topic's letters nobody finds.
+        // Without a policy nothing counts attempts, and poison goes round for ever; another topic's
+        // letters nobody finds.
         "dead_letter_policy" if dead_letter_topic(found) != dead_letter_topic(wanted) => {
             Harm::FatalToReader
         }
@@ -51,7 +52,8 @@ fn attempts(subscription: &Subscription) -> i64 {
     policy.map_or(i64::MAX, |policy| policy.max_delivery_attempts.into())
 }
 
-/// The settings the service relies on, as people read them. A deleted topic shows as `_deleted-topic_`.
+/// The settings the service relies on, as people read them. A deleted topic shows as
+/// `_deleted-topic_`.
 fn settings(subscription: &Subscription) -> [(&'static str, String); 10] {
     let push = subscription
         .push_config

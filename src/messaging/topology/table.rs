@@ -11,7 +11,8 @@ use crate::{
     messaging::{Stage, Topic},
 };
 
-/// A last net only: restarts and lapsed leases count there too. The service itself gives up at attempt 10.
+/// A last net only: restarts and lapsed leases count there too. The service itself gives up at
+/// attempt 10.
 pub(in crate::messaging) const MAX_DELIVERY_ATTEMPTS: u32 = 100;
 /// How long a stage's subscription keeps what nobody acks, in seconds; also the longest lease.
 pub(super) const RETENTION_SECONDS: i64 = 7 * DAY;
@@ -61,7 +62,8 @@ impl Topology {
         }
     }
 
-    /// Has no policies of its own: a dead letter that an operator's tool releases is to stay where it is.
+    /// Has no policies of its own: a dead letter that an operator's tool releases is to stay where
+    /// it is.
     fn hold(&self, stage: Stage) -> Subscription {
         self.lasting(
             stage.hold_subscription(),
@@ -85,7 +87,8 @@ impl Topology {
             topic: self.names().topic(topic),
             ack_deadline_seconds: i32::try_from(ACK_DEADLINE.as_secs()).unwrap_or(i32::MAX),
             message_retention_duration: Some(seconds(retention)),
-            // Present and empty is "never"; absent would let Pub/Sub delete an idle subscription after 31 days.
+            // Present and empty is "never"; absent would let Pub/Sub delete an idle subscription
+            // after 31 days.
             expiration_policy: Some(ExpirationPolicy { ttl: None }),
             ..Subscription::default()
         }

@@ -17,11 +17,13 @@ use crate::messaging::DeadLetterReason;
 /// The largest body the service reads, in bytes. Its own bodies are under 1 KiB.
 pub const MAX_BODY_BYTES: usize = 256 * 1024;
 
-/// The fields of one JSON object, taken one by one, so that every error can name its field and no value is echoed.
+/// The fields of one JSON object, taken one by one, so that every error can name its field and no
+/// value is echoed.
 ///
-/// Read as the JSON form of protocol buffers is, which is what a topic's schema admits: `null` is the same as absent, a
-/// name may be in `snake_case` or `lowerCamelCase`, a number may be quoted, and a whole one may be written with a fraction.
-/// See <https://protobuf.dev/programming-guides/json/>.
+/// Read as the JSON form of protocol buffers is, which is what a topic's schema admits: `null` is
+/// the same as absent, a name may be in `snake_case` or `lowerCamelCase`, a number may be quoted,
+/// and a whole one may be written with a fraction. See
+/// <https://protobuf.dev/programming-guides/json/>.
 #[derive(Debug)]
 pub(super) struct Fields(BTreeMap<String, Value>);
 

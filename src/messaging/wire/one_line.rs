@@ -4,8 +4,8 @@ use std::fmt;
 
 use crate::messaging::line::breaks_a_line;
 
-/// What a text in a body may be: one line of 1 to so many characters. One rule for those who read a body and for those
-/// who write one, so that no command publishes what a stage would refuse.
+/// What a text in a body may be: one line of 1 to so many characters. One rule for those who read a
+/// body and for those who write one, so that no command publishes what a stage would refuse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OneLine {
     max: usize,

@@ -261,7 +261,8 @@ fn a_line(max: usize) -> impl Strategy<Value = String> {
     proptest::collection::vec(character, 1..=max).prop_map(String::from_iter)
 }
 
-/// As people and programs write it. With 16 and more digits the last one may change in reading, which no guard minds.
+/// As people and programs write it. With 16 and more digits the last one may change in reading,
+/// which no guard minds.
 fn a_percentage() -> impl Strategy<Value = f64> {
     (0..=100_000_000_u32).prop_map(|millionths| f64::from(millionths) / 1_000_000.0)
 }

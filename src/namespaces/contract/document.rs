@@ -1,9 +1,10 @@
 //! The document: everything a namespace has bought, as both sides read and write it.
 //!
-//! It keeps absent, null and value apart, since they mean unchanged, cleared and set. What it does not know it drops
-//! while reading, so unknown parts and fields take no part in the canonical form or its hash: the hash answers "is there
-//! anything new to send", and only what is kept here is ever sent. Names of add-ons are the exception: an unknown one is
-//! kept, so that the step can refuse it by name.
+//! It keeps absent, null and value apart, since they mean unchanged, cleared and set. What it does
+//! not know it drops while reading, so unknown parts and fields take no part in the canonical form
+//! or its hash: the hash answers "is there anything new to send", and only what is kept here is
+//! ever sent. Names of add-ons are the exception: an unknown one is kept, so that the step can
+//! refuse it by name.
 
 mod field;
 mod merge;
@@ -24,7 +25,8 @@ use read::JsonObject;
 /// The largest document read, in bytes.
 pub const MAX_BYTES: usize = 1024 * 1024;
 
-/// A document that cannot be read. Its text is GitLab's, and names the path; [`InvalidDocument::explained`] says more.
+/// A document that cannot be read. Its text is GitLab's, and names the path;
+/// [`InvalidDocument::explained`] says more.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidDocument {
     /// It is not JSON.
@@ -75,8 +77,8 @@ impl InvalidDocument {
     }
 }
 
-/// Everything a namespace has bought. Fields of these structures stand in alphabetical order, which makes their JSON
-/// canonical.
+/// Everything a namespace has bought. Fields of these structures stand in alphabetical order, which
+/// makes their JSON canonical.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Document {
     /// The parts.
@@ -154,7 +156,8 @@ pub struct ComputeMinutes {
     pub shared_runners_minutes_limit: DocumentField<i32>,
 }
 
-/// One purchase of an add-on. GitLab keeps the dates and the name of a row where they are null or absent.
+/// One purchase of an add-on. GitLab keeps the dates and the name of a row where they are null or
+/// absent.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct AddOnPurchase {
     /// Last day.
@@ -185,8 +188,9 @@ impl AddOnPurchase {
 }
 
 impl Document {
-    /// Reads a whole body, `{"provision": {…}}`. Types are strict: a number in quotes or with a fraction other than
-    /// zero is refused, a date is `YYYY-MM-DD`, a number fits its column. Nesting costs nothing: what is not known is skipped, not built.
+    /// Reads a whole body, `{"provision": {…}}`. Types are strict: a number in quotes or with a
+    /// fraction other than zero is refused, a date is `YYYY-MM-DD`, a number fits its column.
+    /// Nesting costs nothing: what is not known is skipped, not built.
     ///
     /// # Errors
     /// [`InvalidDocument`], naming the first path that is wrong.
@@ -201,9 +205,11 @@ impl Document {
         })
     }
 
-    /// The one JSON text of this content: keys sorted, no white space, absent fields and empty parts left out.
+    /// The one JSON text of this content: keys sorted, no white space, absent fields and empty
+    /// parts left out.
     pub fn canonical_json(&self) -> String {
-        // Serialising plain structures into memory has no way to fail; an empty text would be a visible lie, not a panic.
+        // Serialising plain structures into memory has no way to fail; an empty text would be a
+        // visible lie, not a panic.
         serde_json::to_string(self).unwrap_or_default()
     }
 

@@ -4,8 +4,8 @@ use sqlx::{Connection, PgConnection};
 
 use super::{FinishedAttempt, NewestSync, syncs::newest_id};
 
-/// How long ago the youngest attempt started that carried something else than `sync_id` and whose call may still be
-/// running at the other end.
+/// How long ago the youngest attempt started that carried something else than `sync_id` and whose
+/// call may still be running at the other end.
 pub(in crate::namespaces) async fn youngest_in_doubt(
     connection: &mut PgConnection,
     namespace_id: i64,

@@ -30,8 +30,9 @@ pub(super) async fn lock_recording(
         .map(drop)
 }
 
-/// The newest sync, complete. One of before, which holds only what was sent with it, is followed by one that holds what
-/// all of them say one after the other. The caller has the namespace's recording lock.
+/// The newest sync, complete. One of before, which holds only what was sent with it, is followed by
+/// one that holds what all of them say one after the other. The caller has the namespace's
+/// recording lock.
 pub(super) async fn completed(
     connection: &mut PgConnection,
     namespace_id: i64,
@@ -157,8 +158,8 @@ pub(super) async fn request(
 
 /// The newest sync of a namespace.
 ///
-/// It is settled when the last attempt that was sent is `completed` and no re-sync was asked for since, or is
-/// `partially_failed` and nobody has asked for anything since.
+/// It is settled when the last attempt that was sent is `completed` and no re-sync was asked for
+/// since, or is `partially_failed` and nobody has asked for anything since.
 pub(in crate::namespaces) async fn newest(
     connection: &mut PgConnection,
     namespace_id: i64,

@@ -23,8 +23,8 @@ use crate::{
     telemetry::causes,
 };
 
-/// How far `iat` lies back, in seconds, and why there is no `nbf`: GitLab has no leeway, and refuses a token of a clock that
-/// is one second ahead of its own.
+/// How far `iat` lies back, in seconds, and why there is no `nbf`: GitLab has no leeway, and
+/// refuses a token of a clock that is one second ahead of its own.
 const BACKDATED: i64 = 30;
 
 /// How often the files are read again. A refused token has them read at once.
@@ -52,7 +52,8 @@ pub enum SigningKeyError {
 
 /// What signs, and what is published. Cheap to clone.
 ///
-/// The files are read again every 30 s, and at once when a token is refused: a key is rotated without a restart.
+/// The files are read again every 30 s, and at once when a token is refused: a key is rotated
+/// without a restart.
 #[derive(Clone)]
 pub struct SigningKeys {
     files: Arc<KeyFiles>,
@@ -91,7 +92,8 @@ struct SignedClaims<'a> {
 }
 
 impl SigningKeys {
-    /// The keys of the portal at `portal`: the private key in `signing` signs, and it and those in `others` are published.
+    /// The keys of the portal at `portal`: the private key in `signing` signs, and it and those in
+    /// `others` are published.
     ///
     /// # Errors
     /// [`SigningKeyError`].
@@ -278,7 +280,8 @@ fn is_private(pem: &[u8]) -> bool {
     pem.windows(marker.len()).any(|window| window == marker)
 }
 
-/// Its name is its thumbprint (RFC 7638): the same key has the same name everywhere, and no two have the same.
+/// Its name is its thumbprint (RFC 7638): the same key has the same name everywhere, and no two
+/// have the same.
 fn named(key: Result<Jwk, jsonwebtoken::errors::Error>) -> Result<Jwk, SigningKeyError> {
     let mut key = key.map_err(SigningKeyError::Unusable)?;
     let name = key

@@ -1,4 +1,5 @@
-//! The step `base_product`: the subscription in `gitlab_subscriptions`, and the history of its changes.
+//! The step `base_product`: the subscription in `gitlab_subscriptions`, and the history of its
+//! changes.
 
 use jiff::civil::Date;
 use sqlx::{
@@ -21,8 +22,8 @@ use crate::namespaces::{
 /// `change_type` of an updated row.
 const UPDATED: i16 = 1;
 
-/// Makes or changes the namespace's one row; unchanged fields are not written. The answer is the rules broken, in which
-/// case nothing is written at all.
+/// Makes or changes the namespace's one row; unchanged fields are not written. The answer is the
+/// rules broken, in which case nothing is written at all.
 ///
 /// # Errors
 /// Only those of the database.
@@ -61,7 +62,8 @@ pub(super) async fn apply(
     Ok(Vec::new())
 }
 
-/// In GitLab's order: the old values go into the history first, so that it is copied from the row itself.
+/// In GitLab's order: the old values go into the history first, so that it is copied from the row
+/// itself.
 async fn change(
     connection: &mut PgConnection,
     tables: &TableColumns,

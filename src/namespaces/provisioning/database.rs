@@ -51,7 +51,8 @@ pub async fn open(settings: &DatabaseSettings) -> Result<DatabasePool, DatabaseO
     let pool = DatabasePool::new(settings, "provisioning", SETTING)
         .map_err(DatabaseOpenError::Settings)?;
     match refuse_shared_sessions(&pool).await {
-        // A database that does not answer is met again below, where it has to be there at the start.
+        // A database that does not answer is met again below, where it has to be there at the
+        // start.
         Ok(()) | Err(SessionCheckError::Unknown(_)) => {}
         Err(shared @ SessionCheckError::Shared) => return Err(shared.into()),
     }
@@ -80,7 +81,8 @@ async fn migrate(connection: &mut PgConnection) -> Result<(), DatabaseOpenError>
         .map_err(DatabaseOpenError::Migration)
 }
 
-/// Every column that a statement of this module names, except the ones that are looked for when needed.
+/// Every column that a statement of this module names, except the ones that are looked for when
+/// needed.
 const COLUMNS: [(&str, &[&str]); 7] = [
     ("plans", &["id", "name", "plan_name_uid"]),
     (

@@ -76,10 +76,11 @@ pub struct IssuerKey {
 
 /// Fetches, keeps and renews the portal's keys.
 ///
-/// Readers of known keys never wait for a fetch. Fetches go one at a time; whoever comes meanwhile looks at the result of
-/// that one first. So tokens with made-up `kid`s cost one fetch in [`KeyTiming::refetch_pause`] however many they are, and
-/// since that fetch replaces the whole set, they bring in a rotated key rather than keep it out. A failed fetch is never
-/// kept and replaces nothing.
+/// Readers of known keys never wait for a fetch. Fetches go one at a time; whoever comes meanwhile
+/// looks at the result of that one first. So tokens with made-up `kid`s cost one fetch in
+/// [`KeyTiming::refetch_pause`] however many they are, and since that fetch replaces the whole set,
+/// they bring in a rotated key rather than keep it out. A failed fetch is never kept and replaces
+/// nothing.
 #[derive(Debug)]
 pub struct PortalKeys {
     client: reqwest::Client,
@@ -125,8 +126,8 @@ struct PublishedKeys {
 }
 
 impl PortalKeys {
-    /// For the portal at `portal`, which is its issuer too; `authority` may have signed its certificate. Nothing is
-    /// fetched yet.
+    /// For the portal at `portal`, which is its issuer too; `authority` may have signed its
+    /// certificate. Nothing is fetched yet.
     ///
     /// # Errors
     /// When TLS cannot be set up, or a variable names an invalid proxy.
@@ -303,7 +304,8 @@ fn sorted(keys: Vec<Value>) -> (HashMap<String, DecodingKey>, BTreeMap<String, &
     (usable, unusable)
 }
 
-/// The library takes a key whose modulus begins with a zero (against RFC 7518, 6.3.1.1), and no signature with it.
+/// The library takes a key whose modulus begins with a zero (against RFC 7518, 6.3.1.1), and no
+/// signature with it.
 fn verifying(key: Value) -> Result<DecodingKey, &'static str> {
     const FORM: &str = "its numbers are not base64url without padding";
     let modulus = key.get("n").and_then(Value::as_str);

@@ -32,8 +32,8 @@ impl PurchaseValues {
 /// A purchase and the id of its row.
 pub(super) type PurchaseRow = (i64, PurchaseValues);
 
-/// The namespace's rows of `add_on`, locked. There is one, but for a GitLab from 19.4 on, which allows several: then the
-/// one named `xid` comes first, and then the one that lasts longest.
+/// The namespace's rows of `add_on`, locked. There is one, but for a GitLab from 19.4 on, which
+/// allows several: then the one named `xid` comes first, and then the one that lasts longest.
 pub(super) async fn of(
     connection: &mut PgConnection,
     tables: &TableColumns,
@@ -57,8 +57,8 @@ pub(super) async fn of(
     rows.iter().map(|row| read(row, add_on)).collect()
 }
 
-/// How to come from a purchase `p` to the number of its add-on. From 19.4 on the row of the add-on may be missing, and the
-/// number that the purchase itself carries is the only one.
+/// How to come from a purchase `p` to the number of its add-on. From 19.4 on the row of the add-on
+/// may be missing, and the number that the purchase itself carries is the only one.
 fn uid(tables: &TableColumns) -> (&'static str, &'static str) {
     const JOIN: &str = "LEFT JOIN subscription_add_ons a ON a.id = p.subscription_add_on_id";
     match (tables.add_on_uid, tables.add_ons) {
@@ -115,8 +115,8 @@ pub(super) async fn insert(
     Ok(())
 }
 
-/// Makes row `id`, which says `before`, say `after`: the same add-on or another that shares the row. Unchanged fields
-/// are not written.
+/// Makes row `id`, which says `before`, say `after`: the same add-on or another that shares the
+/// row. Unchanged fields are not written.
 pub(super) async fn update(
     connection: &mut PgConnection,
     tables: &TableColumns,
@@ -169,7 +169,8 @@ async fn add_on_columns(
     Ok(columns)
 }
 
-/// The id of the add-on's row, made if there is none. Only add-ons on the list of those that this GitLab knows come here.
+/// The id of the add-on's row, made if there is none. Only add-ons on the list of those that this
+/// GitLab knows come here.
 async fn ensure_add_on(connection: &mut PgConnection, add_on: AddOn) -> Result<i64, sqlx::Error> {
     const ID: &str = "SELECT id::bigint FROM subscription_add_ons WHERE name = $1";
     let found = sqlx::query_scalar(ID)
@@ -179,7 +180,8 @@ async fn ensure_add_on(connection: &mut PgConnection, add_on: AddOn) -> Result<i
     if let Some(id) = found {
         return Ok(id);
     }
-    // These rows belong to no namespace, so its lock does not keep another call from making the same one.
+    // These rows belong to no namespace, so its lock does not keep another call from making the
+    // same one.
     sqlx::query(
         "INSERT INTO subscription_add_ons (name, description, created_at, updated_at) VALUES ($1, $2, now(), now())
          ON CONFLICT DO NOTHING",

@@ -28,7 +28,8 @@ use crate::{
     },
 };
 
-/// The call could not be carried out to its end. Whole steps may have been applied; none is applied in part.
+/// The call could not be carried out to its end. Whole steps may have been applied; none is applied
+/// in part.
 #[derive(Debug, thiserror::Error)]
 pub enum ProvisionError {
     /// The database failed, or gave way to somebody else's transaction: to be sent again as it is.
@@ -73,8 +74,9 @@ pub(super) struct StepContext<'a> {
 #[derive(Debug)]
 pub struct ProvisioningService {
     pool: DatabasePool,
-    /// Before the database's own lock: without it, a hundred calls for one namespace would each wait for that one on a
-    /// connection of their own, and no other namespace would get a connection.
+    /// Before the database's own lock: without it, a hundred calls for one namespace would each
+    /// wait for that one on a connection of their own, and no other namespace would get a
+    /// connection.
     in_process: KeyedLock<i64>,
     deadline: Duration,
     rules: DocumentRules,
@@ -90,7 +92,8 @@ enum ProvisioningStep<'a> {
 }
 
 impl ProvisioningService {
-    /// `deadline` bounds a call, its wait for its turn included; `rules` are those that every document keeps.
+    /// `deadline` bounds a call, its wait for its turn included; `rules` are those that every
+    /// document keeps.
     pub fn new(pool: DatabasePool, deadline: Duration, rules: DocumentRules) -> Self {
         Self {
             pool,
@@ -101,11 +104,11 @@ impl ProvisioningService {
         }
     }
 
-    /// Applies `document` to `namespace`. A step that a rule forbids is an error in the answer and does not keep later
-    /// steps from running.
+    /// Applies `document` to `namespace`. A step that a rule forbids is an error in the answer and
+    /// does not keep later steps from running.
     ///
-    /// Dropped half way, it leaves the namespace's lock and every step whole, but the rest undone: run it where the
-    /// caller's going away does not drop it.
+    /// Dropped half way, it leaves the namespace's lock and every step whole, but the rest undone:
+    /// run it where the caller's going away does not drop it.
     ///
     /// # Errors
     /// [`ProvisionError`].
@@ -180,7 +183,8 @@ async fn run_all(
 }
 
 impl ProvisioningStep<'_> {
-    /// In a transaction of its own. A step with broken rules is committed too: it has written only what none forbids.
+    /// In a transaction of its own. A step with broken rules is committed too: it has written only
+    /// what none forbids.
     async fn run(
         self,
         connection: &mut PgConnection,
@@ -221,7 +225,8 @@ impl ProvisioningStep<'_> {
         }
     }
 
-    /// The document with this part alone: what may not be recorded is not applied either, whatever the step thinks of it.
+    /// The document with this part alone: what may not be recorded is not applied either, whatever
+    /// the step thinks of it.
     fn alone(&self) -> Document {
         let mut provision = Provision::default();
         match *self {

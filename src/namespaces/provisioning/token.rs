@@ -36,16 +36,16 @@ pub enum TokenError {
     Wrong(ErrorKind),
 }
 
-/// The claims beyond what the library checks: an issuer is one name, although the library would also take a list with the
-/// right one in it.
+/// The claims beyond what the library checks: an issuer is one name, although the library would
+/// also take a list with the right one in it.
 #[derive(Deserialize)]
 struct VerifiedClaims {
     #[serde(rename = "iss")]
     _issuer: String,
 }
 
-/// Passes a token that the portal signed for this service and that is in force now. Whatever can be judged without the
-/// portal is judged before it is asked.
+/// Passes a token that the portal signed for this service and that is in force now. Whatever can be
+/// judged without the portal is judged before it is asked.
 ///
 /// # Errors
 /// [`TokenError`].

@@ -58,7 +58,8 @@ pub enum ProvisionOutcome {
     Partly(Option<PartResults>, Option<String>),
     /// It can never be applied, or there is no such namespace.
     Refused(String),
-    /// The database of the provisioning side refuses it, and would refuse it again: the fault of this sync alone.
+    /// The database of the provisioning side refuses it, and would refuse it again: the fault of
+    /// this sync alone.
     Broken(String),
 }
 
@@ -131,8 +132,9 @@ impl ProvisioningClient {
         self.upstream.read(&call, judge).await
     }
 
-    /// Whether our tokens are verified there, which takes our keys: asked for a namespace that cannot exist, which is looked
-    /// for after the token and before anything else. GitLab answers 500 to every call while it cannot fetch the keys.
+    /// Whether our tokens are verified there, which takes our keys: asked for a namespace that
+    /// cannot exist, which is looked for after the token and before anything else. GitLab answers
+    /// 500 to every call while it cannot fetch the keys.
     ///
     /// # Errors
     /// When not.
@@ -193,7 +195,8 @@ impl ProvisioningClient {
 }
 
 impl ProvisionCall {
-    /// Whether the call may still be running at the provisioning side: it was sent, and no response says how it ended.
+    /// Whether the call may still be running at the provisioning side: it was sent, and no response
+    /// says how it ended.
     pub fn is_in_doubt(&self) -> bool {
         let Err(error) = &self.result else {
             return false;
@@ -231,7 +234,8 @@ impl ErrorBody {
     }
 }
 
-/// A 404 with another text comes from a wrong address, a proxy or a GitLab without this endpoint: not the message's fault.
+/// A 404 with another text comes from a wrong address, a proxy or a GitLab without this endpoint:
+/// not the message's fault.
 fn judge(answer: &UpstreamResponse) -> Result<ProvisionOutcome, Fault> {
     match answer.status.as_u16() {
         200 if answer.body.trim_ascii().is_empty() => Ok(ProvisionOutcome::Applied(None)),

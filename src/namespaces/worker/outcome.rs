@@ -101,8 +101,8 @@ impl NamespaceWorker {
         }
     }
 
-    /// Whose fault it is. After a timeout a probe says whether the API is otherwise well; after a 500 whether it can verify
-    /// our tokens at all.
+    /// Whose fault it is. After a timeout a probe says whether the API is otherwise well; after a
+    /// 500 whether it can verify our tokens at all.
     async fn blame(&self, error: CallError) -> Disposition {
         let probe = async {
             if error.kind() == ErrorKind::ServerError {

@@ -37,7 +37,8 @@ impl Bench {
         }
     }
 
-    /// On an emulator, which refuses the topology's 31 days of retention: the users' part, made by hand.
+    /// On an emulator, which refuses the topology's 31 days of retention: the users' part, made by
+    /// hand.
     pub async fn at(host: &str) -> Self {
         let connection = connect(host).await;
         let (names, stage) = (connection.names(), Stage::UserWorker);

@@ -279,7 +279,8 @@ async fn calls_that_queued_while_the_gate_was_open_are_not_sent_once_it_has_clos
     assert_eq!((sent, memory.asked().len()), (1, 1));
 }
 
-/// GitLab down for two hours with 5,000 messages waiting, as handlers see it: look, then write, else wait at the gate.
+/// GitLab down for two hours with 5,000 messages waiting, as handlers see it: look, then write,
+/// else wait at the gate.
 #[tokio::test(start_paused = true)]
 async fn an_outage_of_two_hours_costs_few_calls_and_afterwards_everybody_is_served() {
     let up_at = Instant::now() + Duration::from_hours(2);

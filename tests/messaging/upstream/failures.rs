@@ -38,7 +38,8 @@ pub fn assert_safe(error: &CallError) {
     assert!(!error.to_string().contains('\n'));
 }
 
-/// Of one account, so that it may be that account's fault: who asked asks for something neutral next.
+/// Of one account, so that it may be that account's fault: who asked asks for something neutral
+/// next.
 fn may_be_the_accounts(error: &CallError) -> bool {
     matches!(error.scope, FaultScope::Subject { certain: false, .. })
 }

@@ -1,5 +1,6 @@
-//! GitLab's listing in memory, for virtual time, as the real one was seen to answer: cursors of any id, a 500 for every
-//! page that holds an account it cannot show, and one for a page behind the last account.
+//! GitLab's listing in memory, for virtual time, as the real one was seen to answer: cursors of any
+//! id, a 500 for every page that holds an account it cannot show, and one for a page behind the
+//! last account.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

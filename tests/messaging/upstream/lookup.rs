@@ -295,7 +295,8 @@ async fn the_last_transaction_is_a_number_or_spells_one(#[case] value: &str) {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// Whatever the bytes, nobody is told cancelled or current who was not so told for that very identifier.
+    /// Whatever the bytes, nobody is told cancelled or current who was not so told for that very
+    /// identifier.
     #[test]
     fn no_answer_makes_it_panic_and_only_an_explicit_one_is_believed(
         cancelled in prop_oneof![Just("true"), Just("false"), Just("null"), Just("\"true\""), Just("1"), Just("[]")],

@@ -178,7 +178,8 @@ async fn a_token_that_is_not_granted_is_told_as_such(
     );
 }
 
-/// The life of a token under virtual time: how many are fetched over five minutes of a call each second.
+/// The life of a token under virtual time: how many are fetched over five minutes of a call each
+/// second.
 async fn tokens_in_five_minutes(grant: &'static str) -> usize {
     #[derive(Debug)]
     struct Gateway(&'static str, AtomicUsize);

@@ -1,4 +1,5 @@
-//! An upstream in memory, for virtual time, which does not mix with sockets; and the clients' configurations.
+//! An upstream in memory, for virtual time, which does not mix with sockets; and the clients'
+//! configurations.
 
 use std::{
     fmt,

@@ -1,4 +1,5 @@
-//! The database fails half way: the call is a 503, no step is half written, and sending it again makes it right.
+//! The database fails half way: the call is a 503, no step is half written, and sending it again
+//! makes it right.
 
 use std::time::Duration;
 
@@ -67,7 +68,8 @@ pub async fn undisturbed() -> Value {
     content(&world).await
 }
 
-/// In each step, after its first write: what the steps before it wrote stays, what it wrote itself does not.
+/// In each step, after its first write: what the steps before it wrote stays, what it wrote itself
+/// does not.
 #[rstest]
 #[case::history("AFTER INSERT ON gitlab_subscription_histories", &[])]
 #[case::subscription("AFTER UPDATE ON gitlab_subscriptions", &[])]
@@ -148,7 +150,8 @@ async fn fail_with(world: &World, code: &str) {
         .unwrap();
 }
 
-/// Connections, deadlock, serialization, resources, locks, shutdown, the server's own faults: none of them is the document's.
+/// Connections, deadlock, serialization, resources, locks, shutdown, the server's own faults: none
+/// of them is the document's.
 #[rstest]
 #[case("08006")]
 #[case("40P01")]
@@ -173,7 +176,8 @@ async fn an_error_that_passes_rolls_the_step_back_and_is_a_503(#[case] code: &st
     world.apply(id, document(1)).await;
 }
 
-/// The same call would meet them again: whoever sends it is told so, and does not take the service for down.
+/// The same call would meet them again: whoever sends it is told so, and does not take the service
+/// for down.
 #[rstest]
 #[case("22003", "data exception")]
 #[case("23514", "integrity constraint violation")]

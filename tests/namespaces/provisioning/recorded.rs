@@ -1,9 +1,11 @@
-//! What a real GitLab EE 18.9 was recorded to do with 269 documents, held against this service on tables of GitLab's shape:
-//! status, body, every row afterwards, and what the same document does a second time.
+//! What a real GitLab EE 18.9 was recorded to do with 269 documents, held against this service on
+//! tables of GitLab's shape: status, body, every row afterwards, and what the same document does a
+//! second time.
 //!
-//! `recorded/*.json` are the recordings, less GitLab's jobs and its search index, which are not ours. Where we do otherwise
-//! on purpose, `recorded/departures.json` says why, family by family, and what we do instead: a departure is held as
-//! strictly as the rest, and one that is none any more fails too.
+//! `recorded/*.json` are the recordings, less GitLab's jobs and its search index, which are not
+//! ours. Where we do otherwise on purpose, `recorded/departures.json` says why, family by family,
+//! and what we do instead: a departure is held as strictly as the rest, and one that is none any
+//! more fails too.
 
 mod case;
 mod rows;
@@ -188,7 +190,8 @@ impl Stage<'_> {
     }
 }
 
-/// The namespace's rows, if they are not those of one of both documents, or if a history row is not one of them whole.
+/// The namespace's rows, if they are not those of one of both documents, or if a history row is not
+/// one of them whole.
 fn mixed(tables: &Map<String, Value>) -> Option<String> {
     let rows = |table: &str| {
         let rows = tables.get(table).and_then(Value::as_array);

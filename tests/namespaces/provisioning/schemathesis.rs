@@ -1,4 +1,5 @@
-//! Schemathesis as a judge: calls made from `schemas/provisioning.openapi.yaml`, right and wrong ones, to the real service.
+//! Schemathesis as a judge: calls made from `schemas/provisioning.openapi.yaml`, right and wrong
+//! ones, to the real service.
 
 use std::{
     path::Path,
@@ -54,7 +55,8 @@ fn token(portal: &TestPortal) -> String {
     portal.key.sign(&portal.key.header(), &claims)
 }
 
-/// With more arguments from `SCHEMATHESIS_ARGS`, such as `--seed 7 --max-examples 5000`, for more than the suite has time for.
+/// With more arguments from `SCHEMATHESIS_ARGS`, such as `--seed 7 --max-examples 5000`, for more
+/// than the suite has time for.
 async fn judge(schemathesis: &Path, address: &str, token: &str) -> Output {
     let root = testkit::project::root();
     let folder = tempfile::tempdir().unwrap();

@@ -283,7 +283,8 @@ async fn keys_of_other_kinds_and_uses_are_passed_over() {
     }
 }
 
-/// As other servers were seen to publish them: each is told once by its name, and keeps none of the others from working.
+/// As other servers were seen to publish them: each is told once by its name, and keeps none of the
+/// others from working.
 #[tokio::test]
 async fn a_key_that_cannot_be_used_is_told_once_with_its_kid() {
     let warnings = CapturedLogs::from_level(tracing::Level::WARN);
@@ -363,7 +364,8 @@ async fn any_number_of_made_up_kids_costs_one_fetch() {
     assert_eq!(world.portal.fetches(), 1);
 }
 
-/// The first made-up `kid` after the pause fetches, and what it fetches serves the rotated key's tokens.
+/// The first made-up `kid` after the pause fetches, and what it fetches serves the rotated key's
+/// tokens.
 #[tokio::test]
 async fn made_up_kids_do_not_keep_a_rotated_key_out() {
     let pause = Duration::from_millis(300);
@@ -400,7 +402,8 @@ async fn made_up_kids_do_not_keep_a_rotated_key_out() {
     }
 }
 
-/// A service that keeps the keys of the step before, and one that has just started, at each step of docs/namespaces.md.
+/// A service that keeps the keys of the step before, and one that has just started, at each step of
+/// docs/namespaces.md.
 #[tokio::test]
 async fn a_key_that_is_rotated_by_the_book_is_never_refused() {
     let world = World::with(without_database).await;

@@ -1,5 +1,5 @@
-//! What the service says of itself: nothing but what `docs/observability.md` lists, in both forms, and one trace from
-//! the tick to the outcome.
+//! What the service says of itself: nothing but what `docs/observability.md` lists, in both forms,
+//! and one trace from the tick to the outcome.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -106,7 +106,8 @@ fn the_document_lists_every_metric_of_the_source_and_no_other() {
     assert_eq!(documented, source);
 }
 
-/// A cancelled member, a token that expires soon, a person whom Lookup does not make clear, and poison.
+/// A cancelled member, a token that expires soon, a person whom Lookup does not make clear, and
+/// poison.
 async fn scene() -> ServiceEnvironment {
     let accounts = vec![Account::new(42, "spqr1"), Account::new(43, "spqr2")];
     let people = vec![
@@ -127,7 +128,8 @@ async fn scene() -> ServiceEnvironment {
     scene
 }
 
-/// One run from its start to its stop; `GitLab` refuses the token once, so that a gate closes and opens.
+/// One run from its start to its stop; `GitLab` refuses the token once, so that a gate closes and
+/// opens.
 async fn life(scene: &ServiceEnvironment, mut running: ChildProcess) -> (Vec<String>, String) {
     let once = Fault {
         status: Some(401),

@@ -1,5 +1,5 @@
-//! One rule for `--output`, of every command that prints results: the form that is asked for stands on standard output
-//! and nothing else does, on a terminal and off it.
+//! One rule for `--output`, of every command that prints results: the form that is asked for stands
+//! on standard output and nothing else does, on a terminal and off it.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,5 @@
-//! What is printed goes well through pipes, fits narrow terminals, and has no colour where none is wanted.
+//! What is printed goes well through pipes, fits narrow terminals, and has no colour where none is
+//! wanted.
 
 use std::process::Stdio;
 

@@ -1,4 +1,5 @@
-//! What upstreams and publishers say is shown on a terminal, in a file, in a spreadsheet: as text, and nothing else.
+//! What upstreams and publishers say is shown on a terminal, in a file, in a spreadsheet: as text,
+//! and nothing else.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +7,8 @@ use simulator::gitlab::{Account, State};
 
 use super::recorded::RecordedEnvironment;
 
-/// Clears the screen, forges a line, turns the reading direction, sets the title, hides, ends a CSV field.
+/// Clears the screen, forges a line, turns the reading direction, sets the title, hides, ends a CSV
+/// field.
 const HOSTILE: &str = "\u{1b}[2J\r\n2026-11-01T00:00:00Z ERROR forged\u{202e}\u{9b}31m\u{1b}]0;title\u{7}\u{200b}\u{2028}\",\"x";
 
 fn forgotten(id: u64, username: &str) -> Account {

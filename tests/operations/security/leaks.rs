@@ -233,8 +233,9 @@ async fn a_service_in_trouble_tells_no_secret_and_nobodys_name() {
     let stage = stage().await;
     let process = stage.serve(&[]).await;
 
-    // Four blocks, one of them refused by GitLab with a body, at every attempt; one lost after its effect. Of a body its
-    // message alone is told, which says what is wrong with the record and by GitLab's own rules names no value.
+    // Four blocks, one of them refused by GitLab with a body, at every attempt; one lost after its
+    // effect. Of a body its message alone is told, which says what is wrong with the record and by
+    // GitLab's own rules names no value.
     let block = |id: u64| format!("/api/v4/users/{id}/block");
     let broken = Fault {
         status: Some(500),
@@ -303,7 +304,8 @@ async fn a_service_in_trouble_tells_no_secret_and_nobodys_name() {
     assert_each_log_line_is_one_json_object_and_no_librarys_detail(&stage);
 }
 
-/// Bodies that are no requests, with marks in values; a dead letter's own body is kept as it was, and is nobody's line.
+/// Bodies that are no requests, with marks in values; a dead letter's own body is kept as it was,
+/// and is nobody's line.
 const POISON: [&[u8]; 5] = [
     b"sentinel is no JSON",
     br#"{"crsid":"ab44","reason":["Sentinel"]}"#,

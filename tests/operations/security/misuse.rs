@@ -10,7 +10,8 @@ use simulator::{
 
 use super::recorded::RecordedEnvironment;
 
-/// A current member, one whom a person blocked, an external account that was just made, and a cancelled member.
+/// A current member, one whom a person blocked, an external account that was just made, and a
+/// cancelled member.
 async fn stage() -> RecordedEnvironment {
     let now = jiff::Timestamp::now().to_string();
     let mut blocked =

@@ -26,7 +26,8 @@ use pubsub_emulator::{Broker, BrokerSettings};
 use reqwest::{Request, StatusCode, header::HeaderMap};
 use tokio::runtime::{Builder, Runtime};
 
-/// An upstream whose every answer is this one; of Lookup's token endpoint, where there is one, another.
+/// An upstream whose every answer is this one; of Lookup's token endpoint, where there is one,
+/// another.
 #[derive(Clone, Debug)]
 struct Says {
     answer: UpstreamResponse,
@@ -110,7 +111,8 @@ fn runtime() -> Runtime {
     Builder::new_current_thread().enable_all().build().unwrap()
 }
 
-/// A failed call is told in one line that quotes nothing, and always in one of a few ways: digits aside.
+/// A failed call is told in one line that quotes nothing, and always in one of a few ways: digits
+/// aside.
 fn failed(error: &CallError) -> String {
     let text = error.to_string();
     assert_eq!(escape(&text), text);

@@ -74,7 +74,8 @@ impl RecordedEnvironment {
         status
     }
 
-    /// Takes every message out of a subscription, keeps attributes and, where `whole`, bodies as said; how many.
+    /// Takes every message out of a subscription, keeps attributes and, where `whole`, bodies as
+    /// said; how many.
     pub async fn take(&self, name: &str, whole: bool) -> usize {
         let mut taken = 0;
         while self.counts(name).waiting > 0 {

@@ -1,4 +1,5 @@
-//! Every command of docs/operations.md that needs no cloud, run as it stands there against the simulated servers.
+//! Every command of docs/operations.md that needs no cloud, run as it stands there against the
+//! simulated servers.
 
 use regex::Regex;
 use simulator::{gitlab::Account, lookup::Person, world::Settings};

@@ -1,4 +1,5 @@
-//! Dry run in the tick, in a resync, in the fan-out's configuration and in the worker's, each alone: nothing is written.
+//! Dry run in the tick, in a resync, in the fan-out's configuration and in the worker's, each
+//! alone: nothing is written.
 
 use lookup_gitlab_sync::messaging::wire::{SyncTick, UserSync};
 use simulator::{gitlab::Account, lookup::Person};

@@ -87,7 +87,8 @@ async fn the_record_of_a_dead_letter_names_the_account() {
     assert_eq!(record["dead_letter_reason"], "refused");
 }
 
-/// What an operator and the platform see of a closed gate: not ready, alive, a gauge at 0; and all well again after.
+/// What an operator and the platform see of a closed gate: not ready, alive, a gauge at 0; and all
+/// well again after.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_closed_gate_is_told_by_readiness_and_a_metric_and_kills_nothing() {
     let mut scene = one_cancelled_member().await;

@@ -40,7 +40,8 @@ async fn a_tick_brings_every_account_to_its_end_and_a_second_changes_nothing() {
     assert_eq!(population.check(&scene.world.gitlab.snapshot()), []);
 }
 
-/// Every message of the topic a second time: what a redelivery, or a publisher that repeats itself, looks like.
+/// Every message of the topic a second time: what a redelivery, or a publisher that repeats itself,
+/// looks like.
 async fn publish_every_message_again(scene: &ServiceEnvironment, messages: u64) {
     let again = connection(scene)
         .await

@@ -1,4 +1,5 @@
-//! Reading all of both sides: accounts that cannot be read stop nobody, and what was read stays read.
+//! Reading all of both sides: accounts that cannot be read stop nobody, and what was read stays
+//! read.
 
 use lookup_gitlab_sync::messaging::wire::SyncTick;
 use serde_json::Value;

@@ -1,4 +1,5 @@
-//! What the tokens may do: known at start, told by `config check --connect`, and enough for who only reads.
+//! What the tokens may do: known at start, told by `config check --connect`, and enough for who
+//! only reads.
 
 use lookup_gitlab_sync::messaging::wire::SyncTick;
 use serde_json::Value;

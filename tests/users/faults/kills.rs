@@ -1,5 +1,5 @@
-//! The real binary, ended without warning between any two calls, its streams reset, its connections cut and its broker
-//! away for a while; another process takes over and everything ends right.
+//! The real binary, ended without warning between any two calls, its streams reset, its connections
+//! cut and its broker away for a while; another process takes over and everything ends right.
 
 use std::{collections::BTreeSet, env, time::Duration};
 
@@ -165,7 +165,8 @@ struct Stage {
     proxy: FaultProxy,
     ledger: Ledger,
     processes: usize,
-    /// What may each have made one more dead letter of a message: a kill, a trouble, leases that lapsed.
+    /// What may each have made one more dead letter of a message: a kill, a trouble, leases that
+    /// lapsed.
     disturbances: usize,
     published: bool,
     /// How much was acked when that last changed.
@@ -269,7 +270,8 @@ impl Stage {
         }
     }
 
-    /// An ack that was lost on its way is made good when the lease lapses. That takes a minute by itself.
+    /// An ack that was lost on its way is made good when the lease lapses. That takes a minute by
+    /// itself.
     async fn wait(&mut self, since: Instant, what: &str) {
         assert!(since.elapsed() < PATIENCE, "waited in vain: {what}");
         sleep(Duration::from_millis(20)).await;

@@ -1,4 +1,5 @@
-//! What is written rests on a look of the last five seconds: time that a write before it took counts. In memory.
+//! What is written rests on a look of the last five seconds: time that a write before it took
+//! counts. In memory.
 
 use std::{fmt, sync::Arc, time::Duration};
 

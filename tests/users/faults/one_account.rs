@@ -252,7 +252,8 @@ async fn blocks_that_fail_for_everybody_are_held_by_one_closed_gate_and_asked_fo
     };
     until("the gate closes", async || closed() > 0).await;
     sleep(Duration::from_secs(20)).await;
-    // 24 may be under way when the fifth fails; then one probe at a time, after 1, 2, 4, 8 s and more.
+    // 24 may be under way when the fifth fails; then one probe at a time, after 1, 2, 4, 8 s and
+    // more.
     assert!(posts() <= 24 + 5 + 8, "{} posts", posts());
     let markers = scene.world.gitlab.control().count("PUT", "*");
     assert!(markers <= 24 + 5 + 8, "{markers} markers");

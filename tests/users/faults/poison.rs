@@ -1,4 +1,5 @@
-//! Poisonous messages among good ones: each a dead letter at its first delivery, and the good ones none the worse.
+//! Poisonous messages among good ones: each a dead letter at its first delivery, and the good ones
+//! none the worse.
 
 use std::{collections::BTreeMap, env, sync::LazyLock, time::Duration};
 
@@ -28,8 +29,8 @@ const POISON: [(&str, &str); 5] = [
     (r#"{"gitlab_user_id":7,"of_tomorrow":1}"#, "invalid_field"),
 ];
 
-/// Beside a clean run. `FAULT_POISON=1000` is the campaign: that many among ten times as many good ones, three pairs, and
-/// the figures are worth something where nothing else is at work.
+/// Beside a clean run. `FAULT_POISON=1000` is the campaign: that many among ten times as many good
+/// ones, three pairs, and the figures are worth something where nothing else is at work.
 #[rstest]
 #[tokio::test(flavor = "multi_thread")]
 async fn poison_dies_at_once_for_its_reason_and_the_good_are_unharmed(
@@ -113,7 +114,8 @@ impl Throng {
         }
     }
 
-    /// Lets a worker do all of it and looks at every end. Messages a second, from the first ack to the last.
+    /// Lets a worker do all of it and looks at every end. Messages a second, from the first ack to
+    /// the last.
     async fn work_off(mut self) -> f64 {
         self.scene.launch_serve(&["user-worker"], &[]).await;
         let began = self.when(|acked, _| acked > 0).await;

@@ -1,4 +1,5 @@
-//! `dead-letters replay`, ended without warning between any two of its calls: every dead letter comes to its end.
+//! `dead-letters replay`, ended without warning between any two of its calls: every dead letter
+//! comes to its end.
 
 use rstest::rstest;
 use serde_json::json;

@@ -18,8 +18,8 @@ use crate::support::{connection, environment, environment_with};
 const MESSAGES: u64 = 5_000;
 const ACCOUNTS: u64 = 200;
 
-/// One message in ten plans a block that the second look does not confirm, the others plan nothing: nothing is ever to
-/// be written.
+/// One message in ten plans a block that the second look does not confirm, the others plan nothing:
+/// nothing is ever to be written.
 async fn with_messages() -> ServiceEnvironment {
     let name = |id: u64| format!("ab{id}");
     let accounts = (10..10 + ACCOUNTS).map(|id| Account::new(id, &name(id)));

@@ -1,4 +1,5 @@
-//! A start-up that comes to nothing: whoever could work already has not begun, and leaves no lease behind.
+//! A start-up that comes to nothing: whoever could work already has not begun, and leaves no lease
+//! behind.
 
 use std::time::Duration;
 

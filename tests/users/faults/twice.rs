@@ -1,5 +1,5 @@
-//! A message that comes again after its change was made: it knows its own change, and a block whose answer was lost is
-//! ours all the same. In memory.
+//! A message that comes again after its change was made: it knows its own change, and a block whose
+//! answer was lost is ours all the same. In memory.
 
 use std::{fmt, future, sync::Arc, time::Duration};
 

@@ -1,4 +1,5 @@
-//! The way from a client to a server in memory: what goes wrong on it, and who judges each write as it takes effect.
+//! The way from a client to a server in memory: what goes wrong on it, and who judges each write as
+//! it takes effect.
 
 use std::{fmt, sync::Arc, time::Duration};
 

@@ -1,5 +1,5 @@
-//! The guard's promise over time: whatever the directory, the ticks and the workers do, never more than allowed in any
-//! 24 hours. In memory, with the service's own parts.
+//! The guard's promise over time: whatever the directory, the ticks and the workers do, never more
+//! than allowed in any 24 hours. In memory, with the service's own parts.
 
 use std::collections::{BTreeSet, VecDeque};
 

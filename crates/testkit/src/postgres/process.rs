@@ -1,4 +1,5 @@
-//! The processes of a throw-away `PostgreSQL`: where its programs are, whose they run as, when it is ready.
+//! The processes of a throw-away `PostgreSQL`: where its programs are, whose they run as, when it
+//! is ready.
 
 use std::{
     fs::{self, File, Permissions},
@@ -12,7 +13,8 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-/// The unprivileged user that the server runs as when the tests run as root, which the server refuses.
+/// The unprivileged user that the server runs as when the tests run as root, which the server
+/// refuses.
 #[derive(Clone, Copy, Debug)]
 pub struct ProcessOwner {
     user: u32,
@@ -71,8 +73,8 @@ pub fn make(folder: &Path) -> Option<ProcessOwner> {
     account
 }
 
-/// Starts the server and leaves it running when this process ends. Nothing here has to survive a crash of the machine, but
-/// what is committed survives one of the server.
+/// Starts the server and leaves it running when this process ends. Nothing here has to survive a
+/// crash of the machine, but what is committed survives one of the server.
 pub fn launch(folder: &Path, account: Option<ProcessOwner>, settings: &[String]) -> Child {
     let log = File::options()
         .create(true)

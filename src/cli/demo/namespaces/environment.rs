@@ -1,4 +1,5 @@
-//! The servers that the pipeline is played on: portal, worker, provisioning API, Pub/Sub and the tables.
+//! The servers that the pipeline is played on: portal, worker, provisioning API, Pub/Sub and the
+//! tables.
 
 use std::{
     fs::OpenOptions,
@@ -142,7 +143,8 @@ impl NamespaceEnvironment {
     }
 }
 
-/// Nothing of the user's has a say, and nothing is logged unless asked for: that a part fails is one of the acts.
+/// Nothing of the user's has a say, and nothing is logged unless asked for: that a part fails is
+/// one of the acts.
 fn only_of(environment: Environment, global: &GlobalOptions) -> ProcessContext {
     let mut global = global.clone();
     global.log_level.get_or_insert_with(|| "off".to_owned());

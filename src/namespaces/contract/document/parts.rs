@@ -25,11 +25,12 @@ impl Provision {
 }
 
 impl Document {
-    /// Whether every purchase has the keys that GitLab's endpoint insists on, null or not. A document that is recorded
-    /// may leave them out, since what is sent always has them.
+    /// Whether every purchase has the keys that GitLab's endpoint insists on, null or not. A
+    /// document that is recorded may leave them out, since what is sent always has them.
     ///
     /// # Errors
-    /// [`InvalidDocument::Lacks`], with every key that is absent. GitLab takes an empty purchase for none.
+    /// [`InvalidDocument::Lacks`], with every key that is absent. GitLab takes an empty purchase
+    /// for none.
     pub fn has_required_keys(&self) -> Result<(), InvalidDocument> {
         let mut absent = Vec::new();
         for (name, purchases) in self.provision.add_on_purchases.iter().flatten() {
