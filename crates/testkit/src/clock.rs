@@ -10,6 +10,7 @@ pub fn variables() -> impl Iterator<Item = (&'static str, String)> {
         "LD_PRELOAD",
         "FAKETIME",
         "FAKETIME_DONT_FAKE_MONOTONIC",
+        "FAKETIME_SHARED",
         "NO_FAKE_STAT",
     ]
     .into_iter()
