@@ -18,7 +18,7 @@ pub struct Secret {
 }
 
 impl Secret {
-    /// The secret that stands in `file`.
+    /// The secret that stands in `file`. Blocks: not for the threads of a runtime that serves.
     ///
     /// # Errors
     /// What is wrong with the file, without any of its text.
@@ -41,15 +41,6 @@ impl Secret {
     /// The file that it stands in, if it does.
     pub fn file(&self) -> Option<&Path> {
         self.file.as_deref()
-    }
-
-    /// The present content of its file; `None` without a file. Blocks: not for the threads of a
-    /// runtime.
-    ///
-    /// # Errors
-    /// What is wrong with the file, without any of its text.
-    pub fn read_again(&self) -> Option<Result<Self, SecretFileError>> {
-        self.file.as_deref().map(Self::of_file)
     }
 }
 

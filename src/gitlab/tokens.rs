@@ -7,7 +7,7 @@ use reqwest::header::HeaderName;
 use super::Client;
 use crate::{
     config::{self, Mode, Secret},
-    upstream::{Authorize, BuildError, Credential, SecretHeader, UpstreamSettings},
+    upstream::{Authorize, BuildError, SecretHeader, UpstreamSettings, credential_of},
 };
 
 static READING: UpstreamSettings = UpstreamSettings {
@@ -61,7 +61,7 @@ pub(super) fn credentials(
     setting: &'static str,
 ) -> Result<Box<dyn Authorize>, BuildError> {
     let header = HeaderName::from_static("private-token");
-    let credential = Credential::new(setting, token, str::to_owned);
+    let credential = credential_of(setting, token, str::to_owned);
     let credential = credential.ok_or(BuildError::Credentials(setting))?;
     Ok(Box::new(SecretHeader::new(header, credential)))
 }

@@ -1,6 +1,7 @@
 //! The connections to `PostgreSQL`: how many, how long they may take, how they are encrypted.
 
 use std::{
+    fmt,
     path::PathBuf,
     str::FromStr,
     sync::{Arc, Mutex, PoisonError},
@@ -8,7 +9,6 @@ use std::{
 };
 
 use futures::FutureExt;
-use reqwest::header::HeaderValue;
 use secrecy::ExposeSecret;
 use sqlx::{
     AssertSqlSafe, Connection, PgPool, Postgres,
@@ -19,7 +19,7 @@ use sqlx::{
 pub use crate::config::{MigrationMode, TlsMode};
 use crate::{
     config::{self, Secret, database_url_objection},
-    upstream::Credential,
+    upstream::Reloaded,
 };
 
 /// A connection that was idle for longer is tested before use: after a restart of the server all of
@@ -104,8 +104,8 @@ impl DatabasePool {
     ) -> Result<Self, sqlx::Error> {
         let options = connect_options(settings, settings.url.expose_secret(), purpose)?;
         Ok(Self {
+            address: AddressFile::of(settings, &options, purpose, setting).map(Arc::new),
             pool: lazy_pool(settings, options),
-            address: AddressFile::of(settings, purpose, setting).map(Arc::new),
         })
     }
 
@@ -144,70 +144,90 @@ impl DatabasePool {
 /// An address that stands in a file.
 #[derive(Debug)]
 struct AddressFile {
-    setting: &'static str,
-    credential: Credential,
-    settings: DatabaseSettings,
-    purpose: String,
-    /// What was last handed to the pool, or found unusable. Compared as it is, not by the
-    /// credential's generation: a caller that comes late with an older address is overruled by the
-    /// next one.
-    seen: Mutex<Option<HeaderValue>>,
+    address: Reloaded<Arc<Address>>,
+    /// What the pool was last given. A caller that comes late with an older address is overruled by
+    /// the next one.
+    given: Mutex<Arc<Address>>,
+}
+
+/// An address, and how to connect to it.
+struct Address {
+    url: Secret,
+    options: PgConnectOptions,
 }
 
 impl AddressFile {
     /// `None` where the address stands in no file.
-    fn of(settings: &DatabaseSettings, purpose: &str, setting: &'static str) -> Option<Self> {
-        settings.url.file()?;
+    fn of(
+        settings: &DatabaseSettings,
+        options: &PgConnectOptions,
+        purpose: &str,
+        setting: &'static str,
+    ) -> Option<Self> {
+        let file = settings.url.file()?.to_owned();
+        let address = Arc::new(Address {
+            url: settings.url.clone(),
+            options: options.clone(),
+        });
+        let (settings, purpose) = (settings.clone(), purpose.to_owned());
+        let read = move || {
+            let url = Secret::of_file(&file).map_err(|problem| problem.to_string())?;
+            Address::new(&settings, url, &purpose).map(Arc::new)
+        };
         Some(Self {
-            setting,
-            credential: Credential::new(setting, &settings.url, str::to_owned)?,
-            settings: settings.clone(),
-            purpose: purpose.to_owned(),
-            seen: Mutex::default(),
+            given: Mutex::new(Arc::clone(&address)),
+            address: Reloaded::new(setting, address, read),
         })
     }
 
-    /// Hands the pool the address that stands in the file, which is looked at every 30 s; that
+    /// Gives the pool the address that stands in the file, which is looked at every 30 s; that
     /// address.
-    async fn follow(&self, pool: &PgPool) -> HeaderValue {
-        let address = self.credential.value().await;
-        self.apply(pool, &address);
+    async fn follow(&self, pool: &PgPool) -> Arc<Address> {
+        let address = self.address.value().await;
+        self.give(pool, &address);
         address
     }
 
     /// After no connection could be opened with `used`: whether the file holds another address now.
-    async fn renew(&self, pool: &PgPool, used: &HeaderValue) -> bool {
-        let renewed = self.credential.renew(used).await;
+    async fn renew(&self, pool: &PgPool, used: &Arc<Address>) -> bool {
+        let renewed = self.address.renew(used).await;
         if renewed {
             self.follow(pool).await;
         }
         renewed
     }
 
-    fn apply(&self, pool: &PgPool, address: &HeaderValue) {
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if seen.as_ref() == Some(address) {
-            return;
+    fn give(&self, pool: &PgPool, address: &Arc<Address>) {
+        let mut given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
+        if *given != *address {
+            given.clone_from(address);
+            pool.set_connect_options(address.options.clone());
         }
-        *seen = Some(address.clone());
-        let text = address.to_str().unwrap_or_default();
-        let options = match database_url_objection(text) {
-            Some(objection) => Err(objection),
-            None => connect_options(&self.settings, text, &self.purpose)
-                .map_err(|_| "is not the address of a database".to_owned()),
-        };
-        match options {
-            Ok(options) => pool.set_connect_options(options),
-            Err(problem) => {
-                let setting = self.setting;
-                tracing::warn!(
-                    event = "credentials_unusable",
-                    setting,
-                    problem,
-                    "{setting} in its file {problem}; the last one stays in use"
-                );
-            }
+    }
+}
+
+impl Address {
+    /// # Errors
+    /// What is wrong with the address, without any of its text.
+    fn new(settings: &DatabaseSettings, url: Secret, purpose: &str) -> Result<Self, String> {
+        if let Some(objection) = database_url_objection(url.expose_secret()) {
+            return Err(objection);
         }
+        connect_options(settings, url.expose_secret(), purpose)
+            .map(|options| Self { url, options })
+            .map_err(|_| "is not the address of a database".to_owned())
+    }
+}
+
+impl PartialEq for Address {
+    fn eq(&self, other: &Self) -> bool {
+        self.url.expose_secret() == other.url.expose_secret()
+    }
+}
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Address")
     }
 }
 
@@ -307,9 +327,9 @@ mod tests {
         let address = pool.address.as_ref().unwrap();
         let old = address.follow(&pool.pool).await;
         std::fs::write(&file, "postgres://new@localhost/ledger").unwrap();
-        assert!(address.credential.renew(&old).await, "it was replaced");
+        assert!(address.address.renew(&old).await, "it was replaced");
         // The late caller is the first to speak to the pool after the replacement.
-        address.apply(&pool.pool, &old);
+        address.give(&pool.pool, &old);
         address.follow(&pool.pool).await;
         assert_eq!(pool.pool.connect_options().get_username(), "new");
     }

@@ -34,7 +34,7 @@ use crate::namespaces::{
 use crate::{
     config::Secret,
     messaging::RunId,
-    upstream::{BuildError, Credential},
+    upstream::{BuildError, Credential, credential_of},
 };
 
 /// Where a sync is recorded.
@@ -69,7 +69,7 @@ impl PortalApi {
         keys: SigningKeys,
         token: &Secret,
     ) -> Result<Self, BuildError> {
-        let token = Credential::new("PORTAL_TOKEN", token, str::to_owned)
+        let token = credential_of("PORTAL_TOKEN", token, str::to_owned)
             .ok_or(BuildError::Credentials("PORTAL_TOKEN"))?;
         Ok(Self {
             recorder,
@@ -210,8 +210,7 @@ async fn discovery(State(portal): State<PortalApi>) -> Response {
 }
 
 async fn jwks(State(portal): State<PortalApi>) -> Response {
-    portal.keys.refresh().await;
-    kept(&json!(portal.keys.published()))
+    kept(&json!(portal.keys.published().await))
 }
 
 /// A response that caches may keep for the time that a rotation allows for.

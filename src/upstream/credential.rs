@@ -1,154 +1,30 @@
 //! Credentials that may be replaced while the process runs.
 
-use std::{
-    fmt,
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
-
 use reqwest::header::HeaderValue;
 use secrecy::ExposeSecret;
-use tokio::{task::spawn_blocking, time::Instant};
 
+use super::Reloaded;
 use crate::config::Secret;
 
-/// How often the file of a secret is looked at. A refusal is looked into at once.
-const LOOK_AGAIN: Duration = Duration::from_secs(30);
+/// A secret as the value of a header, marked sensitive: no `Debug` shows it.
+pub type Credential = Reloaded<HeaderValue>;
 
-/// A secret as the value of a header. One that stands in a file is read again every 30 s, and at
-/// once when it is refused: whoever replaces the file has nothing to restart.
-///
-/// What stands in the file is compared, never its times: platforms that mount secrets keep none.
-pub struct Credential {
+/// `secret` in the form that `compose` gives it. `setting` names it in the log. `None` if that
+/// holds characters that no header can carry.
+pub fn credential_of(
     setting: &'static str,
-    secret: Secret,
-    compose: ComposeHeader,
-    current: Mutex<CurrentValue>,
-}
-
-type ComposeHeader = Box<dyn Fn(&str) -> String + Send + Sync>;
-
-struct CurrentValue {
-    value: HeaderValue,
-    generation: u64,
-    looked: Instant,
-    /// Whether the file was unusable when it was last looked at, which is told once.
-    unusable: bool,
-}
-
-impl Credential {
-    /// `secret` in the form that `compose` gives it. `setting` names it in the log. `None` if that
-    /// holds characters that no header can carry.
-    pub fn new(
-        setting: &'static str,
-        secret: &Secret,
-        compose: impl Fn(&str) -> String + Send + Sync + 'static,
-    ) -> Option<Self> {
-        let value = header(&compose(secret.expose_secret()))?;
-        Some(Self {
-            setting,
-            secret: secret.clone(),
-            compose: Box::new(compose),
-            current: Mutex::new(CurrentValue {
-                value,
-                generation: 0,
-                looked: Instant::now(),
-                unusable: false,
-            }),
-        })
-    }
-
-    /// The value for the next request, marked sensitive: no `Debug` shows it.
-    pub async fn value(&self) -> HeaderValue {
-        if self.secret.file().is_some() && self.is_due() {
-            self.look().await;
-        }
-        self.current().value.clone()
-    }
-
-    /// After `used` was refused: whether the next [`Self::value`] is another one.
-    pub async fn renew(&self, used: &HeaderValue) -> bool {
-        if self.current().value == used {
-            self.look().await;
-        }
-        self.current().value != used
-    }
-
-    /// How often it was replaced: whoever remembers something about its owner remembers this beside
-    /// it.
-    pub fn generation(&self) -> u64 {
-        self.current().generation
-    }
-
-    /// Whether it is time to look; says so to one caller.
-    fn is_due(&self) -> bool {
-        let mut current = self.current();
-        let due = current.looked.elapsed() >= LOOK_AGAIN;
-        if due {
-            current.looked = Instant::now();
-        }
-        due
-    }
-
-    async fn look(&self) {
-        let secret = self.secret.clone();
-        let read = spawn_blocking(move || secret.read_again()).await;
-        let problem = match read {
-            Ok(None) => return,
-            Ok(Some(Ok(secret))) => match header(&(self.compose)(secret.expose_secret())) {
-                Some(value) => return self.replace(value),
-                None => "holds characters that no HTTP header can carry".to_owned(),
-            },
-            Ok(Some(Err(problem))) => problem.to_string(),
-            Err(_) => "could not be read".to_owned(),
-        };
-        self.keep(&problem);
-    }
-
-    fn replace(&self, value: HeaderValue) {
-        let mut current = self.current();
-        current.looked = Instant::now();
-        current.unusable = false;
-        if current.value == value {
-            return;
-        }
-        current.value = value;
-        current.generation += 1;
-        drop(current);
-        let setting = self.setting;
-        tracing::info!(
-            event = "credentials_read_again",
-            setting,
-            "{setting} has changed in its file, and the new one is used from now on"
-        );
-    }
-
-    fn keep(&self, problem: &str) {
-        let mut current = self.current();
-        let told = std::mem::replace(&mut current.unusable, true);
-        drop(current);
-        if !told {
-            let setting = self.setting;
-            tracing::warn!(
-                event = "credentials_unusable",
-                setting,
-                problem,
-                "the file of {setting} {problem}; the last one stays in use"
-            );
-        }
-    }
-
-    fn current(&self) -> MutexGuard<'_, CurrentValue> {
-        self.current.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl fmt::Debug for Credential {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Credential")
-            .field("setting", &self.setting)
-            .finish_non_exhaustive()
-    }
+    secret: &Secret,
+    compose: impl Fn(&str) -> String + Send + Sync + 'static,
+) -> Option<Credential> {
+    let value = header(&compose(secret.expose_secret()))?;
+    let Some(file) = secret.file().map(ToOwned::to_owned) else {
+        return Some(Credential::fixed(setting, value));
+    };
+    Some(Credential::new(setting, value, move || {
+        let secret = Secret::of_file(&file).map_err(|problem| problem.to_string())?;
+        header(&compose(secret.expose_secret()))
+            .ok_or_else(|| "holds characters that no HTTP header can carry".to_owned())
+    }))
 }
 
 fn header(text: &str) -> Option<HeaderValue> {
@@ -161,13 +37,13 @@ fn header(text: &str) -> Option<HeaderValue> {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
-    use std::{fs, path::Path};
+    use std::{fs, path::Path, time::Duration};
 
     use super::*;
 
     fn at(file: &Path) -> Credential {
         let secret = Secret::of_file(file).unwrap();
-        Credential::new("GITLAB_TOKEN", &secret, |secret| format!("Bearer {secret}")).unwrap()
+        credential_of("GITLAB_TOKEN", &secret, |secret| format!("Bearer {secret}")).unwrap()
     }
 
     fn put(file: &Path, text: &str) {
@@ -201,7 +77,7 @@ mod tests {
             ("Bearer second".parse().unwrap(), 1)
         );
         put(&file, "third");
-        tokio::time::advance(LOOK_AGAIN).await;
+        tokio::time::advance(Duration::from_secs(30)).await;
         assert_eq!(credential.value().await, "Bearer third");
     }
 
@@ -227,10 +103,10 @@ mod tests {
     #[tokio::test]
     async fn a_secret_that_was_given_as_itself_stays() {
         let secret = Secret::from("token");
-        let credential = Credential::new("GITLAB_TOKEN", &secret, str::to_owned).unwrap();
+        let credential = credential_of("GITLAB_TOKEN", &secret, str::to_owned).unwrap();
         let value = credential.value().await;
         assert!(!credential.renew(&value).await);
         assert!(!format!("{credential:?}{value:?}").contains("\"token\""));
-        assert!(Credential::new("GITLAB_TOKEN", &"a\nb".into(), str::to_owned).is_none());
+        assert!(credential_of("GITLAB_TOKEN", &"a\nb".into(), str::to_owned).is_none());
     }
 }

@@ -160,8 +160,8 @@ fn key_id(token: &str) -> String {
     jsonwebtoken::decode_header(token).unwrap().kid.unwrap()
 }
 
-fn published(keys: &SigningKeys) -> Vec<String> {
-    let set = keys.published();
+async fn published(keys: &SigningKeys) -> Vec<String> {
+    let set = keys.published().await;
     set.keys
         .into_iter()
         .map(|key| key.common.key_id.unwrap())
@@ -193,14 +193,18 @@ async fn replaced_keys_sign_and_are_published_within_half_a_minute() {
     let (first, second, last) = (KeyFiles::new(), KeyFiles::new(), KeyFiles::new());
     let portal = "https://portal.example.ac.uk".parse().unwrap();
     let keys = SigningKeys::load(&portal, &first.private(), &[last.public()]).unwrap();
-    let before = published(&keys);
+    let before = published(&keys).await;
     first.replace_by(&second);
     replace(&last.public(), fs::read(second.public()).unwrap());
     keys.refresh().await;
-    assert_eq!(published(&keys), before, "they are not read each time");
+    assert_eq!(
+        published(&keys).await,
+        before,
+        "they are not read each time"
+    );
     tokio::time::advance(Duration::from_secs(30)).await;
     keys.refresh().await;
-    let after = published(&keys);
+    let after = published(&keys).await;
     assert_eq!(after.len(), 1, "the published key is the one that signs");
     assert!(!before.contains(&after[0]));
     let token = keys.token(jiff::Timestamp::now()).unwrap();
@@ -212,14 +216,14 @@ async fn key_files_that_cannot_be_used_change_nothing() {
     let (first, other) = (KeyFiles::new(), KeyFiles::new());
     let portal = "https://portal.example.ac.uk".parse().unwrap();
     let keys = SigningKeys::load(&portal, &first.private(), &[other.public()]).unwrap();
-    let before = published(&keys);
+    let before = published(&keys).await;
     replace(&first.private(), "no key");
     keys.reload().await;
-    assert_eq!(published(&keys), before);
+    assert_eq!(published(&keys).await, before);
     first.replace_by(&KeyFiles::new());
     fs::remove_file(other.public()).unwrap();
     keys.reload().await;
-    assert_eq!(published(&keys), before, "all of them or none");
+    assert_eq!(published(&keys).await, before, "all of them or none");
 }
 
 /// The worker signs with the new key within 30 s, and the API asks the portal for the key it does

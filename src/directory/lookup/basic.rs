@@ -4,7 +4,10 @@
 use base64::{Engine, prelude::BASE64_STANDARD};
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::{config::Secret, upstream::Credential};
+use crate::{
+    config::Secret,
+    upstream::{Credential, credential_of},
+};
 
 /// The header's value, marked sensitive (RFC 7617). `setting` names the password in the log.
 pub(super) fn credential(
@@ -13,7 +16,7 @@ pub(super) fn credential(
     password: &Secret,
 ) -> Option<Credential> {
     let username = username.to_owned();
-    Credential::new(setting, password, move |password| {
+    credential_of(setting, password, move |password| {
         let pair = SecretString::from(format!("{username}:{password}"));
         format!("Basic {}", BASE64_STANDARD.encode(pair.expose_secret()))
     })

@@ -3,8 +3,7 @@
 use std::{
     fmt,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    sync::Arc,
 };
 
 use jiff::Timestamp;
@@ -13,7 +12,6 @@ use jsonwebtoken::{
     jwk::{Jwk, JwkSet, PublicKeyUse, ThumbprintHash},
 };
 use serde::Serialize;
-use tokio::{task::spawn_blocking, time::Instant};
 use url::Url;
 use uuid::Uuid;
 
@@ -21,14 +19,12 @@ use crate::{
     config::objection,
     namespaces::contract::claims::{AUDIENCE, LIFETIME, SUBJECT},
     telemetry::causes,
+    upstream::Reloaded,
 };
 
 /// How far `iat` lies back, in seconds, and why there is no `nbf`: GitLab has no leeway, and
 /// refuses a token of a clock that is one second ahead of its own.
 const BACKDATED: i64 = 30;
-
-/// How often the files are read again. A refused token has them read at once.
-const READ_AGAIN: Duration = Duration::from_secs(30);
 
 /// What the file of the key that signs is called.
 const SETTING: &str = "PORTAL_SIGNING_KEY_FILE";
@@ -56,23 +52,15 @@ pub enum SigningKeyError {
 /// without a restart.
 #[derive(Clone)]
 pub struct SigningKeys {
-    files: Arc<KeyFiles>,
-    current: Arc<Mutex<CurrentKeys>>,
+    issuer: Arc<str>,
+    keys: Arc<Reloaded<Arc<LoadedKeys>>>,
 }
 
 /// Where the keys stand.
 #[derive(Debug)]
 struct KeyFiles {
-    issuer: Box<str>,
     signing: PathBuf,
     published: Vec<PathBuf>,
-}
-
-struct CurrentKeys {
-    keys: Arc<LoadedKeys>,
-    looked: Instant,
-    /// Whether the files were unusable when they were last read, which is told once.
-    unusable: bool,
 }
 
 struct LoadedKeys {
@@ -103,35 +91,31 @@ impl SigningKeys {
         others: &[impl AsRef<Path>],
     ) -> Result<Self, SigningKeyError> {
         let files = KeyFiles {
-            // An issuer is compared as text: without the slash that an address without a path has.
-            issuer: portal.as_str().trim_end_matches('/').into(),
             signing: signing.to_owned(),
             published: others.iter().map(|path| path.as_ref().to_owned()).collect(),
         };
-        let current = CurrentKeys {
-            keys: Arc::new(files.read()?),
-            looked: Instant::now(),
-            unusable: false,
+        let keys = Arc::new(files.read()?);
+        let read = move || {
+            let keys = files
+                .read()
+                .map_err(|problem| causes::on_one_line(&problem));
+            keys.map(Arc::new)
         };
         Ok(Self {
-            files: Arc::new(files),
-            current: Arc::new(Mutex::new(current)),
+            // An issuer is compared as text: without the slash that an address without a path has.
+            issuer: portal.as_str().trim_end_matches('/').into(),
+            keys: Arc::new(Reloaded::new(SETTING, keys, read)),
         })
     }
 
     /// `iss`.
     pub fn issuer(&self) -> &str {
-        &self.files.issuer
+        &self.issuer
     }
 
     /// What the portal publishes.
-    pub fn published(&self) -> JwkSet {
-        self.keys().published.clone()
-    }
-
-    /// The name of the key that signs.
-    pub fn key_id(&self) -> Option<String> {
-        self.keys().header.kid.clone()
+    pub async fn published(&self) -> JwkSet {
+        self.keys.value().await.published.clone()
     }
 
     /// A token for the provisioning API, valid for [`LIFETIME`] from `now`.
@@ -148,81 +132,32 @@ impl SigningKeys {
             exp: now + i64::try_from(LIFETIME.as_secs()).unwrap_or(0),
             jti: Uuid::new_v4().to_string(),
         };
-        let keys = self.keys();
+        let keys = self.keys.last();
         encode(&keys.header, &claims, &keys.key).map_err(SigningKeyError::Unusable)
     }
 
-    /// Reads the files again if that was last done 30 s ago or more.
-    pub async fn refresh(&self) {
-        let due = {
-            let mut current = self.current();
-            let due = current.looked.elapsed() >= READ_AGAIN;
-            if due {
-                // Of all who ask at once, one looks.
-                current.looked = Instant::now();
-            }
-            due
-        };
-        if due {
-            self.reload().await;
-        }
+    /// The name of the key that signs. Reads the files again if that was last done 30 s ago or more.
+    pub async fn refresh(&self) -> Option<String> {
+        self.keys.value().await.header.kid.clone()
     }
 
     /// Reads the files again. Files that cannot be used change nothing.
     pub async fn reload(&self) {
-        let files = Arc::clone(&self.files);
-        match spawn_blocking(move || files.read()).await {
-            Ok(Ok(keys)) => self.replace(keys),
-            Ok(Err(problem)) => self.keep(&causes::on_one_line(&problem)),
-            Err(_) => self.keep("the key files could not be read"),
-        }
+        self.keys.reload().await;
     }
+}
 
-    fn replace(&self, keys: LoadedKeys) {
-        let mut current = self.current();
-        current.looked = Instant::now();
-        current.unusable = false;
-        if current.keys.header == keys.header && current.keys.published == keys.published {
-            return;
-        }
-        current.keys = Arc::new(keys);
-        drop(current);
-        tracing::info!(
-            event = "credentials_read_again",
-            setting = SETTING,
-            "the keys of {SETTING} and namespaces.published_key_files have changed in their files, and the new ones are \
-             used from now on"
-        );
-    }
-
-    fn keep(&self, problem: &str) {
-        let mut current = self.current();
-        current.looked = Instant::now();
-        let told = std::mem::replace(&mut current.unusable, true);
-        drop(current);
-        if !told {
-            tracing::warn!(
-                event = "credentials_unusable",
-                setting = SETTING,
-                problem,
-                "{problem}; the last keys stay in use"
-            );
-        }
-    }
-
-    fn keys(&self) -> Arc<LoadedKeys> {
-        Arc::clone(&self.current().keys)
-    }
-
-    fn current(&self) -> MutexGuard<'_, CurrentKeys> {
-        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+impl PartialEq for LoadedKeys {
+    /// A key's name is made of the key.
+    fn eq(&self, other: &Self) -> bool {
+        self.header == other.header && self.published == other.published
     }
 }
 
 impl fmt::Debug for SigningKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SigningKeys")
-            .field("files", &self.files)
+            .field("issuer", &self.issuer)
             .finish_non_exhaustive()
     }
 }

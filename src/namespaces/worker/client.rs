@@ -281,11 +281,11 @@ struct SignedToken {
 }
 
 impl PortalToken {
-    fn value(&self) -> Result<HeaderValue, Fault> {
+    /// Of the key of that name.
+    fn value(&self, key_id: Option<String>) -> Result<HeaderValue, Fault> {
         let now = Timestamp::now();
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         let half = SignedDuration::try_from(LIFETIME / 2).unwrap_or_default();
-        let key_id = self.keys.key_id();
         if let Some(token) = &*current
             && token.key_id == key_id
             && now.duration_since(token.signed).abs() < half
@@ -326,8 +326,8 @@ impl fmt::Debug for PortalToken {
 impl Authorize for PortalToken {
     fn header(&self) -> BoxFuture<'_, Result<Option<(HeaderName, HeaderValue)>, Fault>> {
         Box::pin(async move {
-            self.keys.refresh().await;
-            Ok(Some((HeaderName::from_static(HEADER), self.value()?)))
+            let token = self.value(self.keys.refresh().await)?;
+            Ok(Some((HeaderName::from_static(HEADER), token)))
         })
     }
 
