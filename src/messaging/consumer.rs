@@ -2,6 +2,7 @@
 
 mod beside;
 mod dispatch;
+mod held_runs;
 mod holds;
 mod lease;
 mod liveness;

@@ -37,7 +37,6 @@ use crate::{
         dead_letters,
         wire::{Cause, OutcomeKind, SyncTick, UserRequest, Who},
     },
-    upstream::CallError,
 };
 
 /// How long before a sweep a tick must have been published to be covered by it: two clocks.
@@ -161,7 +160,6 @@ impl<P: UserMessages> FanOut<P> {
             dry_run,
             now: Timestamp::now(),
         };
-        self.reports.goes_on();
         let mut recorder = Recorder::start(delivery);
         recorder.fields().dry_run = Some(dry_run);
         if self.is_covered(&run) {
@@ -174,7 +172,7 @@ impl<P: UserMessages> FanOut<P> {
             Ok(plan) => self.guard_and_publish(&run, &plan, recorder).await,
             Err(error) => match RunRefusal::try_from(error) {
                 Ok(refusal) => refuse(refusal, recorder, None),
-                Err(error) => self.without_a_sweep(&run, error).await,
+                Err(error) => super::failure::disposition(error, &self.gitlab).await,
             },
         }
     }
@@ -226,16 +224,6 @@ impl<P: UserMessages> FanOut<P> {
         self.interrupted
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// What becomes of a tick whose sweep met `error`.
-    async fn without_a_sweep(&self, run: &Asked<'_>, error: CallError) -> Disposition {
-        let why = error.to_string();
-        let disposition = super::failure::disposition(error, &self.gitlab).await;
-        if let Disposition::Hold(hold) = &disposition {
-            self.reports.held(run.delivery, &hold.gate, &why);
-        }
-        disposition
     }
 
     async fn guard_and_publish(

@@ -1,58 +1,28 @@
-//! What a run tells of itself before it has an end, for who follows it: that it reads, and that it
-//! waits.
+//! What a run tells of itself while it reads, for who follows it.
 
-use std::{
-    fmt,
-    pin::pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{fmt, pin::pin, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
-use tokio::{
-    task::JoinHandle,
-    time::{MissedTickBehavior, interval, sleep},
-};
+use tokio::time::{MissedTickBehavior, interval};
 
 use super::sweep::Progress;
-use crate::{
-    gate::Gate,
-    messaging::{
-        Delivery, Stage,
-        consumer::Records,
-        wire::{OutcomeKind, SyncOutcome},
-    },
+use crate::messaging::{
+    Delivery, Stage,
+    consumer::Records,
+    wire::{OutcomeKind, SyncOutcome},
 };
 
 /// How often a run that reads says how far it is.
 const READING: Duration = Duration::from_secs(10);
-/// How often a run that waits says so. A follower gives up after a minute of silence.
-const HELD: Duration = Duration::from_secs(30);
 
 /// Where runs tell of themselves.
 #[derive(Default)]
-pub struct Reports {
-    records: Option<Arc<dyn Records>>,
-    /// The run that waits at a gate; nobody calls its handler meanwhile, so a task speaks for it.
-    held: Mutex<Option<Speaker>>,
-}
-
-/// A task that ends with this.
-struct Speaker(JoinHandle<()>);
-
-impl Drop for Speaker {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
+pub struct Reports(Option<Arc<dyn Records>>);
 
 impl Reports {
     /// Reports that go where records go.
     pub fn to(records: Arc<dyn Records>) -> Self {
-        Self {
-            records: Some(records),
-            held: Mutex::default(),
-        }
+        Self(Some(records))
     }
 
     /// Waits for `reading`, and meanwhile tells of its progress: at once, and then every ten
@@ -75,36 +45,8 @@ impl Reports {
         }
     }
 
-    /// The run waits at `gate`: says so now, and every half minute until [`Self::goes_on`].
-    pub fn held(&self, delivery: &Delivery, gate: &Gate, why: &str) {
-        let Some(records) = self.records.clone() else {
-            return;
-        };
-        let mut outcome = outcome(OutcomeKind::RunHeld, delivery);
-        outcome.gate = Some(format!(
-            "{} {}",
-            gate.upstream().as_str(),
-            gate.side().as_str()
-        ));
-        outcome.detail = Some(gate.closed_because().unwrap_or_else(|| why.to_owned()));
-        let traceparent = delivery.continue_trace();
-        let speaking = tokio::spawn(async move {
-            loop {
-                outcome.at = Some(Timestamp::now().to_string());
-                records.record(&outcome, &traceparent);
-                sleep(HELD).await;
-            }
-        });
-        *self.speaker() = Some(Speaker(speaking));
-    }
-
-    /// Whoever waited is worked on again.
-    pub fn goes_on(&self) {
-        *self.speaker() = None;
-    }
-
     fn reading(&self, delivery: &Delivery, progress: Progress) {
-        let Some(records) = &self.records else {
+        let Some(records) = &self.0 else {
             return;
         };
         let outcome = SyncOutcome {
@@ -114,10 +56,6 @@ impl Reports {
             ..outcome(OutcomeKind::RunReading, delivery)
         };
         records.record(&outcome, &delivery.continue_trace());
-    }
-
-    fn speaker(&self) -> MutexGuard<'_, Option<Speaker>> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -141,14 +79,12 @@ fn outcome(kind: OutcomeKind, delivery: &Delivery) -> SyncOutcome {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
+    use std::{collections::BTreeMap, sync::Mutex};
+
+    use tokio::time::sleep;
 
     use super::*;
-    use crate::{
-        gate::{CallKind, ErrorKind, UpstreamId},
-        messaging::Traceparent,
-        upstream::Fault,
-    };
+    use crate::messaging::Traceparent;
 
     #[derive(Default)]
     struct Kept(Mutex<Vec<SyncOutcome>>);
@@ -190,28 +126,6 @@ mod tests {
                 (outcome.pages, outcome.accounts, outcome.people),
                 (Some(3), Some(300), Some(200))
             );
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_run_that_is_held_names_its_gate_and_why_until_it_goes_on() {
-        let kept = Arc::new(Kept::default());
-        let reports = Reports::to(Arc::clone(&kept) as Arc<dyn Records>);
-        let gate = Gate::new(UpstreamId::GitLab, CallKind::Read);
-        let fault = Fault::new(ErrorKind::Unauthenticated, "answered 401");
-        let guard = gate.enter().unwrap();
-        guard.failed(&fault.at_gate("GitLab answered 401: check GITLAB_TOKEN"));
-        reports.held(&delivery(), &gate, "unused: the gate says why it is closed");
-        sleep(Duration::from_secs(65)).await;
-        reports.goes_on();
-        sleep(Duration::from_mins(5)).await;
-        let told = kept.0.lock().unwrap();
-        assert_eq!(told.len(), 3, "at 0, 30 and 60 s");
-        for outcome in told.iter() {
-            assert_eq!(outcome.kind.as_deref(), Some("run_held"));
-            assert_eq!(outcome.gate.as_deref(), Some("gitlab read"));
-            let detail = outcome.detail.as_deref().unwrap();
-            assert!(detail.contains("check GITLAB_TOKEN"), "{detail}");
         }
     }
 }

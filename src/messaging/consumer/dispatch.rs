@@ -5,7 +5,7 @@ use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 use futures::FutureExt as _;
 use jiff::Timestamp;
 use metrics::counter;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, warn};
 
@@ -201,6 +201,7 @@ impl<H: Handler, D: DeadLetters, R: Records> Dispatch<H, D, R> {
             () = waiting.superseded() => Waited::Superseded,
             leave = pass(gate, pause, again) => Waited::Passes(leave),
             () = self.holds.leaves(delivery, others) => Waited::Leaves,
+            never = self.holds.runs.tell(&self.records, self.handler.stage(), delivery, hold) => match never {},
         }
     }
 
@@ -386,7 +387,7 @@ enum Waited {
 
 /// Pauses first: who has been let through a gate may be its probe, and must go at once.
 async fn pass(gate: &Arc<Gate>, pause: Duration, again: bool) -> ProbePermit {
-    tokio::time::sleep(pause).await;
+    sleep(pause).await;
     if again {
         gate.passable_again().await
     } else {

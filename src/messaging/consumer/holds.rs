@@ -12,6 +12,7 @@ use tokio::{
     time::sleep,
 };
 
+use super::held_runs::HeldRuns;
 use crate::{
     gate::Subject,
     messaging::{Delivery, Hold, topology::MAX_DELIVERY_ATTEMPTS},
@@ -45,6 +46,7 @@ pub struct Holds {
     inner: Mutex<Inner>,
     /// Who has waited longest is the next to leave, and the only one to ask whether it has to.
     leaves_next: Semaphore,
+    pub(super) runs: HeldRuns,
 }
 
 #[derive(Debug, Default)]
@@ -84,6 +86,7 @@ impl Holds {
             places,
             inner: Mutex::default(),
             leaves_next: Semaphore::new(1),
+            runs: HeldRuns::default(),
         }
     }
 

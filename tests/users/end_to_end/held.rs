@@ -1,6 +1,7 @@
 //! What is held and what is given up while GitLab refuses.
 
 use lookup_gitlab_sync::messaging::wire::SyncTick;
+use rstest::rstest;
 use serde_json::{Value, json};
 use simulator::{
     control::Fault,
@@ -134,14 +135,23 @@ async fn a_closed_gate_is_told_by_readiness_and_a_metric_and_kills_nothing() {
 }
 
 /// A healthy sweep takes minutes, and so may a hold: neither is silence to who waits for the end.
+#[rstest]
+#[case::reading("GET", "fan-out")]
+#[case::writing("POST", "user-worker")]
 #[tokio::test(flavor = "multi_thread")]
-async fn a_follower_is_told_that_the_run_reads_and_what_it_is_held_by_and_sees_its_end() {
-    let mut scene = one_cancelled_member().await;
+async fn a_follower_is_told_that_the_run_reads_and_what_it_is_held_by_and_sees_its_end(
+    #[case] method: &str,
+    #[case] stage: &str,
+) {
+    // One account's failures alone would close no gate.
+    let accounts = (42..50).map(|id| Account::new(id, &format!("spqr{id}")));
+    let people = (42..50).map(|id| Person::cancelled(&format!("spqr{id}"), "Gone"));
+    let mut scene = environment(accounts.collect(), people.collect()).await;
     scene.serve(&[], &[]).await;
     let down = Fault {
         status: Some(502),
         times: 0,
-        ..Fault::on("GET", "/api/v4/*")
+        ..Fault::on(method, "/api/v4/*")
     };
     scene.world.gitlab.control().inject(down).unwrap();
     let ready = scene.serving(0).url("/readyz");
@@ -165,8 +175,9 @@ async fn a_follower_is_told_that_the_run_reads_and_what_it_is_held_by_and_sees_i
         found.unwrap_or_else(|| panic!("{kind} in {lines:?}"))
     };
     assert!(of("run_reading")["pages"].is_u64());
-    let held = of("run_held")["detail"].as_str().unwrap();
-    assert!(held.contains("502"), "{held}");
+    let held = of("run_held");
+    assert_eq!(held["stage"], stage);
+    assert!(held["detail"].as_str().unwrap().contains("502"), "{held}");
     assert_eq!(of("user")["result"], "applied");
     assert_eq!(scene.state(42), State::Blocked);
 }

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use lookup_gitlab_sync::messaging::{
     DeadLetter, DeadLetterReason, Delivery, PubSubError, Stage, Traceparent,
     consumer::{DeadLetters, Lease, Records},
-    wire::{SyncOutcome, UserSync},
+    wire::{OutcomeKind, SyncOutcome, UserSync},
 };
 use rand::{Rng, seq::IndexedRandom};
 use tokio::time::{Instant, sleep};
@@ -327,6 +327,9 @@ impl DeadLetters for Ends {
 
 impl Records for Ends {
     fn record(&self, record: &SyncOutcome, _traceparent: &Traceparent) {
+        if record.kind.as_deref() == Some(OutcomeKind::RunHeld.as_str()) {
+            return;
+        }
         let id = record
             .message_id
             .clone()

@@ -113,10 +113,16 @@ impl DeadLetters for FakeDeadLetters {
 pub(super) struct FakeRecords {
     pub(super) journal: Journal,
     pub(super) records: Arc<Mutex<Vec<SyncOutcome>>>,
+    /// What ends nothing.
+    pub(super) held: Arc<Mutex<Vec<SyncOutcome>>>,
 }
 
 impl Records for FakeRecords {
     fn record(&self, record: &SyncOutcome, _traceparent: &Traceparent) {
+        if record.kind.as_deref() == Some("run_held") {
+            self.held.lock().unwrap().push(record.clone());
+            return;
+        }
         self.journal.note(format!(
             "record {}",
             record.kind.as_deref().unwrap_or_default()
