@@ -29,7 +29,7 @@ use lookup_gitlab_sync::{
 };
 use reqwest::{Request, Response, header::HeaderMap};
 use serde::de::IgnoredAny;
-use simulator::{gitlab::GitLab, lookup, population::Population};
+use simulator::{gitlab::SimulatedGitLab, lookup, population::Population};
 use tokio::runtime::Runtime;
 
 /// Accounts in the simulated GitLab.
@@ -111,7 +111,7 @@ struct World {
 impl World {
     async fn record() -> Self {
         let population = Population::generate(USERS, 1, today());
-        let server = GitLab::start(simulator::gitlab::Settings {
+        let server = SimulatedGitLab::start(simulator::gitlab::GitLabSettings {
             accounts: population.accounts().to_vec(),
             ..Default::default()
         })
@@ -145,7 +145,7 @@ impl World {
     }
 
     async fn record_lookup(population: &Population, people: &[Crsid]) -> (Lookup, Vec<Bytes>) {
-        let server = lookup::Lookup::start(lookup::Settings {
+        let server = lookup::SimulatedLookup::start(lookup::LookupSettings {
             people: population.people().to_vec(),
             ..Default::default()
         })

@@ -4,7 +4,7 @@ mod namespaces;
 mod report;
 mod steps;
 
-use simulator::world::{Settings, World};
+use simulator::world::{World, WorldSettings};
 
 use self::{report::DemoReport, steps::DemoScenario};
 use super::{
@@ -50,7 +50,7 @@ impl DemoArgs {
             return Box::pin(namespaces::run(global, self.output)).await;
         }
         let population = self.population.population()?;
-        let world = World::start(&population, Settings::default()).await?;
+        let world = World::start(&population, WorldSettings::default()).await?;
         let config: Config = only_of(&world, global).start(false)?;
         let connection = connect(&config.pubsub).await?;
         Topology::new(&connection).apply().await?;

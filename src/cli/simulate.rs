@@ -7,7 +7,7 @@ use simulator::{
     control::RateLimit,
     gitlab::Cost,
     population::Population,
-    world::{Settings, World},
+    world::{World, WorldSettings},
 };
 
 use super::{
@@ -86,7 +86,7 @@ impl SimulateArgs {
     pub(super) async fn run(self, global: &GlobalOptions) -> Result<(), CommandFailure> {
         let mut signals = StopSignals::catch()?;
         let _: AnyConfig = global.context_within(Environment::default()).start(false)?;
-        let settings = Settings {
+        let settings = WorldSettings {
             gitlab_port: self.gitlab_port,
             lookup_port: self.lookup_port,
             pubsub_port: (!self.without_pubsub).then_some(self.pubsub_port),

@@ -10,8 +10,8 @@ mod service;
 
 use lookup_gitlab_sync::messaging::Topic;
 use simulator::{
-    gitlab::{Account, State},
-    lookup::Person,
+    gitlab::{SimulatedUser, UserState},
+    lookup::SimulatedPerson,
     population::Population,
 };
 
@@ -57,10 +57,13 @@ async fn a_resync_is_done_and_poison_is_dead_lettered_listed_and_discarded_on_go
     let Some(emulator) = GoogleEmulator::start().await else {
         return;
     };
-    let accounts = vec![Account::new(42, "spqr1"), Account::new(43, "spqr2")];
+    let accounts = vec![
+        SimulatedUser::new(42, "spqr1"),
+        SimulatedUser::new(43, "spqr2"),
+    ];
     let people = vec![
-        Person::cancelled("spqr1", "Gone"),
-        Person::current("spqr2", "Here"),
+        SimulatedPerson::cancelled("spqr1", "Gone"),
+        SimulatedPerson::current("spqr2", "Here"),
     ];
     let service = Service::start(emulator.host(), accounts, people).await;
     let poison = br#"{"crsid":"Robert'); DROP TABLE users;--"}"#;
@@ -87,8 +90,8 @@ async fn a_resync_is_done_and_poison_is_dead_lettered_listed_and_discarded_on_go
         .collect();
     results.sort_unstable();
     assert_eq!(results, ["applied", "gone", "unchanged"]);
-    assert_eq!(service.state(42), State::Blocked);
-    assert_eq!(service.state(43), State::Active);
+    assert_eq!(service.state(42), UserState::Blocked);
+    assert_eq!(service.state(43), UserState::Active);
 
     let letters = service.dead_letters(1).await;
     assert_eq!(letters[0]["reason"], "invalid_field", "{letters:?}");

@@ -7,10 +7,10 @@ use lookup_gitlab_sync::{
     messaging::{Connection, Topology, topology::RetryDelays},
 };
 use simulator::{
-    gitlab::Account,
-    lookup::Person,
+    gitlab::SimulatedUser,
+    lookup::SimulatedPerson,
     population::Population,
-    world::{PROJECT, Settings},
+    world::{PROJECT, WorldSettings},
 };
 use testkit::environment::ServiceEnvironment;
 
@@ -21,15 +21,18 @@ pub async fn environment_of(population: &Population) -> ServiceEnvironment {
 }
 
 /// Of these accounts and people. Redeliveries come at once.
-pub async fn environment(accounts: Vec<Account>, people: Vec<Person>) -> ServiceEnvironment {
-    environment_with(accounts, people, Settings::default()).await
+pub async fn environment(
+    accounts: Vec<SimulatedUser>,
+    people: Vec<SimulatedPerson>,
+) -> ServiceEnvironment {
+    environment_with(accounts, people, WorldSettings::default()).await
 }
 
 /// The same on servers that are set otherwise.
 pub async fn environment_with(
-    accounts: Vec<Account>,
-    people: Vec<Person>,
-    settings: Settings,
+    accounts: Vec<SimulatedUser>,
+    people: Vec<SimulatedPerson>,
+    settings: WorldSettings,
 ) -> ServiceEnvironment {
     let binary = testkit::service_binary!();
     let environment = ServiceEnvironment::start(binary, accounts, people, settings).await;

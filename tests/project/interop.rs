@@ -7,7 +7,7 @@ use std::process::Stdio;
 
 use pubsub_emulator::DeliveryCounts;
 use simulator::population::Population;
-use simulator::world::{PROJECT, Settings, World};
+use simulator::world::{PROJECT, World, WorldSettings};
 use testkit::{
     command::{isolated, succeed},
     process::ChildProcess,
@@ -51,7 +51,7 @@ async fn judge(python: &Path, world: &World, module_and_cases: &[&str]) {
 }
 
 async fn servers() -> World {
-    World::start(&population(), Settings::default())
+    World::start(&population(), WorldSettings::default())
         .await
         .unwrap()
 }
@@ -86,7 +86,7 @@ async fn messages_published_by_python_drive_the_service_to_the_right_end() {
         return;
     };
     let population = population();
-    let world = World::start(&population, Settings::default())
+    let world = World::start(&population, WorldSettings::default())
         .await
         .unwrap();
     succeed(&mut service(&world, &["topology", "apply"])).await;

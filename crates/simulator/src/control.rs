@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::connection::ClientConnection;
 
-pub use faults::{Cut, Fault, InvalidFault};
+pub use faults::{Cut, InjectedFault, InvalidFault};
 pub use journal::Entry;
 pub use rate::RateLimit;
 
@@ -76,7 +76,7 @@ impl Control {
     /// # Errors
     ///
     /// When the fault's status or a header of it is none.
-    pub fn inject(&self, fault: Fault) -> Result<(), InvalidFault> {
+    pub fn inject(&self, fault: InjectedFault) -> Result<(), InvalidFault> {
         lock(&self.inner.faults).add(vec![fault])
     }
 
@@ -93,7 +93,7 @@ impl Control {
 
     /// How many remembered requests used `method` (or any, for `*`) on a path that `glob` matches.
     pub fn count(&self, method: &str, glob: &str) -> usize {
-        let fault = Fault::on(method, glob);
+        let fault = InjectedFault::on(method, glob);
         self.requests(0)
             .iter()
             .filter(|entry| fault.matches(&entry.method, &entry.path))
@@ -190,7 +190,12 @@ async fn observe(
 }
 
 /// The answer with its delays: the true one, or what the fault makes of it.
-async fn answer(control: &Control, fault: Option<Fault>, request: Request, next: Next) -> Response {
+async fn answer(
+    control: &Control,
+    fault: Option<InjectedFault>,
+    request: Request,
+    next: Next,
+) -> Response {
     let Some(fault) = fault else {
         control.pause(control.inner.latency).await;
         return limited(control, request, next).await;
@@ -231,7 +236,7 @@ async fn limited(control: &Control, request: Request, next: Next) -> Response {
 }
 
 async fn add_faults(State(control): State<Control>, body: axum::body::Bytes) -> Response {
-    let added = serde_json::from_slice::<Vec<Fault>>(&body)
+    let added = serde_json::from_slice::<Vec<InjectedFault>>(&body)
         .map_err(|error| error.to_string())
         .and_then(|faults| {
             lock(&control.inner.faults)

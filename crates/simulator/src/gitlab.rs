@@ -44,18 +44,18 @@ use serde_json::Value;
 use super::{
     connection::Outage,
     control::{Control, RateLimit, lock},
-    server::{BoundListener, Running},
+    server::{BoundListener, ServerTask},
 };
 
-pub use account::{Account, RowError};
+pub use account::{RowError, SimulatedUser};
 pub use attributes::Attributes;
 pub use by_hand::ChangeError;
 pub use cost::Cost;
 pub use hidden::{Deletion, Hidden};
-pub use kinds::{Identity, Kind, State};
+pub use kinds::{Kind, UserIdentity, UserState};
 pub use settings::{Conditions, Health, Throttles};
 pub use states::Action;
-pub use tokens::{Token, TokenChange};
+pub use tokens::{SimulatedToken, TokenChange};
 
 use activity::Activity;
 use cost::Processes;
@@ -74,18 +74,18 @@ pub const REDUCED_TOKEN: &str = "simulated-reduced-token";
 
 /// What to start.
 #[derive(Clone, Debug, Default)]
-pub struct Settings {
+pub struct GitLabSettings {
     /// The port on 127.0.0.1; 0 takes a free one.
     pub port: u16,
     /// The accounts. One named [`OWNER`] owns the tokens; if there is none it is added, with id 1
     /// where that is free and else behind the last.
-    pub accounts: Vec<Account>,
+    pub accounts: Vec<SimulatedUser>,
     /// Added to each answer.
     pub latency: Duration,
     /// GitLab's own limit of one account, off by default as it is there.
     pub rate_limit: Option<RateLimit>,
     /// Tokens beside the two that are always there, by their secret.
-    pub tokens: BTreeMap<String, Token>,
+    pub tokens: BTreeMap<String, SimulatedToken>,
     /// What answers cost.
     pub cost: Cost,
     /// After so many pages of `GET /users` the server ends over the next one and comes back seconds
@@ -95,19 +95,19 @@ pub struct Settings {
 
 /// A running GitLab; it stops when dropped.
 #[derive(Debug)]
-pub struct GitLab {
+pub struct SimulatedGitLab {
     app: SharedGitLab,
     control: Control,
-    running: Option<Running>,
+    running: Option<ServerTask>,
 }
 
-impl GitLab {
+impl SimulatedGitLab {
     /// Binds the port and serves.
     ///
     /// # Errors
     ///
     /// When the port cannot be bound.
-    pub async fn start(settings: Settings) -> io::Result<Self> {
+    pub async fn start(settings: GitLabSettings) -> io::Result<Self> {
         let bound = BoundListener::new(settings.port).await?;
         let mut gitlab = Self::assemble(settings, bound.url(), bound.outage());
         let Self { app, control, .. } = &gitlab;
@@ -117,13 +117,13 @@ impl GitLab {
     }
 
     /// Without a socket: only [`Self::router`] reaches it.
-    pub fn in_memory(settings: Settings) -> Self {
+    pub fn in_memory(settings: GitLabSettings) -> Self {
         let url = "http://gitlab.example".to_owned();
         Self::assemble(settings, url, Outage::default())
     }
 
-    fn assemble(settings: Settings, url: String, outage: Outage) -> Self {
-        let mut accounts: BTreeMap<u64, Account> = settings
+    fn assemble(settings: GitLabSettings, url: String, outage: Outage) -> Self {
+        let mut accounts: BTreeMap<u64, SimulatedUser> = settings
             .accounts
             .into_iter()
             .map(|account| (account.id, account))
@@ -132,7 +132,7 @@ impl GitLab {
         let mut tokens = settings.tokens;
         tokens.extend(
             [(ADMINISTRATORS_TOKEN, true), (REDUCED_TOKEN, false)]
-                .map(|(secret, admin)| (secret.to_owned(), Token::new(owner, admin))),
+                .map(|(secret, admin)| (secret.to_owned(), SimulatedToken::new(owner, admin))),
         );
         let mut conditions = Conditions::default();
         conditions.throttles.authenticated = settings.rate_limit;
@@ -186,12 +186,12 @@ impl GitLab {
     }
 
     /// All accounts as they are now.
-    pub fn snapshot(&self) -> BTreeMap<u64, Account> {
+    pub fn snapshot(&self) -> BTreeMap<u64, SimulatedUser> {
         self.app.store().accounts.clone()
     }
 
     /// One account as it is now.
-    pub fn account(&self, id: u64) -> Option<Account> {
+    pub fn account(&self, id: u64) -> Option<SimulatedUser> {
         self.app.store().accounts.get(&id).cloned()
     }
 
@@ -216,7 +216,7 @@ impl GitLab {
         store
             .tokens
             .entry(secret.to_owned())
-            .or_insert_with(|| Token::new(self.app.owner, false))
+            .or_insert_with(|| SimulatedToken::new(self.app.owner, false))
             .change(change);
     }
 
@@ -261,15 +261,15 @@ impl GitLab {
 }
 
 /// The account that owns the tokens: there already, or added.
-pub(super) fn ensure_owner(accounts: &mut BTreeMap<u64, Account>) -> u64 {
+pub(super) fn ensure_owner(accounts: &mut BTreeMap<u64, SimulatedUser>) -> u64 {
     if let Some(account) = accounts.values().find(|account| account.username == OWNER) {
         return account.id;
     }
     let behind = accounts.last_key_value().map_or(1, |(id, _)| id + 1);
     let id = if accounts.contains_key(&1) { behind } else { 1 };
-    let owner = Account {
+    let owner = SimulatedUser {
         is_admin: true,
-        ..Account::new(id, OWNER)
+        ..SimulatedUser::new(id, OWNER)
     };
     accounts.insert(id, owner);
     id

@@ -15,4 +15,4 @@ pub mod world;
 mod connection;
 mod server;
 
-pub use server::Running;
+pub use server::ServerTask;

@@ -23,10 +23,10 @@ use serde_json::{Map, Value};
 
 use super::{
     control::{Control, RateLimit, lock},
-    server::{BoundListener, Running},
+    server::{BoundListener, ServerTask},
 };
 
-pub use person::{Person, PersonError};
+pub use person::{PersonError, SimulatedPerson};
 
 use credentials::AccessTokens;
 use people::PersonStore;
@@ -45,11 +45,11 @@ pub const GROUP_PASSWORD: &str = "simulated-group-password";
 
 /// What to start.
 #[derive(Clone, Debug)]
-pub struct Settings {
+pub struct LookupSettings {
     /// The port on 127.0.0.1; 0 takes a free one.
     pub port: u16,
     /// Everybody in it. Of two with the same CRSid the last counts.
-    pub people: Vec<Person>,
+    pub people: Vec<SimulatedPerson>,
     /// Added to each answer.
     pub latency: Duration,
     /// The gateway's quota, off by default.
@@ -58,7 +58,7 @@ pub struct Settings {
     pub token_lifetime: Duration,
 }
 
-impl Default for Settings {
+impl Default for LookupSettings {
     fn default() -> Self {
         Self {
             port: 0,
@@ -72,10 +72,10 @@ impl Default for Settings {
 
 /// A running Lookup; it stops when dropped.
 #[derive(Debug)]
-pub struct Lookup {
+pub struct SimulatedLookup {
     app: SharedLookup,
     control: Control,
-    running: Option<Running>,
+    running: Option<ServerTask>,
     base: String,
 }
 
@@ -87,13 +87,13 @@ struct LookupServer {
     tokens: Mutex<AccessTokens>,
 }
 
-impl Lookup {
+impl SimulatedLookup {
     /// Binds the port and serves.
     ///
     /// # Errors
     ///
     /// When the port cannot be bound.
-    pub async fn start(settings: Settings) -> io::Result<Self> {
+    pub async fn start(settings: LookupSettings) -> io::Result<Self> {
         let bound = BoundListener::new(settings.port).await?;
         let mut lookup = Self::assemble(settings, bound.url());
         let Self { app, control, .. } = &lookup;
@@ -103,11 +103,11 @@ impl Lookup {
     }
 
     /// Without a socket: only [`Self::router`] reaches it.
-    pub fn in_memory(settings: Settings) -> Self {
+    pub fn in_memory(settings: LookupSettings) -> Self {
         Self::assemble(settings, "http://lookup.example".to_owned())
     }
 
-    fn assemble(settings: Settings, base: String) -> Self {
+    fn assemble(settings: LookupSettings, base: String) -> Self {
         let by_crsid = settings
             .people
             .into_iter()
@@ -154,7 +154,7 @@ impl Lookup {
     }
 
     /// Everybody as they are now, by CRSid.
-    pub fn snapshot(&self) -> BTreeMap<String, Person> {
+    pub fn snapshot(&self) -> BTreeMap<String, SimulatedPerson> {
         lock(&self.app.people).by_crsid.clone()
     }
 

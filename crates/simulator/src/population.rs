@@ -21,12 +21,12 @@ use std::collections::BTreeMap;
 use jiff::civil::Date;
 
 use super::{
-    gitlab::{Account, Token},
-    lookup::Person,
+    gitlab::{SimulatedToken, SimulatedUser},
+    lookup::SimulatedPerson,
 };
 
-pub use check::{Expected, Mismatch, Reason};
-pub use files::FileError;
+pub use check::{Expected, ExpectedReason, Mismatch};
+pub use files::PopulationFileError;
 
 use draft::AccountDraft;
 use scene::PopulationBuilder;
@@ -34,11 +34,11 @@ use scene::PopulationBuilder;
 /// Accounts of GitLab, people of Lookup, and what is to become of each account.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Population {
-    accounts: Vec<Account>,
-    people: Vec<Person>,
+    accounts: Vec<SimulatedUser>,
+    people: Vec<SimulatedPerson>,
     expected: BTreeMap<u64, Expected>,
     origins: BTreeMap<u64, Origin>,
-    tokens: BTreeMap<String, Token>,
+    tokens: BTreeMap<String, SimulatedToken>,
 }
 
 /// How an account was made.
@@ -47,12 +47,12 @@ pub struct Origin {
     /// The name of the case, such as `member_cancelled`.
     pub case: &'static str,
     /// Who it stands for.
-    pub class: Class,
+    pub class: AccountClass,
 }
 
 /// Who an account stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Class {
+pub enum AccountClass {
     /// A member of the university, present or former.
     Member,
     /// An `external-` account.
@@ -102,7 +102,7 @@ impl Population {
     fn number(
         scene: &mut PopulationBuilder,
         mut drafts: Vec<AccountDraft>,
-        strangers: Vec<Person>,
+        strangers: Vec<SimulatedPerson>,
     ) -> Self {
         if let Some(rest) = drafts.get_mut(2..) {
             scene.shuffle(rest);
@@ -130,7 +130,7 @@ impl Population {
         self.expected.insert(id, expected);
         self.origins.insert(id, Origin { case, class });
         self.people.extend(people);
-        self.accounts.push(Account { id, ..account });
+        self.accounts.push(SimulatedUser { id, ..account });
     }
 
     /// Adds the accounts that only a real GitLab has, behind the others: one without a personal
@@ -148,17 +148,17 @@ impl Population {
     }
 
     /// GitLab's accounts, by id.
-    pub fn accounts(&self) -> &[Account] {
+    pub fn accounts(&self) -> &[SimulatedUser] {
         &self.accounts
     }
 
     /// Lookup's people; many have no account.
-    pub fn people(&self) -> &[Person] {
+    pub fn people(&self) -> &[SimulatedPerson] {
         &self.people
     }
 
     /// GitLab's tokens by their secret, beside those that are always there.
-    pub fn tokens(&self) -> &BTreeMap<String, Token> {
+    pub fn tokens(&self) -> &BTreeMap<String, SimulatedToken> {
         &self.tokens
     }
 

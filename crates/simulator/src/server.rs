@@ -41,13 +41,13 @@ impl BoundListener {
     }
 
     /// Serves until `stopping` is cancelled or the answer is dropped.
-    pub(super) fn serve(self, router: Router, stopping: CancellationToken) -> Running {
+    pub(super) fn serve(self, router: Router, stopping: CancellationToken) -> ServerTask {
         let service = router.into_make_service_with_connect_info::<ClientConnection>();
         let sockets = Sockets::new(self.listener, self.address, self.outage);
         let stopped = stopping.clone().cancelled_owned();
         let served = axum::serve(sockets, service).with_graceful_shutdown(stopped);
         let task = tokio::spawn(async move { served.await });
-        Running {
+        ServerTask {
             address: self.address,
             task,
             stopping: stopping.drop_guard(),
@@ -57,13 +57,13 @@ impl BoundListener {
 
 /// A server that runs until it is stopped or dropped.
 #[derive(Debug)]
-pub struct Running {
+pub struct ServerTask {
     address: SocketAddr,
     task: JoinHandle<io::Result<()>>,
     stopping: DropGuard,
 }
 
-impl Running {
+impl ServerTask {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address

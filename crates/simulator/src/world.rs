@@ -6,8 +6,8 @@ use pubsub_emulator::{Broker, BrokerError, BrokerSettings};
 
 use super::{
     control::RateLimit,
-    gitlab::{self, Cost, GitLab},
-    lookup::{self, Lookup},
+    gitlab::{self, Cost, SimulatedGitLab},
+    lookup::{self, SimulatedLookup},
     population::Population,
 };
 
@@ -16,7 +16,7 @@ pub const PROJECT: &str = "simulated";
 
 /// What to start. Ports on 127.0.0.1; 0 takes a free one.
 #[derive(Clone, Copy, Debug)]
-pub struct Settings {
+pub struct WorldSettings {
     /// The simulated GitLab's port.
     pub gitlab_port: u16,
     /// The simulated Lookup's port.
@@ -33,7 +33,7 @@ pub struct Settings {
     pub restarts_every: Option<u64>,
 }
 
-impl Default for Settings {
+impl Default for WorldSettings {
     fn default() -> Self {
         Self {
             gitlab_port: 0,
@@ -66,15 +66,15 @@ pub enum WorldError {
 }
 
 /// GitLab's tokens by their secret.
-type GitLabTokens = BTreeMap<String, gitlab::Token>;
+type GitLabTokens = BTreeMap<String, gitlab::SimulatedToken>;
 
 /// A GitLab, a Lookup and perhaps a Pub/Sub, at work until they are dropped.
 #[derive(Debug)]
 pub struct World {
     /// GitLab.
-    pub gitlab: GitLab,
+    pub gitlab: SimulatedGitLab,
     /// Lookup.
-    pub lookup: Lookup,
+    pub lookup: SimulatedLookup,
     /// Pub/Sub.
     pub broker: Option<Broker>,
 }
@@ -84,7 +84,10 @@ impl World {
     ///
     /// # Errors
     /// When a port cannot be had.
-    pub async fn start(population: &Population, settings: Settings) -> Result<Self, WorldError> {
+    pub async fn start(
+        population: &Population,
+        settings: WorldSettings,
+    ) -> Result<Self, WorldError> {
         let accounts = population.accounts().to_vec();
         let people = population.people().to_vec();
         Self::assemble(accounts, population.tokens().clone(), people, settings).await
@@ -95,20 +98,20 @@ impl World {
     /// # Errors
     /// When a port cannot be had.
     pub async fn of(
-        accounts: Vec<gitlab::Account>,
-        people: Vec<lookup::Person>,
-        settings: Settings,
+        accounts: Vec<gitlab::SimulatedUser>,
+        people: Vec<lookup::SimulatedPerson>,
+        settings: WorldSettings,
     ) -> Result<Self, WorldError> {
         Self::assemble(accounts, GitLabTokens::new(), people, settings).await
     }
 
     async fn assemble(
-        accounts: Vec<gitlab::Account>,
+        accounts: Vec<gitlab::SimulatedUser>,
         tokens: GitLabTokens,
-        people: Vec<lookup::Person>,
-        settings: Settings,
+        people: Vec<lookup::SimulatedPerson>,
+        settings: WorldSettings,
     ) -> Result<Self, WorldError> {
-        let Settings {
+        let WorldSettings {
             gitlab_port,
             lookup_port,
             pubsub_port,
@@ -117,7 +120,7 @@ impl World {
             cost,
             restarts_every,
         } = settings;
-        let gitlab = gitlab::Settings {
+        let gitlab = gitlab::GitLabSettings {
             port: gitlab_port,
             accounts,
             latency,
@@ -126,11 +129,11 @@ impl World {
             cost,
             restarts_every,
         };
-        let lookup = lookup::Settings {
+        let lookup = lookup::LookupSettings {
             port: lookup_port,
             people,
             latency,
-            ..lookup::Settings::default()
+            ..lookup::LookupSettings::default()
         };
         let failed = |server, port| {
             move |source| WorldError::Listen {
@@ -140,10 +143,10 @@ impl World {
             }
         };
         Ok(Self {
-            gitlab: GitLab::start(gitlab)
+            gitlab: SimulatedGitLab::start(gitlab)
                 .await
                 .map_err(failed("GitLab", gitlab_port))?,
-            lookup: Lookup::start(lookup)
+            lookup: SimulatedLookup::start(lookup)
                 .await
                 .map_err(failed("Lookup", lookup_port))?,
             broker: match pubsub_port {

@@ -10,9 +10,9 @@ use pubsub_emulator::DeliveryCounts;
 use serde::Serialize;
 use serde_json::Value;
 use simulator::{
-    gitlab::{Account, State},
-    lookup::Person,
-    world::{PROJECT, Settings, World},
+    gitlab::{SimulatedUser, UserState},
+    lookup::SimulatedPerson,
+    world::{PROJECT, World, WorldSettings},
 };
 use tokio::process::{Child, Command};
 
@@ -49,9 +49,9 @@ impl ServiceEnvironment {
     /// Of these accounts and people, for that binary.
     pub async fn start(
         binary: &Path,
-        accounts: Vec<Account>,
-        people: Vec<Person>,
-        settings: Settings,
+        accounts: Vec<SimulatedUser>,
+        people: Vec<SimulatedPerson>,
+        settings: WorldSettings,
     ) -> Self {
         let world = World::of(accounts, people, settings).await.unwrap();
         let host = world.broker.as_ref().unwrap().host();
@@ -239,7 +239,7 @@ impl ServiceEnvironment {
     }
 
     /// The state of an account.
-    pub fn state(&self, id: u64) -> State {
+    pub fn state(&self, id: u64) -> UserState {
         self.world.gitlab.account(id).unwrap().state
     }
 

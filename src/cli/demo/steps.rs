@@ -8,7 +8,7 @@ use std::{
 
 use simulator::{
     control::Control,
-    gitlab::State,
+    gitlab::UserState,
     population::{Mismatch, Population},
     world::World,
 };
@@ -119,7 +119,7 @@ impl DemoScenario<'_> {
         self.world.lookup.set_cancelled(crsid.as_str(), false);
         let outcome = self.resync(crsid).await?;
         let account = self.world.gitlab.account(changed.id);
-        let active = account.is_some_and(|account| account.state == State::Active);
+        let active = account.is_some_and(|account| account.state == UserState::Active);
         let resync = DemoResync {
             crsid: crsid.to_string(),
             result: outcome.result,

@@ -15,9 +15,9 @@ use lookup_gitlab_sync::{
 };
 use serde_json::Value;
 use simulator::{
-    gitlab::{Kind, State},
+    gitlab::{Kind, UserState},
     population::Population,
-    world::{PROJECT, Settings, World},
+    world::{PROJECT, World, WorldSettings},
 };
 use testkit::wait::PATIENCE;
 use tokio::process::{Child, Command};
@@ -34,7 +34,7 @@ impl Desk {
     async fn start() -> Self {
         let today = Timestamp::now().to_zoned_datetime(TimeZone::UTC).date();
         let population = Population::generate(60, 7, today);
-        let mut world = World::start(&population, Settings::default())
+        let mut world = World::start(&population, WorldSettings::default())
             .await
             .unwrap();
         let broker = world.broker.take().unwrap();
@@ -61,7 +61,7 @@ impl Desk {
         let people = self.population.people();
         let account = self.population.accounts().iter().find(|account| {
             let is_person = people.iter().any(|person| person.crsid == account.username);
-            let may_sign_in = account.state == State::Active && account.kind == Kind::Human;
+            let may_sign_in = account.state == UserState::Active && account.kind == Kind::Human;
             is_person && may_sign_in && account.custom_attributes.is_empty() && !account.is_admin
         });
         let account = account.expect("a population has an active member");
@@ -165,7 +165,10 @@ async fn show_and_dry_run_say_what_the_service_would_do_now_and_change_nothing()
             .published,
         0
     );
-    assert_eq!(desk.world.gitlab.account(id).unwrap().state, State::Active);
+    assert_eq!(
+        desk.world.gitlab.account(id).unwrap().state,
+        UserState::Active
+    );
 }
 
 #[tokio::test]

@@ -7,9 +7,9 @@ use lookup_gitlab_sync::{
 };
 use serde_json::Value;
 use simulator::{
-    gitlab::{Account, State},
-    lookup::Person,
-    world::{Settings, World},
+    gitlab::{SimulatedUser, UserState},
+    lookup::SimulatedPerson,
+    world::{World, WorldSettings},
 };
 use tempfile::TempDir;
 use testkit::{
@@ -29,10 +29,14 @@ pub struct Service {
 
 impl Service {
     /// Everything, from a project in which there is nothing.
-    pub async fn start(host: &str, accounts: Vec<Account>, people: Vec<Person>) -> Self {
-        let settings = Settings {
+    pub async fn start(
+        host: &str,
+        accounts: Vec<SimulatedUser>,
+        people: Vec<SimulatedPerson>,
+    ) -> Self {
+        let settings = WorldSettings {
             pubsub_port: None,
-            ..Settings::default()
+            ..WorldSettings::default()
         };
         let world = World::of(accounts, people, settings).await.unwrap();
         let unique = RunId::new();
@@ -89,7 +93,7 @@ impl Service {
         listed
     }
 
-    pub fn state(&self, id: u64) -> State {
+    pub fn state(&self, id: u64) -> UserState {
         self.world.gitlab.account(id).unwrap().state
     }
 

@@ -8,9 +8,9 @@ use lookup_gitlab_sync::{
     messaging::{Connection, Topology},
 };
 use simulator::{
-    gitlab::{Account, State},
-    lookup::Person,
-    world::{Settings, World},
+    gitlab::{SimulatedUser, UserState},
+    lookup::SimulatedPerson,
+    world::{World, WorldSettings},
 };
 use testkit::wait::until;
 
@@ -28,9 +28,9 @@ struct Cloud {
 
 impl Cloud {
     async fn with_a_cancelled_member() -> Self {
-        let accounts = vec![Account::new(42, "spqr1")];
-        let people = vec![Person::cancelled("spqr1", "Gone")];
-        let world = World::of(accounts, people, Settings::default())
+        let accounts = vec![SimulatedUser::new(42, "spqr1")];
+        let people = vec![SimulatedPerson::cancelled("spqr1", "Gone")];
+        let world = World::of(accounts, people, WorldSettings::default())
             .await
             .unwrap();
         let host = world.broker.as_ref().unwrap().host();
@@ -100,7 +100,7 @@ async fn a_whole_run_goes_over_tls_with_a_token_and_the_quota_project_in_every_c
     .await;
 
     let state = cloud.world.gitlab.account(42).unwrap().state;
-    assert_eq!(state, State::Blocked);
+    assert_eq!(state, UserState::Blocked);
     let seen = cloud.google.seen();
     for call in &seen {
         let token = call.authorization.as_deref().unwrap_or_default();
@@ -151,7 +151,7 @@ async fn a_token_is_replaced_while_the_service_runs() {
     succeed(&cloud.google, &["tick", "--follow"], &[]).await;
     assert_eq!(
         cloud.world.gitlab.account(42).unwrap().state,
-        State::Blocked
+        UserState::Blocked
     );
     let published = |token: &str| {
         let bearer = format!("Bearer {token}");

@@ -2,7 +2,7 @@
 
 use rstest::rstest;
 use serde_json::Value;
-use simulator::{gitlab::Account, lookup::Person};
+use simulator::{gitlab::SimulatedUser, lookup::SimulatedPerson};
 use tempfile::TempDir;
 use testkit::environment::ServiceEnvironment;
 use testkit::tls::{Authority, Certificate};
@@ -29,8 +29,8 @@ struct Stand {
 impl Stand {
     async fn new(certificate: Certificate) -> Self {
         let scene = environment(
-            vec![Account::new(42, "spqr1")],
-            vec![Person::cancelled("spqr1", "Gone")],
+            vec![SimulatedUser::new(42, "spqr1")],
+            vec![SimulatedPerson::cancelled("spqr1", "Gone")],
         )
         .await;
         let folder = tempfile::tempdir().unwrap();

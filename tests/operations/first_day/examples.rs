@@ -5,7 +5,7 @@ use std::path::Path;
 use clap::CommandFactory;
 use lookup_gitlab_sync::cli::Cli;
 use serde_json::Value;
-use simulator::{gitlab::Account, lookup::Person};
+use simulator::{gitlab::SimulatedUser, lookup::SimulatedPerson};
 use testkit::environment::ServiceEnvironment;
 use testkit::wait::until;
 
@@ -42,10 +42,10 @@ fn collect(command: &clap::Command, above: &str, found: &mut Vec<(String, String
 
 async fn scene() -> ServiceEnvironment {
     let accounts = vec![
-        Account::new(42, "spqr1"),
-        Account::new(43, "external-partner"),
+        SimulatedUser::new(42, "spqr1"),
+        SimulatedUser::new(43, "external-partner"),
     ];
-    let mut scene = environment(accounts, vec![Person::cancelled("spqr1", "Gone")]).await;
+    let mut scene = environment(accounts, vec![SimulatedPerson::cancelled("spqr1", "Gone")]).await;
     // The scene's redeliveries come at once; the service needs them to wait.
     scene.run(&["topology", "apply"], &[]).await;
     scene.serve(&[], &[]).await;

@@ -4,8 +4,8 @@ use std::process::Output;
 
 use regex::Regex;
 use simulator::{
-    gitlab::{ADMINISTRATORS_TOKEN, Account, REDUCED_TOKEN, TokenChange},
-    lookup::Person,
+    gitlab::{ADMINISTRATORS_TOKEN, REDUCED_TOKEN, SimulatedUser, TokenChange},
+    lookup::SimulatedPerson,
 };
 use testkit::{command::Variables, environment::ServiceEnvironment};
 
@@ -25,10 +25,13 @@ fn told(output: &Output) -> String {
 }
 
 async fn scene() -> ServiceEnvironment {
-    let accounts = vec![Account::new(42, "spqr1"), Account::new(43, "spqr2")];
+    let accounts = vec![
+        SimulatedUser::new(42, "spqr1"),
+        SimulatedUser::new(43, "spqr2"),
+    ];
     let people = vec![
-        Person::cancelled("spqr1", "Gone"),
-        Person::cancelled("spqr2", "Gone"),
+        SimulatedPerson::cancelled("spqr1", "Gone"),
+        SimulatedPerson::cancelled("spqr2", "Gone"),
     ];
     environment(accounts, people).await
 }

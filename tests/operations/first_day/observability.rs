@@ -11,9 +11,9 @@ use regex::Regex;
 use serde_json::Value;
 use simulator::world::PROJECT;
 use simulator::{
-    control::Fault,
-    gitlab::{ADMINISTRATORS_TOKEN, Account, TokenChange},
-    lookup::Person,
+    control::InjectedFault,
+    gitlab::{ADMINISTRATORS_TOKEN, SimulatedUser, TokenChange},
+    lookup::SimulatedPerson,
 };
 use testkit::wait::until;
 use testkit::{environment::ServiceEnvironment, process::ChildProcess};
@@ -109,10 +109,13 @@ fn the_document_lists_every_metric_of_the_source_and_no_other() {
 /// A cancelled member, a token that expires soon, a person whom Lookup does not make clear, and
 /// poison.
 async fn scene() -> ServiceEnvironment {
-    let accounts = vec![Account::new(42, "spqr1"), Account::new(43, "spqr2")];
+    let accounts = vec![
+        SimulatedUser::new(42, "spqr1"),
+        SimulatedUser::new(43, "spqr2"),
+    ];
     let people = vec![
-        Person::cancelled("spqr1", "Gone"),
-        Person::current("spqr2", "Here"),
+        SimulatedPerson::cancelled("spqr1", "Gone"),
+        SimulatedPerson::current("spqr2", "Here"),
     ];
     let scene = environment(accounts, people).await;
     let tomorrow = jiff::Timestamp::now()
@@ -131,10 +134,10 @@ async fn scene() -> ServiceEnvironment {
 /// One run from its start to its stop; `GitLab` refuses the token once, so that a gate closes and
 /// opens.
 async fn life(scene: &ServiceEnvironment, mut running: ChildProcess) -> (Vec<String>, String) {
-    let once = Fault {
+    let once = InjectedFault {
         status: Some(401),
         times: 1,
-        ..Fault::on("GET", "/api/v4/users?*")
+        ..InjectedFault::on("GET", "/api/v4/users?*")
     };
     scene.world.gitlab.control().inject(once).unwrap();
     let attributes = BTreeMap::from([

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use clap::CommandFactory;
 use lookup_gitlab_sync::cli::Cli;
 use serde_json::Value;
-use simulator::{gitlab::Account, lookup::Person};
+use simulator::{gitlab::SimulatedUser, lookup::SimulatedPerson};
 use testkit::environment::ServiceEnvironment;
 use testkit::output_form::is_of_form;
 use testkit::wait::until;
@@ -84,10 +84,13 @@ fn collect(command: &clap::Command, above: &str, found: &mut Vec<(String, Vec<St
 }
 
 async fn scene() -> ServiceEnvironment {
-    let accounts = vec![Account::new(42, "spqr1"), Account::new(43, "spqr2")];
+    let accounts = vec![
+        SimulatedUser::new(42, "spqr1"),
+        SimulatedUser::new(43, "spqr2"),
+    ];
     let people = vec![
-        Person::cancelled("spqr1", "Gone"),
-        Person::current("spqr2", "Here"),
+        SimulatedPerson::cancelled("spqr1", "Gone"),
+        SimulatedPerson::current("spqr2", "Here"),
     ];
     let mut scene = environment(accounts, people).await;
     scene.serve(&[], &[]).await;

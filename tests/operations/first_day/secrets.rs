@@ -5,8 +5,8 @@ use std::path::Path;
 use lookup_gitlab_sync::messaging::wire::SyncTick;
 use serde_json::Value;
 use simulator::{
-    gitlab::{Account, REDUCED_TOKEN, State, TokenChange},
-    lookup::{CLIENT_SECRET, Person},
+    gitlab::{REDUCED_TOKEN, SimulatedUser, TokenChange, UserState},
+    lookup::{CLIENT_SECRET, SimulatedPerson},
 };
 use testkit::wait::until;
 
@@ -26,10 +26,13 @@ fn events<'l>(lines: &'l [Value], event: &str) -> Vec<&'l Value> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_that_is_replaced_in_its_file_is_taken_up_at_the_first_refusal_and_closes_no_gate()
 {
-    let accounts = vec![Account::new(42, "spqr1"), Account::new(43, "spqr2")];
+    let accounts = vec![
+        SimulatedUser::new(42, "spqr1"),
+        SimulatedUser::new(43, "spqr2"),
+    ];
     let people = vec![
-        Person::cancelled("spqr1", "Gone"),
-        Person::current("spqr2", "Here"),
+        SimulatedPerson::cancelled("spqr1", "Gone"),
+        SimulatedPerson::current("spqr2", "Here"),
     ];
     let scene = environment(accounts, people).await;
     let folder = tempfile::tempdir().unwrap();
@@ -43,7 +46,7 @@ async fn a_token_that_is_replaced_in_its_file_is_taken_up_at_the_first_refusal_a
     let serving = scene.serve_logged(&[], &variables).await;
     scene.tick(SyncTick::default()).await;
     scene.quiet().await;
-    assert_eq!(scene.state(42), State::Blocked);
+    assert_eq!(scene.state(42), UserState::Blocked);
 
     let successor = TokenChange {
         admin: Some(true),
@@ -60,7 +63,7 @@ async fn a_token_that_is_replaced_in_its_file_is_taken_up_at_the_first_refusal_a
     scene.world.lookup.set_cancelled("spqr2", true);
     scene.resync_person("spqr2").await;
     scene.quiet().await;
-    assert_eq!(scene.state(43), State::Blocked);
+    assert_eq!(scene.state(43), UserState::Blocked);
     let lines = serving.finish_json().await;
     assert_eq!(events(&lines, "gate_closed"), [&Value::Null; 0]);
     let read = events(&lines, "credentials_read_again");
@@ -71,8 +74,8 @@ async fn a_token_that_is_replaced_in_its_file_is_taken_up_at_the_first_refusal_a
 #[tokio::test(flavor = "multi_thread")]
 async fn a_clients_secret_that_is_put_right_in_its_file_opens_the_gate_without_a_restart() {
     let scene = environment(
-        vec![Account::new(42, "spqr1")],
-        vec![Person::cancelled("spqr1", "Gone")],
+        vec![SimulatedUser::new(42, "spqr1")],
+        vec![SimulatedPerson::cancelled("spqr1", "Gone")],
     )
     .await;
     let folder = tempfile::tempdir().unwrap();
@@ -93,7 +96,7 @@ async fn a_clients_secret_that_is_put_right_in_its_file_opens_the_gate_without_a
     .await;
     put(&file, CLIENT_SECRET);
     scene.quiet().await;
-    assert_eq!(scene.state(42), State::Blocked);
+    assert_eq!(scene.state(42), UserState::Blocked);
     let lines = serving.finish_json().await;
     let read = events(&lines, "credentials_read_again");
     assert_eq!(read[0]["setting"], "LOOKUP_CLIENT_SECRET");

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use simulator::gitlab::{Account, State};
+use simulator::gitlab::{SimulatedUser, UserState};
 
 use super::recorded::RecordedEnvironment;
 
@@ -11,8 +11,8 @@ use super::recorded::RecordedEnvironment;
 /// field.
 const HOSTILE: &str = "\u{1b}[2J\r\n2026-11-01T00:00:00Z ERROR forged\u{202e}\u{9b}31m\u{1b}]0;title\u{7}\u{200b}\u{2028}\",\"x";
 
-fn forgotten(id: u64, username: &str) -> Account {
-    let account = Account::new(id, username)
+fn forgotten(id: u64, username: &str) -> SimulatedUser {
+    let account = SimulatedUser::new(id, username)
         .with("last_activity_on", "2019-01-01")
         .with("name", HOSTILE);
     ["created_at", "confirmed_at"]
@@ -22,12 +22,12 @@ fn forgotten(id: u64, username: &str) -> Account {
         })
 }
 
-fn accounts() -> Vec<Account> {
+fn accounts() -> Vec<SimulatedUser> {
     let marker = serde_json::json!({"v": 1, "reason": HOSTILE, "at": "2026-11-01T02:00:03Z", "run": HOSTILE});
     let mut odd = forgotten(44, &format!("external-state{HOSTILE}"))
         .with_attribute("lookup_gitlab_sync", marker.to_string())
         .with_attribute("blocked_by", HOSTILE);
-    odd.state = State::Other(HOSTILE.to_owned());
+    odd.state = UserState::Other(HOSTILE.to_owned());
     vec![
         forgotten(42, &format!("external-{HOSTILE}")),
         forgotten(43, &format!("external-{}", "x".repeat(100_000))),

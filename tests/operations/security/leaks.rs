@@ -6,9 +6,9 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use lookup_gitlab_sync::messaging::{Topic, Traceparent, attributes, wire::SyncTick};
 use serde_json::json;
 use simulator::{
-    control::{Cut, Fault},
-    gitlab::{ADMINISTRATORS_TOKEN, Account, Identity, State},
-    lookup::{CLIENT_ID, CLIENT_SECRET, GROUP, GROUP_PASSWORD, Person},
+    control::{Cut, InjectedFault},
+    gitlab::{ADMINISTRATORS_TOKEN, SimulatedUser, UserIdentity, UserState},
+    lookup::{CLIENT_ID, CLIENT_SECRET, GROUP, GROUP_PASSWORD, SimulatedPerson},
 };
 use testkit::wait::until;
 
@@ -18,8 +18,8 @@ use super::recorded::RecordedEnvironment;
 const MARK: &str = "sentinel";
 
 /// Somebody's row in GitLab, with marks in all that says who they are.
-fn somebody(id: u64, username: &str) -> Account {
-    let mut account = Account::new(id, username)
+fn somebody(id: u64, username: &str) -> SimulatedUser {
+    let mut account = SimulatedUser::new(id, username)
         .with("name", "Sentinel Fullname")
         .with("email", "sentinel@example.ac.uk")
         .with("public_email", "sentinel-public@example.ac.uk")
@@ -32,15 +32,15 @@ fn somebody(id: u64, username: &str) -> Account {
         .with("last_sign_in_ip", "sentinel-address")
         .with("avatar_url", "https://example.ac.uk/sentinel.png");
     let extern_uid = format!("sentinel-{username}@example.ac.uk");
-    account.identities = vec![Identity::new("saml", &extern_uid)];
+    account.identities = vec![UserIdentity::new("saml", &extern_uid)];
     account.with_attribute("sentinel-key", "sentinel-value")
 }
 
-fn person(crsid: &str, cancelled: bool) -> Person {
+fn person(crsid: &str, cancelled: bool) -> SimulatedPerson {
     let person = if cancelled {
-        Person::cancelled(crsid, "Sentinel-Surname")
+        SimulatedPerson::cancelled(crsid, "Sentinel-Surname")
     } else {
-        Person::current(crsid, "Sentinel-Surname")
+        SimulatedPerson::current(crsid, "Sentinel-Surname")
     };
     let mail = json!([{"scheme": "email", "value": "sentinel-lookup@example.ac.uk"}]);
     person
@@ -120,7 +120,7 @@ fn assert_each_log_line_is_one_json_object_and_no_librarys_detail(stage: &Record
 }
 
 /// Each way in which an upstream's answer can be of no use, with marks wherever it can hold one.
-fn failures() -> Vec<Fault> {
+fn failures() -> Vec<InjectedFault> {
     let marked = json!({
         "message": "sentinel-message", "error": "sentinel-error", "error_description": "sentinel-text",
         "id": "sentinel-id", "username": "sentinel-username", "result": {"version": "sentinel-version"},
@@ -133,16 +133,17 @@ fn failures() -> Vec<Fault> {
     ]
     .map(|(name, value)| (name.to_owned(), value.to_owned()))
     .into();
-    let answer = |status: u16, body: serde_json::Value| Fault {
+    let answer = |status: u16, body: serde_json::Value| InjectedFault {
         status: Some(status),
         headers: headers.clone(),
         body: Some(body),
-        ..Fault::on("*", "*")
+        ..InjectedFault::on("*", "*")
     };
     let statuses = [
         200, 201, 204, 400, 401, 403, 404, 408, 418, 429, 500, 502, 503,
     ];
-    let mut faults: Vec<Fault> = statuses.map(|status| answer(status, marked.clone())).into();
+    let mut faults: Vec<InjectedFault> =
+        statuses.map(|status| answer(status, marked.clone())).into();
     let html = json!("<html><body>sentinel-page</body></html>");
     faults.extend([200, 404, 503].map(|status| answer(status, html.clone())));
     faults.extend(
@@ -157,9 +158,9 @@ fn failures() -> Vec<Fault> {
     let mut moved = answer(302, json!(""));
     moved.headers.insert("location".to_owned(), target);
     faults.push(moved);
-    faults.extend([Cut::Before, Cut::After].map(|cut| Fault {
+    faults.extend([Cut::Before, Cut::After].map(|cut| InjectedFault {
         drop: Some(cut),
-        ..Fault::on("*", "*")
+        ..InjectedFault::on("*", "*")
     }));
     faults
 }
@@ -237,18 +238,18 @@ async fn a_service_in_trouble_tells_no_secret_and_nobodys_name() {
     // effect. Of a body its message alone is told, which says what is wrong with the record and by
     // GitLab's own rules names no value.
     let block = |id: u64| format!("/api/v4/users/{id}/block");
-    let broken = Fault {
+    let broken = InjectedFault {
         status: Some(500),
         body: Some(json!({
             "message": "Name can't be blank (sentinel@example.org)",
             "trace": "sentinel-message",
         })),
-        ..Fault::on("POST", &block(42))
+        ..InjectedFault::on("POST", &block(42))
     };
-    let lost = Fault {
+    let lost = InjectedFault {
         drop: Some(Cut::After),
         times: 1,
-        ..Fault::on("POST", &block(43))
+        ..InjectedFault::on("POST", &block(43))
     };
     for fault in [broken, lost] {
         stage.world.gitlab.control().inject(fault).unwrap();
@@ -261,7 +262,7 @@ async fn a_service_in_trouble_tells_no_secret_and_nobodys_name() {
     stage.quiet().await;
     assert_eq!(
         stage.world.gitlab.account(43).unwrap().state,
-        State::Blocked
+        UserState::Blocked
     );
 
     // An unblock, and both upstreams failing in every way in the middle of it.
@@ -284,7 +285,10 @@ async fn a_service_in_trouble_tells_no_secret_and_nobodys_name() {
         stage.ask(&process, path).await;
     }
     stage.quiet().await;
-    assert_eq!(stage.world.gitlab.account(43).unwrap().state, State::Active);
+    assert_eq!(
+        stage.world.gitlab.account(43).unwrap().state,
+        UserState::Active
+    );
 
     for arguments in [
         &["dead-letters", "list"][..],

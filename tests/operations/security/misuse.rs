@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use lookup_gitlab_sync::messaging::Topic;
 use simulator::{
-    gitlab::{Account, State},
-    lookup::Person,
+    gitlab::{SimulatedUser, UserState},
+    lookup::SimulatedPerson,
 };
 
 use super::recorded::RecordedEnvironment;
@@ -14,20 +14,20 @@ use super::recorded::RecordedEnvironment;
 /// cancelled member.
 async fn stage() -> RecordedEnvironment {
     let now = jiff::Timestamp::now().to_string();
-    let mut blocked =
-        Account::new(43, "ab43").with_attribute("blocked_by", "root/7+2026-01-10 02:00:03 UTC");
-    blocked.state = State::Blocked;
-    let external = Account::new(44, "external-x").with("created_at", now);
+    let mut blocked = SimulatedUser::new(43, "ab43")
+        .with_attribute("blocked_by", "root/7+2026-01-10 02:00:03 UTC");
+    blocked.state = UserState::Blocked;
+    let external = SimulatedUser::new(44, "external-x").with("created_at", now);
     let accounts = vec![
-        Account::new(42, "ab42"),
+        SimulatedUser::new(42, "ab42"),
         blocked,
         external,
-        Account::new(45, "ab45"),
+        SimulatedUser::new(45, "ab45"),
     ];
     let people = vec![
-        Person::current("ab42", "Somebody"),
-        Person::current("ab43", "Somebody"),
-        Person::cancelled("ab45", "Somebody"),
+        SimulatedPerson::current("ab42", "Somebody"),
+        SimulatedPerson::current("ab43", "Somebody"),
+        SimulatedPerson::cancelled("ab45", "Somebody"),
     ];
     RecordedEnvironment::of(accounts, people).await
 }
@@ -76,7 +76,7 @@ async fn a_forged_plan_changes_nobody_for_whom_it_is_not_the_decision_too() {
     assert_eq!(stage.writes(), 0);
     assert_eq!(
         stage.world.gitlab.account(43).unwrap().state,
-        State::Blocked
+        UserState::Blocked
     );
     assert_eq!(process.terminate().await, Some(0));
 }
@@ -86,8 +86,8 @@ async fn a_plan_for_another_reason_is_another_plan() {
     let stage = stage().await;
     let process = stage.serve(&[]).await;
     for (reason, state) in [
-        ("inactive", State::Active),
-        ("cancelled_in_lookup", State::Blocked),
+        ("inactive", UserState::Active),
+        ("cancelled_in_lookup", UserState::Blocked),
     ] {
         let now = jiff::Timestamp::now();
         let body = format!(

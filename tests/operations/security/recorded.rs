@@ -3,7 +3,7 @@
 use std::{ops::Deref, process::Output, sync::Mutex};
 
 use serde_json::Value;
-use simulator::{control::Fault, gitlab::Account, lookup::Person};
+use simulator::{control::InjectedFault, gitlab::SimulatedUser, lookup::SimulatedPerson};
 use testkit::{
     command::Variables,
     environment::ServiceEnvironment,
@@ -38,7 +38,7 @@ impl Deref for RecordedEnvironment {
 }
 
 impl RecordedEnvironment {
-    pub async fn of(accounts: Vec<Account>, people: Vec<Person>) -> Self {
+    pub async fn of(accounts: Vec<SimulatedUser>, people: Vec<SimulatedPerson>) -> Self {
         Self {
             environment: environment(accounts, people).await,
             said: Mutex::default(),
@@ -91,7 +91,7 @@ impl RecordedEnvironment {
     }
 
     /// One answer of GitLab and of Lookup each way a server can fail.
-    pub fn fail(&self, fault: &Fault) {
+    pub fn fail(&self, fault: &InjectedFault) {
         self.world.gitlab.control().inject(fault.clone()).unwrap();
         self.world.lookup.control().inject(fault.clone()).unwrap();
     }

@@ -3,9 +3,9 @@
 use std::sync::{Arc, Mutex};
 
 use simulator::{
-    control::Fault,
-    gitlab::{ADMINISTRATORS_TOKEN, Account},
-    lookup::Person,
+    control::InjectedFault,
+    gitlab::{ADMINISTRATORS_TOKEN, SimulatedUser},
+    lookup::SimulatedPerson,
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -50,8 +50,8 @@ impl Stranger {
 
 async fn stage() -> RecordedEnvironment {
     RecordedEnvironment::of(
-        vec![Account::new(42, "spqr1")],
-        vec![Person::current("spqr1", "Somebody")],
+        vec![SimulatedUser::new(42, "spqr1")],
+        vec![SimulatedPerson::current("spqr1", "Somebody")],
     )
     .await
 }
@@ -62,10 +62,10 @@ async fn a_redirect_is_not_followed_by_any_call_of_any_upstream() {
     let stranger = Stranger::new().await;
     for status in [301, 302, 303, 307, 308] {
         let target = format!("http://127.0.0.1:{}/elsewhere", stranger.port);
-        let moved = Fault {
+        let moved = InjectedFault {
             status: Some(status),
             headers: [("location".to_owned(), target)].into(),
-            ..Fault::on("*", "*")
+            ..InjectedFault::on("*", "*")
         };
         for upstream in [stage.world.gitlab.control(), stage.world.lookup.control()] {
             upstream.inject(moved.clone()).unwrap();

@@ -2,7 +2,7 @@
 //! simulated servers.
 
 use regex::Regex;
-use simulator::{gitlab::Account, lookup::Person, world::Settings};
+use simulator::{gitlab::SimulatedUser, lookup::SimulatedPerson, world::WorldSettings};
 use tempfile::TempDir;
 use testkit::{command, environment::ServiceEnvironment, project};
 
@@ -46,13 +46,16 @@ fn is_of_namespaces(command: &str) -> bool {
 
 /// A member to ask about, another who is cancelled, and a service at work.
 async fn scene() -> ServiceEnvironment {
-    let accounts = vec![Account::new(42, "spqr1"), Account::new(43, "spqr2")];
+    let accounts = vec![
+        SimulatedUser::new(42, "spqr1"),
+        SimulatedUser::new(43, "spqr2"),
+    ];
     let people = vec![
-        Person::current("spqr1", "Here"),
-        Person::cancelled("spqr2", "Gone"),
+        SimulatedPerson::current("spqr1", "Here"),
+        SimulatedPerson::cancelled("spqr2", "Gone"),
     ];
     let binary = testkit::service_binary!();
-    let settings = Settings::default();
+    let settings = WorldSettings::default();
     let mut scene = ServiceEnvironment::start(binary, accounts, people, settings).await;
     let applied = scene.run(&["topology", "apply"], &[]).await;
     assert!(applied.status.success(), "{applied:?}");

@@ -3,8 +3,8 @@
 
 use lookup_gitlab_sync::messaging::Topic;
 use simulator::{
-    gitlab::{Account, State},
-    lookup::Person,
+    gitlab::{SimulatedUser, UserState},
+    lookup::SimulatedPerson,
 };
 
 use crate::support::{connection, environment};
@@ -70,10 +70,13 @@ const BAD: &[(&[u8], &str, &str)] = &[
 
 #[tokio::test(flavor = "multi_thread")]
 async fn bad_messages_are_dead_lettered_at_once_and_good_ones_among_them_are_done() {
-    let accounts = vec![Account::new(42, "spqr1"), Account::new(43, "spqr2")];
+    let accounts = vec![
+        SimulatedUser::new(42, "spqr1"),
+        SimulatedUser::new(43, "spqr2"),
+    ];
     let people = vec![
-        Person::cancelled("spqr1", "Gone"),
-        Person::cancelled("spqr2", "Gone"),
+        SimulatedPerson::cancelled("spqr1", "Gone"),
+        SimulatedPerson::cancelled("spqr2", "Gone"),
     ];
     let mut scene = environment(accounts, people).await;
     scene.serve(&["user-worker"], &[]).await;
@@ -88,7 +91,7 @@ async fn bad_messages_are_dead_lettered_at_once_and_good_ones_among_them_are_don
 
     assert_eq!(
         (scene.state(42), scene.state(43)),
-        (State::Blocked, State::Blocked)
+        (UserState::Blocked, UserState::Blocked)
     );
     let letters = scene
         .dead_letters("user-sync-dead-hold", BAD.len() as u64 + 1)
@@ -148,8 +151,8 @@ async fn an_empty_body_is_dead_lettered() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bad_tick_is_dead_lettered_and_the_next_one_runs() {
     let mut scene = environment(
-        vec![Account::new(42, "spqr1")],
-        vec![Person::cancelled("spqr1", "Gone")],
+        vec![SimulatedUser::new(42, "spqr1")],
+        vec![SimulatedPerson::cancelled("spqr1", "Gone")],
     )
     .await;
     scene.serve(&[], &[]).await;
@@ -159,7 +162,7 @@ async fn a_bad_tick_is_dead_lettered_and_the_next_one_runs() {
     scene.publish_raw("sync-tick", b"{\"dry-run\":true}").await;
     scene.publish_raw("sync-tick", b"{}").await;
     scene.quiet().await;
-    assert_eq!(scene.state(42), State::Blocked);
+    assert_eq!(scene.state(42), UserState::Blocked);
     let letters = scene.dead_letters("sync-tick-dead-hold", 2).await;
     let details: Vec<&str> = letters
         .iter()

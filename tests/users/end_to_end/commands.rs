@@ -5,10 +5,10 @@ use std::time::Duration;
 use serde_json::Value;
 use simulator::{
     control::RateLimit,
-    gitlab::{Account, State},
-    lookup::Person,
+    gitlab::{SimulatedUser, UserState},
+    lookup::SimulatedPerson,
     population::Population,
-    world::Settings,
+    world::WorldSettings,
 };
 use testkit::environment::ServiceEnvironment;
 
@@ -64,8 +64,8 @@ async fn plan_and_explain_write_nothing_and_publish_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn plan_without_pubsub_needs_no_project() {
     let scene = environment(
-        vec![Account::new(42, "spqr1")],
-        vec![Person::cancelled("spqr1", "Gone")],
+        vec![SimulatedUser::new(42, "spqr1")],
+        vec![SimulatedPerson::cancelled("spqr1", "Gone")],
     )
     .await;
     let none = [("GOOGLE_CLOUD_PROJECT", ""), ("PUBSUB_EMULATOR_HOST", "")];
@@ -75,10 +75,10 @@ async fn plan_without_pubsub_needs_no_project() {
 #[tokio::test(flavor = "multi_thread")]
 async fn plan_exits_3_where_the_guard_would_refuse() {
     let accounts = (10..30)
-        .map(|id| Account::new(id, &format!("ab{id}")))
+        .map(|id| SimulatedUser::new(id, &format!("ab{id}")))
         .collect();
     let people = (10..30)
-        .map(|id| Person::cancelled(&format!("ab{id}"), "Gone"))
+        .map(|id| SimulatedPerson::cancelled(&format!("ab{id}"), "Gone"))
         .collect();
     let scene = environment(accounts, people).await;
     let plan = scene.run(&["plan"], &[]).await;
@@ -106,15 +106,15 @@ async fn plan_exits_4_where_an_upstream_is_unavailable() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn plan_says_when_it_waits_for_a_rate_limit() {
-    let limited = Settings {
+    let limited = WorldSettings {
         rate_limit: Some(RateLimit {
             requests: 2,
             period: Duration::from_secs(6),
         }),
-        ..Settings::default()
+        ..WorldSettings::default()
     };
     let accounts = (10..410)
-        .map(|id| Account::new(id, &format!("external-{id}")))
+        .map(|id| SimulatedUser::new(id, &format!("external-{id}")))
         .collect();
     let scene = environment_with(accounts, Vec::new(), limited).await;
     let plan = scene.run(&["plan"], &[]).await;
@@ -129,8 +129,8 @@ async fn plan_says_when_it_waits_for_a_rate_limit() {
 #[tokio::test(flavor = "multi_thread")]
 async fn tick_follow_shows_the_run_to_its_end() {
     let mut scene = environment(
-        vec![Account::new(42, "spqr1")],
-        vec![Person::cancelled("spqr1", "Gone")],
+        vec![SimulatedUser::new(42, "spqr1")],
+        vec![SimulatedPerson::cancelled("spqr1", "Gone")],
     )
     .await;
     scene.serve(&[], &[]).await;
@@ -162,10 +162,10 @@ async fn tick_follow_shows_the_run_to_its_end() {
 #[tokio::test(flavor = "multi_thread")]
 async fn tick_follow_exits_3_where_the_guard_refused() {
     let accounts = (10..30)
-        .map(|id| Account::new(id, &format!("ab{id}")))
+        .map(|id| SimulatedUser::new(id, &format!("ab{id}")))
         .collect();
     let people = (10..30)
-        .map(|id| Person::cancelled(&format!("ab{id}"), "Gone"))
+        .map(|id| SimulatedPerson::cancelled(&format!("ab{id}"), "Gone"))
         .collect();
     let mut scene = environment(accounts, people).await;
     scene.serve(&[], &[]).await;
@@ -177,8 +177,11 @@ async fn tick_follow_exits_3_where_the_guard_refused() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn resync_follow_names_each_outcome() {
-    let accounts = vec![Account::new(42, "spqr1"), Account::new(43, "external-x")];
-    let mut scene = environment(accounts, vec![Person::cancelled("spqr1", "Gone")]).await;
+    let accounts = vec![
+        SimulatedUser::new(42, "spqr1"),
+        SimulatedUser::new(43, "external-x"),
+    ];
+    let mut scene = environment(accounts, vec![SimulatedPerson::cancelled("spqr1", "Gone")]).await;
     scene.serve(&["user-worker"], &[]).await;
     let followed = scene
         .run(
@@ -206,7 +209,7 @@ async fn resync_follow_names_each_outcome() {
         .collect();
     results.sort();
     assert_eq!(results, ["applied", "gone", "unchanged"]);
-    assert_eq!(scene.state(42), State::Blocked);
+    assert_eq!(scene.state(42), UserState::Blocked);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -307,10 +310,13 @@ async fn refused(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_follower_of_a_run_names_the_changed_and_counts_the_rest_beside_them() {
-    let accounts = vec![Account::new(42, "spqr1"), Account::new(43, "spqr2")];
+    let accounts = vec![
+        SimulatedUser::new(42, "spqr1"),
+        SimulatedUser::new(43, "spqr2"),
+    ];
     let people = vec![
-        Person::cancelled("spqr1", "Gone"),
-        Person::current("spqr2", "Here"),
+        SimulatedPerson::cancelled("spqr1", "Gone"),
+        SimulatedPerson::current("spqr2", "Here"),
     ];
     let mut scene = environment(accounts, people).await;
     scene.serve(&[], &[]).await;

@@ -2,7 +2,7 @@
 //! alone: nothing is written.
 
 use lookup_gitlab_sync::messaging::wire::{SyncTick, UserSync};
-use simulator::{gitlab::Account, lookup::Person};
+use simulator::{gitlab::SimulatedUser, lookup::SimulatedPerson};
 use testkit::environment::ServiceEnvironment;
 
 use crate::support::environment;
@@ -11,8 +11,8 @@ const DRY: &[(&str, &str)] = &[("LOOKUP_GITLAB_SYNC__MODE", "dry-run")];
 
 async fn scene_with_a_cancelled_member() -> ServiceEnvironment {
     environment(
-        vec![Account::new(42, "spqr1")],
-        vec![Person::cancelled("spqr1", "Gone")],
+        vec![SimulatedUser::new(42, "spqr1")],
+        vec![SimulatedPerson::cancelled("spqr1", "Gone")],
     )
     .await
 }

@@ -4,9 +4,9 @@ use lookup_gitlab_sync::messaging::wire::SyncTick;
 use rstest::rstest;
 use serde_json::{Value, json};
 use simulator::{
-    control::Fault,
-    gitlab::{Account, State, TokenChange},
-    lookup::Person,
+    control::InjectedFault,
+    gitlab::{SimulatedUser, TokenChange, UserState},
+    lookup::SimulatedPerson,
 };
 use testkit::environment::ServiceEnvironment;
 use testkit::wait::until;
@@ -15,8 +15,8 @@ use crate::support::environment;
 
 async fn one_cancelled_member() -> ServiceEnvironment {
     environment(
-        vec![Account::new(42, "spqr1")],
-        vec![Person::cancelled("spqr1", "Gone")],
+        vec![SimulatedUser::new(42, "spqr1")],
+        vec![SimulatedPerson::cancelled("spqr1", "Gone")],
     )
     .await
 }
@@ -26,16 +26,16 @@ async fn a_resync_held_through_maintenance_counts_once_against_the_hours_bound()
     let mut scene = one_cancelled_member().await;
     let bound = [("LOOKUP_GITLAB_SYNC__WORKER__RESYNCS_PER_HOUR", "1")];
     scene.serve(&["user-worker"], &bound).await;
-    let maintenance = Fault {
+    let maintenance = InjectedFault {
         status: Some(503),
         times: 4,
-        ..Fault::on("PUT", "*")
+        ..InjectedFault::on("PUT", "*")
     };
     scene.world.gitlab.control().inject(maintenance).unwrap();
     scene.resync_person("spqr1").await;
     scene.quiet().await;
     assert_eq!(scene.counts("user-sync-dead-hold").published, 0);
-    assert_eq!(scene.state(42), State::Blocked);
+    assert_eq!(scene.state(42), UserState::Blocked);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -58,17 +58,17 @@ async fn a_revoked_token_is_asked_about_itself_at_start_and_then_only_once_it_wo
     assert_eq!(asked(&scene, "/api/v4/personal_access_tokens/self"), 1);
     scene.world.gitlab.change_token(token, revoked(false));
     scene.quiet().await;
-    assert_eq!(scene.state(42), State::Blocked);
+    assert_eq!(scene.state(42), UserState::Blocked);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_record_of_a_dead_letter_names_the_account() {
     let mut scene = one_cancelled_member().await;
     scene.serve(&["user-worker"], &[]).await;
-    let refusal = Fault {
+    let refusal = InjectedFault {
         status: Some(400),
         body: Some(json!({"message": "400 Bad request"})),
-        ..Fault::on("POST", "*/block")
+        ..InjectedFault::on("POST", "*/block")
     };
     scene.world.gitlab.control().inject(refusal).unwrap();
     let output = scene
@@ -94,10 +94,10 @@ async fn the_record_of_a_dead_letter_names_the_account() {
 async fn a_closed_gate_is_told_by_readiness_and_a_metric_and_kills_nothing() {
     let mut scene = one_cancelled_member().await;
     scene.serve(&[], &[]).await;
-    let down = Fault {
+    let down = InjectedFault {
         status: Some(502),
         times: 0,
-        ..Fault::on("*", "/api/v4/*")
+        ..InjectedFault::on("*", "/api/v4/*")
     };
     scene.world.gitlab.control().inject(down).unwrap();
     scene.tick(SyncTick::default()).await;
@@ -131,7 +131,7 @@ async fn a_closed_gate_is_told_by_readiness_and_a_metric_and_kills_nothing() {
     is(200).await;
     let (_, metrics) = ask(&mut scene, "/metrics").await;
     assert!(metrics.contains(&format!("{gauge} 1")), "{metrics}");
-    assert_eq!(scene.state(42), State::Blocked);
+    assert_eq!(scene.state(42), UserState::Blocked);
 }
 
 /// A healthy sweep takes minutes, and so may a hold: neither is silence to who waits for the end.
@@ -144,14 +144,14 @@ async fn a_follower_is_told_that_the_run_reads_and_what_it_is_held_by_and_sees_i
     #[case] stage: &str,
 ) {
     // One account's failures alone would close no gate.
-    let accounts = (42..50).map(|id| Account::new(id, &format!("spqr{id}")));
-    let people = (42..50).map(|id| Person::cancelled(&format!("spqr{id}"), "Gone"));
+    let accounts = (42..50).map(|id| SimulatedUser::new(id, &format!("spqr{id}")));
+    let people = (42..50).map(|id| SimulatedPerson::cancelled(&format!("spqr{id}"), "Gone"));
     let mut scene = environment(accounts.collect(), people.collect()).await;
     scene.serve(&[], &[]).await;
-    let down = Fault {
+    let down = InjectedFault {
         status: Some(502),
         times: 0,
-        ..Fault::on(method, "/api/v4/*")
+        ..InjectedFault::on(method, "/api/v4/*")
     };
     scene.world.gitlab.control().inject(down).unwrap();
     let ready = scene.serving(0).url("/readyz");
@@ -179,5 +179,5 @@ async fn a_follower_is_told_that_the_run_reads_and_what_it_is_held_by_and_sees_i
     assert_eq!(held["stage"], stage);
     assert!(held["detail"].as_str().unwrap().contains("502"), "{held}");
     assert_eq!(of("user")["result"], "applied");
-    assert_eq!(scene.state(42), State::Blocked);
+    assert_eq!(scene.state(42), UserState::Blocked);
 }

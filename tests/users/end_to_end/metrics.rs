@@ -1,7 +1,7 @@
 //! The metrics and the health of a service at work, as a monitor reads them.
 
 use lookup_gitlab_sync::messaging::wire::{SyncTick, UserSync};
-use simulator::{gitlab::Account, lookup::Person};
+use simulator::{gitlab::SimulatedUser, lookup::SimulatedPerson};
 use testkit::environment::ServiceEnvironment;
 
 use crate::support::environment;
@@ -9,8 +9,8 @@ use crate::support::environment;
 #[tokio::test(flavor = "multi_thread")]
 async fn metrics_and_health_are_served_and_change_nothing() {
     let mut scene = environment(
-        vec![Account::new(42, "spqr1")],
-        vec![Person::cancelled("spqr1", "Gone")],
+        vec![SimulatedUser::new(42, "spqr1")],
+        vec![SimulatedPerson::cancelled("spqr1", "Gone")],
     )
     .await;
     scene.serve(&[], &[]).await;
@@ -57,8 +57,8 @@ async fn missing(scene: &mut ServiceEnvironment, wanted: &[&str]) -> Vec<String>
 #[tokio::test(flavor = "multi_thread")]
 async fn a_resync_is_counted_by_what_it_decided_and_in_which_mode() {
     let mut scene = environment(
-        vec![Account::new(42, "spqr1")],
-        vec![Person::cancelled("spqr1", "Gone")],
+        vec![SimulatedUser::new(42, "spqr1")],
+        vec![SimulatedPerson::cancelled("spqr1", "Gone")],
     )
     .await;
     scene.serve(&["user-worker"], &[]).await;

@@ -2,8 +2,8 @@
 
 use lookup_gitlab_sync::messaging::wire::SyncTick;
 use simulator::{
-    gitlab::{Account, State},
-    lookup::Person,
+    gitlab::{SimulatedUser, UserState},
+    lookup::SimulatedPerson,
 };
 use testkit::environment::ServiceEnvironment;
 
@@ -35,8 +35,8 @@ async fn tick(scene: &ServiceEnvironment) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_runs_planned_while_the_worker_stands_still_block_no_more_than_one_may() {
-    let accounts = (1..=PEOPLE).map(|number| Account::new(100 + number, &crsid(number)));
-    let people = (1..=PEOPLE).map(|number| Person::current(&crsid(number), "Here"));
+    let accounts = (1..=PEOPLE).map(|number| SimulatedUser::new(100 + number, &crsid(number)));
+    let people = (1..=PEOPLE).map(|number| SimulatedPerson::current(&crsid(number), "Here"));
     let mut scene = environment(accounts.collect(), people.collect()).await;
     scene.serve(&["fan-out"], &[]).await;
 
@@ -54,7 +54,9 @@ async fn two_runs_planned_while_the_worker_stands_still_block_no_more_than_one_m
     .await;
 
     let blocked = scene.world.gitlab.snapshot();
-    let blocked = blocked.values().filter(|one| one.state == State::Blocked);
+    let blocked = blocked
+        .values()
+        .filter(|one| one.state == UserState::Blocked);
     let blocked = blocked.count();
     assert!(blocked <= ALLOWED, "{blocked} blocked, {ALLOWED} allowed");
     let refused = scene.dead_letters("sync-tick-dead-hold", 1).await;

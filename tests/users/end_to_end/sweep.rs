@@ -4,23 +4,23 @@
 use lookup_gitlab_sync::messaging::wire::SyncTick;
 use serde_json::Value;
 use simulator::{
-    control::Fault,
-    gitlab::{Account, State},
-    lookup::Person,
+    control::InjectedFault,
+    gitlab::{SimulatedUser, UserState},
+    lookup::SimulatedPerson,
 };
 use testkit::wait::until;
 
 use crate::support::environment;
 
 /// Members from id 10 on; every thirtieth is cancelled.
-fn members(many: u64) -> (Vec<Account>, Vec<Person>) {
+fn members(many: u64) -> (Vec<SimulatedUser>, Vec<SimulatedPerson>) {
     let crsid = |id: u64| format!("ab{id}");
-    let accounts = (10..10 + many).map(|id| Account::new(id, &crsid(id)));
+    let accounts = (10..10 + many).map(|id| SimulatedUser::new(id, &crsid(id)));
     let people = (10..10 + many).map(|id| {
         if id % 30 == 0 {
-            Person::cancelled(&crsid(id), "Gone")
+            SimulatedPerson::cancelled(&crsid(id), "Gone")
         } else {
-            Person::current(&crsid(id), "Here")
+            SimulatedPerson::current(&crsid(id), "Here")
         }
     });
     (accounts.collect(), people.collect())
@@ -80,9 +80,9 @@ async fn accounts_that_gitlab_cannot_show_stop_nobody_and_are_named() {
     scene.quiet().await;
     for id in (30..260).step_by(30) {
         let expected = if id == 120 {
-            State::Active
+            UserState::Active
         } else {
-            State::Blocked
+            UserState::Blocked
         };
         assert_eq!(scene.state(id), expected, "account {id}");
     }
@@ -93,9 +93,9 @@ async fn a_sweep_goes_on_from_its_last_page_when_gitlab_comes_back() {
     let (accounts, people) = members(750);
     let mut scene = environment(accounts, people).await;
     let control = scene.world.gitlab.control().clone();
-    let slow = Fault {
+    let slow = InjectedFault {
         delay_ms: 200,
-        ..Fault::on("GET", "/api/v4/users")
+        ..InjectedFault::on("GET", "/api/v4/users")
     };
     control.inject(slow).unwrap();
     scene
@@ -107,9 +107,9 @@ async fn a_sweep_goes_on_from_its_last_page_when_gitlab_comes_back() {
     })
     .await;
     control.clear_faults();
-    let down = Fault {
+    let down = InjectedFault {
         status: Some(502),
-        ..Fault::on("*", "*")
+        ..InjectedFault::on("*", "*")
     };
     control.inject(down).unwrap();
     let probes = control.count("GET", "/api/v4/user");
@@ -129,6 +129,6 @@ async fn a_sweep_goes_on_from_its_last_page_when_gitlab_comes_back() {
         "never from the first page: {asked:#?}"
     );
     for id in (30..760).step_by(30) {
-        assert_eq!(scene.state(id), State::Blocked, "account {id}");
+        assert_eq!(scene.state(id), UserState::Blocked, "account {id}");
     }
 }

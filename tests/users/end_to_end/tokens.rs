@@ -4,8 +4,8 @@
 use lookup_gitlab_sync::messaging::wire::SyncTick;
 use serde_json::Value;
 use simulator::{
-    gitlab::{Account, State, TokenChange},
-    lookup::Person,
+    gitlab::{SimulatedUser, TokenChange, UserState},
+    lookup::SimulatedPerson,
 };
 use testkit::{command::Variables, environment::ServiceEnvironment};
 
@@ -15,8 +15,8 @@ const READING: &str = "glpat-reads-only";
 
 async fn scene() -> ServiceEnvironment {
     let scene = environment(
-        vec![Account::new(42, "ab42")],
-        vec![Person::cancelled("ab42", "Gone")],
+        vec![SimulatedUser::new(42, "ab42")],
+        vec![SimulatedPerson::cancelled("ab42", "Gone")],
     )
     .await;
     let reading = TokenChange {
@@ -71,7 +71,7 @@ async fn a_fan_out_with_the_token_that_reads_plans_what_the_worker_does_with_the
     scene.serve(&["user-worker"], &[]).await;
     scene.tick(SyncTick::default()).await;
     scene.quiet().await;
-    assert_eq!(scene.state(42), State::Blocked);
+    assert_eq!(scene.state(42), UserState::Blocked);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -80,15 +80,15 @@ async fn one_process_may_have_both() {
     scene.serve(&[], &[("GITLAB_READ_TOKEN", READING)]).await;
     scene.tick(SyncTick::default()).await;
     scene.quiet().await;
-    assert_eq!(scene.state(42), State::Blocked);
+    assert_eq!(scene.state(42), UserState::Blocked);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn tokens_of_two_accounts_are_refused_at_start() {
     let scene = scene().await;
-    let other = Account {
+    let other = SimulatedUser {
         is_admin: true,
-        ..Account::new(7, "another-admin")
+        ..SimulatedUser::new(7, "another-admin")
     };
     let row = serde_json::json!({"username": other.username, "is_admin": true});
     scene.world.gitlab.change_user(7, row).unwrap();

@@ -3,9 +3,9 @@
 use lookup_gitlab_sync::messaging::wire::{SyncTick, UserSync};
 use serde_json::json;
 use simulator::{
-    control::Fault,
-    gitlab::{Account, Identity, OWNER, State, TokenChange},
-    lookup::Person,
+    control::InjectedFault,
+    gitlab::{OWNER, SimulatedUser, TokenChange, UserIdentity, UserState},
+    lookup::SimulatedPerson,
 };
 use testkit::environment::ServiceEnvironment;
 use testkit::wait::until;
@@ -16,8 +16,8 @@ const MARKER: &str =
     r#"{"v":1,"reason":"cancelled_in_lookup","at":"2026-01-10T02:00:00Z","run":"r"}"#;
 
 /// An account that carries everything of a block of ours, in whatever state.
-fn blocked_by_us(id: u64, username: &str, state: State) -> Account {
-    let mut account = Account::new(id, username)
+fn blocked_by_us(id: u64, username: &str, state: UserState) -> SimulatedUser {
+    let mut account = SimulatedUser::new(id, username)
         .with_attribute("lookup_gitlab_sync", MARKER)
         .with_attribute("blocked_by", format!("{OWNER}/1+2026-01-10 02:00:03 UTC"));
     account.state = state;
@@ -30,18 +30,18 @@ async fn run_a_tick(scene: &mut ServiceEnvironment) {
     scene.quiet().await;
 }
 
-fn current(crsid: &str) -> Person {
-    Person::current(crsid, "Here")
+fn current(crsid: &str) -> SimulatedPerson {
+    SimulatedPerson::current(crsid, "Here")
 }
 
-fn cancelled(crsid: &str) -> Person {
-    Person::cancelled(crsid, "Gone")
+fn cancelled(crsid: &str) -> SimulatedPerson {
+    SimulatedPerson::cancelled(crsid, "Gone")
 }
 
-fn by_identity(username: &str, extern_uid: &str) -> Account {
-    Account {
-        identities: vec![Identity::new("saml", extern_uid)],
-        ..Account::new(42, username)
+fn by_identity(username: &str, extern_uid: &str) -> SimulatedUser {
+    SimulatedUser {
+        identities: vec![UserIdentity::new("saml", extern_uid)],
+        ..SimulatedUser::new(42, username)
     }
 }
 
@@ -52,7 +52,11 @@ const IDENTITIES: &[(&str, &str)] = &[(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_without_admin_rights_decides_nothing() {
-    let mut scene = environment(vec![Account::new(42, "spqr1")], vec![cancelled("spqr1")]).await;
+    let mut scene = environment(
+        vec![SimulatedUser::new(42, "spqr1")],
+        vec![cancelled("spqr1")],
+    )
+    .await;
     let token = scene.world.gitlab.token();
     scene.world.gitlab.change_token(
         token,
@@ -85,7 +89,7 @@ async fn a_token_without_admin_rights_decides_nothing() {
     scene.quiet().await;
     assert_eq!(
         scene.state(42),
-        State::Blocked,
+        UserState::Blocked,
         "the tick was held, not lost"
     );
     assert_eq!(scene.counts("sync-tick-dead-hold").published, 0);
@@ -94,7 +98,7 @@ async fn a_token_without_admin_rights_decides_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_that_loses_admin_rights_in_mid_sweep_decides_nothing() {
     let accounts = (10..400)
-        .map(|id| Account::new(id, &format!("ab{id}")))
+        .map(|id| SimulatedUser::new(id, &format!("ab{id}")))
         .collect();
     let people = (10..400)
         .map(|id| cancelled(&format!("ab{id}")))
@@ -102,10 +106,10 @@ async fn a_token_that_loses_admin_rights_in_mid_sweep_decides_nothing() {
         .collect();
     let mut scene = environment(accounts, people).await;
     scene.serve(&[], &[]).await;
-    let second_page = Fault {
+    let second_page = InjectedFault {
         delay_ms: 300,
         times: 1,
-        ..Fault::on("GET", "/api/v4/users?*cursor=*")
+        ..InjectedFault::on("GET", "/api/v4/users?*cursor=*")
     };
     scene.world.gitlab.control().inject(second_page).unwrap();
     scene.tick(SyncTick::default()).await;
@@ -140,9 +144,9 @@ async fn a_token_that_loses_admin_rights_in_mid_sweep_decides_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn unblock_is_never_sent_for_banned_and_pending_accounts() {
     let states = [
-        State::Banned,
-        State::BlockedPendingApproval,
-        State::LdapBlocked,
+        UserState::Banned,
+        UserState::BlockedPendingApproval,
+        UserState::LdapBlocked,
     ];
     let accounts = (42..)
         .zip(&states)
@@ -168,23 +172,23 @@ async fn unblock_is_never_sent_for_banned_and_pending_accounts() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn our_own_block_of_a_current_member_is_undone() {
-    let accounts = vec![blocked_by_us(42, "spqr1", State::Blocked)];
+    let accounts = vec![blocked_by_us(42, "spqr1", UserState::Blocked)];
     let mut scene = environment(accounts, vec![current("spqr1")]).await;
     run_a_tick(&mut scene).await;
-    assert_eq!(scene.state(42), State::Active);
+    assert_eq!(scene.state(42), UserState::Active);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_block_whose_marker_and_blocked_by_do_not_match_is_left_alone() {
     let mismatches = [
-        blocked_by_us(42, "ab42", State::Blocked)
+        blocked_by_us(42, "ab42", UserState::Blocked)
             .with_attribute("blocked_by", "root/7+2026-01-10 02:00:03 UTC"),
-        blocked_by_us(43, "ab43", State::Blocked)
+        blocked_by_us(43, "ab43", UserState::Blocked)
             .with_attribute("blocked_by", format!("{OWNER}/1+2026-02-10 02:00:03 UTC")),
-        blocked_by_us(44, "ab44", State::Blocked)
+        blocked_by_us(44, "ab44", UserState::Blocked)
             .with_attribute("unblocked_by", "root/7+2026-03-01 00:00:00 UTC"),
-        blocked_by_us(45, "ab45", State::Blocked).with_attribute("lookup_gitlab_sync", "true"),
-        blocked_by_us(46, "ab46", State::Blocked)
+        blocked_by_us(45, "ab45", UserState::Blocked).with_attribute("lookup_gitlab_sync", "true"),
+        blocked_by_us(46, "ab46", UserState::Blocked)
             .with_attribute("blocked_by", "lookup-gitlab-sync"),
     ];
     let people = (42..47).map(|id| current(&format!("ab{id}"))).collect();
@@ -195,12 +199,16 @@ async fn a_block_whose_marker_and_blocked_by_do_not_match_is_left_alone() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn null_on_block_means_that_somebody_else_was_first() {
-    let mut scene = environment(vec![Account::new(42, "spqr1")], vec![cancelled("spqr1")]).await;
+    let mut scene = environment(
+        vec![SimulatedUser::new(42, "spqr1")],
+        vec![cancelled("spqr1")],
+    )
+    .await;
     scene.serve(&[], &[]).await;
-    let slow = Fault {
+    let slow = InjectedFault {
         delay_ms: 500,
         times: 1,
-        ..Fault::on("POST", "/api/v4/users/42/block")
+        ..InjectedFault::on("POST", "/api/v4/users/42/block")
     };
     scene.world.gitlab.control().inject(slow).unwrap();
     scene.tick(SyncTick::default()).await;
@@ -251,13 +259,13 @@ async fn null_on_block_means_that_somebody_else_was_first() {
     scene.world.lookup.set_cancelled("spqr1", false);
     scene.resync_person("spqr1").await;
     scene.quiet().await;
-    assert_eq!(scene.state(42), State::Blocked, "and is not undone");
+    assert_eq!(scene.state(42), UserState::Blocked, "and is not undone");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_directory_that_knows_too_few_refuses_the_run() {
     let accounts = (10..20)
-        .map(|id| Account::new(id, &format!("ab{id}")))
+        .map(|id| SimulatedUser::new(id, &format!("ab{id}")))
         .collect();
     let people = (10..14).map(|id| cancelled(&format!("ab{id}"))).collect();
     let mut scene = environment(accounts, people).await;
@@ -277,40 +285,40 @@ async fn a_directory_that_knows_too_few_refuses_the_run() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn lookup_with_half_the_people_missing_touches_none_of_the_missing() {
-    let mut accounts: Vec<Account> = (10..20)
-        .map(|id| Account::new(id, &format!("ab{id}")))
+    let mut accounts: Vec<SimulatedUser> = (10..20)
+        .map(|id| SimulatedUser::new(id, &format!("ab{id}")))
         .collect();
-    accounts[9] = blocked_by_us(19, "ab19", State::Blocked);
+    accounts[9] = blocked_by_us(19, "ab19", UserState::Blocked);
     let people = (10..15).map(|id| cancelled(&format!("ab{id}"))).collect();
     let mut scene = environment(accounts, people).await;
     run_a_tick(&mut scene).await;
     for id in 10..15 {
-        assert_eq!(scene.state(id), State::Blocked);
+        assert_eq!(scene.state(id), UserState::Blocked);
     }
     for id in 15..19 {
-        assert_eq!(scene.state(id), State::Active);
+        assert_eq!(scene.state(id), UserState::Active);
     }
-    assert_eq!(scene.state(19), State::Blocked);
+    assert_eq!(scene.state(19), UserState::Blocked);
     assert_eq!(scene.writes(), 10);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_robot_with_gitlabs_external_flag_is_nobody() {
-    let robot = Account {
+    let robot = SimulatedUser {
         external: true,
-        ..Account::new(42, "uis-support-bot")
+        ..SimulatedUser::new(42, "uis-support-bot")
     };
     let robot = robot
         .with("last_activity_on", "2019-01-01")
         .with("created_at", "2018-01-01T00:00:00.000Z");
     let mut scene = environment(vec![robot], Vec::new()).await;
     run_a_tick(&mut scene).await;
-    assert_eq!((scene.state(42), scene.writes()), (State::Active, 0));
+    assert_eq!((scene.state(42), scene.writes()), (UserState::Active, 0));
 }
 
 /// An external account that was last seen in 2019.
-fn forgotten(id: u64, username: &str) -> Account {
-    Account::new(id, username)
+fn forgotten(id: u64, username: &str) -> SimulatedUser {
+    SimulatedUser::new(id, username)
         .with("created_at", "2018-01-01T00:00:00.000Z")
         .with("confirmed_at", "2018-01-01T00:00:00.000Z")
         .with("last_sign_in_at", "2019-01-01T00:00:00.000Z")
@@ -327,7 +335,7 @@ async fn an_external_account_reactivated_by_a_person_last_week_is_kept() {
     run_a_tick(&mut scene).await;
     assert_eq!(
         (scene.state(42), scene.state(43)),
-        (State::Active, State::Blocked)
+        (UserState::Active, UserState::Blocked)
     );
 }
 
@@ -335,7 +343,7 @@ async fn an_external_account_reactivated_by_a_person_last_week_is_kept() {
 async fn where_identity_and_username_disagree_the_identity_decides() {
     let accounts = vec![
         by_identity("abc12", "xyz98@example.ac.uk"),
-        Account {
+        SimulatedUser {
             id: 43,
             ..by_identity("xyz99", "abc13@example.ac.uk")
         },
@@ -352,7 +360,7 @@ async fn where_identity_and_username_disagree_the_identity_decides() {
     scene.quiet().await;
     assert_eq!(
         (scene.state(42), scene.state(43)),
-        (State::Blocked, State::Active)
+        (UserState::Blocked, UserState::Active)
     );
 }
 
@@ -360,7 +368,7 @@ async fn where_identity_and_username_disagree_the_identity_decides() {
 async fn a_resync_by_crsid_finds_the_account_by_its_identity_and_no_other() {
     let accounts = vec![
         by_identity("external-x", "xyz98@example.ac.uk"),
-        Account {
+        SimulatedUser {
             id: 43,
             ..by_identity("xyz98", "abc13@example.ac.uk")
         },
@@ -372,26 +380,26 @@ async fn a_resync_by_crsid_finds_the_account_by_its_identity_and_no_other() {
     scene.quiet().await;
     assert_eq!(
         (scene.state(42), scene.state(43)),
-        (State::Blocked, State::Active)
+        (UserState::Blocked, UserState::Active)
     );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cancelled_administrator_is_blocked_like_anybody() {
-    let administrator = Account {
+    let administrator = SimulatedUser {
         is_admin: true,
-        ..Account::new(42, "spqr1")
+        ..SimulatedUser::new(42, "spqr1")
     };
     let mut scene = environment(vec![administrator], vec![cancelled("spqr1")]).await;
     run_a_tick(&mut scene).await;
-    assert_eq!(scene.state(42), State::Blocked);
+    assert_eq!(scene.state(42), UserState::Blocked);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cancelled_administrator_is_kept_where_administrators_are_exempt() {
-    let administrator = Account {
+    let administrator = SimulatedUser {
         is_admin: true,
-        ..Account::new(42, "spqr1")
+        ..SimulatedUser::new(42, "spqr1")
     };
     let mut scene = environment(vec![administrator], vec![cancelled("spqr1")]).await;
     scene
@@ -402,12 +410,12 @@ async fn a_cancelled_administrator_is_kept_where_administrators_are_exempt() {
         .await;
     scene.tick(SyncTick::default()).await;
     scene.quiet().await;
-    assert_eq!((scene.state(42), scene.writes()), (State::Active, 0));
+    assert_eq!((scene.state(42), scene.writes()), (UserState::Active, 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_tokens_own_account_is_never_touched() {
-    let own = Account {
+    let own = SimulatedUser {
         id: 1,
         is_admin: true,
         ..by_identity(OWNER, "xyz98@example.ac.uk")
@@ -422,14 +430,14 @@ async fn the_tokens_own_account_is_never_touched() {
         })
         .await;
     scene.quiet().await;
-    assert_eq!((scene.state(1), scene.writes()), (State::Active, 0));
+    assert_eq!((scene.state(1), scene.writes()), (UserState::Active, 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_human_is_not_touched_by_a_resync_either() {
-    let bot = Account {
+    let bot = SimulatedUser {
         kind: simulator::gitlab::Kind::ServiceUser,
-        ..Account::new(42, "spqr1")
+        ..SimulatedUser::new(42, "spqr1")
     };
     let mut scene = environment(vec![bot], vec![cancelled("spqr1")]).await;
     scene.serve(&["user-worker"], &[]).await;
@@ -441,13 +449,13 @@ async fn what_is_not_human_is_not_touched_by_a_resync_either() {
         })
         .await;
     scene.quiet().await;
-    assert_eq!((scene.state(42), scene.writes()), (State::Active, 0));
+    assert_eq!((scene.state(42), scene.writes()), (UserState::Active, 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_over_the_guard_publishes_nothing_and_says_the_counts() {
     let accounts = (10..60)
-        .map(|id| Account::new(id, &format!("ab{id}")))
+        .map(|id| SimulatedUser::new(id, &format!("ab{id}")))
         .collect();
     let people = (10..60).map(|id| {
         if id < 21 {
@@ -487,7 +495,7 @@ async fn a_run_over_the_guard_publishes_nothing_and_says_the_counts() {
 #[tokio::test(flavor = "multi_thread")]
 async fn many_small_runs_do_not_add_up_past_the_guard() {
     let accounts = (10..60)
-        .map(|id| Account::new(id, &format!("ab{id}")))
+        .map(|id| SimulatedUser::new(id, &format!("ab{id}")))
         .collect();
     let people = (10..60).map(|id| {
         if id < 18 {

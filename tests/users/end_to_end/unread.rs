@@ -5,8 +5,8 @@ use std::time::Duration;
 use google_cloud_googleapis::pubsub::v1::{DeleteSubscriptionRequest, DeleteTopicRequest};
 use lookup_gitlab_sync::messaging::{Topology, topology::RetryDelays, wire::SyncTick};
 use simulator::{
-    gitlab::{Account, State},
-    lookup::Person,
+    gitlab::{SimulatedUser, UserState},
+    lookup::SimulatedPerson,
 };
 use testkit::environment::ServiceEnvironment;
 use testkit::wait::until;
@@ -24,8 +24,8 @@ async fn delete_subscription(scene: &ServiceEnvironment, name: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_tick_whose_messages_nobody_would_get_is_no_run() {
     let mut scene = environment(
-        vec![Account::new(42, "spqr1")],
-        vec![Person::cancelled("spqr1", "Gone")],
+        vec![SimulatedUser::new(42, "spqr1")],
+        vec![SimulatedPerson::cancelled("spqr1", "Gone")],
     )
     .await;
     scene.serve(&[], &[]).await;
@@ -55,7 +55,7 @@ async fn a_tick_whose_messages_nobody_would_get_is_no_run() {
     topology.apply().await.unwrap();
     scene.tick(SyncTick::default()).await;
     until("the person is blocked", async || {
-        scene.state(42) == State::Blocked
+        scene.state(42) == UserState::Blocked
     })
     .await;
 }

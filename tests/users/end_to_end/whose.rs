@@ -3,8 +3,8 @@
 use lookup_gitlab_sync::messaging::wire::{SyncTick, UserSync};
 use serde_json::{Value, json};
 use simulator::{
-    gitlab::{Account, Kind, OWNER, State, TokenChange},
-    lookup::Person,
+    gitlab::{Kind, OWNER, SimulatedUser, TokenChange, UserState},
+    lookup::SimulatedPerson,
 };
 use testkit::{command::Variables, environment::ServiceEnvironment};
 
@@ -13,10 +13,10 @@ use crate::support::environment;
 const MARKER: &str =
     r#"{"v":1,"reason":"cancelled_in_lookup","at":"2026-01-10T02:00:00Z","run":"r"}"#;
 
-fn blocked(id: u64, username: &str, by: &str) -> Account {
-    let mut account = Account::new(id, username)
+fn blocked(id: u64, username: &str, by: &str) -> SimulatedUser {
+    let mut account = SimulatedUser::new(id, username)
         .with_attribute("blocked_by", format!("{by}+2026-01-10 02:00:03 UTC"));
-    account.state = State::Blocked;
+    account.state = UserState::Blocked;
     account
 }
 
@@ -49,20 +49,20 @@ async fn explained(scene: &ServiceEnvironment, who: &str, variables: Variables<'
 #[tokio::test(flavor = "multi_thread")]
 async fn what_scim_unblocks_is_blocked_again_three_times_and_then_told_as_a_fight() {
     let mut scene = environment(
-        vec![Account::new(42, "ab42")],
-        vec![Person::cancelled("ab42", "Gone")],
+        vec![SimulatedUser::new(42, "ab42")],
+        vec![SimulatedPerson::cancelled("ab42", "Gone")],
     )
     .await;
     scene.serve(&[], &[]).await;
     tick(&scene).await;
     for _ in 0..3 {
-        assert_eq!(scene.state(42), State::Blocked);
+        assert_eq!(scene.state(42), UserState::Blocked);
         let scim = json!({"scim": true});
         scene.world.gitlab.change_user(42, scim).unwrap();
-        assert_eq!(scene.state(42), State::Active);
+        assert_eq!(scene.state(42), UserState::Active);
         tick(&scene).await;
     }
-    assert_eq!(scene.state(42), State::Blocked);
+    assert_eq!(scene.state(42), UserState::Blocked);
     let marker = scene.world.gitlab.account(42).unwrap();
     let marker = format!("{:?}", marker.custom_attributes);
     assert!(
@@ -76,7 +76,11 @@ async fn what_scim_unblocks_is_blocked_again_three_times_and_then_told_as_a_figh
         .change_user(42, json!({"scim": true}))
         .unwrap();
     tick(&scene).await;
-    assert_eq!(scene.state(42), State::Active, "a person has to settle it");
+    assert_eq!(
+        scene.state(42),
+        UserState::Active,
+        "a person has to settle it"
+    );
     let (plan, said) = lines(&scene, &["plan", "--all"], &[]).await;
     assert_eq!(plan[0]["decision"], "keep");
     assert_eq!(plan[0]["reason"], "unblocked_by_identity_provider");
@@ -90,7 +94,7 @@ async fn a_service_that_was_moved_is_told_of_its_blocks_and_recognises_them_by_i
         let username = format!("ab{id}");
         blocked(id, &username, "svc-before/9").with_attribute("lookup_gitlab_sync", MARKER)
     });
-    let people = (10..13).map(|id| Person::current(&format!("ab{id}"), "Here"));
+    let people = (10..13).map(|id| SimulatedPerson::current(&format!("ab{id}"), "Here"));
     let mut scene = environment(accounts.collect(), people.collect()).await;
     let (_, said) = lines(&scene, &["plan"], &[]).await;
     assert!(
@@ -111,18 +115,18 @@ async fn a_service_that_was_moved_is_told_of_its_blocks_and_recognises_them_by_i
     assert!(!said.contains("former_ids"), "{said}");
     scene.serve(&[], &former).await;
     tick(&scene).await;
-    assert_eq!(scene.state(10), State::Active);
+    assert_eq!(scene.state(10), UserState::Active);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_explanation_says_what_is_missing_and_who_blocks() {
     let unmarked = blocked(20, "ab20", &format!("{OWNER}/1"));
-    let mut by_ldap = Account::new(21, "ab21").with(
+    let mut by_ldap = SimulatedUser::new(21, "ab21").with(
         "scim_identities",
         json!([{"extern_uid": "ext-21", "group_id": null, "active": false}]),
     );
-    by_ldap.state = State::LdapBlocked;
-    let people = ["ab20", "ab21"].map(|crsid| Person::current(crsid, "Here"));
+    by_ldap.state = UserState::LdapBlocked;
+    let people = ["ab20", "ab21"].map(|crsid| SimulatedPerson::current(crsid, "Here"));
     let scene = environment(vec![unmarked, by_ldap], people.into()).await;
     let why = explained(&scene, "ab20", &[]).await;
     assert!(why.contains("this service at"), "{why}");
@@ -147,12 +151,16 @@ async fn outcomes(scene: &ServiceEnvironment) -> Vec<(String, String)> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_exists_is_never_gone() {
-    let exempt = Account::new(30, "ab30").with_attribute("lookup_gitlab_sync_exempt", "yes");
-    let robot = Account {
+    let exempt = SimulatedUser::new(30, "ab30").with_attribute("lookup_gitlab_sync_exempt", "yes");
+    let robot = SimulatedUser {
         kind: Kind::ServiceAccount,
-        ..Account::new(31, "svc-robot")
+        ..SimulatedUser::new(31, "svc-robot")
     };
-    let mut scene = environment(vec![exempt, robot], vec![Person::cancelled("ab30", "Gone")]).await;
+    let mut scene = environment(
+        vec![exempt, robot],
+        vec![SimulatedPerson::cancelled("ab30", "Gone")],
+    )
+    .await;
     scene.copy_outcomes_to("outcomes").await;
     scene.serve(&["user-worker"], &[]).await;
     scene.resync_person("ab30").await;
@@ -197,9 +205,13 @@ async fn who_exists_is_never_gone() {
 /// Blocked accounts are hidden from a token without rights, as if nobody were there.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_that_lost_its_rights_is_refused_and_nobody_is_called_gone() {
-    let mut account = Account::new(40, "ab40");
-    account.state = State::Blocked;
-    let mut scene = environment(vec![account], vec![Person::current("ab40", "Here")]).await;
+    let mut account = SimulatedUser::new(40, "ab40");
+    account.state = UserState::Blocked;
+    let mut scene = environment(
+        vec![account],
+        vec![SimulatedPerson::current("ab40", "Here")],
+    )
+    .await;
     let admin = |admin| TokenChange {
         admin: Some(admin),
         ..TokenChange::default()

@@ -9,9 +9,9 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rstest::rstest;
 use simulator::{
-    gitlab::{Account, State},
-    lookup::Person,
-    world::Settings,
+    gitlab::{SimulatedUser, UserState},
+    lookup::SimulatedPerson,
+    world::WorldSettings,
 };
 use testkit::proxy::FaultProxy;
 
@@ -177,17 +177,17 @@ impl Stage {
     /// Every case of the decision table, four times.
     async fn new() -> Self {
         let mut ledger = Ledger::default();
-        let mut people: Vec<Person> = Vec::new();
-        let mut accounts: Vec<Account> = Vec::new();
+        let mut people: Vec<SimulatedPerson> = Vec::new();
+        let mut accounts: Vec<SimulatedUser> = Vec::new();
         for id in 10..62 {
             let account = member(id, (id % 13) as u32, &mut people, &mut ledger);
             let owner = Owner::Member(account.username.clone());
             ledger.owners.insert(id, owner);
             accounts.push(account);
         }
-        let settings = Settings {
+        let settings = WorldSettings {
             latency: Duration::from_millis(2),
-            ..Settings::default()
+            ..WorldSettings::default()
         };
         let scene = environment_with(accounts, people, settings).await;
         let broker = scene.world.broker.as_ref().unwrap().host();
@@ -304,7 +304,7 @@ impl Stage {
         }
         for ((action, id), _) in self.scene.posts() {
             let before = self.ledger.now(id).unwrap().state;
-            let open = matches!(before, State::Active | State::Deactivated);
+            let open = matches!(before, UserState::Active | UserState::Deactivated);
             assert_eq!(
                 action == "block",
                 open,

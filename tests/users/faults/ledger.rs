@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use simulator::gitlab::State;
+use simulator::gitlab::UserState;
 use tokio::time::Instant;
 
 /// Whose account it is, as the one who made it up knows.
@@ -30,7 +30,7 @@ pub enum Said {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Truth {
-    pub state: State,
+    pub state: UserState,
     /// The last block was the service's.
     pub blocked_by_service: bool,
     /// What the service wrote beside its block is still there.
@@ -109,7 +109,7 @@ impl Ledger {
     }
 
     /// The state in which the rules leave the account, from what it is now.
-    pub fn expected(&self, id: u64) -> Option<State> {
+    pub fn expected(&self, id: u64) -> Option<UserState> {
         let truth = self.now(id)?;
         if truth.exempt {
             return Some(truth.state);
@@ -117,23 +117,23 @@ impl Ledger {
         let open = is_open(&truth.state);
         let settled = match self.owners.get(&id)? {
             Owner::Member(crsid) => match self.said(crsid) {
-                Said::Cancelled if open => State::Blocked,
-                Said::Current if is_ours(&truth) => State::Active,
+                Said::Cancelled if open => UserState::Blocked,
+                Said::Current if is_ours(&truth) => UserState::Active,
                 Said::Cancelled | Said::Current | Said::Nothing => truth.state,
             },
-            Owner::External if open && is_inactive(&truth) => State::Blocked,
+            Owner::External if open && is_inactive(&truth) => UserState::Blocked,
             Owner::External | Owner::Nobody => truth.state,
         };
         Some(settled)
     }
 }
 
-pub fn is_open(state: &State) -> bool {
-    matches!(state, State::Active | State::Deactivated)
+pub fn is_open(state: &UserState) -> bool {
+    matches!(state, UserState::Active | UserState::Deactivated)
 }
 
 fn is_ours(truth: &Truth) -> bool {
-    truth.state == State::Blocked && truth.blocked_by_service && truth.marker
+    truth.state == UserState::Blocked && truth.blocked_by_service && truth.marker
 }
 
 fn is_inactive(truth: &Truth) -> bool {

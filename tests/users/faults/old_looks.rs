@@ -11,7 +11,7 @@ use lookup_gitlab_sync::{
 };
 use reqwest::{Method, Request};
 use rstest::rstest;
-use simulator::gitlab::State;
+use simulator::gitlab::UserState;
 use tokio::time::sleep;
 
 use super::{
@@ -50,12 +50,12 @@ impl Transport for SlowToStore {
 }
 
 #[rstest]
-#[case::within_the_five_seconds(4, State::Blocked, "applied")]
-#[case::longer(6, State::Active, "unchanged")]
+#[case::within_the_five_seconds(4, UserState::Blocked, "applied")]
+#[case::longer(6, UserState::Active, "unchanged")]
 #[tokio::test(start_paused = true)]
 async fn a_marker_that_takes_long_to_store_is_followed_by_another_look_and_not_by_the_block(
     #[case] seconds: u64,
-    #[case] state: State,
+    #[case] state: UserState,
     #[case] result: &str,
 ) {
     let world = Arc::new(World::of_one(ID, 1));

@@ -6,9 +6,9 @@ use lookup_gitlab_sync::messaging::wire::{SyncTick, UserSync};
 use rstest::rstest;
 use serde_json::{Value, json};
 use simulator::{
-    control::{Cut, Fault},
-    gitlab::{Account, State},
-    lookup::Person,
+    control::{Cut, InjectedFault},
+    gitlab::{SimulatedUser, UserState},
+    lookup::SimulatedPerson,
 };
 use testkit::environment::ServiceEnvironment;
 use testkit::wait::until;
@@ -17,20 +17,20 @@ use tokio::time::sleep;
 use crate::support::environment;
 
 /// What one account's block may be answered for ever, and a part of what is said of it at the end.
-fn answers() -> Vec<(Fault, &'static str)> {
-    let json = |status, body| Fault {
+fn answers() -> Vec<(InjectedFault, &'static str)> {
+    let json = |status, body| InjectedFault {
         status: Some(status),
         body: Some(body),
-        ..Fault::on("POST", "")
+        ..InjectedFault::on("POST", "")
     };
-    let page = |status| Fault {
+    let page = |status| InjectedFault {
         status: Some(status),
         body: Some(json!("<html></html>")),
         headers: [("content-type".to_owned(), "text/html".to_owned())].into(),
-        ..Fault::on("POST", "")
+        ..InjectedFault::on("POST", "")
     };
     let said = |text: &str| json!({ "message": text });
-    let nothing = Fault::on("POST", "");
+    let nothing = InjectedFault::on("POST", "");
     vec![
         (
             json(409, said("409 Conflict")),
@@ -70,14 +70,14 @@ fn answers() -> Vec<(Fault, &'static str)> {
             "answered 500 (500 Internal",
         ),
         (
-            Fault {
+            InjectedFault {
                 drop: Some(Cut::Before),
                 ..nothing.clone()
             },
             "closed the connection",
         ),
         (
-            Fault {
+            InjectedFault {
                 delay_ms: 3_600_000,
                 ..nothing
             },
@@ -99,13 +99,13 @@ fn name(id: u64) -> String {
 }
 
 async fn cancelled(ids: std::ops::Range<u64>) -> ServiceEnvironment {
-    let accounts = ids.clone().map(|id| Account::new(id, &name(id)));
-    let people = ids.map(|id| Person::cancelled(&name(id), "Gone"));
+    let accounts = ids.clone().map(|id| SimulatedUser::new(id, &name(id)));
+    let people = ids.map(|id| SimulatedPerson::cancelled(&name(id), "Gone"));
     environment(accounts.collect(), people.collect()).await
 }
 
-fn inject(scene: &ServiceEnvironment, fault: Fault, path: String) {
-    let fault = Fault {
+fn inject(scene: &ServiceEnvironment, fault: InjectedFault, path: String) {
+    let fault = InjectedFault {
         path,
         times: 0,
         ..fault
@@ -150,7 +150,7 @@ async fn whatever_the_blocks_of_some_accounts_answer_they_die_by_themselves_and_
         }
     }
     until("the good ones are blocked", async || {
-        good.clone().all(|id| scene.state(id) == State::Blocked)
+        good.clone().all(|id| scene.state(id) == UserState::Blocked)
     })
     .await;
     let deaths = answers.len() as u64;
@@ -191,7 +191,7 @@ async fn whatever_the_blocks_of_some_accounts_answer_they_die_by_themselves_and_
     assert_eq!(told.len(), answers.len());
     let blocked = later_ids.start - later.start;
     for id in later.take(usize::try_from(blocked).unwrap()) {
-        assert_eq!(scene.state(id), State::Blocked, "account {id}");
+        assert_eq!(scene.state(id), UserState::Blocked, "account {id}");
     }
 }
 
@@ -205,10 +205,10 @@ async fn five_accounts_that_fail_for_ever_stop_no_later_tick() {
         scene.world.lookup.set_cancelled(&name(id), false);
     }
     for id in FIRST..FIRST + 5 {
-        let refusal = Fault {
+        let refusal = InjectedFault {
             status: Some(422),
             body: Some(json!({"message": "cannot"})),
-            ..Fault::on("POST", "")
+            ..InjectedFault::on("POST", "")
         };
         inject(&scene, refusal, format!("/api/v4/users/{id}/block"));
     }
@@ -221,7 +221,7 @@ async fn five_accounts_that_fail_for_ever_stop_no_later_tick() {
         scene.world.lookup.set_cancelled(&name(id), true);
         scene.tick(SyncTick::default()).await;
         until("the tick's new account is blocked", async || {
-            scene.state(id) == State::Blocked
+            scene.state(id) == UserState::Blocked
         })
         .await;
     }
@@ -231,11 +231,11 @@ async fn five_accounts_that_fail_for_ever_stop_no_later_tick() {
 async fn blocks_that_fail_for_everybody_are_held_by_one_closed_gate_and_asked_for_seldom() {
     let ids = FIRST..FIRST + 150;
     let scene = cancelled(ids.clone()).await;
-    let page = Fault {
+    let page = InjectedFault {
         status: Some(404),
         body: Some(json!("<html></html>")),
         headers: [("content-type".to_owned(), "text/html".to_owned())].into(),
-        ..Fault::on("POST", "")
+        ..InjectedFault::on("POST", "")
     };
     inject(&scene, page, "*/block".to_owned());
     let running = scene.serve_logged(&["user-worker"], &[]).await;
@@ -262,7 +262,7 @@ async fn blocks_that_fail_for_everybody_are_held_by_one_closed_gate_and_asked_fo
     scene.world.gitlab.control().clear_faults();
     scene.quiet().await;
     for id in ids {
-        assert_eq!(scene.state(id), State::Blocked, "account {id}");
+        assert_eq!(scene.state(id), UserState::Blocked, "account {id}");
     }
     assert_eq!(scene.counts("user-sync-dead-hold").published, 0);
     let lines = running.finish_json().await;
@@ -277,10 +277,10 @@ async fn blocks_that_fail_for_everybody_are_held_by_one_closed_gate_and_asked_fo
 #[tokio::test(flavor = "multi_thread")]
 async fn an_account_that_gitlab_cannot_show_closes_no_gate() {
     let scene = cancelled(FIRST..FIRST + 4).await;
-    let broken = Fault {
+    let broken = InjectedFault {
         status: Some(500),
         body: Some(json!({"message": "500 Internal Server Error"})),
-        ..Fault::on("GET", "")
+        ..InjectedFault::on("GET", "")
     };
     inject(&scene, broken, format!("/api/v4/users/{FIRST}"));
     let running = scene.serve_logged(&["user-worker"], &[]).await;
@@ -295,7 +295,7 @@ async fn an_account_that_gitlab_cannot_show_closes_no_gate() {
     assert!(letters[0].1["dead_letter_detail"].contains("answered 500"));
     for id in FIRST + 1..FIRST + 4 {
         until("the others are blocked", async || {
-            scene.state(id) == State::Blocked
+            scene.state(id) == UserState::Blocked
         })
         .await;
     }
@@ -311,11 +311,11 @@ async fn maintenance_is_told_in_gitlabs_words_below_error_and_costs_no_attempt()
     let ids = FIRST..FIRST + 10;
     let scene = cancelled(ids.clone()).await;
     for method in ["PUT", "POST"] {
-        let maintenance = Fault {
+        let maintenance = InjectedFault {
             status: Some(503),
             body: Some(json!({"message": "Back at 5"})),
             headers: [("retry-after".to_owned(), "1".to_owned())].into(),
-            ..Fault::on(method, "")
+            ..InjectedFault::on(method, "")
         };
         inject(&scene, maintenance, "/api/v4/*".to_owned());
     }
@@ -331,7 +331,7 @@ async fn maintenance_is_told_in_gitlabs_words_below_error_and_costs_no_attempt()
     scene.world.gitlab.control().clear_faults();
     scene.quiet().await;
     for id in ids {
-        assert_eq!(scene.state(id), State::Blocked, "account {id}");
+        assert_eq!(scene.state(id), UserState::Blocked, "account {id}");
     }
     let lines = running.finish_json().await;
     let closed = events(&lines, "gate_closed");
@@ -357,23 +357,25 @@ async fn external_accounts_go_on_while_lookup_answers_nobody(
 ) {
     const MEMBERS: std::ops::Range<u64> = 100..140;
     const EXTERNALS: std::ops::Range<u64> = 200..205;
-    let mut accounts: Vec<_> = MEMBERS.map(|id| Account::new(id, &name(id))).collect();
+    let mut accounts: Vec<_> = MEMBERS
+        .map(|id| SimulatedUser::new(id, &name(id)))
+        .collect();
     accounts.extend(EXTERNALS.map(|id| {
-        Account::new(id, &format!("external-{id}"))
+        SimulatedUser::new(id, &format!("external-{id}"))
             .with("created_at", "2019-01-01T09:00:00.000Z")
             .with("last_activity_on", "2019-05-01")
     }));
     let people = MEMBERS
-        .map(|id| Person::cancelled(&name(id), "Gone"))
+        .map(|id| SimulatedPerson::cancelled(&name(id), "Gone"))
         .collect();
     let mut scene = environment(accounts, people).await;
     scene.serve(&["user-worker"], &[]).await;
-    let silent = Fault {
+    let silent = InjectedFault {
         status: (status > 0).then_some(status),
         headers: BTreeMap::from([("retry-after".to_owned(), "600".to_owned())]),
         delay_ms: if status > 0 { 0 } else { 3_600_000 },
         times: 0,
-        ..Fault::on("*", path)
+        ..InjectedFault::on("*", path)
     };
     scene.world.lookup.control().inject(silent).unwrap();
     for id in MEMBERS.chain(EXTERNALS) {
@@ -385,14 +387,14 @@ async fn external_accounts_go_on_while_lookup_answers_nobody(
     }
     for id in EXTERNALS {
         until("the external accounts are blocked", async || {
-            scene.state(id) == State::Blocked
+            scene.state(id) == UserState::Blocked
         })
         .await;
     }
     assert!(
         MEMBERS
             .into_iter()
-            .all(|id| scene.state(id) == State::Active)
+            .all(|id| scene.state(id) == UserState::Active)
     );
     scene.world.lookup.control().clear_faults();
 }

@@ -9,8 +9,8 @@ use lookup_gitlab_sync::messaging::Topic;
 use rstest::rstest;
 use serde_json::json;
 use simulator::{
-    gitlab::{Account, State},
-    lookup::Person,
+    gitlab::{SimulatedUser, UserState},
+    lookup::SimulatedPerson,
 };
 use testkit::environment::ServiceEnvironment;
 use testkit::wait::PATIENCE;
@@ -70,12 +70,12 @@ struct Throng {
 impl Throng {
     async fn of(good: u32, poison: u32, work: Work) -> Self {
         let ids = 10..10 + u64::from(good);
-        let accounts = ids.clone().map(|id| Account::new(id, &name(id)));
+        let accounts = ids.clone().map(|id| SimulatedUser::new(id, &name(id)));
         let people = ids.map(|id| {
             if is_change(id) {
-                Person::cancelled(&name(id), "Person")
+                SimulatedPerson::cancelled(&name(id), "Person")
             } else {
-                Person::current(&name(id), "Person")
+                SimulatedPerson::current(&name(id), "Person")
             }
         });
         let scene = environment(accounts.collect(), people.collect()).await;
@@ -122,9 +122,9 @@ impl Throng {
         let ended = self.when(|acked, all| acked == all).await;
         for id in self.ids() {
             let expected = if is_change(id) {
-                State::Blocked
+                UserState::Blocked
             } else {
-                State::Active
+                UserState::Active
             };
             assert_eq!(self.scene.state(id), expected, "account {id}");
         }

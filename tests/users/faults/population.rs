@@ -4,8 +4,8 @@ use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use serde_json::json;
 use simulator::{
-    gitlab::{Account, Kind, State},
-    lookup::Person,
+    gitlab::{Kind, SimulatedUser, UserState},
+    lookup::SimulatedPerson,
 };
 
 use super::{
@@ -14,7 +14,10 @@ use super::{
 };
 
 /// One of each case of the decision table, and some more by lot.
-pub fn population(rng: &mut ChaCha8Rng, ledger: &mut Ledger) -> (Vec<Account>, Vec<Person>) {
+pub fn population(
+    rng: &mut ChaCha8Rng,
+    ledger: &mut Ledger,
+) -> (Vec<SimulatedUser>, Vec<SimulatedPerson>) {
     let (mut accounts, mut people) = (Vec::new(), Vec::new());
     let more = rng.random_range(0..12);
     let cases: Vec<u32> = (0..CASES)
@@ -27,14 +30,14 @@ pub fn population(rng: &mut ChaCha8Rng, ledger: &mut Ledger) -> (Vec<Account>, V
             13 => external(id, "2019-05-01"),
             14 => external(id, &jiff::Timestamp::now().to_string()[..10]),
             15 => {
-                let mut robot = Account::new(id, &format!("robot-{id}"));
+                let mut robot = SimulatedUser::new(id, &format!("robot-{id}"));
                 robot.external = true;
                 robot.with("last_activity_on", "2019-05-01")
             }
             _ => {
-                let mut bot = Account::new(id, &format!("bt{id}"));
+                let mut bot = SimulatedUser::new(id, &format!("bt{id}"));
                 bot.kind = Kind::ServiceAccount;
-                people.push(Person::cancelled(&format!("bt{id}"), "Bot"));
+                people.push(SimulatedPerson::cancelled(&format!("bt{id}"), "Bot"));
                 bot
             }
         };
@@ -51,33 +54,38 @@ pub fn population(rng: &mut ChaCha8Rng, ledger: &mut Ledger) -> (Vec<Account>, V
 
 const CASES: u32 = 17;
 
-fn external(id: u64, seen: &str) -> Account {
-    Account::new(id, &format!("external-{id}"))
+fn external(id: u64, seen: &str) -> SimulatedUser {
+    SimulatedUser::new(id, &format!("external-{id}"))
         .with("created_at", "2019-01-01T09:00:00.000Z")
         .with("last_activity_on", seen)
 }
 
 /// A member in one of the cases 0 to 12 of the decision table.
-pub fn member(id: u64, case: u32, people: &mut Vec<Person>, ledger: &mut Ledger) -> Account {
+pub fn member(
+    id: u64,
+    case: u32,
+    people: &mut Vec<SimulatedPerson>,
+    ledger: &mut Ledger,
+) -> SimulatedUser {
     let crsid = format!("ab{id}");
-    let mut account = Account::new(id, &crsid).with("last_activity_on", "2019-05-01");
+    let mut account = SimulatedUser::new(id, &crsid).with("last_activity_on", "2019-05-01");
     let (state, said) = match case {
-        0 | 6 => (State::Active, Said::Current),
-        1 => (State::Active, Said::Cancelled),
-        2 | 3 => (State::Blocked, Said::Current),
-        4 => (State::Blocked, Said::Cancelled),
-        5 => (State::Deactivated, Said::Cancelled),
-        7 => (State::Banned, Said::Current),
-        8 => (State::Banned, Said::Cancelled),
-        9 => (State::LdapBlocked, Said::Cancelled),
-        10 => (State::BlockedPendingApproval, Said::Current),
-        11 => (State::Active, Said::Nothing),
-        _ => (State::Blocked, Said::Nothing),
+        0 | 6 => (UserState::Active, Said::Current),
+        1 => (UserState::Active, Said::Cancelled),
+        2 | 3 => (UserState::Blocked, Said::Current),
+        4 => (UserState::Blocked, Said::Cancelled),
+        5 => (UserState::Deactivated, Said::Cancelled),
+        7 => (UserState::Banned, Said::Current),
+        8 => (UserState::Banned, Said::Cancelled),
+        9 => (UserState::LdapBlocked, Said::Cancelled),
+        10 => (UserState::BlockedPendingApproval, Said::Current),
+        11 => (UserState::Active, Said::Nothing),
+        _ => (UserState::Blocked, Said::Nothing),
     };
     account.state = state;
     // Blocked: by the service in cases 2 and 12, by a person in 3 and 4.
     let service = matches!(case, 2 | 12);
-    if account.state == State::Blocked {
+    if account.state == UserState::Blocked {
         let by = if service {
             "lookup-gitlab-sync/1"
         } else {
@@ -90,8 +98,8 @@ pub fn member(id: u64, case: u32, people: &mut Vec<Person>, ledger: &mut Ledger)
         account = account.with_attribute(MARKER, marker.to_string());
     }
     match said {
-        Said::Cancelled => people.push(Person::cancelled(&crsid, "Person")),
-        Said::Current => people.push(Person::current(&crsid, "Person")),
+        Said::Cancelled => people.push(SimulatedPerson::cancelled(&crsid, "Person")),
+        Said::Current => people.push(SimulatedPerson::current(&crsid, "Person")),
         Said::Nothing => {}
     }
     ledger.person(&crsid, said);

@@ -3,7 +3,7 @@
 
 use rstest::rstest;
 use serde_json::json;
-use simulator::gitlab::State;
+use simulator::gitlab::UserState;
 use testkit::environment::ServiceEnvironment;
 use testkit::wait::until;
 
@@ -47,7 +47,7 @@ async fn a_replay_killed_at_any_place_loses_nothing(
     scene.serve(&["user-worker"], &[]).await;
     scene.quiet().await;
     for id in 10..10 + LETTERS {
-        assert_eq!(scene.state(id), State::Blocked, "account {id}");
+        assert_eq!(scene.state(id), UserState::Blocked, "account {id}");
     }
     assert_eq!(scene.counts(HOLD).published, LETTERS, "none died again");
 }

@@ -2,11 +2,11 @@
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
-use simulator::gitlab::GitLab;
+use simulator::gitlab::SimulatedGitLab;
 
 /// Moves what was `changed` last, `blocked_by` or `unblocked_by`, into a second after the other:
 /// GitLab writes whole seconds, and whose block it is cannot be told from two changes of one.
-pub fn give_its_own_second(gitlab: &GitLab, id: u64, changed: &str) {
+pub fn give_its_own_second(gitlab: &SimulatedGitLab, id: u64, changed: &str) {
     let other = if changed == "blocked_by" {
         "unblocked_by"
     } else {

@@ -8,7 +8,7 @@ use lookup_gitlab_sync::messaging::{
     topology::RetryDelays,
 };
 use serde_json::json;
-use simulator::{gitlab::Account, lookup::Person, world::Settings};
+use simulator::{gitlab::SimulatedUser, lookup::SimulatedPerson, world::WorldSettings};
 use testkit::environment::ServiceEnvironment;
 use testkit::wait::until;
 use tokio_util::sync::CancellationToken;
@@ -22,11 +22,11 @@ const ACCOUNTS: u64 = 200;
 /// nothing is ever to be written.
 async fn with_messages() -> ServiceEnvironment {
     let name = |id: u64| format!("ab{id}");
-    let accounts = (10..10 + ACCOUNTS).map(|id| Account::new(id, &name(id)));
-    let people = (10..10 + ACCOUNTS).map(|id| Person::current(&name(id), "Person"));
-    let settings = Settings {
+    let accounts = (10..10 + ACCOUNTS).map(|id| SimulatedUser::new(id, &name(id)));
+    let people = (10..10 + ACCOUNTS).map(|id| SimulatedPerson::current(&name(id), "Person"));
+    let settings = WorldSettings {
         latency: Duration::from_millis(2),
-        ..Settings::default()
+        ..WorldSettings::default()
     };
     let scene = environment_with(accounts.collect(), people.collect(), settings).await;
     let publisher = connection(&scene)
@@ -76,8 +76,8 @@ async fn stopped_again_and_again_in_the_middle_nothing_is_lost_and_nothing_dead_
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_newer_fan_out_adds_waits_for_a_newer_worker() {
     let mut scene = environment(
-        vec![Account::new(10, "ab10")],
-        vec![Person::current("ab10", "Person")],
+        vec![SimulatedUser::new(10, "ab10")],
+        vec![SimulatedPerson::current("ab10", "Person")],
     )
     .await;
     scene.serve(&["user-worker"], &[]).await;
@@ -116,10 +116,12 @@ impl Handler for Newer {
 async fn while_versions_change_an_older_worker_leaves_a_newer_fan_outs_messages_to_a_newer_worker()
 {
     let ids = 10..40_u64;
-    let accounts = ids.clone().map(|id| Account::new(id, &format!("ab{id}")));
+    let accounts = ids
+        .clone()
+        .map(|id| SimulatedUser::new(id, &format!("ab{id}")));
     let people = ids
         .clone()
-        .map(|id| Person::current(&format!("ab{id}"), "Person"));
+        .map(|id| SimulatedPerson::current(&format!("ab{id}"), "Person"));
     let mut scene = environment(accounts.collect(), people.collect()).await;
     // As slow as it takes for no message to come ten times while both are there.
     let delays = RetryDelays {

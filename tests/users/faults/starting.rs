@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use lookup_gitlab_sync::messaging::{Topology, topology::RetryDelays};
 use serde_json::Value;
-use simulator::{gitlab::Account, lookup::Person};
+use simulator::{gitlab::SimulatedUser, lookup::SimulatedPerson};
 use testkit::environment::ServiceEnvironment;
 use tokio::net::TcpListener;
 
@@ -16,8 +16,8 @@ const STAGES: [&str; 3] = ["serve", "user-worker", "namespace-worker"];
 /// With a message that the user worker could begin with at once.
 async fn with_a_message() -> ServiceEnvironment {
     let scene = environment(
-        vec![Account::new(42, "spqr1")],
-        vec![Person::cancelled("spqr1", "Gone")],
+        vec![SimulatedUser::new(42, "spqr1")],
+        vec![SimulatedPerson::cancelled("spqr1", "Gone")],
     )
     .await;
     scene.resync_person("spqr1").await;

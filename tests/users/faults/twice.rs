@@ -14,7 +14,7 @@ use lookup_gitlab_sync::{
 use reqwest::{Method, Request};
 use rstest::rstest;
 use serde_json::{Value, json};
-use simulator::gitlab::State;
+use simulator::gitlab::UserState;
 use tokio::time::sleep;
 
 use super::{
@@ -46,13 +46,13 @@ async fn work(worker: &UserWorker, body: &Value, run: &str) -> String {
 }
 
 #[rstest]
-#[case::a_block(CANCELLED, "block", State::Blocked)]
-#[case::an_unblock(BACK, "unblock", State::Active)]
+#[case::a_block(CANCELLED, "block", UserState::Blocked)]
+#[case::an_unblock(BACK, "unblock", UserState::Active)]
 #[tokio::test(start_paused = true)]
 async fn the_second_delivery_of_what_was_done_says_that_it_was_applied_and_writes_nothing(
     #[case] case: u32,
     #[case] planned: &str,
-    #[case] state: State,
+    #[case] state: UserState,
 ) {
     let world = Arc::new(World::of_one(ID, case));
     let worker = worker(&world, &Arc::new(rules_with(&GuardConfig::default())), 50);
@@ -100,7 +100,7 @@ async fn a_block_after_which_the_process_died_is_undone_when_the_person_comes_ba
     let resync = json!({ "gitlab_user_id": ID });
     let dying = worker_over(Arc::new(Mute(Way::to_gitlab(&world))), &world, &rules, 50);
     let blocked = async {
-        while world.gitlab.account(ID).unwrap().state != State::Blocked {
+        while world.gitlab.account(ID).unwrap().state != UserState::Blocked {
             sleep(Duration::from_millis(10)).await;
         }
     };
@@ -111,5 +111,5 @@ async fn a_block_after_which_the_process_died_is_undone_when_the_person_comes_ba
     world.lookup.set_cancelled(&format!("ab{ID}"), false);
     let next = worker(&world, &rules, 50);
     assert_eq!(work(&next, &resync, "run-2").await, "applied");
-    assert_eq!(world.gitlab.account(ID).unwrap().state, State::Active);
+    assert_eq!(world.gitlab.account(ID).unwrap().state, UserState::Active);
 }

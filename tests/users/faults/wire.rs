@@ -8,7 +8,7 @@ use futures::{FutureExt, future::BoxFuture};
 use lookup_gitlab_sync::upstream::{Transport, TransportError, UpstreamResponse};
 use rand::Rng;
 use reqwest::{Method, Request, StatusCode, header::HeaderMap};
-use simulator::gitlab::State;
+use simulator::gitlab::UserState;
 use tokio::time::{Instant, sleep};
 use tower::ServiceExt;
 
@@ -167,7 +167,7 @@ impl Way {
     }
 
     /// A write took effect: was it called for when it was looked at, and was it planned?
-    fn judge(&self, id: u64, call: Write, action: Action, before: &State, sent: Instant) {
+    fn judge(&self, id: u64, call: Write, action: Action, before: &UserState, sent: Instant) {
         let since = sent - LOOK;
         let (right, now_right, planned) = {
             let inner = self.world.lock();

@@ -7,8 +7,8 @@ use rand::{Rng, SeedableRng, seq::IndexedRandom};
 use rand_chacha::ChaCha8Rng;
 use serde_json::json;
 use simulator::{
-    gitlab::{self, Account, GitLab, State},
-    lookup::{self, Lookup, Person},
+    gitlab::{self, SimulatedGitLab, SimulatedUser, UserState},
+    lookup::{self, SimulatedLookup, SimulatedPerson},
 };
 use tokio::time::Instant;
 
@@ -25,8 +25,8 @@ const EXEMPT: &str = "lookup_gitlab_sync_exempt";
 
 /// Both servers and everything that is known about them.
 pub struct World {
-    pub gitlab: GitLab,
-    pub lookup: Lookup,
+    pub gitlab: SimulatedGitLab,
+    pub lookup: SimulatedLookup,
     inner: Mutex<Inner>,
 }
 
@@ -104,14 +104,19 @@ impl World {
         Self::of(vec![account], people, ledger, ChaCha8Rng::seed_from_u64(1))
     }
 
-    fn of(accounts: Vec<Account>, people: Vec<Person>, ledger: Ledger, rng: ChaCha8Rng) -> Self {
-        let gitlab = GitLab::in_memory(gitlab::Settings {
+    fn of(
+        accounts: Vec<SimulatedUser>,
+        people: Vec<SimulatedPerson>,
+        ledger: Ledger,
+        rng: ChaCha8Rng,
+    ) -> Self {
+        let gitlab = SimulatedGitLab::in_memory(gitlab::GitLabSettings {
             accounts,
-            ..gitlab::Settings::default()
+            ..gitlab::GitLabSettings::default()
         });
-        let lookup = Lookup::in_memory(lookup::Settings {
+        let lookup = SimulatedLookup::in_memory(lookup::LookupSettings {
             people,
-            ..lookup::Settings::default()
+            ..lookup::LookupSettings::default()
         });
         let world = Self {
             gitlab,
@@ -228,22 +233,22 @@ impl World {
                 };
                 self.change(id, &json!({"custom_attributes": {EXEMPT: value}}));
             }
-            (State::Active, 4..=8) | (State::Deactivated, 10..=14) => {
+            (UserState::Active, 4..=8) | (UserState::Deactivated, 10..=14) => {
                 self.set_state(id, "blocked");
             }
-            (State::Active, 9..=12) => self.set_state(id, "banned"),
-            (State::Active, 13 | 14) => self.set_state(id, "ldap_blocked"),
-            (State::Active, 15 | 16) => self.set_state(id, "deactivated"),
-            (State::Active, _) => {
+            (UserState::Active, 9..=12) => self.set_state(id, "banned"),
+            (UserState::Active, 13 | 14) => self.set_state(id, "ldap_blocked"),
+            (UserState::Active, 15 | 16) => self.set_state(id, "deactivated"),
+            (UserState::Active, _) => {
                 let today = jiff::Timestamp::now().to_string();
                 self.change(id, &json!({"last_activity_on": today[..10]}));
             }
             // What an administrator does who wants more than a block.
-            (State::Blocked, 10..=15) => {
+            (UserState::Blocked, 10..=15) => {
                 self.set_state(id, "active");
                 self.set_state(id, "banned");
             }
-            (State::Blocked, _) => {
+            (UserState::Blocked, _) => {
                 self.set_state(id, "active");
                 self.set_state(id, "blocked");
             }
@@ -263,7 +268,8 @@ impl World {
         }
         let truth = truth.map(|truth| Truth {
             blocked_by_service: truth.blocked_by_service && state != "blocked",
-            reactivated: truth.reactivated || (truth.state == State::Blocked && state == "active"),
+            reactivated: truth.reactivated
+                || (truth.state == UserState::Blocked && state == "active"),
             state: self.gitlab.account(id).expect("still there").state,
             ..truth
         });
@@ -310,7 +316,7 @@ impl World {
     }
 }
 
-pub fn truth(account: &Account) -> Truth {
+pub fn truth(account: &SimulatedUser) -> Truth {
     let day = account.others.get("last_activity_on");
     Truth {
         state: account.state.clone(),

@@ -16,7 +16,7 @@ use serde_json::Value;
 /// is cut; with neither, the true answer goes out after `delay_ms` and with `headers` added.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Fault {
+pub struct InjectedFault {
     /// The method, or `*` (the default).
     #[serde(default = "any_method")]
     pub method: String,
@@ -79,9 +79,9 @@ const fn each() -> u64 {
     1
 }
 
-impl Fault {
+impl InjectedFault {
     /// A rule that matches but changes nothing yet, to be completed with
-    /// `Fault { status: …, ..Fault::on(…) }`.
+    /// `InjectedFault { status: …, ..InjectedFault::on(…) }`.
     pub fn on(method: &str, path: &str) -> Self {
         Self {
             method: method.to_owned(),
@@ -194,15 +194,15 @@ pub(super) struct Faults {
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Rule {
     #[serde(flatten)]
-    fault: Fault,
+    fault: InjectedFault,
     matched: u64,
     struck: u64,
 }
 
 impl Faults {
     /// Adds all, or none if one is invalid.
-    pub(super) fn add(&mut self, faults: Vec<Fault>) -> Result<(), InvalidFault> {
-        faults.iter().try_for_each(Fault::check)?;
+    pub(super) fn add(&mut self, faults: Vec<InjectedFault>) -> Result<(), InvalidFault> {
+        faults.iter().try_for_each(InjectedFault::check)?;
         self.rules.extend(faults.into_iter().map(|fault| Rule {
             fault,
             matched: 0,
@@ -220,7 +220,7 @@ impl Faults {
     }
 
     /// The first rule that strikes this request; rules before it that matched have counted it.
-    pub(super) fn strike(&mut self, method: &str, path: &str) -> Option<Fault> {
+    pub(super) fn strike(&mut self, method: &str, path: &str) -> Option<InjectedFault> {
         self.rules
             .iter_mut()
             .find_map(|rule| rule.strike(method, path))
@@ -228,7 +228,7 @@ impl Faults {
 }
 
 impl Rule {
-    fn strike(&mut self, method: &str, path: &str) -> Option<Fault> {
+    fn strike(&mut self, method: &str, path: &str) -> Option<InjectedFault> {
         let spent = self.fault.times != 0 && self.struck >= self.fault.times;
         if spent || !self.fault.matches(method, path) {
             return None;
@@ -248,7 +248,7 @@ mod tests {
 
     #[test]
     fn a_star_stands_for_any_run_of_characters() {
-        let fault = Fault::on("*", "/api/v4/users/*/block");
+        let fault = InjectedFault::on("*", "/api/v4/users/*/block");
         assert!(fault.matches("POST", "/api/v4/users/42/block"));
         assert!(fault.matches("POST", "/api/v4/users/42/block?x=1"));
         assert!(!fault.matches("POST", "/api/v4/users/42/unblock"));
@@ -257,7 +257,7 @@ mod tests {
 
     #[test]
     fn a_pattern_with_a_query_matches_the_query() {
-        let fault = Fault::on("get", "/api/v4/users?*cursor=*");
+        let fault = InjectedFault::on("get", "/api/v4/users?*cursor=*");
         assert!(fault.matches("GET", "/api/v4/users?per_page=100&cursor=abc"));
         assert!(!fault.matches("GET", "/api/v4/users?per_page=100"));
     }
@@ -266,11 +266,11 @@ mod tests {
     fn a_rule_strikes_every_nth_request_until_its_times_are_spent() {
         let mut faults = Faults::default();
         faults
-            .add(vec![Fault {
+            .add(vec![InjectedFault {
                 every: 2,
                 times: 2,
                 status: Some(503),
-                ..Fault::on("*", "*")
+                ..InjectedFault::on("*", "*")
             }])
             .unwrap();
         let struck: Vec<bool> = (0..6)
@@ -282,12 +282,12 @@ mod tests {
     #[test]
     fn an_impossible_rule_is_refused_with_all_that_came_with_it() {
         let mut faults = Faults::default();
-        let wrong = Fault {
+        let wrong = InjectedFault {
             status: Some(99),
-            ..Fault::on("*", "*")
+            ..InjectedFault::on("*", "*")
         };
         assert_eq!(
-            faults.add(vec![Fault::on("*", "*"), wrong]),
+            faults.add(vec![InjectedFault::on("*", "*"), wrong]),
             Err(InvalidFault::Status(99))
         );
         assert!(faults.list().is_empty());

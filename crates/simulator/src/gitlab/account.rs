@@ -9,19 +9,19 @@ use super::{
     attributes::Attributes,
     defaults::fill,
     hidden::Hidden,
-    kinds::{Identity, Kind, State},
+    kinds::{Kind, UserIdentity, UserState},
 };
 
 /// An account: what the server acts on in fields of its own, every other key of the row as it is
 /// shown.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Account {
+pub struct SimulatedUser {
     /// `id`
     pub id: u64,
     /// `username`
     pub username: String,
     /// `state`
-    pub state: State,
+    pub state: UserState,
     /// GitLab's `user_type`, which no row shows; `bot` and `humans=true` follow from it.
     pub kind: Kind,
     /// `external`, GitLab's own flag.
@@ -29,7 +29,7 @@ pub struct Account {
     /// `is_admin`
     pub is_admin: bool,
     /// `identities`
-    pub identities: Vec<Identity>,
+    pub identities: Vec<UserIdentity>,
     /// `custom_attributes`
     pub custom_attributes: Attributes,
     /// The other keys, with whatever values they have.
@@ -51,13 +51,13 @@ pub struct RowError {
     pub problem: String,
 }
 
-impl Account {
+impl SimulatedUser {
     /// An active human with the keys that every administrator's row has, all of them empty.
     pub fn new(id: u64, username: &str) -> Self {
         Self {
             id,
             username: username.to_owned(),
-            state: State::Active,
+            state: UserState::Active,
             kind: Kind::Human,
             external: false,
             is_admin: false,

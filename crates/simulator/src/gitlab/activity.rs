@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use serde_json::Value;
 
-use super::{account::Account, parameters::time};
+use super::{account::SimulatedUser, parameters::time};
 
 /// What was noted since the start.
 #[derive(Debug, Default)]
@@ -38,7 +38,7 @@ impl Activity {
     }
 
     /// `updated_at`, which no row shows and which a listing can be ordered by.
-    pub(super) fn updated_at(&self, account: &Account) -> Timestamp {
+    pub(super) fn updated_at(&self, account: &SimulatedUser) -> Timestamp {
         let known = || {
             let value = |key| {
                 account

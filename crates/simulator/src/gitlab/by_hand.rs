@@ -13,12 +13,12 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{
-    account::{Account, RowError},
+    account::{RowError, SimulatedUser},
     rows,
     server::SharedGitLab,
     settings::{Conditions, MAINTENANCE},
     store::{Actor, GitLabStore},
-    tokens::{Token, TokenChange},
+    tokens::{SimulatedToken, TokenChange},
 };
 use crate::control::{lock, refuse};
 
@@ -53,7 +53,7 @@ struct UserChange {
 #[serde(untagged)]
 enum ChangedBy {
     /// An administrator, whom GitLab puts on record.
-    Account { id: u64, username: String },
+    SimulatedUser { id: u64, username: String },
     /// LDAP, SAML or a background worker, of whom it keeps no record.
     Silent(UnrecordedActor),
 }
@@ -93,7 +93,7 @@ pub(super) fn change(
     } = serde_json::from_value(change)
         .map_err(|error| ChangeError::Malformed(error.to_string()))?;
     let actor = match by {
-        Some(ChangedBy::Account { id, username }) => Some(Actor { id, username }),
+        Some(ChangedBy::SimulatedUser { id, username }) => Some(Actor { id, username }),
         Some(ChangedBy::Silent(UnrecordedActor::Nobody)) => None,
         None => Some(store.another_administrator(owner)),
     };
@@ -102,7 +102,7 @@ pub(super) fn change(
         row.get("username").and_then(Value::as_str),
     ) {
         (Some(account), _) => account.clone(),
-        (None, Some(username)) => Account::new(id, username),
+        (None, Some(username)) => SimulatedUser::new(id, username),
         (None, None) => return Err(ChangeError::Unknown(id)),
     };
     let before = account.state.clone();
@@ -127,7 +127,7 @@ pub(super) fn change(
 }
 
 /// Changes what no row shows, key by key.
-fn hide(account: &mut Account, changes: Map<String, Value>) -> Result<(), ChangeError> {
+fn hide(account: &mut SimulatedUser, changes: Map<String, Value>) -> Result<(), ChangeError> {
     let malformed = |error: serde_json::Error| ChangeError::Malformed(format!("hidden: {error}"));
     let mut all = serde_json::to_value(&account.hidden).map_err(malformed)?;
     if let Some(all) = all.as_object_mut() {
@@ -183,7 +183,7 @@ async fn change_token(
     let token = store
         .tokens
         .entry(secret)
-        .or_insert_with(|| Token::new(app.owner, false));
+        .or_insert_with(|| SimulatedToken::new(app.owner, false));
     token.change(change);
     Json(token.clone()).into_response()
 }

@@ -44,7 +44,7 @@ impl Cost {
     }
 }
 
-/// How long a server that ended is away, as `GitLab`'s memory watchdog brings it back.
+/// How long a server that ended is away, as `SimulatedGitLab`'s memory watchdog brings it back.
 pub(super) const AWAY: Duration = Duration::from_secs(3);
 
 const ROW: Duration = Duration::from_millis(10);
@@ -130,7 +130,7 @@ pub(super) fn price(route: &Route, response: &Response) -> Duration {
             Duration::ZERO
         }
         Route::Current
-        | Route::Token
+        | Route::SimulatedToken
         | Route::Version
         | Route::Change(_)
         | Route::Delete(_)

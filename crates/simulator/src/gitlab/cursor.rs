@@ -7,7 +7,7 @@ use base64::{
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value, json};
 
-use super::{account::Account, activity::Activity, json::JsonRow, pages::ListingError};
+use super::{account::SimulatedUser, activity::Activity, json::JsonRow, pages::ListingError};
 
 /// What a listing by cursor is ordered by. `created_at` is answered in the order of the ids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,12 +64,12 @@ impl Order {
 
     /// Where the account stands. Texts compare by their bytes, as in a database with the collation
     /// `C`.
-    pub(super) fn place(self, account: &Account, activity: &Activity) -> SortPosition {
+    pub(super) fn place(self, account: &SimulatedUser, activity: &Activity) -> SortPosition {
         let key = self.value(account, activity);
         (key.is_none(), key.unwrap_or_default(), account.id)
     }
 
-    fn value(self, account: &Account, activity: &Activity) -> Option<String> {
+    fn value(self, account: &SimulatedUser, activity: &Activity) -> Option<String> {
         match self {
             Self::Id => Some(String::new()),
             Self::Username => Some(account.username.clone()),
@@ -90,7 +90,12 @@ impl Order {
     }
 
     /// The cursor that leads on from this account.
-    pub(super) fn cursor(self, account: &Account, activity: &Activity, to: Direction) -> String {
+    pub(super) fn cursor(
+        self,
+        account: &SimulatedUser,
+        activity: &Activity,
+        to: Direction,
+    ) -> String {
         let mut row = JsonRow::default();
         if let Some(key) = self.key() {
             row.push(key, &self.value(account, activity));

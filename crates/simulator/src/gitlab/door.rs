@@ -4,9 +4,9 @@
 use jiff::{Timestamp, tz::TimeZone};
 
 use super::{
-    account::Account,
+    account::SimulatedUser,
     answers::{self, ErrorResponse},
-    kinds::{Kind, State},
+    kinds::{Kind, UserState},
     request::ApiRequest,
     store::GitLabStore,
 };
@@ -96,7 +96,7 @@ impl GitLabStore {
 
     /// Whether the owner is one whom GitLab lets in
     /// (`lib/gitlab/auth/user_access_denied_reason.rb`).
-    fn admit(&self, owner: &Account, url: &str) -> Result<(), ErrorResponse> {
+    fn admit(&self, owner: &SimulatedUser, url: &str) -> Result<(), ErrorResponse> {
         let locked = owner
             .others
             .get("locked")
@@ -105,17 +105,17 @@ impl GitLabStore {
             _ if owner.kind.is_internal() => {
                 "This action cannot be performed by internal users".to_owned()
             }
-            State::BlockedPendingApproval => {
+            UserState::BlockedPendingApproval => {
                 "Your account is pending approval from your administrator and hence blocked."
                     .to_owned()
             }
             state if state.is_some_block() || locked => "Your account has been blocked.".to_owned(),
             _ if self.conditions.enforce_terms && owner.kind == Kind::Human => format!(
                 "You (@{}) must accept the Terms of Service in order to perform this action. To accept these terms, \
-                 please access GitLab from a web browser at {url}.",
+                 please access SimulatedGitLab from a web browser at {url}.",
                 owner.username
             ),
-            State::Deactivated => format!(
+            UserState::Deactivated => format!(
                 "Your account has been deactivated by your administrator. Please log back in from a web browser to \
                  reactivate your account at {url}"
             ),

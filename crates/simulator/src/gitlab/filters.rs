@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{
-    account::Account,
-    kinds::{Kind, State},
+    account::SimulatedUser,
+    kinds::{Kind, UserState},
     pages::ListingError,
     parameters::{InvalidParameter, Parameters, time},
 };
@@ -55,14 +55,14 @@ const FLAGS: [(&str, FilterFlag); 10] = [
 ];
 
 impl FilterFlag {
-    fn admits(self, account: &Account) -> bool {
-        let active = account.state == State::Active && !account.kind.is_internal();
+    fn admits(self, account: &SimulatedUser) -> bool {
+        let active = account.state == UserState::Active && !account.kind.is_internal();
         let two_factor = account.others.get("two_factor_enabled") == Some(&Value::Bool(true));
         match self {
             Self::Active => active,
             // Not banned and not pending: the scope has these two states alone
             // (`app/models/user.rb`).
-            Self::Blocked => matches!(account.state, State::Blocked | State::LdapBlocked),
+            Self::Blocked => matches!(account.state, UserState::Blocked | UserState::LdapBlocked),
             Self::External => account.external,
             Self::Humans => account.kind == Kind::Human,
             Self::Admins => account.is_admin,
@@ -70,7 +70,7 @@ impl FilterFlag {
             Self::WithoutTwoFactor => !two_factor,
             Self::WithoutProjectBots => account.kind != Kind::ProjectBot,
             // By the state alone: internal accounts are neither active nor left out.
-            Self::ExcludeActive => account.state != State::Active,
+            Self::ExcludeActive => account.state != UserState::Active,
             Self::ExcludeExternal => !account.external,
             Self::ExcludeHumans => account.kind != Kind::Human,
             Self::ExcludeInternal => !account.kind.is_internal(),
@@ -135,11 +135,11 @@ impl UserFilter {
         self.identity.is_some()
     }
 
-    pub(super) fn admits(&self, account: &Account) -> bool {
+    pub(super) fn admits(&self, account: &SimulatedUser) -> bool {
         self.admits_text(account) && self.admits_flags(account) && self.admits_times(account)
     }
 
-    fn admits_text(&self, account: &Account) -> bool {
+    fn admits_text(&self, account: &SimulatedUser) -> bool {
         let is = |wanted: &Option<String>, key| {
             wanted.as_ref().is_none_or(|wanted| {
                 account.others.get(key).and_then(Value::as_str) == Some(wanted)
@@ -166,14 +166,14 @@ impl UserFilter {
                 .all(|(key, value)| account.custom_attributes.get(key) == Some(value))
     }
 
-    fn admits_flags(&self, account: &Account) -> bool {
+    fn admits_flags(&self, account: &SimulatedUser) -> bool {
         let hidden = !self.admin && account.state.is_hidden_from_others();
         !hidden && self.flags.iter().all(|flag| flag.admits(account))
     }
 
     /// Whether the text stands in the name or the username, or is the e-mail address; below three
     /// characters it has to be one of them.
-    fn finds(&self, account: &Account, text: &str) -> bool {
+    fn finds(&self, account: &SimulatedUser, text: &str) -> bool {
         let value = |key| {
             let value = account.others.get(key).and_then(Value::as_str);
             value.unwrap_or_default().to_lowercase()
@@ -185,7 +185,7 @@ impl UserFilter {
         names.iter().any(found) || value(email) == text
     }
 
-    fn admits_times(&self, account: &Account) -> bool {
+    fn admits_times(&self, account: &SimulatedUser) -> bool {
         if self.created_after.is_none() && self.created_before.is_none() {
             return true;
         }

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{account::Account, kinds::State, states::Action};
+use super::{account::SimulatedUser, kinds::UserState, states::Action};
 
 /// Changed with `PUT /simulate/users/{id}` `{"hidden": {…}}`; what is left out there stays.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,7 +43,7 @@ pub enum Deletion {
     UnderWay,
 }
 
-impl Account {
+impl SimulatedUser {
     /// Why GitLab cannot save the account, in the words of its validations.
     pub(super) fn invalid(&self) -> Option<&str> {
         if self.hidden.without_namespace {
@@ -63,7 +63,7 @@ impl Account {
     pub(super) fn set_deletion(&mut self, deletion: Option<Deletion>) {
         self.hidden.deletion = deletion;
         match deletion {
-            Some(Deletion::UnderWay) => self.state = State::Blocked,
+            Some(Deletion::UnderWay) => self.state = UserState::Blocked,
             Some(Deletion::Requested) | None => {}
         }
     }
@@ -72,15 +72,15 @@ impl Account {
     /// kind of block, false blocks an active account and leaves one that is blocked as it is.
     pub(crate) fn set_by_scim(&mut self, active: bool) {
         match &self.state {
-            State::Active if !active => self.state = State::LdapBlocked,
-            state if active && state.is_some_block() => self.state = State::Active,
-            State::Active
-            | State::Blocked
-            | State::LdapBlocked
-            | State::Deactivated
-            | State::Banned
-            | State::BlockedPendingApproval
-            | State::Other(_) => {}
+            UserState::Active if !active => self.state = UserState::LdapBlocked,
+            state if active && state.is_some_block() => self.state = UserState::Active,
+            UserState::Active
+            | UserState::Blocked
+            | UserState::LdapBlocked
+            | UserState::Deactivated
+            | UserState::Banned
+            | UserState::BlockedPendingApproval
+            | UserState::Other(_) => {}
         }
         let known = self.others.get("scim_identities").and_then(Value::as_array);
         let extern_uid = known

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// `state`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum State {
+pub enum UserState {
     /// May sign in.
     Active,
     /// Blocked, by a person or through the API.
@@ -53,7 +53,7 @@ pub enum Kind {
 
 /// One of `identities`. GitLab's own validations do not keep either key from being null.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Identity {
+pub struct UserIdentity {
     /// `provider`
     pub provider: Option<String>,
     /// `extern_uid`
@@ -63,7 +63,7 @@ pub struct Identity {
     pub saml_provider_id: Option<u64>,
 }
 
-impl Identity {
+impl UserIdentity {
     /// The usual one, of an instance's own provider.
     pub fn new(provider: &str, extern_uid: &str) -> Self {
         Self {
@@ -126,7 +126,7 @@ impl Kind {
     }
 }
 
-impl State {
+impl UserState {
     /// What Rails' `blocked?` says of it (`app/models/user.rb`).
     pub fn is_some_block(&self) -> bool {
         match self {

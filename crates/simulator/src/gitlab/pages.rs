@@ -6,7 +6,7 @@ use axum::{
 };
 
 use super::{
-    account::Account,
+    account::SimulatedUser,
     answers,
     cursor::{Cursor, Direction, Order},
     filters::UserFilter,
@@ -54,7 +54,7 @@ pub(super) enum ListingError {
 
 /// One page, and where it leads.
 pub(super) struct UserPage<'a> {
-    pub(super) accounts: Vec<&'a Account>,
+    pub(super) accounts: Vec<&'a SimulatedUser>,
     pub(super) headers: Vec<(&'static str, String)>,
     /// Relation, and the parameter that leads there.
     pub(super) links: Vec<(&'static str, (&'static str, String))>,
@@ -150,7 +150,7 @@ impl Paging {
         cursor: Option<&Cursor>,
         store: &'a GitLabStore,
         filter: &UserFilter,
-    ) -> (Vec<&'a Account>, bool, bool) {
+    ) -> (Vec<&'a SimulatedUser>, bool, bool) {
         // The order of every sweep reads only its page; the others may sort all rows for each.
         let mut rows: Vec<_> = if self.order == Order::Id && !self.descending {
             let from = cursor.map_or(0, |cursor| cursor.place.2.saturating_add(1));
@@ -175,7 +175,7 @@ impl Paging {
         cursor: &Cursor,
         store: &'a GitLabStore,
         filter: &UserFilter,
-    ) -> (Vec<&'a Account>, bool, bool) {
+    ) -> (Vec<&'a SimulatedUser>, bool, bool) {
         let mut rows = self.sorted(store, filter);
         rows.retain(|account| {
             !self.is_after(account, cursor, store) && account.id != cursor.place.2
@@ -187,11 +187,12 @@ impl Paging {
     fn page<'a>(
         &self,
         store: &GitLabStore,
-        accounts: Vec<&'a Account>,
+        accounts: Vec<&'a SimulatedUser>,
         earlier: bool,
         later: bool,
     ) -> UserPage<'a> {
-        let cursor = |account: &&&Account, to| self.order.cursor(account, &store.activity, to);
+        let cursor =
+            |account: &&&SimulatedUser, to| self.order.cursor(account, &store.activity, to);
         let next = accounts.last().filter(|_| later);
         let next = next.map(|last| cursor(&last, Direction::Next));
         let previous = accounts.first().filter(|_| earlier);
@@ -246,7 +247,7 @@ impl Paging {
         }
     }
 
-    fn sorted<'a>(&self, store: &'a GitLabStore, filter: &UserFilter) -> Vec<&'a Account> {
+    fn sorted<'a>(&self, store: &'a GitLabStore, filter: &UserFilter) -> Vec<&'a SimulatedUser> {
         let rows = store.accounts.values();
         let mut rows: Vec<_> = rows.filter(|account| filter.admits(account)).collect();
         // By id they are in order already.
@@ -259,7 +260,7 @@ impl Paging {
         rows
     }
 
-    fn is_after(&self, account: &Account, cursor: &Cursor, store: &GitLabStore) -> bool {
+    fn is_after(&self, account: &SimulatedUser, cursor: &Cursor, store: &GitLabStore) -> bool {
         let place = self.order.place(account, &store.activity);
         if self.descending {
             place < cursor.place

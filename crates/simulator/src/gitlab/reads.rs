@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::{
-    account::Account,
+    account::SimulatedUser,
     answers::{self, ErrorResponse},
     cost::RowCount,
     door::{self, Caller, RequiredScope},
@@ -189,7 +189,7 @@ pub(super) fn no_such_attribute() -> Response {
 }
 
 impl GitLabStore {
-    pub(super) fn find(&self, id: PathId) -> Option<&Account> {
+    pub(super) fn find(&self, id: PathId) -> Option<&SimulatedUser> {
         self.accounts.get(&id?)
     }
 
@@ -199,7 +199,7 @@ impl GitLabStore {
         &self,
         id: PathId,
         caller: Option<Caller>,
-    ) -> Result<&Account, ErrorResponse> {
+    ) -> Result<&SimulatedUser, ErrorResponse> {
         let account = self
             .find(id)
             .ok_or_else(|| answers::message(StatusCode::NOT_FOUND, "404 Not Found"))?;

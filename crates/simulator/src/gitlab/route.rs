@@ -12,7 +12,7 @@ pub(super) enum Route {
     /// `GET /user`
     Current,
     /// `GET /personal_access_tokens/self`
-    Token,
+    SimulatedToken,
     /// `GET /version`, `GET /metadata`
     Version,
     /// `GET /users`
@@ -69,7 +69,7 @@ impl Route {
         match segments.as_slice() {
             ["user"] if read => Self::Current,
             ["version" | "metadata"] if read => Self::Version,
-            ["personal_access_tokens", "self"] if read => Self::Token,
+            ["personal_access_tokens", "self"] if read => Self::SimulatedToken,
             ["users"] if read => Self::List,
             ["users", id, rest @ ..] => match number(id) {
                 Some(id) => Self::user(method, id, rest),

@@ -6,13 +6,13 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use super::{
-    account::Account,
+    account::SimulatedUser,
     activity::Activity,
     defaults::fill,
     door::Caller,
     entities::{self, ATTRIBUTES, BASIC, DETAILS, Entity},
     json::JsonRow,
-    kinds::State,
+    kinds::UserState,
 };
 
 /// Keys of `PROFILE` that depend on who looks.
@@ -30,7 +30,7 @@ pub(super) struct RowView<'a> {
 
 impl RowView<'_> {
     /// The row. GitLab cannot make an administrator's of an account without a namespace: `None`.
-    pub(super) fn row(&self, account: &Account) -> Option<JsonRow> {
+    pub(super) fn row(&self, account: &SimulatedUser) -> Option<JsonRow> {
         if self.entity >= Entity::Admin && account.hidden.without_namespace {
             return None;
         }
@@ -49,7 +49,7 @@ impl RowView<'_> {
 
     /// Whether the viewer sees this key: attributes are for administrators who ask, blocked
     /// accounts and private profiles show less of themselves to others, and nobody follows himself.
-    fn shows(&self, key: &str, account: &Account) -> bool {
+    fn shows(&self, key: &str, account: &SimulatedUser) -> bool {
         let own = self.caller.user_id == account.id;
         let private = account.others.get("private_profile") == Some(&Value::Bool(true));
         let veiled = !self.caller.admin && !own && (account.state.is_some_block() || private);
@@ -61,7 +61,13 @@ impl RowView<'_> {
         }
     }
 
-    fn push(&self, row: &mut JsonRow, key: &str, known: &Map<String, Value>, account: &Account) {
+    fn push(
+        &self,
+        row: &mut JsonRow,
+        key: &str,
+        known: &Map<String, Value>,
+        account: &SimulatedUser,
+    ) {
         match key {
             ATTRIBUTES => row.push(key, &custom_attributes(account)),
             "identities" => row.push(key, &account.identities),
@@ -101,7 +107,7 @@ impl RowView<'_> {
 }
 
 /// Keys that a later GitLab may bring, as a saved page had them.
-fn push_unknown(row: &mut JsonRow, account: &Account) {
+fn push_unknown(row: &mut JsonRow, account: &SimulatedUser) {
     for (key, value) in &account.others {
         if !entities::is_known(key) {
             row.push(key, value);
@@ -110,7 +116,7 @@ fn push_unknown(row: &mut JsonRow, account: &Account) {
 }
 
 /// Every key that has a value of its own, but identities and attributes.
-fn known(account: &Account, url: &str, activity: &Activity) -> Map<String, Value> {
+fn known(account: &SimulatedUser, url: &str, activity: &Activity) -> Map<String, Value> {
     let mut row = account.others.clone();
     if account.filled {
         fill(&mut row, account.id, &account.username);
@@ -173,7 +179,7 @@ fn gravatar(email: &str) -> Option<String> {
 }
 
 /// `[{"key","value"}]`.
-pub(super) fn custom_attributes(account: &Account) -> Vec<JsonRow> {
+pub(super) fn custom_attributes(account: &SimulatedUser) -> Vec<JsonRow> {
     let pairs = account.custom_attributes.iter();
     pairs.map(|(key, value)| attribute(key, value)).collect()
 }
@@ -187,8 +193,8 @@ pub(super) fn attribute(key: &str, value: &str) -> JsonRow {
 }
 
 /// Everything the server knows of an account: an administrator's row, the `user_type` and what is
-/// hidden, as [`Account::from_row`] reads it.
-pub(super) fn everything(account: &Account, url: &str) -> Map<String, Value> {
+/// hidden, as [`SimulatedUser::from_row`] reads it.
+pub(super) fn everything(account: &SimulatedUser, url: &str) -> Map<String, Value> {
     let mut row = known(account, url, &Activity::default());
     for key in DETAILS {
         if !account.others.contains_key(key) {
@@ -202,7 +208,7 @@ pub(super) fn everything(account: &Account, url: &str) -> Map<String, Value> {
     row
 }
 
-impl State {
+impl UserState {
     /// Whether a listing hides it from who is no administrator; pending approval is not.
     pub(super) fn is_hidden_from_others(&self) -> bool {
         match self {

@@ -151,7 +151,7 @@ impl GitLabServer {
         let (store, url, now) = (&mut *self.store(), &*self.url, Timestamp::now());
         let answer = match route {
             Route::Current => reads::current(store, call, url, now),
-            Route::Token => reads::token(store, call, url, now),
+            Route::SimulatedToken => reads::token(store, call, url, now),
             Route::Version => reads::version(store, call, url, now),
             Route::List => reads::list(store, call, url, now),
             Route::Show(id) => reads::show(store, call, url, now, *id),

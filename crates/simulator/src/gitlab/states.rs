@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{account::Account, kinds::State};
+use super::{account::SimulatedUser, kinds::UserState};
 
 /// A state-changing call, `POST /users/:id/<name>`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,7 +22,7 @@ pub enum Action {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum TransitionResult {
     /// 201 `true`.
-    Becomes(State),
+    Becomes(UserState),
     /// 201 `true`, though nothing changes.
     StaysTrue,
     /// 201 `null`: somebody was first.
@@ -57,7 +57,12 @@ impl Action {
 
     /// What becomes of `account`. `own`: it is the caller's. `dormant`: it was quiet for
     /// [`DORMANT_DAYS`].
-    pub(super) fn verdict(self, account: &Account, own: bool, dormant: bool) -> TransitionResult {
+    pub(super) fn verdict(
+        self,
+        account: &SimulatedUser,
+        own: bool,
+        dormant: bool,
+    ) -> TransitionResult {
         let verdict = match self {
             Self::Block => block(account, own),
             Self::Unblock => unblock(&account.state),
@@ -84,51 +89,51 @@ impl Action {
     }
 }
 
-fn block(account: &Account, own: bool) -> TransitionResult {
+fn block(account: &SimulatedUser, own: bool) -> TransitionResult {
     let internal = account.kind.is_internal();
     match &account.state {
-        State::LdapBlocked => {
+        UserState::LdapBlocked => {
             forbidden("403 Forbidden - LDAP blocked users cannot be modified by the API")
         }
         _ if own => {
             forbidden("403 Forbidden - The API initiating user cannot be blocked by the API")
         }
-        State::Blocked | State::Banned | State::BlockedPendingApproval => {
+        UserState::Blocked | UserState::Banned | UserState::BlockedPendingApproval => {
             TransitionResult::StaysNull
         }
-        State::Active | State::Deactivated if internal => {
+        UserState::Active | UserState::Deactivated if internal => {
             forbidden("An internal user cannot be blocked")
         }
-        State::Active | State::Deactivated => TransitionResult::Becomes(State::Blocked),
-        State::Other(state) => {
+        UserState::Active | UserState::Deactivated => TransitionResult::Becomes(UserState::Blocked),
+        UserState::Other(state) => {
             forbidden(&format!("Cannot transition user via :block from :{state}"))
         }
     }
 }
 
-fn unblock(state: &State) -> TransitionResult {
+fn unblock(state: &UserState) -> TransitionResult {
     match state {
-        State::LdapBlocked => {
+        UserState::LdapBlocked => {
             forbidden("403 Forbidden - LDAP blocked users cannot be unblocked by the API")
         }
-        State::Deactivated => {
+        UserState::Deactivated => {
             forbidden("403 Forbidden - Deactivated users cannot be unblocked by the API")
         }
-        State::Active => TransitionResult::StaysFalse,
+        UserState::Active => TransitionResult::StaysFalse,
         // The trap: this lifts a ban and approves a sign-up without a word.
-        State::Blocked | State::Banned | State::BlockedPendingApproval => {
-            TransitionResult::Becomes(State::Active)
+        UserState::Blocked | UserState::Banned | UserState::BlockedPendingApproval => {
+            TransitionResult::Becomes(UserState::Active)
         }
-        State::Other(state) => forbidden(&format!(
+        UserState::Other(state) => forbidden(&format!(
             "Cannot transition user via :activate from :{state}"
         )),
     }
 }
 
-fn deactivate(account: &Account, dormant: bool) -> TransitionResult {
+fn deactivate(account: &SimulatedUser, dormant: bool) -> TransitionResult {
     let internal = account.kind.is_internal();
     match &account.state {
-        State::Deactivated => TransitionResult::StaysNull,
+        UserState::Deactivated => TransitionResult::StaysNull,
         state if state.is_some_block() => {
             forbidden("Error occurred. A blocked user cannot be deactivated")
         }
@@ -136,50 +141,50 @@ fn deactivate(account: &Account, dormant: bool) -> TransitionResult {
         _ if !dormant => forbidden(&format!(
             "The user you are trying to deactivate has been active in the past {DORMANT_DAYS} days and cannot be deactivated"
         )),
-        _ => TransitionResult::Becomes(State::Deactivated),
+        _ => TransitionResult::Becomes(UserState::Deactivated),
     }
 }
 
-fn activate(state: &State) -> TransitionResult {
+fn activate(state: &UserState) -> TransitionResult {
     match state {
-        State::Active => TransitionResult::StaysTrue,
-        State::Deactivated => TransitionResult::Becomes(State::Active),
-        State::Blocked
-        | State::LdapBlocked
-        | State::Banned
-        | State::BlockedPendingApproval
-        | State::Other(_) => {
+        UserState::Active => TransitionResult::StaysTrue,
+        UserState::Deactivated => TransitionResult::Becomes(UserState::Active),
+        UserState::Blocked
+        | UserState::LdapBlocked
+        | UserState::Banned
+        | UserState::BlockedPendingApproval
+        | UserState::Other(_) => {
             forbidden("Error occurred. A blocked user must be unblocked to be activated")
         }
     }
 }
 
 /// An administrator may ban everybody, GitLab's internal accounts and themselves among them.
-fn ban(state: &State) -> TransitionResult {
+fn ban(state: &UserState) -> TransitionResult {
     match state {
-        State::Active => TransitionResult::Becomes(State::Banned),
-        State::Blocked => forbidden("You cannot ban blocked users."),
-        State::LdapBlocked => forbidden("You cannot ban ldap_blocked users."),
-        State::Deactivated => forbidden("You cannot ban deactivated users."),
-        State::Banned => forbidden("You cannot ban banned users."),
-        State::BlockedPendingApproval => {
+        UserState::Active => TransitionResult::Becomes(UserState::Banned),
+        UserState::Blocked => forbidden("You cannot ban blocked users."),
+        UserState::LdapBlocked => forbidden("You cannot ban ldap_blocked users."),
+        UserState::Deactivated => forbidden("You cannot ban deactivated users."),
+        UserState::Banned => forbidden("You cannot ban banned users."),
+        UserState::BlockedPendingApproval => {
             forbidden("You cannot ban blocked_pending_approval users.")
         }
-        State::Other(state) => forbidden(&format!("You cannot ban {state} users.")),
+        UserState::Other(state) => forbidden(&format!("You cannot ban {state} users.")),
     }
 }
 
-fn unban(state: &State) -> TransitionResult {
+fn unban(state: &UserState) -> TransitionResult {
     match state {
-        State::Banned => TransitionResult::Becomes(State::Active),
-        State::Active => forbidden("You cannot unban active users."),
-        State::Blocked => forbidden("You cannot unban blocked users."),
-        State::LdapBlocked => forbidden("You cannot unban ldap_blocked users."),
-        State::Deactivated => forbidden("You cannot unban deactivated users."),
-        State::BlockedPendingApproval => {
+        UserState::Banned => TransitionResult::Becomes(UserState::Active),
+        UserState::Active => forbidden("You cannot unban active users."),
+        UserState::Blocked => forbidden("You cannot unban blocked users."),
+        UserState::LdapBlocked => forbidden("You cannot unban ldap_blocked users."),
+        UserState::Deactivated => forbidden("You cannot unban deactivated users."),
+        UserState::BlockedPendingApproval => {
             forbidden("You cannot unban blocked_pending_approval users.")
         }
-        State::Other(state) => forbidden(&format!("You cannot unban {state} users.")),
+        UserState::Other(state) => forbidden(&format!("You cannot unban {state} users.")),
     }
 }
 

@@ -6,9 +6,9 @@ use jiff::{SignedDuration, Timestamp, civil::Date, tz::TimeZone};
 use serde_json::Value;
 
 use super::{
-    account::Account,
+    account::SimulatedUser,
     activity::Activity,
-    kinds::State,
+    kinds::UserState,
     settings::Conditions,
     states::{Action, DORMANT_DAYS, TransitionResult},
     throttle::ThrottleCounters,
@@ -18,7 +18,7 @@ use super::{
 /// The accounts and tokens of one server.
 #[derive(Debug)]
 pub(super) struct GitLabStore {
-    pub(super) accounts: BTreeMap<u64, Account>,
+    pub(super) accounts: BTreeMap<u64, SimulatedUser>,
     pub(super) tokens: TokenStore,
     pub(super) conditions: Conditions,
     pub(super) counts: ThrottleCounters,
@@ -99,7 +99,7 @@ impl GitLabStore {
     }
 
     /// Whether it may be deactivated.
-    fn is_dormant(&self, account: &Account, now: Timestamp) -> bool {
+    fn is_dormant(&self, account: &SimulatedUser, now: Timestamp) -> bool {
         let today = now.to_zoned_datetime(TimeZone::UTC).date();
         let seen = self.activity.seen_on(account.id);
         seen.is_none_or(|day| (today - day).get_days() >= DORMANT_DAYS)
@@ -155,7 +155,7 @@ impl GitLabStore {
     }
 }
 
-impl Account {
+impl SimulatedUser {
     /// Writes who blocked or unblocked it. The other actions leave no trace of this kind.
     fn stamp(&mut self, action: Action, actor: &Actor, now: Timestamp) {
         let key = match action {
@@ -168,13 +168,13 @@ impl Account {
     }
 
     /// Puts a person's change of state on record, as the administrators' pages do.
-    pub(super) fn stamp_change(&mut self, before: &State, actor: &Actor, now: Timestamp) {
+    pub(super) fn stamp_change(&mut self, before: &UserState, actor: &Actor, now: Timestamp) {
         if *before == self.state {
             return;
         }
         match (before, &self.state) {
-            (_, State::Blocked) => self.stamp(Action::Block, actor, now),
-            (State::Blocked, State::Active) => self.stamp(Action::Unblock, actor, now),
+            (_, UserState::Blocked) => self.stamp(Action::Block, actor, now),
+            (UserState::Blocked, UserState::Active) => self.stamp(Action::Unblock, actor, now),
             _ => {}
         }
     }
@@ -182,7 +182,7 @@ impl Account {
 
 /// Whether the latest of `last_activity_on` and `current_sign_in_at` is so many days ago, or never
 /// was.
-fn quiet_for(account: &Account, days: i32, today: Date) -> bool {
+fn quiet_for(account: &SimulatedUser, days: i32, today: Date) -> bool {
     let last = ["last_activity_on", "current_sign_in_at"]
         .into_iter()
         .filter_map(|key| account.others.get(key).and_then(Value::as_str))

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// A personal access token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Token {
+pub struct SimulatedToken {
     /// `id`, of the token itself.
     pub id: u64,
     /// `name`
@@ -31,24 +31,24 @@ pub struct Token {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TokenChange {
-    /// [`Token::user_id`]
+    /// [`SimulatedToken::user_id`]
     pub user_id: Option<u64>,
-    /// [`Token::admin`]; also ends a running `admin_for`.
+    /// [`SimulatedToken::admin`]; also ends a running `admin_for`.
     pub admin: Option<bool>,
-    /// [`Token::admin_for`]
+    /// [`SimulatedToken::admin_for`]
     pub admin_for: Option<u64>,
-    /// [`Token::revoked`]
+    /// [`SimulatedToken::revoked`]
     pub revoked: Option<bool>,
-    /// [`Token::scopes`]
+    /// [`SimulatedToken::scopes`]
     pub scopes: Option<Vec<String>>,
-    /// [`Token::expires_at`]
+    /// [`SimulatedToken::expires_at`]
     pub expires_at: Option<Date>,
 }
 
 /// The tokens by their secret.
-pub(super) type TokenStore = BTreeMap<String, Token>;
+pub(super) type TokenStore = BTreeMap<String, SimulatedToken>;
 
-impl Token {
+impl SimulatedToken {
     /// A token of `user_id` that never expires.
     pub fn new(user_id: u64, admin: bool) -> Self {
         let scopes = if admin {

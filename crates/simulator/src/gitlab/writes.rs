@@ -9,7 +9,7 @@ use super::{
     door::{Caller, RequiredScope},
     hidden::Deletion,
     json::respond,
-    kinds::State,
+    kinds::UserState,
     parameters::Parameters,
     reads::{self, ApiResult, no_such_attribute},
     request::{ApiRequest, RequestBody},
@@ -59,20 +59,20 @@ pub(super) fn review(
             "approve",
             "The user you are trying to approve is not pending approval",
             StatusCode::CREATED,
-            State::Active,
+            UserState::Active,
         ),
         Review::Reject => (
             "reject",
             "User does not have a pending request",
             StatusCode::OK,
-            State::Blocked,
+            UserState::Blocked,
         ),
     };
     if !caller.admin {
         let text = format!("You are not allowed to {verb} a user");
         return Err(answers::message(StatusCode::FORBIDDEN, &text).into());
     }
-    if account.state != State::BlockedPendingApproval {
+    if account.state != UserState::BlockedPendingApproval {
         return Err(answers::message(StatusCode::CONFLICT, not_pending).into());
     }
     account.state = after;

@@ -10,7 +10,7 @@ use axum::{
 };
 use serde_json::{Map, Value, json};
 
-use super::{SharedLookup, person::Person};
+use super::{SharedLookup, person::SimulatedPerson};
 use crate::control::{lock, refuse};
 
 pub(super) fn routes(app: SharedLookup) -> Router {
@@ -32,7 +32,7 @@ pub(super) fn change(app: &SharedLookup, crsid: &str, changes: Map<String, Value
     people
         .by_crsid
         .entry(crsid.clone())
-        .or_insert_with(|| Person::current(&crsid, &crsid))
+        .or_insert_with(|| SimulatedPerson::current(&crsid, &crsid))
         .merge(changes);
 }
 

@@ -12,7 +12,7 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-use super::{SharedLookup, answers, person::Person};
+use super::{SharedLookup, answers, person::SimulatedPerson};
 use crate::control::lock;
 
 /// The longest path with its query, in bytes.
@@ -21,13 +21,13 @@ const LONGEST: usize = 8_000;
 /// Everybody in Lookup, by CRSid.
 #[derive(Debug)]
 pub(super) struct PersonStore {
-    pub(super) by_crsid: BTreeMap<String, Person>,
+    pub(super) by_crsid: BTreeMap<String, SimulatedPerson>,
     pub(super) transaction: u64,
 }
 
 impl PersonStore {
     /// The person with an identifier `crsid` or `scheme/value`; an unknown one is nobody.
-    fn find(&self, identifier: &str) -> Option<&Person> {
+    fn find(&self, identifier: &str) -> Option<&SimulatedPerson> {
         let (scheme, value) = identifier.split_once('/').unwrap_or(("crsid", identifier));
         match scheme {
             "crsid" => self.by_crsid.get(&value.to_lowercase()),
@@ -78,7 +78,7 @@ async fn list(State(app): State<SharedLookup>, RawQuery(query): RawQuery) -> Res
         .filter(|id| !id.is_empty())
         .collect();
     let people = lock(&app.people);
-    let found: BTreeMap<&str, &Person> = asked
+    let found: BTreeMap<&str, &SimulatedPerson> = asked
         .into_iter()
         .filter_map(|id| people.find(id))
         .map(|person| (person.crsid.as_str(), person))
@@ -152,7 +152,7 @@ fn fetch(parameters: &BTreeMap<String, String>) -> &str {
 }
 
 fn shown<'a>(
-    people: impl Iterator<Item = &'a Person>,
+    people: impl Iterator<Item = &'a SimulatedPerson>,
     parameters: &BTreeMap<String, String>,
 ) -> Value {
     people

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 /// A person: their CRSid, and the row with whatever values its keys have.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Person {
+pub struct SimulatedPerson {
     /// In lower case.
     pub crsid: String,
     /// The keys of the row, `identifier` included.
@@ -31,7 +31,7 @@ const FETCHED: [(&str, &str); 5] = [
     ("directGroups", "direct_groups"),
 ];
 
-impl Person {
+impl SimulatedPerson {
     /// A member of the university.
     pub fn current(crsid: &str, surname: &str) -> Self {
         Self::member(crsid, surname)

@@ -1,10 +1,10 @@
 //! The many ordinary accounts around the edge cases, in the shares of a real GitLab.
 
 use super::{
-    Class, Expected, Reason, draft::AccountDraft, externals, members, others,
+    AccountClass, Expected, ExpectedReason, draft::AccountDraft, externals, members, others,
     scene::PopulationBuilder,
 };
-use crate::gitlab::{Kind, State};
+use crate::gitlab::{Kind, UserState};
 
 /// Adds accounts up to `users`. The changes due are counted out, not drawn, so that no seed goes
 /// past the guard.
@@ -12,10 +12,10 @@ pub(super) fn fill(scene: &mut PopulationBuilder, drafts: &mut Vec<AccountDraft>
     let missing = users.saturating_sub(drafts.len());
     let there = |class| drafts.iter().filter(|draft| draft.class == class).count();
     let members = (users * 80 / 100)
-        .saturating_sub(there(Class::Member))
+        .saturating_sub(there(AccountClass::Member))
         .min(missing);
     let externals = (users * 12 / 100)
-        .saturating_sub(there(Class::External))
+        .saturating_sub(there(AccountClass::External))
         .min(missing - members);
     let rest = missing - members - externals;
 
@@ -38,14 +38,14 @@ fn cancelled(scene: &mut PopulationBuilder) -> AccountDraft {
     scene
         .member("bulk_member_cancelled")
         .cancelled()
-        .becomes_blocked(Reason::CancelledInLookup)
+        .becomes_blocked(ExpectedReason::CancelledInLookup)
 }
 
 fn returned(scene: &mut PopulationBuilder) -> AccountDraft {
     let days = 10 + scene.upto(300);
     scene
         .member("bulk_member_returned")
-        .blocked_by_us(scene, days, Reason::CancelledInLookup)
+        .blocked_by_us(scene, days, ExpectedReason::CancelledInLookup)
         .becomes(Expected::Unblocked)
 }
 
@@ -56,7 +56,7 @@ fn member(scene: &mut PopulationBuilder) -> AccountDraft {
         1..=6 => scene
             .member("bulk_member_blocked")
             .cancelled()
-            .blocked_by_us(scene, days, Reason::CancelledInLookup),
+            .blocked_by_us(scene, days, ExpectedReason::CancelledInLookup),
         7 => scene
             .member("bulk_member_blocked_by_a_person")
             .blocked_by_a_person(scene, days),
@@ -66,13 +66,13 @@ fn member(scene: &mut PopulationBuilder) -> AccountDraft {
             .blocked_by_a_person(scene, days),
         9..=12 => scene
             .member("bulk_member_deactivated")
-            .state(State::Deactivated)
+            .state(UserState::Deactivated)
             .seen(scene.days_ago(100 + days)),
         13 => scene.member("bulk_member_not_in_lookup").absent(),
         14 => scene
             .member("bulk_member_ldap_blocked")
             .cancelled()
-            .state(State::LdapBlocked),
+            .state(UserState::LdapBlocked),
         _ => student_or_staff(scene),
     }
 }
@@ -97,7 +97,7 @@ fn inactive(scene: &mut PopulationBuilder) -> AccountDraft {
     scene
         .external("bulk_external_inactive")
         .seen(seen)
-        .becomes_blocked(Reason::Inactive)
+        .becomes_blocked(ExpectedReason::Inactive)
 }
 
 /// An external account to be left alone.
@@ -109,12 +109,12 @@ fn external(scene: &mut PopulationBuilder) -> AccountDraft {
             scene
                 .external("bulk_external_blocked")
                 .seen(seen)
-                .blocked_by_us(scene, days, Reason::Inactive)
+                .blocked_by_us(scene, days, ExpectedReason::Inactive)
         }
         4 => scene
             .external("bulk_external_deactivated")
             .seen(scene.days_ago(100 + days))
-            .state(State::Deactivated),
+            .state(UserState::Deactivated),
         _ => scene.external("bulk_external"),
     }
 }

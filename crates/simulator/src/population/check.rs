@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{Population, draft::MARKER};
-use crate::gitlab::{Account, OWNER, State};
+use crate::gitlab::{OWNER, SimulatedUser, UserState};
 
 /// The end an account is to have after a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -18,7 +18,7 @@ pub enum Expected {
     /// A block is due, for this reason.
     Blocked {
         /// Why.
-        reason: Reason,
+        reason: ExpectedReason,
     },
     /// An unblock is due.
     Unblocked,
@@ -30,14 +30,14 @@ pub enum Expected {
     /// names the service, and the state is one or the other.
     Contested {
         /// Why.
-        reason: Reason,
+        reason: ExpectedReason,
     },
 }
 
 /// Why an account is blocked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Reason {
+pub enum ExpectedReason {
     /// The person is cancelled in Lookup.
     CancelledInLookup,
     /// An external account has not been seen for 24 months.
@@ -59,7 +59,7 @@ pub struct Mismatch {
     pub found: String,
 }
 
-impl Reason {
+impl ExpectedReason {
     /// As the marker and the outcome name it.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -88,7 +88,7 @@ impl fmt::Display for Mismatch {
 impl Population {
     /// Compares the accounts as they are after a run with what was to become of them; empty if all
     /// is as it must be.
-    pub fn check(&self, end: &BTreeMap<u64, Account>) -> Vec<Mismatch> {
+    pub fn check(&self, end: &BTreeMap<u64, SimulatedUser>) -> Vec<Mismatch> {
         let known = self.accounts.iter().filter_map(|before| {
             let expected = *self.expected.get(&before.id)?;
             let found = match end.get(&before.id) {
@@ -107,7 +107,12 @@ impl Population {
         known.chain(new).collect()
     }
 
-    fn mismatch(&self, account: &Account, expected: Option<Expected>, found: String) -> Mismatch {
+    fn mismatch(
+        &self,
+        account: &SimulatedUser,
+        expected: Option<Expected>,
+        found: String,
+    ) -> Mismatch {
         let case = self
             .origins
             .get(&account.id)
@@ -123,14 +128,14 @@ impl Population {
 }
 
 /// How `after` is not what was expected of `before`.
-fn difference(expected: Expected, before: &Account, after: &Account) -> Option<String> {
+fn difference(expected: Expected, before: &SimulatedUser, after: &SimulatedUser) -> Option<String> {
     match expected {
         Expected::Untouched if before == after => None,
         Expected::Untouched => Some(format!(
             "it changed from {:?} {:?} to {:?} {:?}",
             before.state, before.custom_attributes, after.state, after.custom_attributes
         )),
-        Expected::Unblocked if after.state != State::Active => {
+        Expected::Unblocked if after.state != UserState::Active => {
             Some(format!("its state is {:?}", after.state))
         }
         Expected::Unblocked => (!stamped("unblocked_by", before, after))
@@ -140,10 +145,12 @@ fn difference(expected: Expected, before: &Account, after: &Account) -> Option<S
             rest.custom_attributes.remove(MARKER);
             difference(Expected::Untouched, before, &rest)
         }
-        Expected::Blocked { .. } if after.state != State::Blocked => {
+        Expected::Blocked { .. } if after.state != UserState::Blocked => {
             Some(format!("its state is {:?}", after.state))
         }
-        Expected::Contested { .. } if !matches!(after.state, State::Active | State::Blocked) => {
+        Expected::Contested { .. }
+            if !matches!(after.state, UserState::Active | UserState::Blocked) =>
+        {
             Some(format!("its state is {:?}", after.state))
         }
         Expected::Blocked { .. } | Expected::Contested { .. }
@@ -168,7 +175,7 @@ fn difference(expected: Expected, before: &Account, after: &Account) -> Option<S
 
 /// Whether GitLab's record of the change is a new one with the service's account, which is id 1 in
 /// every population that was made.
-fn stamped(key: &str, before: &Account, after: &Account) -> bool {
+fn stamped(key: &str, before: &SimulatedUser, after: &SimulatedUser) -> bool {
     let stamp = after.custom_attributes.get(key);
     stamp != before.custom_attributes.get(key)
         && stamp.is_some_and(|stamp| stamp.starts_with(&format!("{OWNER}/1+")))

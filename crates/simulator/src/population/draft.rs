@@ -3,10 +3,10 @@
 use jiff::{SignedDuration, Timestamp, civil::Date};
 use serde_json::{Value, json};
 
-use super::{Class, Expected, Reason, scene::PopulationBuilder};
+use super::{AccountClass, Expected, ExpectedReason, scene::PopulationBuilder};
 use crate::{
-    gitlab::{Account, OWNER, State},
-    lookup::Person,
+    gitlab::{OWNER, SimulatedUser, UserState},
+    lookup::SimulatedPerson,
 };
 
 /// The custom attribute by which the service knows its own blocks.
@@ -19,44 +19,48 @@ pub(super) const ADMINISTRATOR: &str = "root";
 #[derive(Clone, Debug)]
 pub(super) struct AccountDraft {
     pub(super) case: &'static str,
-    pub(super) class: Class,
-    pub(super) account: Account,
-    pub(super) people: Vec<Person>,
+    pub(super) class: AccountClass,
+    pub(super) account: SimulatedUser,
+    pub(super) people: Vec<SimulatedPerson>,
     pub(super) expected: Expected,
 }
 
 impl AccountDraft {
-    pub(super) fn member(case: &'static str, account: Account, person: Person) -> Self {
+    pub(super) fn member(
+        case: &'static str,
+        account: SimulatedUser,
+        person: SimulatedPerson,
+    ) -> Self {
         Self {
             case,
-            class: Class::Member,
+            class: AccountClass::Member,
             account,
             people: vec![person],
             expected: Expected::Untouched,
         }
     }
 
-    pub(super) fn external(case: &'static str, account: Account) -> Self {
+    pub(super) fn external(case: &'static str, account: SimulatedUser) -> Self {
         Self {
             case,
-            class: Class::External,
+            class: AccountClass::External,
             account,
             people: Vec::new(),
             expected: Expected::Untouched,
         }
     }
 
-    pub(super) fn other(case: &'static str, account: Account) -> Self {
+    pub(super) fn other(case: &'static str, account: SimulatedUser) -> Self {
         Self {
             case,
-            class: Class::Other,
+            class: AccountClass::Other,
             account,
             people: Vec::new(),
             expected: Expected::Untouched,
         }
     }
 
-    pub(super) fn state(mut self, state: State) -> Self {
+    pub(super) fn state(mut self, state: UserState) -> Self {
         self.account.state = state;
         self
     }
@@ -88,7 +92,7 @@ impl AccountDraft {
     }
 
     /// Changes how Lookup shows the person.
-    pub(super) fn person(mut self, change: impl FnMut(Person) -> Person) -> Self {
+    pub(super) fn person(mut self, change: impl FnMut(SimulatedPerson) -> SimulatedPerson) -> Self {
         self.people = self.people.into_iter().map(change).collect();
         self
     }
@@ -115,10 +119,10 @@ impl AccountDraft {
         self,
         scene: &mut PopulationBuilder,
         days: i32,
-        reason: Reason,
+        reason: ExpectedReason,
     ) -> Self {
         let at = scene.night(days);
-        self.state(State::Blocked)
+        self.state(UserState::Blocked)
             .marked(scene, at, reason)
             .attribute("blocked_by", by_us(after(at, 3)))
     }
@@ -128,7 +132,7 @@ impl AccountDraft {
         self,
         scene: &mut PopulationBuilder,
         at: Timestamp,
-        reason: Reason,
+        reason: ExpectedReason,
     ) -> Self {
         let marker =
             json!({"v": 1, "reason": reason.as_str(), "at": at.to_string(), "run": scene.run()});
@@ -137,7 +141,7 @@ impl AccountDraft {
 
     /// Blocked by the administrator so many days ago.
     pub(super) fn blocked_by_a_person(self, scene: &PopulationBuilder, days: i32) -> Self {
-        self.state(State::Blocked)
+        self.state(UserState::Blocked)
             .attribute("blocked_by", by_a_person(scene.night(days)))
     }
 
@@ -146,7 +150,7 @@ impl AccountDraft {
         self
     }
 
-    pub(super) fn becomes_blocked(self, reason: Reason) -> Self {
+    pub(super) fn becomes_blocked(self, reason: ExpectedReason) -> Self {
         self.becomes(Expected::Blocked { reason })
     }
 }

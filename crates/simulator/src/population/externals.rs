@@ -4,13 +4,13 @@ use jiff::ToSpan;
 use serde_json::Value;
 
 use super::{
-    Reason,
+    ExpectedReason,
     draft::{AccountDraft, by_a_person},
     scene::PopulationBuilder,
 };
-use crate::gitlab::State;
+use crate::gitlab::UserState;
 
-const INACTIVE: Reason = Reason::Inactive;
+const INACTIVE: ExpectedReason = ExpectedReason::Inactive;
 
 /// Blocks due among [`cases`].
 pub(super) const BLOCKS: usize = 3;
@@ -36,15 +36,15 @@ pub(super) fn cases(scene: &mut PopulationBuilder) -> Vec<AccountDraft> {
         scene
             .external("external_ldap_blocked")
             .seen(long_ago)
-            .state(State::LdapBlocked),
+            .state(UserState::LdapBlocked),
         scene
             .external("external_banned")
             .seen(long_ago)
-            .state(State::Banned),
+            .state(UserState::Banned),
         scene
             .external("external_pending")
             .seen(long_ago)
-            .state(State::BlockedPendingApproval),
+            .state(UserState::BlockedPendingApproval),
         scene
             .external("external_exempt")
             .seen(long_ago)
@@ -57,7 +57,7 @@ fn due(scene: &mut PopulationBuilder) -> Vec<AccountDraft> {
     let mut unflagged = scene
         .external("external_inactive_deactivated_without_flag")
         .seen(scene.days_ago(1_000))
-        .state(State::Deactivated)
+        .state(UserState::Deactivated)
         .becomes_blocked(INACTIVE);
     unflagged.account.external = false;
     vec![
@@ -86,7 +86,7 @@ fn seen_lately(scene: &mut PopulationBuilder) -> Vec<AccountDraft> {
             .external("external_reactivated_last_week")
             .seen(long_ago)
             .blocked_by_us(scene, 30, INACTIVE)
-            .state(State::Active)
+            .state(UserState::Active)
             .attribute("unblocked_by", by_a_person(scene.night(7))),
         scene.external("external_active"),
         scene.external("external_nearly_inactive").seen(nearly),
@@ -114,7 +114,7 @@ fn seen_lately(scene: &mut PopulationBuilder) -> Vec<AccountDraft> {
         scene
             .external("external_deactivated_not_inactive")
             .seen(scene.days_ago(400))
-            .state(State::Deactivated)
+            .state(UserState::Deactivated)
             .marked(scene, blocked, INACTIVE),
     ]
 }

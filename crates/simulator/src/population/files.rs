@@ -10,8 +10,8 @@ use serde_json::Value;
 
 use super::Population;
 use crate::{
-    gitlab::{self, Account, RowError},
-    lookup::{Person, PersonError},
+    gitlab::{self, RowError, SimulatedUser},
+    lookup::{PersonError, SimulatedPerson},
 };
 
 /// Keys without which the service refuses a row, as only an administrator's token sees them.
@@ -30,7 +30,7 @@ const REQUIRED: [(&str, &str); 3] = [
 /// A file that is no population.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "path, and the row counted from 1")]
-pub enum FileError {
+pub enum PopulationFileError {
     /// Not readable.
     #[error("{}: cannot be read", path.display())]
     Read { path: PathBuf, source: io::Error },
@@ -48,7 +48,7 @@ pub enum FileError {
     Empty { path: PathBuf },
     /// A row that is no account.
     #[error("{}: row {row} is no account of GitLab's users API", path.display())]
-    Account {
+    SimulatedUser {
         path: PathBuf,
         row: usize,
         source: RowError,
@@ -63,7 +63,7 @@ pub enum FileError {
     },
     /// A row that is no person.
     #[error("{}: row {row} is no person of Lookup's web service", path.display())]
-    Person {
+    SimulatedPerson {
         path: PathBuf,
         row: usize,
         source: PersonError,
@@ -79,7 +79,10 @@ impl Population {
     /// # Errors
     ///
     /// When a file cannot be read or a row is not what the API sends; the first such row is named.
-    pub fn from_files(gitlab_users: &Path, lookup_people: &Path) -> Result<Self, FileError> {
+    pub fn from_files(
+        gitlab_users: &Path,
+        lookup_people: &Path,
+    ) -> Result<Self, PopulationFileError> {
         let mut accounts = BTreeMap::new();
         for (position, row) in rows(gitlab_users)?.into_iter().enumerate() {
             let account = account(gitlab_users, position + 1, row)?;
@@ -99,13 +102,15 @@ impl Population {
     ///
     /// When the file cannot be read or a row is not what the API sends; the first such row is
     /// named.
-    pub fn with_people(mut self, lookup_people: &Path) -> Result<Self, FileError> {
+    pub fn with_people(mut self, lookup_people: &Path) -> Result<Self, PopulationFileError> {
         let mut people = BTreeMap::new();
         for (position, row) in rows(lookup_people)?.into_iter().enumerate() {
-            let person = Person::from_row(row).map_err(|source| FileError::Person {
-                path: lookup_people.to_owned(),
-                row: position + 1,
-                source,
+            let person = SimulatedPerson::from_row(row).map_err(|source| {
+                PopulationFileError::SimulatedPerson {
+                    path: lookup_people.to_owned(),
+                    row: position + 1,
+                    source,
+                }
             })?;
             people.insert(person.crsid.clone(), person);
         }
@@ -114,15 +119,15 @@ impl Population {
     }
 }
 
-fn account(path: &Path, row: usize, value: Value) -> Result<Account, FileError> {
+fn account(path: &Path, row: usize, value: Value) -> Result<SimulatedUser, PopulationFileError> {
     let lacking = REQUIRED
         .into_iter()
         .find(|(key, _)| value.is_object() && value.get(key).is_none());
-    let account = Account::from_row(value);
+    let account = SimulatedUser::from_row(value);
     let path = path.to_owned();
     match (account, lacking) {
-        (Err(source), _) => Err(FileError::Account { path, row, source }),
-        (Ok(_), Some((key, advice))) => Err(FileError::Incomplete {
+        (Err(source), _) => Err(PopulationFileError::SimulatedUser { path, row, source }),
+        (Ok(_), Some((key, advice))) => Err(PopulationFileError::Incomplete {
             path,
             row,
             key,
@@ -132,25 +137,25 @@ fn account(path: &Path, row: usize, value: Value) -> Result<Account, FileError> 
     }
 }
 
-fn rows(path: &Path) -> Result<Vec<Value>, FileError> {
-    let text = std::fs::read(path).map_err(|source| FileError::Read {
+fn rows(path: &Path) -> Result<Vec<Value>, PopulationFileError> {
+    let text = std::fs::read(path).map_err(|source| PopulationFileError::Read {
         path: path.to_owned(),
         source,
     })?;
     if let Some(what) = unreadable_encoding(&text) {
         let path = path.to_owned();
-        return Err(FileError::Encoding { path, what });
+        return Err(PopulationFileError::Encoding { path, what });
     }
     let mut rows = Vec::new();
     for document in serde_json::Deserializer::from_slice(&text).into_iter() {
-        let document = document.map_err(|source| FileError::Json {
+        let document = document.map_err(|source| PopulationFileError::Json {
             path: path.to_owned(),
             source,
         })?;
         collect(document, &mut rows);
     }
     if rows.is_empty() {
-        return Err(FileError::Empty {
+        return Err(PopulationFileError::Empty {
             path: path.to_owned(),
         });
     }

@@ -3,16 +3,16 @@
 use jiff::tz::{Offset, TimeZone};
 
 use super::{
-    Expected, Reason,
+    Expected, ExpectedReason,
     draft::{AccountDraft, MARKER, after, by_a_person, by_us, stamp},
     scene::PopulationBuilder,
 };
 use crate::{
-    gitlab::{Identity, State},
-    lookup::Person,
+    gitlab::{UserIdentity, UserState},
+    lookup::SimulatedPerson,
 };
 
-const CANCELLED: Reason = Reason::CancelledInLookup;
+const CANCELLED: ExpectedReason = ExpectedReason::CancelledInLookup;
 
 /// Blocks due among [`cases`].
 pub(super) const BLOCKS: usize = 6;
@@ -53,7 +53,7 @@ fn plain(scene: &mut PopulationBuilder) -> Vec<AccountDraft> {
             .blocked_by_a_person(scene, 30),
         scene
             .member("member_deactivated")
-            .state(State::Deactivated)
+            .state(UserState::Deactivated)
             .seen(scene.days_ago(200)),
     ]
 }
@@ -70,7 +70,7 @@ fn to_be_blocked(scene: &mut PopulationBuilder) -> Vec<AccountDraft> {
         administrator,
         scene
             .member("member_cancelled_deactivated")
-            .state(State::Deactivated)
+            .state(UserState::Deactivated)
             .seen(scene.days_ago(300))
             .cancelled()
             .becomes_blocked(CANCELLED),
@@ -106,7 +106,7 @@ fn to_be_unblocked(scene: &mut PopulationBuilder) -> Vec<AccountDraft> {
     vec![
         scene
             .member("member_unblock_due_time_with_offset")
-            .state(State::Blocked)
+            .state(UserState::Blocked)
             .marked(scene, at, CANCELLED)
             .attribute("blocked_by", format!("lookup-gitlab-sync/1+{local}"))
             .becomes(Expected::Unblocked),
@@ -117,7 +117,7 @@ fn to_be_unblocked(scene: &mut PopulationBuilder) -> Vec<AccountDraft> {
             .becomes(Expected::Unblocked),
         scene
             .member("member_unblock_due_nine_minutes_after_the_marker")
-            .state(State::Blocked)
+            .state(UserState::Blocked)
             .marked(scene, again, CANCELLED)
             .attribute("blocked_by", by_us(after(again, 9 * 60)))
             .becomes(Expected::Unblocked),
@@ -134,12 +134,12 @@ fn blocked_by_others(scene: &mut PopulationBuilder) -> Vec<AccountDraft> {
     let marked = |scene: &mut PopulationBuilder, case| {
         scene
             .member(case)
-            .state(State::Blocked)
+            .state(UserState::Blocked)
             .marked(scene, at, CANCELLED)
     };
     let by_hand = scene
         .member("member_blocked_with_our_token_by_hand")
-        .state(State::Blocked);
+        .state(UserState::Blocked);
     vec![
         scene
             .member("member_marker_stale")
@@ -153,7 +153,7 @@ fn blocked_by_others(scene: &mut PopulationBuilder) -> Vec<AccountDraft> {
         by_hand.attribute("blocked_by", by_us(at)),
         scene
             .member("member_marker_unreadable")
-            .state(State::Blocked)
+            .state(UserState::Blocked)
             .attribute(MARKER, "cancelled in Lookup")
             .attribute("blocked_by", by_us(at)),
         marked(scene, "member_blocked_by_unreadable")
@@ -167,7 +167,7 @@ fn blocked_by_others(scene: &mut PopulationBuilder) -> Vec<AccountDraft> {
             .attribute("unblocked_by", by_a_person(scene.night(10))),
         scene
             .member("member_blocked_without_trace")
-            .state(State::Blocked),
+            .state(UserState::Blocked),
         scene
             .member("member_cancelled_blocked_by_a_person")
             .cancelled()
@@ -208,30 +208,30 @@ fn in_states_of_others(scene: &mut PopulationBuilder) -> Vec<AccountDraft> {
         scene
             .member("member_cancelled_ldap_blocked")
             .cancelled()
-            .state(State::LdapBlocked),
+            .state(UserState::LdapBlocked),
         scene
             .member("member_ldap_blocked")
             .blocked_by_us(scene, 65, CANCELLED)
-            .state(State::LdapBlocked),
+            .state(UserState::LdapBlocked),
         // Unblocking it would lift the ban.
         scene
             .member("member_banned")
             .blocked_by_us(scene, 75, CANCELLED)
-            .state(State::Banned),
+            .state(UserState::Banned),
         scene
             .member("member_cancelled_banned")
             .cancelled()
-            .state(State::Banned),
+            .state(UserState::Banned),
         // Unblocking it would approve the account.
         scene
             .member("member_pending")
             .blocked_by_us(scene, 85, CANCELLED)
-            .state(State::BlockedPendingApproval),
+            .state(UserState::BlockedPendingApproval),
         scene
             .member("member_cancelled_pending")
             .never_seen()
             .cancelled()
-            .state(State::BlockedPendingApproval),
+            .state(UserState::BlockedPendingApproval),
     ]
 }
 
@@ -274,9 +274,9 @@ fn identities_disagree(scene: &mut PopulationBuilder) -> AccountDraft {
     let mut draft = scene.member("member_identity_of_another");
     let other = scene.crsid();
     let extern_uid = format!("{other}@example.ac.uk");
-    draft.account.identities = vec![Identity::new("saml", &extern_uid)];
+    draft.account.identities = vec![UserIdentity::new("saml", &extern_uid)];
     draft
         .people
-        .push(Person::cancelled(&other, scene.surname()));
+        .push(SimulatedPerson::cancelled(&other, scene.surname()));
     draft
 }

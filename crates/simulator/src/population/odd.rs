@@ -3,10 +3,10 @@
 
 use serde_json::Value;
 
-use super::{Expected, Reason, draft::AccountDraft, scene::PopulationBuilder};
-use crate::gitlab::{Deletion, State};
+use super::{Expected, ExpectedReason, draft::AccountDraft, scene::PopulationBuilder};
+use crate::gitlab::{Deletion, UserState};
 
-const CANCELLED: Reason = Reason::CancelledInLookup;
+const CANCELLED: ExpectedReason = ExpectedReason::CancelledInLookup;
 
 /// How long the identity provider takes to make its account active again.
 const RESTORED_AFTER_MS: u64 = 2_000;
@@ -49,7 +49,7 @@ fn not_validating(scene: &mut PopulationBuilder) -> AccountDraft {
 
 /// Blocked by the worker that deletes it, without a trace: not ours to unblock.
 fn being_deleted(scene: &mut PopulationBuilder) -> AccountDraft {
-    let mut draft = scene.member("odd_being_deleted").state(State::Blocked);
+    let mut draft = scene.member("odd_being_deleted").state(UserState::Blocked);
     draft.account.hidden.deletion = Some(Deletion::UnderWay);
     draft
 }

@@ -6,8 +6,8 @@ use super::{
     scene::PopulationBuilder,
 };
 use crate::{
-    gitlab::{Kind, OWNER, State},
-    lookup::Person,
+    gitlab::{Kind, OWNER, UserState},
+    lookup::SimulatedPerson,
 };
 
 /// The service's own account, which gets id 1.
@@ -29,7 +29,7 @@ pub(super) fn administrator(scene: &mut PopulationBuilder) -> AccountDraft {
 /// One of each.
 pub(super) fn cases(scene: &mut PopulationBuilder) -> Vec<AccountDraft> {
     let cancelled = |scene: &mut PopulationBuilder, username: &str| {
-        vec![Person::cancelled(username, scene.surname())]
+        vec![SimulatedPerson::cancelled(username, scene.surname())]
     };
     let bot_name = scene.crsid();
     let mut bot = not_human(
@@ -66,7 +66,7 @@ pub(super) fn cases(scene: &mut PopulationBuilder) -> Vec<AccountDraft> {
         not_human(scene, "alert_bot", "alert-bot", Kind::AlertBot),
         robot(scene, "robot_blocked_by_a_person").blocked_by_a_person(scene, 200),
         odd_name(scene, "name_out_of_scope"),
-        odd_name(scene, "name_out_of_scope_deactivated").state(State::Deactivated),
+        odd_name(scene, "name_out_of_scope_deactivated").state(UserState::Deactivated),
         scene
             .other("name_too_long_for_a_crsid", "christopherson")
             .seen(scene.days_ago(950)),
@@ -95,7 +95,7 @@ pub(super) fn group_administrator(
     let mut draft = scene.other(case, &username).seen(scene.days_ago(100));
     draft
         .people
-        .push(Person::cancelled(&crsid, scene.surname()));
+        .push(SimulatedPerson::cancelled(&crsid, scene.surname()));
     draft
 }
 

@@ -10,8 +10,8 @@ use jiff::{
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{FileError, Population};
-use crate::gitlab::{self, Account, Kind, Token};
+use super::{Population, PopulationFileError};
+use crate::gitlab::{self, Kind, SimulatedToken, SimulatedUser};
 
 /// The day of the recording. What has to do with the present is moved by the days since.
 const RECORDED: Date = date(2026, 11, 28);
@@ -48,19 +48,21 @@ impl Population {
     /// # Errors
     ///
     /// When a file cannot be read or is not of the recordings' form.
-    pub fn from_recording(directory: &Path, today: Date) -> Result<Self, FileError> {
+    pub fn from_recording(directory: &Path, today: Date) -> Result<Self, PopulationFileError> {
         let path = directory.join("population.json");
         let recorded: RecordedRow = read(&path)?;
         let since = RECORDED.until(today).unwrap_or_default();
         let mut population = Self::default();
         for (position, row) in recorded.rows.iter().enumerate() {
             let row = recorded.row(row, since);
-            let account = Account::from_row(row).map_err(|source| FileError::Account {
-                path: path.clone(),
-                row: position + 1,
-                source,
+            let account = SimulatedUser::from_row(row).map_err(|source| {
+                PopulationFileError::SimulatedUser {
+                    path: path.clone(),
+                    row: position + 1,
+                    source,
+                }
             })?;
-            population.accounts.push(Account {
+            population.accounts.push(SimulatedUser {
                 filled: true,
                 ..account
             });
@@ -158,7 +160,7 @@ fn moved(text: &str, since: Span) -> Option<String> {
 }
 
 /// A token as the role's description has it.
-fn token(id: u64, owner: u64, said: &str, today: Date) -> Token {
+fn token(id: u64, owner: u64, said: &str, today: Date) -> SimulatedToken {
     let words: Vec<&str> = said.split([' ', ',']).collect();
     let scopes: Vec<String> = SCOPES
         .into_iter()
@@ -171,7 +173,7 @@ fn token(id: u64, owner: u64, said: &str, today: Date) -> Token {
         scopes
     };
     let days = |days: i64| today.checked_add(days.days()).ok();
-    Token {
+    SimulatedToken {
         id,
         name: format!("t-{}", scopes.join("-")),
         revoked: words.contains(&"revoked"),
@@ -182,16 +184,16 @@ fn token(id: u64, owner: u64, said: &str, today: Date) -> Token {
             said if said.contains("expired two days ago") => days(-2),
             _ => days(300),
         },
-        ..Token::new(owner, true)
+        ..SimulatedToken::new(owner, true)
     }
 }
 
-fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<T, FileError> {
-    let text = std::fs::read(path).map_err(|source| FileError::Read {
+fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<T, PopulationFileError> {
+    let text = std::fs::read(path).map_err(|source| PopulationFileError::Read {
         path: path.to_owned(),
         source,
     })?;
-    serde_json::from_slice(&text).map_err(|source| FileError::Json {
+    serde_json::from_slice(&text).map_err(|source| PopulationFileError::Json {
         path: path.to_owned(),
         source,
     })

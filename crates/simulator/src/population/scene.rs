@@ -12,8 +12,8 @@ use rand_chacha::ChaCha8Rng;
 
 use super::{Population, draft::AccountDraft};
 use crate::{
-    gitlab::{Account, Identity},
-    lookup::Person,
+    gitlab::{SimulatedUser, UserIdentity},
+    lookup::SimulatedPerson,
 };
 
 const SURNAMES: [&str; 24] = [
@@ -92,9 +92,9 @@ impl PopulationBuilder {
         let surname = self.surname();
         let mut account = self.account(username, surname);
         let extern_uid = format!("{}@example.ac.uk", username.to_lowercase());
-        account.identities = vec![Identity::new("saml", &extern_uid)];
+        account.identities = vec![UserIdentity::new("saml", &extern_uid)];
         let seen = self.upto(60);
-        AccountDraft::member(case, account, Person::current(username, surname))
+        AccountDraft::member(case, account, SimulatedPerson::current(username, surname))
             .seen(self.days_ago(seen))
     }
 
@@ -116,24 +116,24 @@ impl PopulationBuilder {
     }
 
     /// An account created three to eight years ago, never seen since.
-    fn account(&mut self, username: &str, surname: &str) -> Account {
+    fn account(&mut self, username: &str, surname: &str) -> SimulatedUser {
         let age = 1_100 + self.upto(1_900);
         let created = self.days_ago(age);
         let at = format!("{created}T09:{:02}:00.000Z", self.upto(59));
-        Account::new(0, username)
+        SimulatedUser::new(0, username)
             .with("name", surname)
             .with("created_at", at.clone())
             .with("confirmed_at", at)
     }
 
     /// People in Lookup without an account, one in eight of them cancelled.
-    pub(super) fn strangers(&mut self, count: usize) -> Vec<Person> {
+    pub(super) fn strangers(&mut self, count: usize) -> Vec<SimulatedPerson> {
         let stranger = |scene: &mut Self| {
             let (crsid, surname) = (scene.crsid(), scene.surname());
             if scene.chance(12) {
-                Person::cancelled(&crsid, surname)
+                SimulatedPerson::cancelled(&crsid, surname)
             } else {
-                Person::current(&crsid, surname)
+                SimulatedPerson::current(&crsid, surname)
             }
         };
         (0..count).map(|_| stranger(self)).collect()

@@ -2,7 +2,7 @@
 
 use reqwest::{Client, Method, RequestBuilder, header::HeaderMap, redirect::Policy};
 use serde_json::Value;
-use simulator::gitlab::{Account, GitLab, Settings};
+use simulator::gitlab::{GitLabSettings, SimulatedGitLab, SimulatedUser};
 
 pub struct Answer {
     pub status: u16,
@@ -43,39 +43,44 @@ pub async fn send(request: RequestBuilder) -> Answer {
     }
 }
 
-pub async fn gitlab(accounts: Vec<Account>) -> GitLab {
-    GitLab::start(Settings {
+pub async fn gitlab(accounts: Vec<SimulatedUser>) -> SimulatedGitLab {
+    SimulatedGitLab::start(GitLabSettings {
         accounts,
-        ..Settings::default()
+        ..GitLabSettings::default()
     })
     .await
     .unwrap()
 }
 
 /// A request with the administrator's token.
-pub fn request(gitlab: &GitLab, method: &str, path: &str) -> RequestBuilder {
+pub fn request(gitlab: &SimulatedGitLab, method: &str, path: &str) -> RequestBuilder {
     let method: Method = method.parse().unwrap();
     client()
         .request(method, format!("{}/api/v4{path}", gitlab.url()))
         .header("private-token", gitlab.token())
 }
 
-pub async fn ask(gitlab: &GitLab, method: &str, path: &str) -> Answer {
+pub async fn ask(gitlab: &SimulatedGitLab, method: &str, path: &str) -> Answer {
     send(request(gitlab, method, path)).await
 }
 
-pub async fn ask_with(gitlab: &GitLab, token: &str, path: &str) -> Answer {
+pub async fn ask_with(gitlab: &SimulatedGitLab, token: &str, path: &str) -> Answer {
     let url = format!("{}/api/v4{path}", gitlab.url());
     send(client().get(url).header("private-token", token)).await
 }
 
 /// One account, 42.
-pub async fn one() -> GitLab {
-    gitlab(vec![Account::new(42, "ab123")]).await
+pub async fn one() -> SimulatedGitLab {
+    gitlab(vec![SimulatedUser::new(42, "ab123")]).await
 }
 
 /// Asks a control endpoint.
-pub async fn control(gitlab: &GitLab, method: &str, path: &str, body: Option<Value>) -> Answer {
+pub async fn control(
+    gitlab: &SimulatedGitLab,
+    method: &str,
+    path: &str,
+    body: Option<Value>,
+) -> Answer {
     let method: Method = method.parse().unwrap();
     let request = client().request(method, format!("{}/simulate/{path}", gitlab.url()));
     send(match body {

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use simulator::{
-    control::{Fault, RateLimit},
-    gitlab::{Account, GitLab, Settings, State},
+    control::{InjectedFault, RateLimit},
+    gitlab::{GitLabSettings, SimulatedGitLab, SimulatedUser, UserState},
 };
 
 use crate::asking::{ask, control, gitlab, one, request};
@@ -74,11 +74,11 @@ async fn the_record_has_every_request_but_those_to_the_controls() {
 
 #[tokio::test]
 async fn a_change_of_state_by_hand_is_put_down_to_a_person() {
-    let root = Account {
+    let root = SimulatedUser {
         is_admin: true,
-        ..Account::new(2, "root")
+        ..SimulatedUser::new(2, "root")
     };
-    let gitlab = gitlab(vec![root, Account::new(42, "ab123")]).await;
+    let gitlab = gitlab(vec![root, SimulatedUser::new(42, "ab123")]).await;
     let put = async |change| control(&gitlab, "PUT", "users/42", Some(change)).await;
     assert_eq!(put(json!({"state": "blocked"})).await.status, 200);
     let attributes = |key: &str| {
@@ -131,7 +131,7 @@ async fn a_person_can_change_create_and_delete_accounts() {
             .status,
         400
     );
-    assert_eq!(gitlab.account(42).unwrap().state, State::Active);
+    assert_eq!(gitlab.account(42).unwrap().state, UserState::Active);
     control(
         &gitlab,
         "PUT",
@@ -155,9 +155,9 @@ async fn the_state_is_shown_whole_and_can_be_read_back() {
     let gitlab = one().await;
     let state = control(&gitlab, "GET", "state", None).await.json();
     let rows = state["users"].as_array().unwrap();
-    let read: Vec<Account> = rows
+    let read: Vec<SimulatedUser> = rows
         .iter()
-        .map(|row| Account::from_row(row.clone()).unwrap())
+        .map(|row| SimulatedUser::from_row(row.clone()).unwrap())
         .collect();
     let names: Vec<&str> = read
         .iter()
@@ -173,9 +173,9 @@ async fn past_the_rate_limit_gitlab_says_retry_later() {
         requests: 3,
         period: Duration::from_hours(24),
     });
-    let gitlab = GitLab::start(Settings {
+    let gitlab = SimulatedGitLab::start(GitLabSettings {
         rate_limit,
-        ..Settings::default()
+        ..GitLabSettings::default()
     })
     .await
     .unwrap();
@@ -210,9 +210,9 @@ async fn past_the_rate_limit_gitlab_says_retry_later() {
 #[tokio::test]
 async fn latency_is_added_to_each_answer() {
     let latency = Duration::from_millis(50);
-    let gitlab = GitLab::start(Settings {
+    let gitlab = SimulatedGitLab::start(GitLabSettings {
         latency,
-        ..Settings::default()
+        ..GitLabSettings::default()
     })
     .await
     .unwrap();
@@ -226,9 +226,9 @@ async fn a_stop_ends_slow_answers_early_and_frees_the_port() {
     let gitlab = one().await;
     gitlab
         .control()
-        .inject(Fault {
+        .inject(InjectedFault {
             delay_ms: 600_000,
-            ..Fault::on("*", "/api/v4/user")
+            ..InjectedFault::on("*", "/api/v4/user")
         })
         .unwrap();
     let port: u16 = gitlab.url().rsplit(':').next().unwrap().parse().unwrap();
@@ -238,9 +238,9 @@ async fn a_stop_ends_slow_answers_early_and_frees_the_port() {
     }
     gitlab.stop().await.unwrap();
     assert_eq!(waiting.await.unwrap().unwrap().status(), 200);
-    let again = GitLab::start(Settings {
+    let again = SimulatedGitLab::start(GitLabSettings {
         port,
-        ..Settings::default()
+        ..GitLabSettings::default()
     })
     .await
     .unwrap();

@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, time::Duration};
 
 use serde_json::json;
 use simulator::{
-    control::{Cut, Fault},
-    gitlab::{GitLab, State},
+    control::{Cut, InjectedFault},
+    gitlab::{SimulatedGitLab, UserState},
 };
 
 use crate::asking::{ask, control, one, request};
@@ -34,7 +34,7 @@ async fn a_fault_answers_in_place_of_the_effect_as_often_as_it_says() {
                 .unwrap()
                 .starts_with("text/html")
         );
-        assert_eq!(gitlab.account(42).unwrap().state, State::Active);
+        assert_eq!(gitlab.account(42).unwrap().state, UserState::Active);
     }
     assert_eq!(ask(&gitlab, "POST", "/users/42/block").await.body, "true");
 }
@@ -42,9 +42,9 @@ async fn a_fault_answers_in_place_of_the_effect_as_often_as_it_says() {
 #[tokio::test]
 async fn a_fault_that_is_cleared_or_meant_for_others_does_not_strike() {
     let gitlab = one().await;
-    let fault = || Fault {
+    let fault = || InjectedFault {
         status: Some(503),
-        ..Fault::on("GET", "/api/v4/users?*cursor=*")
+        ..InjectedFault::on("GET", "/api/v4/users?*cursor=*")
     };
     gitlab.control().inject(fault()).unwrap();
     assert_eq!(ask(&gitlab, "GET", "/users").await.status, 200);
@@ -73,9 +73,9 @@ async fn a_fault_with_headers_alone_adds_them_to_the_true_answer() {
     let headers = BTreeMap::from([("RateLimit-Remaining".to_owned(), "0".to_owned())]);
     gitlab
         .control()
-        .inject(Fault {
+        .inject(InjectedFault {
             headers,
-            ..Fault::on("*", "/api/v4/*")
+            ..InjectedFault::on("*", "/api/v4/*")
         })
         .unwrap();
     let answer = ask(&gitlab, "GET", "/users/42").await;
@@ -112,11 +112,11 @@ async fn a_malformed_fault_is_refused_with_what_is_wrong() {
 }
 
 /// Asks for a block whose connection is cut before the effect or after it.
-async fn block_is_cut(gitlab: &GitLab, cut: Cut) {
-    let fault = Fault {
+async fn block_is_cut(gitlab: &SimulatedGitLab, cut: Cut) {
+    let fault = InjectedFault {
         drop: Some(cut),
         times: 1,
-        ..Fault::on("POST", "/api/v4/users/*/block")
+        ..InjectedFault::on("POST", "/api/v4/users/*/block")
     };
     gitlab.control().inject(fault).unwrap();
     let answer = request(gitlab, "POST", "/users/42/block").send().await;
@@ -127,7 +127,7 @@ async fn block_is_cut(gitlab: &GitLab, cut: Cut) {
 async fn a_connection_cut_before_the_effect_leaves_the_account_as_it_was() {
     let gitlab = one().await;
     block_is_cut(&gitlab, Cut::Before).await;
-    assert_eq!(gitlab.account(42).unwrap().state, State::Active);
+    assert_eq!(gitlab.account(42).unwrap().state, UserState::Active);
     assert_eq!(ask(&gitlab, "POST", "/users/42/block").await.body, "true");
 }
 
@@ -135,7 +135,7 @@ async fn a_connection_cut_before_the_effect_leaves_the_account_as_it_was() {
 async fn a_connection_cut_after_the_effect_has_blocked_the_account() {
     let gitlab = one().await;
     block_is_cut(&gitlab, Cut::After).await;
-    assert_eq!(gitlab.account(42).unwrap().state, State::Blocked);
+    assert_eq!(gitlab.account(42).unwrap().state, UserState::Blocked);
     assert_eq!(ask(&gitlab, "POST", "/users/42/block").await.body, "null");
     let entries = gitlab.control().requests(0);
     assert_eq!((entries[0].status, entries[0].answer), (None, Some("true")));
@@ -148,13 +148,13 @@ async fn a_connection_cut_after_the_effect_has_blocked_the_account() {
 #[tokio::test]
 async fn a_client_that_gives_up_on_a_slow_cut_has_caused_the_effect() {
     let gitlab = one().await;
-    let fault = Fault {
+    let fault = InjectedFault {
         drop: Some(Cut::After),
         delay_ms: 600_000,
-        ..Fault::on("POST", "/api/v4/users/*/block")
+        ..InjectedFault::on("POST", "/api/v4/users/*/block")
     };
     gitlab.control().inject(fault).unwrap();
     let patient = request(&gitlab, "POST", "/users/42/block").timeout(Duration::from_millis(200));
     assert!(patient.send().await.unwrap_err().is_timeout());
-    assert_eq!(gitlab.account(42).unwrap().state, State::Blocked);
+    assert_eq!(gitlab.account(42).unwrap().state, UserState::Blocked);
 }

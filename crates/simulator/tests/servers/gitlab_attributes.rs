@@ -1,14 +1,14 @@
 //! Custom attributes, in every way they are sent.
 
 use serde_json::json;
-use simulator::gitlab::{Account, GitLab, REDUCED_TOKEN};
+use simulator::gitlab::{REDUCED_TOKEN, SimulatedGitLab, SimulatedUser};
 
 use crate::asking::{ask, ask_with, gitlab, request, send};
 
 const PATH: &str = "/users/42/custom_attributes/lookup_gitlab_sync";
 
-async fn one() -> GitLab {
-    gitlab(vec![Account::new(42, "ab123")]).await
+async fn one() -> SimulatedGitLab {
+    gitlab(vec![SimulatedUser::new(42, "ab123")]).await
 }
 
 #[tokio::test]

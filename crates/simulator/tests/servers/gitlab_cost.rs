@@ -3,16 +3,18 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use simulator::gitlab::{Account, Conditions, Cost, GitLab, Settings, State};
+use simulator::gitlab::{
+    Conditions, Cost, GitLabSettings, SimulatedGitLab, SimulatedUser, UserState,
+};
 
 use crate::asking::{ask, client, gitlab, request, send};
 
 /// How long what must come is waited for.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-async fn with(settings: Settings) -> GitLab {
-    let accounts = (2..=30).map(|id| Account::new(id, &format!("user{id}")));
-    GitLab::start(Settings {
+async fn with(settings: GitLabSettings) -> SimulatedGitLab {
+    let accounts = (2..=30).map(|id| SimulatedUser::new(id, &format!("user{id}")));
+    SimulatedGitLab::start(GitLabSettings {
         accounts: accounts.collect(),
         ..settings
     })
@@ -22,9 +24,9 @@ async fn with(settings: Settings) -> GitLab {
 
 #[tokio::test]
 async fn a_process_does_one_thing_at_a_time_and_a_row_costs_ten_milliseconds() {
-    let gitlab = with(Settings {
+    let gitlab = with(GitLabSettings {
         cost: Cost::Real { processes: 1 },
-        ..Settings::default()
+        ..GitLabSettings::default()
     })
     .await;
     let begun = Instant::now();
@@ -36,7 +38,7 @@ async fn a_process_does_one_thing_at_a_time_and_a_row_costs_ten_milliseconds() {
 
 #[tokio::test]
 async fn two_changes_at_one_moment_both_succeed() {
-    let gitlab = gitlab(vec![Account::new(42, "ab123")]).await;
+    let gitlab = gitlab(vec![SimulatedUser::new(42, "ab123")]).await;
     gitlab.set_conditions(Conditions {
         state_change_ms: 2_000,
         ..Conditions::default()
@@ -44,15 +46,15 @@ async fn two_changes_at_one_moment_both_succeed() {
     let block = || ask(&gitlab, "POST", "/users/42/block");
     let (one, other) = tokio::join!(block(), block());
     assert_eq!((&*one.body, &*other.body), ("true", "true"));
-    assert_eq!(gitlab.account(42).unwrap().state, State::Blocked);
+    assert_eq!(gitlab.account(42).unwrap().state, UserState::Blocked);
     assert_eq!(block().await.body, "null");
 }
 
 #[tokio::test]
 async fn after_so_many_pages_the_server_is_reset_and_comes_back() {
-    let gitlab = with(Settings {
+    let gitlab = with(GitLabSettings {
         restarts_every: Some(2),
-        ..Settings::default()
+        ..GitLabSettings::default()
     })
     .await;
     for _ in 0..2 {

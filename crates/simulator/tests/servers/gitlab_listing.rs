@@ -3,7 +3,7 @@
 use rstest::rstest;
 use serde_json::Value;
 use simulator::{
-    gitlab::{Account, GitLab, Identity, Kind, REDUCED_TOKEN, State},
+    gitlab::{Kind, REDUCED_TOKEN, SimulatedGitLab, SimulatedUser, UserIdentity, UserState},
     population::Population,
 };
 
@@ -11,17 +11,17 @@ use crate::asking::{Answer, ask, ask_with, client, gitlab, send};
 
 const SWEEP: &str = "/users?pagination=keyset&order_by=id&sort=asc&with_custom_attributes=true";
 
-async fn with_accounts(count: u64) -> GitLab {
+async fn with_accounts(count: u64) -> SimulatedGitLab {
     gitlab(
         (2..=count)
-            .map(|id| Account::new(id, &format!("user{id}")))
+            .map(|id| SimulatedUser::new(id, &format!("user{id}")))
             .collect(),
     )
     .await
 }
 
 /// Follows `X-NEXT-CURSOR` to the end; `between` runs after each page.
-async fn sweep(gitlab: &GitLab, query: &str, between: impl Fn(&Answer)) -> Vec<u64> {
+async fn sweep(gitlab: &SimulatedGitLab, query: &str, between: impl Fn(&Answer)) -> Vec<u64> {
     let mut ids = Vec::new();
     let mut cursor = None;
     loop {
@@ -210,33 +210,33 @@ async fn pages_are_twenty_long_unless_asked_and_never_past_a_hundred() {
     );
 }
 
-fn zoo() -> Vec<Account> {
-    let with = |id, name: &str, state| Account {
+fn zoo() -> Vec<SimulatedUser> {
+    let with = |id, name: &str, state| SimulatedUser {
         state,
-        ..Account::new(id, name)
+        ..SimulatedUser::new(id, name)
     };
-    let kind = |id, name: &str, kind| Account {
+    let kind = |id, name: &str, kind| SimulatedUser {
         kind,
-        ..Account::new(id, name)
+        ..SimulatedUser::new(id, name)
     };
-    let identity = Identity::new("saml", "ab10@example.ac.uk");
+    let identity = UserIdentity::new("saml", "ab10@example.ac.uk");
     vec![
-        Account {
+        SimulatedUser {
             identities: vec![identity],
-            ..with(10, "ab10", State::Active)
+            ..with(10, "ab10", UserState::Active)
         }
         .with("created_at", "2020-01-01T00:00:00.000Z")
         .with("public_email", "ab@example.ac.uk"),
-        with(11, "ab11", State::Blocked)
+        with(11, "ab11", UserState::Blocked)
             .with_attribute("room", "12")
             .with_attribute("floor", "3"),
-        with(12, "ab12", State::LdapBlocked).with_attribute("room", "12"),
-        with(13, "ab13", State::Banned),
-        with(14, "ab14", State::BlockedPendingApproval),
-        with(15, "ab15", State::Deactivated),
-        Account {
+        with(12, "ab12", UserState::LdapBlocked).with_attribute("room", "12"),
+        with(13, "ab13", UserState::Banned),
+        with(14, "ab14", UserState::BlockedPendingApproval),
+        with(15, "ab15", UserState::Deactivated),
+        SimulatedUser {
             external: true,
-            ..Account::new(16, "astro-build-bot")
+            ..SimulatedUser::new(16, "astro-build-bot")
         },
         kind(17, "service", Kind::ServiceAccount),
         kind(18, "project_1_bot", Kind::ProjectBot),

@@ -4,7 +4,7 @@ use jiff::civil::date;
 use rstest::rstest;
 use serde_json::{Value, json};
 use simulator::{
-    gitlab::{Account, GitLab, State},
+    gitlab::{SimulatedGitLab, SimulatedUser, UserState},
     population::{Expected, Population},
 };
 
@@ -12,8 +12,8 @@ use crate::asking::{Answer, ask, gitlab, request, send};
 
 const LIST: &str = "/users?pagination=keyset&order_by=id&sort=asc&with_custom_attributes=true";
 
-async fn one(change: Value) -> GitLab {
-    let gitlab = gitlab(vec![Account::new(42, "ab123")]).await;
+async fn one(change: Value) -> SimulatedGitLab {
+    let gitlab = gitlab(vec![SimulatedUser::new(42, "ab123")]).await;
     gitlab.change_user(42, change).unwrap();
     gitlab
 }
@@ -22,11 +22,11 @@ fn said(answer: &Answer) -> (u16, &str) {
     (answer.status, &answer.body)
 }
 
-fn state(gitlab: &GitLab) -> State {
+fn state(gitlab: &SimulatedGitLab) -> UserState {
     gitlab.account(42).unwrap().state
 }
 
-fn record(gitlab: &GitLab) -> Vec<String> {
+fn record(gitlab: &SimulatedGitLab) -> Vec<String> {
     let attributes = gitlab.account(42).unwrap().custom_attributes;
     attributes.iter().map(|(key, _)| key.clone()).collect()
 }
@@ -50,7 +50,7 @@ async fn an_account_without_a_personal_namespace_breaks_every_page_that_holds_it
         said(&ask(&gitlab, "POST", "/users/42/unblock").await),
         (201, "false")
     );
-    assert_eq!(state(&gitlab), State::Active);
+    assert_eq!(state(&gitlab), UserState::Active);
 }
 
 #[tokio::test]
@@ -60,7 +60,7 @@ async fn an_account_that_does_not_validate_can_be_neither_blocked_nor_unblocked(
         said(&ask(&gitlab, "POST", "/users/42/block").await),
         (500, r#"{"message":"Name can't be blank"}"#)
     );
-    assert_eq!(state(&gitlab), State::Active);
+    assert_eq!(state(&gitlab), UserState::Active);
     gitlab
         .change_user(42, json!({"state": "blocked", "by": "nobody"}))
         .unwrap();
@@ -68,7 +68,7 @@ async fn an_account_that_does_not_validate_can_be_neither_blocked_nor_unblocked(
         said(&ask(&gitlab, "POST", "/users/42/unblock").await),
         (201, "false")
     );
-    assert_eq!(state(&gitlab), State::Blocked);
+    assert_eq!(state(&gitlab), UserState::Blocked);
     assert_eq!(record(&gitlab), [""; 0]);
     assert_eq!(ask(&gitlab, "GET", "/users/42").await.status, 200);
     gitlab
@@ -83,23 +83,26 @@ async fn an_account_that_does_not_validate_can_be_neither_blocked_nor_unblocked(
 #[tokio::test]
 async fn an_account_whose_deletion_is_under_way_is_made_active_by_an_unblock() {
     let gitlab = one(json!({"hidden": {"deletion": "requested"}})).await;
-    assert_eq!(state(&gitlab), State::Active);
+    assert_eq!(state(&gitlab), UserState::Active);
     gitlab
         .change_user(42, json!({"hidden": {"deletion": "under_way"}}))
         .unwrap();
-    assert_eq!((state(&gitlab), record(&gitlab)), (State::Blocked, vec![]));
+    assert_eq!(
+        (state(&gitlab), record(&gitlab)),
+        (UserState::Blocked, vec![])
+    );
     assert_eq!(ask(&gitlab, "POST", "/users/42/block").await.body, "null");
     assert_eq!(ask(&gitlab, "POST", "/users/42/unblock").await.body, "true");
-    assert_eq!(state(&gitlab), State::Active);
+    assert_eq!(state(&gitlab), UserState::Active);
 }
 
 #[rstest]
-#[case::a_ban("ban", State::Banned, &["blocked_by"])]
-#[case::another_block("block", State::Blocked, &["blocked_by"])]
+#[case::a_ban("ban", UserState::Banned, &["blocked_by"])]
+#[case::another_block("block", UserState::Blocked, &["blocked_by"])]
 #[tokio::test]
 async fn a_block_that_meets_another_change_answers_true_whatever_the_end(
     #[case] meets: &str,
-    #[case] end: State,
+    #[case] end: UserState,
     #[case] traces: &[&str],
 ) {
     let gitlab = one(json!({"hidden": {"meets": meets}})).await;
@@ -110,17 +113,17 @@ async fn a_block_that_meets_another_change_answers_true_whatever_the_end(
 }
 
 #[rstest]
-#[case::lifts_a_block("blocked", true, State::Active)]
-#[case::lifts_a_ban("banned", true, State::Active)]
-#[case::lifts_its_own("ldap_blocked", true, State::Active)]
-#[case::approves("blocked_pending_approval", true, State::Active)]
-#[case::blocks("active", false, State::LdapBlocked)]
-#[case::leaves_a_block("blocked", false, State::Blocked)]
+#[case::lifts_a_block("blocked", true, UserState::Active)]
+#[case::lifts_a_ban("banned", true, UserState::Active)]
+#[case::lifts_its_own("ldap_blocked", true, UserState::Active)]
+#[case::approves("blocked_pending_approval", true, UserState::Active)]
+#[case::blocks("active", false, UserState::LdapBlocked)]
+#[case::leaves_a_block("blocked", false, UserState::Blocked)]
 #[tokio::test]
 async fn scim_changes_a_state_and_leaves_no_trace(
     #[case] before: &str,
     #[case] active: bool,
-    #[case] after: State,
+    #[case] after: UserState,
 ) {
     let gitlab = one(json!({"state": before, "by": "nobody"})).await;
     gitlab.change_user(42, json!({"scim": active})).unwrap();
@@ -135,7 +138,7 @@ async fn an_identity_provider_that_insists_takes_each_block_back_in_silence() {
     let gitlab = one(json!({"hidden": {"scim_restores_after_ms": 0}})).await;
     for _ in 0..2 {
         assert_eq!(ask(&gitlab, "POST", "/users/42/block").await.body, "true");
-        assert_eq!(state(&gitlab), State::Active);
+        assert_eq!(state(&gitlab), UserState::Active);
         assert_eq!(record(&gitlab), ["blocked_by"]);
     }
 }
@@ -180,7 +183,7 @@ fn the_odd_accounts_are_one_of_each_with_an_end() {
         .iter()
         .map(|account| (odd.origins()[&account.id].case, odd.expected()[&account.id]))
         .collect();
-    let reason = simulator::population::Reason::CancelledInLookup;
+    let reason = simulator::population::ExpectedReason::CancelledInLookup;
     assert_eq!(
         cases,
         [

@@ -1,22 +1,22 @@
 //! GitLab's state table, row by row.
 
 use rstest::rstest;
-use simulator::gitlab::{Account, GitLab, Kind, State};
+use simulator::gitlab::{Kind, SimulatedGitLab, SimulatedUser, UserState};
 
 use crate::asking::{ask, gitlab, request, send};
 
 const HOUR: i64 = 3600;
 
-async fn with_account(state: State, kind: Kind) -> GitLab {
-    gitlab(vec![Account {
+async fn with_account(state: UserState, kind: Kind) -> SimulatedGitLab {
+    gitlab(vec![SimulatedUser {
         state,
         kind,
-        ..Account::new(42, "ab123")
+        ..SimulatedUser::new(42, "ab123")
     }])
     .await
 }
 
-fn state(name: &str) -> State {
+fn state(name: &str) -> UserState {
     serde_json::from_value(name.into()).unwrap()
 }
 
@@ -150,7 +150,7 @@ async fn internal_accounts_cannot_be_blocked_but_service_accounts_can(
     #[case] kind: Kind,
     #[case] status: u16,
 ) {
-    let gitlab = with_account(State::Active, kind).await;
+    let gitlab = with_account(UserState::Active, kind).await;
     let answer = ask(&gitlab, "POST", "/users/42/block").await;
     assert_eq!(answer.status, status);
     assert_eq!(
@@ -168,13 +168,13 @@ async fn the_callers_own_account_cannot_be_blocked() {
         answer.json()["message"],
         "403 Forbidden - The API initiating user cannot be blocked by the API"
     );
-    assert_eq!(gitlab.account(1).unwrap().state, State::Active);
+    assert_eq!(gitlab.account(1).unwrap().state, UserState::Active);
 }
 
 #[tokio::test]
 async fn an_account_active_lately_cannot_be_deactivated() {
     let today = jiff::Timestamp::now().to_string();
-    let account = Account::new(42, "ab123").with("last_activity_on", today);
+    let account = SimulatedUser::new(42, "ab123").with("last_activity_on", today);
     let gitlab = gitlab(vec![account]).await;
     let answer = ask(&gitlab, "POST", "/users/42/deactivate").await;
     assert_eq!(answer.status, 403);
@@ -194,7 +194,7 @@ async fn an_account_that_is_not_there_is_not_found() {
 
 #[tokio::test]
 async fn a_block_and_an_unblock_are_put_on_record_as_gitlab_does() {
-    let gitlab = with_account(State::Active, Kind::Human).await;
+    let gitlab = with_account(UserState::Active, Kind::Human).await;
     let start = jiff::Timestamp::now();
     ask(&gitlab, "POST", "/users/42/block").await;
     ask(&gitlab, "POST", "/users/42/unblock").await;
@@ -214,7 +214,7 @@ async fn a_block_and_an_unblock_are_put_on_record_as_gitlab_does() {
 
 #[tokio::test]
 async fn an_action_takes_no_body_an_empty_object_or_a_form() {
-    let gitlab = with_account(State::Active, Kind::Human).await;
+    let gitlab = with_account(UserState::Active, Kind::Human).await;
     let block = || request(&gitlab, "POST", "/users/42/block");
     let empty: [(&str, &str); 0] = [];
     let requests = [

@@ -1,7 +1,9 @@
 //! Who a token is, what it sees, and how it is lost.
 
 use serde_json::json;
-use simulator::gitlab::{Account, GitLab, REDUCED_TOKEN, Settings, TokenChange};
+use simulator::gitlab::{
+    GitLabSettings, REDUCED_TOKEN, SimulatedGitLab, SimulatedUser, TokenChange,
+};
 
 use crate::asking::{ask, ask_with, client, gitlab, request, send};
 
@@ -34,7 +36,7 @@ async fn an_unknown_or_missing_token_is_unauthorized() {
 
 #[tokio::test]
 async fn a_token_without_administrators_rights_may_change_nothing() {
-    let gitlab = gitlab(vec![Account::new(42, "ab123")]).await;
+    let gitlab = gitlab(vec![SimulatedUser::new(42, "ab123")]).await;
     let url = format!("{}/api/v4/users/42/block", gitlab.url());
     let answer = send(client().post(url).header("private-token", REDUCED_TOKEN)).await;
     assert_eq!(
@@ -68,7 +70,7 @@ async fn a_token_describes_itself() {
 async fn administrators_rights_can_end_in_mid_sweep() {
     let gitlab = gitlab(
         (2..=60)
-            .map(|id| Account::new(id, &format!("user{id}")))
+            .map(|id| SimulatedUser::new(id, &format!("user{id}")))
             .collect(),
     )
     .await;
@@ -124,9 +126,9 @@ async fn a_revoked_or_expired_token_is_refused_by_name() {
 #[tokio::test]
 async fn the_owner_is_found_by_name_or_added_where_there_is_room() {
     let start = async |accounts| {
-        GitLab::start(Settings {
+        SimulatedGitLab::start(GitLabSettings {
             accounts,
-            ..Settings::default()
+            ..GitLabSettings::default()
         })
         .await
         .unwrap()
@@ -134,13 +136,17 @@ async fn the_owner_is_found_by_name_or_added_where_there_is_room() {
     };
     assert_eq!(start(vec![]).await, 1);
     assert_eq!(
-        start(vec![Account::new(1, "root"), Account::new(77, "ab123")]).await,
+        start(vec![
+            SimulatedUser::new(1, "root"),
+            SimulatedUser::new(77, "ab123")
+        ])
+        .await,
         78
     );
     assert_eq!(
         start(vec![
-            Account::new(1, "root"),
-            Account::new(9, "lookup-gitlab-sync")
+            SimulatedUser::new(1, "root"),
+            SimulatedUser::new(9, "lookup-gitlab-sync")
         ])
         .await,
         9
@@ -149,7 +155,7 @@ async fn the_owner_is_found_by_name_or_added_where_there_is_room() {
 
 #[tokio::test]
 async fn in_maintenance_mode_reads_are_answered_and_writes_are_not() {
-    let gitlab = gitlab(vec![Account::new(42, "ab123")]).await;
+    let gitlab = gitlab(vec![SimulatedUser::new(42, "ab123")]).await;
     let url = format!("{}/simulate/maintenance", gitlab.url());
     send(client().put(&url).json(&json!({"enabled": true}))).await;
     assert_eq!(ask(&gitlab, "GET", "/users/42").await.status, 200);
@@ -171,7 +177,7 @@ async fn in_maintenance_mode_reads_are_answered_and_writes_are_not() {
 
 #[tokio::test]
 async fn paths_and_methods_that_are_not_there_are_refused_in_json() {
-    let gitlab = gitlab(vec![Account::new(42, "ab123")]).await;
+    let gitlab = gitlab(vec![SimulatedUser::new(42, "ab123")]).await;
     let path = ask(&gitlab, "GET", "/nowhere").await;
     assert_eq!(
         (path.status, path.json()),

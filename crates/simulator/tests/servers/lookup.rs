@@ -5,32 +5,35 @@ use std::time::Duration;
 use rstest::rstest;
 use serde_json::{Value, json};
 use simulator::{
-    control::{Fault, RateLimit},
-    lookup::{CLIENT_ID, CLIENT_SECRET, GROUP, GROUP_PASSWORD, Lookup, Person, Settings},
+    control::{InjectedFault, RateLimit},
+    lookup::{
+        CLIENT_ID, CLIENT_SECRET, GROUP, GROUP_PASSWORD, LookupSettings, SimulatedLookup,
+        SimulatedPerson,
+    },
 };
 
 use crate::asking::{Answer, client, send};
 
-fn people() -> Vec<Person> {
+fn people() -> Vec<SimulatedPerson> {
     let usn = json!([{"scheme": "usn", "value": "123456789"}]);
     vec![
-        Person::current("abcd1", "Efg").with("identifiers", usn),
-        Person::cancelled("efg234", "Hijk"),
-        Person::current("odd1", "Odd").with("cancelled", "true"),
-        Person::current("zz9", "Zed"),
+        SimulatedPerson::current("abcd1", "Efg").with("identifiers", usn),
+        SimulatedPerson::cancelled("efg234", "Hijk"),
+        SimulatedPerson::current("odd1", "Odd").with("cancelled", "true"),
+        SimulatedPerson::current("zz9", "Zed"),
     ]
 }
 
-async fn lookup() -> Lookup {
-    Lookup::start(Settings {
+async fn lookup() -> SimulatedLookup {
+    SimulatedLookup::start(LookupSettings {
         people: people(),
-        ..Settings::default()
+        ..LookupSettings::default()
     })
     .await
     .unwrap()
 }
 
-async fn access_token(lookup: &Lookup) -> String {
+async fn access_token(lookup: &SimulatedLookup) -> String {
     let request = client()
         .post(lookup.token_url())
         .basic_auth(CLIENT_ID, Some(CLIENT_SECRET))
@@ -40,7 +43,7 @@ async fn access_token(lookup: &Lookup) -> String {
     answer.json()["access_token"].as_str().unwrap().to_owned()
 }
 
-async fn ask(lookup: &Lookup, path: &str) -> Answer {
+async fn ask(lookup: &SimulatedLookup, path: &str) -> Answer {
     let token = access_token(lookup).await;
     send(
         client()
@@ -152,11 +155,11 @@ async fn the_last_transaction_rises_with_a_change() {
 
 #[tokio::test]
 async fn a_token_that_is_unknown_expired_or_revoked_is_the_gateways_fault() {
-    let settings = Settings {
+    let settings = LookupSettings {
         token_lifetime: Duration::ZERO,
-        ..Settings::default()
+        ..LookupSettings::default()
     };
-    let brief = Lookup::start(settings).await.unwrap();
+    let brief = SimulatedLookup::start(settings).await.unwrap();
     let lasting = lookup().await;
     let revoked = access_token(&lasting).await;
     lasting.revoke_tokens();
@@ -299,9 +302,9 @@ async fn past_its_quota_the_gateway_answers_with_a_fault() {
         requests: 1,
         period: Duration::from_hours(24),
     });
-    let lookup = Lookup::start(Settings {
+    let lookup = SimulatedLookup::start(LookupSettings {
         rate_limit,
-        ..Settings::default()
+        ..LookupSettings::default()
     })
     .await
     .unwrap();
@@ -360,9 +363,9 @@ async fn faults_strike_lookup_as_they_do_gitlab() {
         Some(json!({"result": {"version": "1.2", "error": {"status": 500, "code": "Internal"}}}));
     lookup
         .control()
-        .inject(Fault {
+        .inject(InjectedFault {
             body,
-            ..Fault::on("GET", "/lookup/v1/person/list")
+            ..InjectedFault::on("GET", "/lookup/v1/person/list")
         })
         .unwrap();
     let answer = ask(&lookup, "/person/list?crsids=abcd1").await;

@@ -8,8 +8,8 @@ use std::{
 use jiff::civil::{Date, date};
 use proptest::prelude::*;
 use simulator::{
-    gitlab::{Account, GitLab, Kind, OWNER, Settings, State},
-    population::{Class, Expected, Population, Reason},
+    gitlab::{GitLabSettings, Kind, OWNER, SimulatedGitLab, SimulatedUser, UserState},
+    population::{AccountClass, Expected, ExpectedReason, Population},
 };
 
 use crate::asking::ask;
@@ -24,7 +24,7 @@ static EDGE_CASES: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
 
 const TODAY: Date = date(2026, 11, 22);
 
-fn share(population: &Population, class: Class) -> f64 {
+fn share(population: &Population, class: AccountClass) -> f64 {
     let count = population
         .origins()
         .values()
@@ -45,9 +45,9 @@ fn cases(population: &Population) -> BTreeSet<&'static str> {
 
 /// Active or deactivated accounts that a run may block.
 fn blockable(population: &Population) -> usize {
-    let may = |account: &&Account| {
-        let in_scope = population.origins()[&account.id].class != Class::Other;
-        in_scope && matches!(account.state, State::Active | State::Deactivated)
+    let may = |account: &&SimulatedUser| {
+        let in_scope = population.origins()[&account.id].class != AccountClass::Other;
+        in_scope && matches!(account.state, UserState::Active | UserState::Deactivated)
     };
     population.accounts().iter().filter(may).count()
 }
@@ -55,16 +55,16 @@ fn blockable(population: &Population) -> usize {
 /// Accounts that a run finds blocked by the service: the last word in `blocked_by` is its own, and
 /// there is a marker.
 fn blocked_by_us(population: &Population) -> usize {
-    let ours = |account: &&Account| {
+    let ours = |account: &&SimulatedUser| {
         let by_us = |key: &str| {
             account
                 .custom_attributes
                 .get(key)
                 .is_some_and(|by| by.starts_with("lookup-gitlab-sync/1+"))
         };
-        account.state == State::Blocked
+        account.state == UserState::Blocked
             && by_us("blocked_by")
-            && population.origins()[&account.id].class != Class::Other
+            && population.origins()[&account.id].class != AccountClass::Other
             && [
                 "_unblock_due",
                 "_returned",
@@ -119,7 +119,7 @@ proptest! {
         let members: Vec<String> = population
             .accounts()
             .iter()
-            .filter(|account| population.origins()[&account.id].class == Class::Member)
+            .filter(|account| population.origins()[&account.id].class == AccountClass::Member)
             .map(|account| account.username.to_lowercase())
             .collect();
         let found = members.iter().filter(|crsid| known.contains(crsid.as_str())).count();
@@ -165,9 +165,9 @@ proptest! {
 fn a_large_population_has_the_shares_of_a_real_one() {
     let population = Population::generate(20_000, 1, TODAY);
     for (class, expected) in [
-        (Class::Member, 0.80),
-        (Class::External, 0.12),
-        (Class::Other, 0.08),
+        (AccountClass::Member, 0.80),
+        (AccountClass::External, 0.12),
+        (AccountClass::Other, 0.08),
     ] {
         let share = share(&population, class);
         assert!((share - expected).abs() < 0.01, "{class:?}: {share}");
@@ -181,12 +181,12 @@ fn a_large_population_has_the_shares_of_a_real_one() {
 fn every_state_and_kind_and_end_is_there() {
     let population = Population::generate(300, 9, TODAY);
     for state in [
-        State::Active,
-        State::Blocked,
-        State::LdapBlocked,
-        State::Deactivated,
-        State::Banned,
-        State::BlockedPendingApproval,
+        UserState::Active,
+        UserState::Blocked,
+        UserState::LdapBlocked,
+        UserState::Deactivated,
+        UserState::Banned,
+        UserState::BlockedPendingApproval,
     ] {
         assert!(
             population
@@ -214,10 +214,10 @@ fn every_state_and_kind_and_end_is_there() {
     let ends: Vec<Expected> = population.expected().values().copied().collect();
     for end in [
         Expected::Blocked {
-            reason: Reason::CancelledInLookup,
+            reason: ExpectedReason::CancelledInLookup,
         },
         Expected::Blocked {
-            reason: Reason::Inactive,
+            reason: ExpectedReason::Inactive,
         },
         Expected::Unblocked,
         Expected::Untouched,
@@ -240,7 +240,7 @@ fn the_smallest_population_is_the_services_own_account() {
 }
 
 /// Does by plain calls what a run should do, and nothing else.
-async fn carry_out(gitlab: &GitLab, population: &Population) {
+async fn carry_out(gitlab: &SimulatedGitLab, population: &Population) {
     for (id, expected) in population.expected() {
         match expected {
             Expected::Untouched | Expected::Refused | Expected::Contested { .. } => {}
@@ -268,11 +268,11 @@ async fn carry_out(gitlab: &GitLab, population: &Population) {
     }
 }
 
-async fn start(population: &Population) -> GitLab {
+async fn start(population: &Population) -> SimulatedGitLab {
     let accounts = population.accounts().to_vec();
-    GitLab::start(Settings {
+    SimulatedGitLab::start(GitLabSettings {
         accounts,
-        ..Settings::default()
+        ..GitLabSettings::default()
     })
     .await
     .unwrap()

@@ -4,7 +4,7 @@ use std::{error::Error, fs, path::PathBuf};
 
 use serde_json::{Value, json};
 use simulator::{
-    gitlab::{GitLab, OWNER, Settings, State},
+    gitlab::{GitLabSettings, OWNER, SimulatedGitLab, UserState},
     population::Population,
 };
 use tempfile::TempDir;
@@ -59,7 +59,7 @@ async fn rows_are_shown_again_as_they_were_saved() {
         .map(|account| account.username.as_str())
         .collect();
     assert_eq!(names, ["root", "ab123", OWNER]);
-    assert_eq!(accounts[1].state, State::Blocked);
+    assert_eq!(accounts[1].state, UserState::Blocked);
     assert_eq!(population.people()[0].crsid, "ab123");
     assert!(population.expected().is_empty());
     assert_eq!(
@@ -67,9 +67,9 @@ async fn rows_are_shown_again_as_they_were_saved() {
         []
     );
 
-    let gitlab = GitLab::start(Settings {
+    let gitlab = SimulatedGitLab::start(GitLabSettings {
         accounts,
-        ..Settings::default()
+        ..GitLabSettings::default()
     })
     .await
     .unwrap();

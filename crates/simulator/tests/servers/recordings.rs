@@ -13,7 +13,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use simulator::{
-    gitlab::{GitLab, Settings},
+    gitlab::{GitLabSettings, SimulatedGitLab},
     population::Population,
 };
 
@@ -57,13 +57,13 @@ fn book(address: SocketAddr) -> Book {
     }
 }
 
-async fn start() -> (GitLab, SocketAddr) {
+async fn start() -> (SimulatedGitLab, SocketAddr) {
     let today = Timestamp::now().to_zoned_datetime(TimeZone::UTC).date();
     let population = Population::from_recording(&directory(), today).unwrap();
-    let gitlab = GitLab::start(Settings {
+    let gitlab = SimulatedGitLab::start(GitLabSettings {
         accounts: population.accounts().to_vec(),
         tokens: population.tokens().clone(),
-        ..Settings::default()
+        ..GitLabSettings::default()
     })
     .await
     .unwrap();

@@ -29,7 +29,7 @@ pub struct Case {
     /// Rows beside those of the population, by table.
     pub before: Value,
     /// How the database fails.
-    pub fault: Option<Fault>,
+    pub fault: Option<InjectedFault>,
     #[serde(flatten)]
     pub outcome: Outcome,
     /// What came of the same document a second time.
@@ -52,7 +52,7 @@ pub struct Again {
 }
 
 #[derive(Clone, Debug, Deserialize)]
-pub struct Fault {
+pub struct InjectedFault {
     pub table: String,
     pub event: String,
     /// SQLSTATE.

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 use sqlx::{AssertSqlSafe, PgPool};
 
-use super::case::Fault;
+use super::case::InjectedFault;
 
 /// Ids from here on are of rows that were made by what is tested.
 const NEW: i64 = 100_000;
@@ -155,8 +155,8 @@ pub fn replaced(before: &Map<String, Value>, after: &Value, namespace: i64) -> M
 }
 
 /// Has the database fail as `fault` says, until [`heal`].
-pub async fn break_down(pool: &PgPool, fault: &Fault) {
-    let Fault {
+pub async fn break_down(pool: &PgPool, fault: &InjectedFault) {
+    let InjectedFault {
         table, event, code, ..
     } = fault;
     let condition = fault.when.as_deref().unwrap_or("true");

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use futures::future::join_all;
 use lookup_gitlab_sync::messaging::Topic;
 use serde_json::json;
-use simulator::{control::Fault, gitlab::State};
+use simulator::{control::InjectedFault, gitlab::UserState};
 use testkit::wait::until;
 
 use crate::faults::{ledger::Ledger, population::member};
@@ -20,10 +20,10 @@ async fn a_gitlab_that_is_down_holds_every_message_through_restarts_until_it_ret
         .map(|id| member(id, 1, &mut people, &mut ledger))
         .collect();
     let mut scene = environment(accounts, people).await;
-    let down = Fault {
+    let down = InjectedFault {
         status: Some(502),
         times: 0,
-        ..Fault::on("*", "/api/v4/*")
+        ..InjectedFault::on("*", "/api/v4/*")
     };
     scene.world.gitlab.control().inject(down).unwrap();
     let publisher = connection(&scene)
@@ -57,6 +57,6 @@ async fn a_gitlab_that_is_down_holds_every_message_through_restarts_until_it_ret
     scene.quiet().await;
     assert_eq!(scene.counts("user-sync-dead-hold").published, 0);
     for id in 10..10 + MESSAGES {
-        assert_eq!(scene.state(id), State::Blocked, "account {id}");
+        assert_eq!(scene.state(id), UserState::Blocked, "account {id}");
     }
 }

@@ -6,13 +6,13 @@ use jiff::Timestamp;
 use serde_json::json;
 use simulator::{
     control::RateLimit,
-    gitlab::{Conditions, GitLab, Health, Throttles},
+    gitlab::{Conditions, Health, SimulatedGitLab, Throttles},
 };
 
 use super::request::Recorded;
 
 /// Brings the server to where the recorded one was before this request.
-pub async fn prepare(gitlab: &GitLab, address: SocketAddr, before: &str, next: &Recorded) {
+pub async fn prepare(gitlab: &SimulatedGitLab, address: SocketAddr, before: &str, next: &Recorded) {
     let conditions = conditions(&next.name);
     let switched = gitlab.conditions() != conditions;
     // What was counted starts anew with each switch, and where a window had passed.
