@@ -19,6 +19,6 @@ mod writes;
 
 pub use change::Change;
 pub use client::{Client, WritePermit};
-pub use listing::{Batch, Listing};
-pub use page::{Page, Place};
+pub use listing::{Listing, ListingBatch};
+pub use page::{ListingPosition, Page};
 pub use user::{CurrentUser, CustomAttribute, Identity, Timed, TokenDetails, Unreadable, User};

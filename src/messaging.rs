@@ -21,7 +21,7 @@ mod recipients;
 mod run_id;
 
 pub use crate::telemetry::Traceparent;
-pub use connect::{Connection, Patience};
+pub use connect::{Connection, PubSubTimeouts};
 pub(crate) use consumer::LAST_ATTEMPT;
 pub use consumer::{Consumer, ConsumerSettings, Liveness};
 pub use disposition::{DeadLetter, DeadLetterReason, Delivery, Disposition, Handler, Hold, Stage};

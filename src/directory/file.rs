@@ -82,12 +82,12 @@ pub enum FileError {
     },
 }
 
-type People = HashMap<Crsid, (Standing, u32)>;
+type PeopleByCrsid = HashMap<Crsid, (Standing, u32)>;
 
 #[derive(Clone, Debug)]
 struct Snapshot {
     stamp: Stamp,
-    people: Arc<People>,
+    people: Arc<PeopleByCrsid>,
 }
 
 /// What changes when the file does.
@@ -114,7 +114,7 @@ impl FileDirectory {
     }
 
     /// The people as the file has them now.
-    fn people(&self) -> Result<Arc<People>, FileError> {
+    fn people(&self) -> Result<Arc<PeopleByCrsid>, FileError> {
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         let stamp = self.stamp()?;
         if let Some(snapshot) = read.as_ref().filter(|snapshot| snapshot.stamp == stamp) {
@@ -137,8 +137,8 @@ impl FileDirectory {
         })
     }
 
-    fn parse(&self, mut lines: impl BufRead) -> Result<People, FileError> {
-        let mut people = People::new();
+    fn parse(&self, mut lines: impl BufRead) -> Result<PeopleByCrsid, FileError> {
+        let mut people = PeopleByCrsid::new();
         let mut text = Vec::new();
         for line in 1.. {
             text.clear();
@@ -182,7 +182,7 @@ impl FileDirectory {
         }
     }
 
-    async fn read(&self) -> Result<Arc<People>, Fault> {
+    async fn read(&self) -> Result<Arc<PeopleByCrsid>, Fault> {
         let this = self.clone();
         let read = tokio::task::spawn_blocking(move || this.people()).await;
         let unreadable =
@@ -230,7 +230,7 @@ impl Directory for FileDirectory {
 }
 
 #[derive(Deserialize)]
-struct Line<'a> {
+struct PersonLine<'a> {
     #[serde(borrow, default)]
     id: LenientValue<'a>,
     #[serde(borrow, default)]
@@ -238,7 +238,7 @@ struct Line<'a> {
 }
 
 fn person(text: &[u8]) -> Result<(Crsid, Standing), &'static str> {
-    let line: Line<'_> = serde_json::from_slice(text).map_err(|_| "is not a JSON object")?;
+    let line: PersonLine<'_> = serde_json::from_slice(text).map_err(|_| "is not a JSON object")?;
     let id = line
         .id
         .text()

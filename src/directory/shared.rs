@@ -33,13 +33,13 @@ const PATIENCE: Duration = Duration::from_millis(250);
 /// earlier one saw.
 #[derive(Clone)]
 pub struct SharedLooks {
-    inner: Arc<Inner>,
+    inner: Arc<CollectedQuestions>,
 }
 
-struct Inner {
+struct CollectedQuestions {
     directory: Arc<dyn Directory>,
     batch_size: usize,
-    collecting: Mutex<Option<(Arc<Batch>, Answer)>>,
+    collecting: Mutex<Option<(Arc<DirectoryBatch>, Answer)>>,
     /// Full batches do not wait for it.
     under_way: Semaphore,
 }
@@ -48,7 +48,7 @@ struct Inner {
 type Answer = Shared<BoxFuture<'static, Result<Arc<Standings>, CallError>>>;
 
 #[derive(Debug, Default)]
-struct Batch {
+struct DirectoryBatch {
     /// `None` once the batch has left.
     people: Mutex<Option<Vec<Crsid>>>,
     full: Notify,
@@ -57,7 +57,7 @@ struct Batch {
 impl SharedLooks {
     /// Looks at `directory` with at most `batch_size` people in one question.
     pub fn new(directory: Arc<dyn Directory>, batch_size: usize) -> Self {
-        let inner = Inner {
+        let inner = CollectedQuestions {
             directory,
             batch_size: batch_size.max(1),
             collecting: Mutex::default(),
@@ -94,7 +94,7 @@ impl SharedLooks {
         {
             return answer.clone();
         }
-        let batch = Arc::new(Batch::of(person));
+        let batch = Arc::new(DirectoryBatch::of(person));
         let answer = Arc::clone(&self.inner)
             .look(Arc::clone(&batch))
             .boxed()
@@ -104,8 +104,11 @@ impl SharedLooks {
     }
 }
 
-impl Inner {
-    async fn look(self: Arc<Self>, batch: Arc<Batch>) -> Result<Arc<Standings>, CallError> {
+impl CollectedQuestions {
+    async fn look(
+        self: Arc<Self>,
+        batch: Arc<DirectoryBatch>,
+    ) -> Result<Arc<Standings>, CallError> {
         let collected = async {
             sleep(COLLECT).await;
             timeout(PATIENCE, self.under_way.acquire()).await
@@ -122,7 +125,7 @@ impl Inner {
     }
 }
 
-impl Batch {
+impl DirectoryBatch {
     fn of(person: Crsid) -> Self {
         Self {
             people: Mutex::new(Some(vec![person])),

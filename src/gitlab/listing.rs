@@ -6,7 +6,7 @@
 
 mod search;
 
-use super::{Client, Page, Place, Unreadable, User, client::FULL, page::is_known_cursor};
+use super::{Client, ListingPosition, Page, Unreadable, User, client::FULL, page::is_known_cursor};
 use crate::upstream::{CallError, Fault};
 
 use self::search::Found;
@@ -19,14 +19,14 @@ const FALSE_ALARMS: u8 = 3;
 /// with later.
 #[derive(Clone, Debug, Default)]
 pub struct Listing {
-    place: Place,
+    position: ListingPosition,
     /// No account after this one is of interest.
     until: Option<u64>,
     /// One of so many next accounts cannot be shown, for this reason.
     trouble: Option<(usize, Fault)>,
     false_alarms: u8,
     cursors: Cursors,
-    /// The account before `place` cannot be shown.
+    /// The account before `position` cannot be shown.
     behind_unreadable: bool,
     ended: bool,
 }
@@ -43,7 +43,7 @@ enum Cursors {
 
 /// The next accounts of a listing.
 #[derive(Debug, Default)]
-pub struct Batch {
+pub struct ListingBatch {
     /// Those that can be used.
     pub users: Vec<User>,
     /// Those that cannot, each once.
@@ -51,11 +51,11 @@ pub struct Batch {
 }
 
 impl Listing {
-    /// The listing from `place` up to account `until`, inclusive.
+    /// The listing from `position` up to account `until`, inclusive.
     #[must_use]
-    pub fn between(place: Place, until: u64) -> Self {
+    pub fn between(position: ListingPosition, until: u64) -> Self {
         Self {
-            place,
+            position,
             until: Some(until),
             ..Self::default()
         }
@@ -72,8 +72,8 @@ impl Listing {
     }
 
     /// Where it goes on.
-    pub const fn place(&self) -> &Place {
-        &self.place
+    pub const fn position(&self) -> &ListingPosition {
+        &self.position
     }
 
     /// Whether the end was reached, and proven to be it.
@@ -85,28 +85,33 @@ impl Listing {
     ///
     /// # Errors
     /// See [`CallError`]; asked again, it goes on from the same place.
-    pub async fn next(&mut self, gitlab: &Client) -> Result<Batch, CallError> {
+    pub async fn next(&mut self, gitlab: &Client) -> Result<ListingBatch, CallError> {
         if self.ended {
-            return Ok(Batch::default());
+            return Ok(ListingBatch::default());
         }
         if self.trouble.is_some() {
             return self.narrow(gitlab).await;
         }
-        match gitlab.users_page(Some(&self.place)).await {
+        match gitlab.users_page(Some(&self.position)).await {
             Ok(page) => self.take(page, FULL, gitlab).await,
             Err(error) if error.may_lie_in_what_was_asked() => {
                 self.suspect(error, gitlab).await?;
-                Ok(Batch::default())
+                Ok(ListingBatch::default())
             }
             Err(error) => Err(error),
         }
     }
 
     /// Takes in a page on which `size` accounts were asked for.
-    async fn take(&mut self, page: Page, size: usize, gitlab: &Client) -> Result<Batch, CallError> {
+    async fn take(
+        &mut self,
+        page: Page,
+        size: usize,
+        gitlab: &Client,
+    ) -> Result<ListingBatch, CallError> {
         let rows = page.rows();
         let mut ended = false;
-        let place = match page.next {
+        let position = match page.next {
             Some(next) => {
                 self.learn(&next);
                 next
@@ -136,16 +141,16 @@ impl Listing {
                 page.end
             }
         };
-        let mut batch = Batch {
+        let mut batch = ListingBatch {
             users: page.users,
             unreadable: page.odd,
         };
         if let Some(until) = self.until {
-            ended |= place.after >= until;
+            ended |= position.after >= until;
             batch.users.retain(|user| user.id <= until);
             batch.unreadable.retain(|account| account.id <= until);
         }
-        self.place = place;
+        self.position = position;
         self.ended = ended;
         self.behind_unreadable = false;
         self.false_alarms = 0;
@@ -162,7 +167,7 @@ impl Listing {
         if gitlab
             .greatest(None)
             .await?
-            .is_some_and(|last| last <= self.place.after)
+            .is_some_and(|last| last <= self.position.after)
         {
             // A page behind the last account is a 500 in GitLab: those that this cursor led to are
             // gone.
@@ -170,7 +175,7 @@ impl Listing {
             return Ok(());
         }
         if self.behind_unreadable
-            && search::ends_by_count(self.place.seen, gitlab).await? == Some(true)
+            && search::ends_by_count(self.position.seen, gitlab).await? == Some(true)
         {
             self.ended = true;
             return Ok(());
@@ -188,39 +193,39 @@ impl Listing {
     }
 
     /// One step nearer to the account that cannot be shown.
-    async fn narrow(&mut self, gitlab: &Client) -> Result<Batch, CallError> {
+    async fn narrow(&mut self, gitlab: &Client) -> Result<ListingBatch, CallError> {
         while let Some((left, fault)) = self.trouble.clone() {
             if left <= 1 {
                 return self.skip(fault, gitlab).await;
             }
             let size = left / 2;
-            match gitlab.try_page(&self.place, size).await? {
+            match gitlab.try_page(&self.position, size).await? {
                 Ok(page) => return self.take(page, size, gitlab).await,
                 Err(fault) => self.trouble = Some((size, fault)),
             }
         }
-        Ok(Batch::default())
+        Ok(ListingBatch::default())
     }
 
     /// Finds out who comes next, which cannot be shown, and goes on behind them.
-    async fn skip(&mut self, fault: Fault, gitlab: &Client) -> Result<Batch, CallError> {
+    async fn skip(&mut self, fault: Fault, gitlab: &Client) -> Result<ListingBatch, CallError> {
         let found = search::next_unreadable(self, &fault, gitlab).await?;
         self.trouble = None;
         match found {
-            Found::Nobody => Ok(Batch::default()),
+            Found::Nobody => Ok(ListingBatch::default()),
             Found::End => {
                 self.ended = true;
-                Ok(Batch::default())
+                Ok(ListingBatch::default())
             }
             Found::Account(id) => {
-                let behind = Place::after(id, self.place.seen + 1);
-                self.place = self.can_make(behind, gitlab)?;
+                let behind = ListingPosition::after(id, self.position.seen + 1);
+                self.position = self.can_make(behind, gitlab)?;
                 self.behind_unreadable = true;
                 self.false_alarms = 0;
                 self.ended = self.until.is_some_and(|until| id >= until);
                 let why = format!("{fault} wherever account {id} is in the answer");
                 let unreadable = self.until.is_none_or(|until| id <= until);
-                Ok(Batch {
+                Ok(ListingBatch {
                     users: Vec::new(),
                     unreadable: unreadable
                         .then_some(Unreadable { id, why })
@@ -231,7 +236,7 @@ impl Listing {
         }
     }
 
-    fn learn(&mut self, next: &Place) {
+    fn learn(&mut self, next: &ListingPosition) {
         let is_known = next
             .cursor
             .as_deref()
@@ -241,10 +246,14 @@ impl Listing {
         }
     }
 
-    /// `place`, if cursors can be made.
-    fn can_make(&self, place: Place, gitlab: &Client) -> Result<Place, CallError> {
+    /// `position`, if cursors can be made.
+    fn can_make(
+        &self,
+        position: ListingPosition,
+        gitlab: &Client,
+    ) -> Result<ListingPosition, CallError> {
         match self.cursors {
-            Cursors::Makeable => Ok(place),
+            Cursors::Makeable => Ok(position),
             Cursors::Strange => Err(gitlab.listing_contradicts(
                 "it must be continued from an account, and its cursors are of an unknown form",
             )),

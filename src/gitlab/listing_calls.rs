@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    Client, Page, Place, User,
+    Client, ListingPosition, Page, User,
     client::{FULL, account},
     page::{self, cursor_at},
     refusal, rows,
@@ -38,8 +38,8 @@ impl Client {
     /// # Errors
     /// See [`CallError`]; a row without the admin-only keys refuses the credentials, and a page
     /// that does not go forward, or ends before its end, is an error.
-    pub async fn users_page(&self, place: Option<&Place>) -> Result<Page, CallError> {
-        let start = place.cloned().unwrap_or_default();
+    pub async fn users_page(&self, position: Option<&ListingPosition>) -> Result<Page, CallError> {
+        let start = position.cloned().unwrap_or_default();
         let call = self.page_call(&start, FULL);
         self.patient()
             .read(
@@ -49,16 +49,19 @@ impl Client {
             .await
     }
 
-    /// The page of at most `size` accounts at `place`, asked for once, or why GitLab cannot show
+    /// The page of at most `size` accounts at `position`, asked for once, or why GitLab cannot show
     /// it.
     pub(super) async fn try_page(
         &self,
-        place: &Place,
+        position: &ListingPosition,
         size: usize,
     ) -> Result<Result<Page, Fault>, CallError> {
-        let call = self.page_call(place, size);
+        let call = self.page_call(position, size);
         self.patient()
-            .try_read(&call, telling_why(|answer| page::page(answer, place, size)))
+            .try_read(
+                &call,
+                telling_why(|answer| page::page(answer, position, size)),
+            )
             .await
     }
 
@@ -140,8 +143,8 @@ impl Client {
         self.upstream.allowing(PAGE_DEADLINE)
     }
 
-    fn page_call(&self, place: &Place, size: usize) -> UpstreamRequest {
-        self.list("asc", size, place.cursor.as_deref())
+    fn page_call(&self, position: &ListingPosition, size: usize) -> UpstreamRequest {
+        self.list("asc", size, position.cursor.as_deref())
     }
 
     fn list(&self, sort: &str, size: usize, cursor: Option<&str>) -> UpstreamRequest {

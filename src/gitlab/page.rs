@@ -22,14 +22,14 @@ pub struct Page {
     pub odd: Vec<Unreadable>,
     /// Where the next page starts; `None` where GitLab names none. That alone does not prove that
     /// there is none.
-    pub next: Option<Place>,
+    pub next: Option<ListingPosition>,
     /// Where a page after the last row would start.
-    pub(super) end: Place,
+    pub(super) end: ListingPosition,
 }
 
 /// A place in the listing, between two accounts; only good for that listing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Place {
+pub struct ListingPosition {
     /// The last id before it; 0 at the start.
     pub(super) after: u64,
     /// GitLab's cursor for it; `None` at the start.
@@ -38,7 +38,7 @@ pub struct Place {
     pub(super) seen: u64,
 }
 
-impl Place {
+impl ListingPosition {
     /// The last account before it; 0 at the start.
     pub const fn last(&self) -> u64 {
         self.after
@@ -82,7 +82,11 @@ impl Page {
 }
 
 /// Reads the page of at most `most` rows that begins at `start`.
-pub(super) fn page(answer: &UpstreamResponse, start: &Place, most: usize) -> Result<Page, Fault> {
+pub(super) fn page(
+    answer: &UpstreamResponse,
+    start: &ListingPosition,
+    most: usize,
+) -> Result<Page, Fault> {
     let (mut users, mut odd) = (Vec::new(), Vec::new());
     let mut last_id = start.after;
     let mut seen = start.seen;
@@ -115,12 +119,12 @@ pub(super) fn page(answer: &UpstreamResponse, start: &Place, most: usize) -> Res
     Ok(Page {
         users,
         odd,
-        next: cursor.map(|cursor| Place {
+        next: cursor.map(|cursor| ListingPosition {
             after: last_id,
             cursor: Some(cursor),
             seen,
         }),
-        end: Place::after(last_id, seen),
+        end: ListingPosition::after(last_id, seen),
     })
 }
 

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use crate::upstream::{ClaimedScope, Fault, LenientValue, UpstreamResponse};
 
 /// A reason that GitLab gives.
-struct Reason {
+struct KnownRefusal {
     /// How its text begins.
     begins: &'static str,
     /// The text as it is told, without a name or an address in it.
@@ -16,44 +16,44 @@ struct Reason {
     advice: &'static str,
 }
 
-const REASONS: [Reason; 8] = [
-    Reason {
+const REASONS: [KnownRefusal; 8] = [
+    KnownRefusal {
         begins: "Your account has been blocked.",
         says: "Your account has been blocked.",
         advice: "the token's owner is blocked, banned or locked; ten wrong passwords lock a username for ten minutes, \
                  but never a service account: unblock or unlock it, and give the token to a service account",
     },
-    Reason {
+    KnownRefusal {
         begins: "Your account has been deactivated by your administrator.",
         says: "Your account has been deactivated by your administrator.",
         advice: "the token's owner is deactivated: activate it",
     },
-    Reason {
+    KnownRefusal {
         begins: "Your account is pending approval from your administrator",
         says: "Your account is pending approval from your administrator",
         advice: "the token's owner waits for approval: approve it",
     },
-    Reason {
+    KnownRefusal {
         begins: "Your password expired.",
         says: "Your password expired.",
         advice: "the token's owner has to choose a new password, which a service account never has to",
     },
-    Reason {
+    KnownRefusal {
         begins: "You (@",
         says: "You must accept the Terms of Service",
         advice: "the token's owner has to accept the Terms of Service, which a service account need not",
     },
-    Reason {
+    KnownRefusal {
         begins: "This action cannot be performed by internal users",
         says: "This action cannot be performed by internal users",
         advice: "the token's owner is one of GitLab's internal accounts: use an administrator's service account",
     },
-    Reason {
+    KnownRefusal {
         begins: "Token is expired.",
         says: "Token is expired.",
         advice: "the token has expired: make a new one",
     },
-    Reason {
+    KnownRefusal {
         begins: "Token was revoked.",
         says: "Token was revoked.",
         advice: "the token was revoked: make a new one",
@@ -102,7 +102,7 @@ pub(super) fn with_reason(answer: &UpstreamResponse, fault: Fault) -> Fault {
     }
 }
 
-fn reason(text: &str) -> Option<&'static Reason> {
+fn reason(text: &str) -> Option<&'static KnownRefusal> {
     let text = text.strip_prefix(PREFIX).unwrap_or(text);
     REASONS
         .iter()

@@ -68,12 +68,12 @@ impl Timed {
     }
 }
 
-/// An identity of an account.
+/// An identity by which an account signs in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
-    /// `provider`
+    /// `provider`, such as `saml`.
     pub provider: String,
-    /// `extern_uid`
+    /// `extern_uid`, the provider's name of the person.
     pub extern_uid: String,
 }
 

@@ -3,10 +3,10 @@
 mod calls;
 mod clients;
 mod credentials;
-mod patience;
 mod renewable;
+mod timeouts;
 
-pub use patience::Patience;
+pub use timeouts::PubSubTimeouts;
 
 use std::{fmt, sync::Arc};
 
@@ -36,7 +36,7 @@ const GOOGLE_CLOUD: &str = "https://pubsub.googleapis.com";
 pub struct Connection {
     target: Target,
     names: Names,
-    patience: Patience,
+    timeouts: PubSubTimeouts,
     channel: Arc<Renewable<Channel>>,
     publishers: Arc<Renewable<BasePublisher>>,
 }
@@ -57,16 +57,16 @@ impl Connection {
     /// # Errors
     /// No project, no credentials, or nothing answers at the endpoint.
     pub async fn open(config: &config::PubSubConfig) -> Result<Self, PubSubError> {
-        Self::open_with(config, Patience::default()).await
+        Self::open_with(config, PubSubTimeouts::default()).await
     }
 
-    /// [`Self::open`] with another patience, for tests that cannot wait.
+    /// [`Self::open`] with other timeouts, for tests that cannot wait.
     ///
     /// # Errors
     /// Those of [`Self::open`].
     pub async fn open_with(
         config: &config::PubSubConfig,
-        patience: Patience,
+        timeouts: PubSubTimeouts,
     ) -> Result<Self, PubSubError> {
         if config.project.trim().is_empty() {
             return Err(PubSubError::Configuration(
@@ -77,8 +77,8 @@ impl Connection {
         Ok(Self {
             names: Names::new(config.project.trim(), &config.prefix),
             channel: Arc::new(channels(&target).await?),
-            publishers: Arc::new(publishers(&target, patience).await?),
-            patience,
+            publishers: Arc::new(publishers(&target, timeouts).await?),
+            timeouts,
             target,
         })
     }
@@ -119,7 +119,7 @@ impl Connection {
     pub fn publisher_with(&self, topic: &str, options: &PublisherOptions) -> Publisher {
         Publisher::new(
             &self.publishers,
-            self.patience,
+            self.timeouts,
             self.names.id(topic),
             self.names.topic(topic),
             options,
@@ -158,7 +158,7 @@ impl Connection {
         if !self.target.local {
             *request.metadata_mut() = authorization(&self.target.credentials).await?;
         }
-        request.set_timeout(self.patience.call);
+        request.set_timeout(self.timeouts.call);
         Ok(request)
     }
 }
@@ -189,12 +189,12 @@ async fn channels(target: &Target) -> Result<Renewable<Channel>, PubSubError> {
 
 async fn publishers(
     target: &Target,
-    patience: Patience,
+    timeouts: PubSubTimeouts,
 ) -> Result<Renewable<BasePublisher>, PubSubError> {
     let target = target.clone();
     Renewable::open(move || {
         let target = target.clone();
-        Box::pin(async move { target.publishers(patience.publish).await })
+        Box::pin(async move { target.publishers(timeouts.publish).await })
     })
     .await
 }

@@ -1,6 +1,7 @@
 //! The pull loop of a stage: bounded, supervised, and stopped without losing anything.
 
 mod beside;
+mod dead_letter_topic;
 mod dispatch;
 mod held_runs;
 mod holds;
@@ -28,7 +29,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{info, warn};
 
-use self::{dispatch::DeadLetterTopic, watch::Watch};
+use self::{dead_letter_topic::DeadLetterTopic, watch::Watch};
 use super::{Batching, Connection, Handler, Outcomes, PublisherOptions, Topology};
 
 /// See [`ConsumerSettings::renew_after`].
@@ -74,7 +75,7 @@ impl ConsumerSettings {
 pub struct Consumer<H> {
     settings: ConsumerSettings,
     outcomes: Outcomes,
-    running: Arc<Running<H>>,
+    running: Arc<ConsumerLoop<H>>,
 }
 
 impl<H: Handler> Consumer<H> {
@@ -87,7 +88,7 @@ impl<H: Handler> Consumer<H> {
     ) -> Self {
         let stage = handler.stage();
         let names = connection.names();
-        let places = usize::try_from(settings.max_outstanding.max(1)).unwrap_or(1);
+        let slots = usize::try_from(settings.max_outstanding.max(1)).unwrap_or(1);
         let copies = |batching| {
             let options = PublisherOptions {
                 batching,
@@ -101,7 +102,7 @@ impl<H: Handler> Consumer<H> {
             original_topic: names.id(stage.topic().as_str()),
         };
         Self {
-            running: Arc::new(Running {
+            running: Arc::new(ConsumerLoop {
                 connection: connection.clone(),
                 renew_after: settings.renew_after.unwrap_or(if connection.is_local() {
                     RENEW_LOCALLY_AFTER
@@ -111,12 +112,12 @@ impl<H: Handler> Consumer<H> {
                 distrust: Notify::new(),
                 subscription: names.subscription(stage.subscription()),
                 max_outstanding: settings.max_outstanding.max(1).into(),
-                places: Arc::new(Semaphore::new(places)),
+                slots: Arc::new(Semaphore::new(slots)),
                 dispatch: Dispatch {
                     handler,
                     dead_letters,
                     records: outcomes.clone(),
-                    holds: Holds::new(places),
+                    holds: Holds::new(slots),
                 },
                 liveness: Liveness::new(),
                 tasks: TaskTracker::new(),
@@ -181,7 +182,7 @@ impl<H: Handler> Consumer<H> {
 }
 
 /// What the loop and its tasks share.
-struct Running<H> {
+struct ConsumerLoop<H> {
     connection: Connection,
     renew_after: Duration,
     /// Told when there is reason not to trust the stream that is open.
@@ -189,7 +190,7 @@ struct Running<H> {
     /// Full name.
     subscription: String,
     max_outstanding: i64,
-    places: Arc<Semaphore>,
+    slots: Arc<Semaphore>,
     dispatch: Dispatch<H, DeadLetterTopic, Outcomes>,
     liveness: Liveness,
     /// One a message.

@@ -21,11 +21,11 @@ const IDS_A_REQUEST: usize = 1_000;
 /// The messages of one subscription that were pulled, kept leased until they are acked or given
 /// back. Of each it holds two ids. Dropped, it lets the leases lapse.
 pub(super) struct Leases {
-    shared: Arc<Shared>,
+    shared: Arc<LeaseTable>,
     keeper: AbortHandle,
 }
 
-struct Shared {
+struct LeaseTable {
     connection: Connection,
     /// Full name.
     subscription: String,
@@ -36,7 +36,7 @@ struct Shared {
 impl Leases {
     /// No leases yet; those to come are extended at every `interval`.
     pub(super) fn new(connection: &Connection, subscription: String, interval: Duration) -> Self {
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(LeaseTable {
             connection: connection.clone(),
             subscription,
             held: Mutex::default(),
@@ -107,7 +107,7 @@ impl Drop for Leases {
     }
 }
 
-impl Shared {
+impl LeaseTable {
     fn held(&self) -> MutexGuard<'_, HashMap<String, String>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -157,7 +157,7 @@ impl Shared {
     }
 }
 
-async fn keep(shared: Arc<Shared>, interval: Duration) {
+async fn keep(shared: Arc<LeaseTable>, interval: Duration) {
     loop {
         tokio::time::sleep(interval).await;
         let ack_ids: Vec<String> = shared.held().values().cloned().collect();

@@ -31,12 +31,12 @@ struct Copies {
     publisher: Publisher,
     /// One task waits for all of them: a task for each would cost more than the rest of a message
     /// that changes nothing.
-    waiting: mpsc::UnboundedSender<Waiting>,
+    waiting: mpsc::UnboundedSender<OutcomeQueueItem>,
     failures: Arc<Failures>,
 }
 
 /// What is waited for, in this order. As many copies as the publisher has room for, no more.
-enum Waiting {
+enum OutcomeQueueItem {
     Copy(Box<Confirmation>),
     /// Somebody who wants to know that it is its turn.
     Flush(oneshot::Sender<()>),
@@ -88,7 +88,7 @@ impl Outcomes {
         copies.publisher.flush().await;
         let (done, all_are_done) = oneshot::channel();
         // Where the task is gone nothing is waited for.
-        if copies.waiting.send(Waiting::Flush(done)).is_ok() {
+        if copies.waiting.send(OutcomeQueueItem::Flush(done)).is_ok() {
             let _ = all_are_done.await;
         }
     }
@@ -103,21 +103,21 @@ impl Copies {
         );
         match self.publisher.publish_soon(record, attributes) {
             // It fails only where the task is gone, and the copy goes out all the same.
-            Ok(Some(copy)) => drop(self.waiting.send(Waiting::Copy(Box::new(copy)))),
+            Ok(Some(copy)) => drop(self.waiting.send(OutcomeQueueItem::Copy(Box::new(copy)))),
             Ok(None) => self.failures.one("too many wait for confirmation"),
             Err(error) => self.failures.one(&chain(&error)),
         }
     }
 }
 
-async fn confirm(mut waiting: mpsc::UnboundedReceiver<Waiting>, failures: Arc<Failures>) {
+async fn confirm(mut waiting: mpsc::UnboundedReceiver<OutcomeQueueItem>, failures: Arc<Failures>) {
     while let Some(next) = waiting.recv().await {
         match next {
-            Waiting::Copy(copy) => match copy.confirmed().await {
+            OutcomeQueueItem::Copy(copy) => match copy.confirmed().await {
                 Ok(_) => failures.none(),
                 Err(error) => failures.one(&chain(&error)),
             },
-            Waiting::Flush(done) => drop(done.send(())),
+            OutcomeQueueItem::Flush(done) => drop(done.send(())),
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Publishing with bounded memory, and by a new client where the old one gets no answer.
 
 mod confirmation;
-mod line;
-mod room;
+mod in_flight;
+mod topic_clients;
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
@@ -10,12 +10,12 @@ use bytes::Bytes;
 use google_cloud_pubsub::{client::BasePublisher, model::Message};
 
 use self::{
-    line::Lines,
-    room::{Place, Room},
+    in_flight::{InFlightLimit, InFlightPermit},
+    topic_clients::TopicClients,
 };
 use super::{
     PubSubError,
-    connect::{Patience, Renewable},
+    connect::{PubSubTimeouts, Renewable},
 };
 
 pub(super) use self::confirmation::Confirmation;
@@ -54,15 +54,15 @@ pub enum Batching {
 /// Publishes to one topic with bounded memory. Cheap to clone.
 #[derive(Clone)]
 pub struct Publisher {
-    inner: Arc<Inner>,
+    inner: Arc<PublisherState>,
 }
 
-struct Inner {
+struct PublisherState {
     /// As people see it, prefix included.
     topic: String,
-    lines: Lines,
-    patience: Patience,
-    room: Room,
+    clients: TopicClients,
+    timeouts: PubSubTimeouts,
+    in_flight: InFlightLimit,
 }
 
 impl fmt::Debug for Publisher {
@@ -77,17 +77,17 @@ impl Publisher {
     /// A publisher of the topic `path`, called `topic` in errors.
     pub(super) fn new(
         clients: &Arc<Renewable<BasePublisher>>,
-        patience: Patience,
+        timeouts: PubSubTimeouts,
         topic: String,
         path: String,
         options: &PublisherOptions,
     ) -> Self {
         Self {
-            inner: Arc::new(Inner {
+            inner: Arc::new(PublisherState {
                 topic,
-                lines: Lines::new(Arc::clone(clients), path, options.batching),
-                patience,
-                room: Room::new(options),
+                clients: TopicClients::new(Arc::clone(clients), path, options.batching),
+                timeouts,
+                in_flight: InFlightLimit::new(options),
             }),
         }
     }
@@ -122,8 +122,8 @@ impl Publisher {
         attributes: BTreeMap<String, String>,
     ) -> Result<String, PubSubError> {
         let size = size_of(&body, &attributes);
-        let place = self.inner.room.enter(size).await;
-        self.hand_over(body, attributes, place).confirmed().await
+        let permit = self.inner.in_flight.enter(size).await;
+        self.hand_over(body, attributes, permit).confirmed().await
     }
 
     /// Hands the message to the client without waiting for anything; `None` where there is no room
@@ -138,8 +138,8 @@ impl Publisher {
     ) -> Result<Option<Confirmation>, PubSubError> {
         let body = self.encode(body)?;
         let size = size_of(&body, &attributes);
-        let place = self.inner.room.try_enter(size);
-        Ok(place.map(|place| self.hand_over(body, attributes, Some(place))))
+        let permit = self.inner.in_flight.try_enter(size);
+        Ok(permit.map(|permit| self.hand_over(body, attributes, Some(permit))))
     }
 
     fn encode(&self, body: &impl serde::Serialize) -> Result<Bytes, PubSubError> {
@@ -155,16 +155,16 @@ impl Publisher {
         &self,
         body: Bytes,
         attributes: BTreeMap<String, String>,
-        place: Option<Place>,
+        permit: Option<InFlightPermit>,
     ) -> Confirmation {
         let message = Message::new().set_data(body).set_attributes(attributes);
-        Confirmation::of(&self.inner, message, place)
+        Confirmation::of(&self.inner, message, permit)
     }
 
     /// Sends what waits in a batch now, and returns when each message handed in before has been
     /// confirmed or has failed.
     pub async fn flush(&self) {
-        self.inner.lines.current().client.flush().await;
+        self.inner.clients.current().client.flush().await;
     }
 }
 

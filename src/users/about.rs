@@ -1,6 +1,6 @@
 //! Whom a message is about, and which of two about the same says all that the other says.
 
-use super::outcome::End;
+use super::outcome::UserSyncResult;
 use crate::{
     gate::Subject,
     messaging::{
@@ -31,7 +31,7 @@ pub fn covers(one: &Delivery, other: &Delivery) -> bool {
 pub fn superseded(record: SyncOutcome) -> SyncOutcome {
     SyncOutcome {
         kind: Some(OutcomeKind::User.as_str().to_owned()),
-        result: Some(End::Superseded.result().as_str().to_owned()),
+        result: Some(UserSyncResult::Superseded.result().as_str().to_owned()),
         calls: Some(0),
         ..record
     }

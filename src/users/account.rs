@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, fmt};
 use jiff::civil::Date;
 
 use super::{marker::Marker, ownership::ChangeRecord};
+pub use crate::gitlab::Identity;
 
 /// GitLab's id of an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -86,15 +87,6 @@ impl LastSeen {
             (Self::Unknown, _) | (_, Self::Unknown) => Self::Unknown,
         }
     }
-}
-
-/// An identity by which an account signs in.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Identity {
-    /// The provider, such as `saml`.
-    pub provider: String,
-    /// The provider's name of the person.
-    pub extern_uid: String,
 }
 
 /// One account as it was read.

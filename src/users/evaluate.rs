@@ -10,7 +10,7 @@ use super::{
     account::AccountId,
     lapse::PlanValidity,
     observe::Observation,
-    outcome::End,
+    outcome::UserSyncResult,
     policy::{AccountChange, Decision, KeepReason, Policy, decide},
     refusals::ambiguous,
     resolve::Resolution,
@@ -50,21 +50,21 @@ pub enum Evaluation<P> {
     /// The account is to be changed.
     Write(AccountChange, P),
     /// Nothing is to be written.
-    Finished(Option<Decision>, End),
+    Finished(Option<Decision>, UserSyncResult),
 }
 
 /// What becomes of a message that leads to no account.
 #[derive(Debug)]
 pub enum Unresolved {
     /// There is nothing to do.
-    Finished(Option<Decision>, End),
+    Finished(Option<Decision>, UserSyncResult),
     /// It does not say which account it is about.
     DeadLetter(DeadLetter),
 }
 
 impl Unresolved {
     /// GitLab has no such account.
-    pub const GONE: Self = Self::Finished(None, End::Gone);
+    pub const GONE: Self = Self::Finished(None, UserSyncResult::Gone);
 }
 
 /// Whether the message is done without a look at its account: a run names the account and plans no
@@ -95,7 +95,7 @@ pub fn evaluate_resolution(resolution: Resolution) -> Result<AccountId, Unresolv
         Resolution::Nobody => Err(Unresolved::GONE),
         Resolution::NotHuman(_) => {
             let keep = Decision::Keep(KeepReason::NotHuman);
-            Err(Unresolved::Finished(Some(keep), End::Unchanged))
+            Err(Unresolved::Finished(Some(keep), UserSyncResult::Unchanged))
         }
         Resolution::Several(ids) => Err(Unresolved::DeadLetter(ambiguous(&ids))),
     }
@@ -110,20 +110,20 @@ pub fn evaluate<P>(input: EvaluationInput<'_, P>) -> Evaluation<P> {
     let finished = |end| Evaluation::Finished(Some(decision), end);
     if !agrees(decision, cause) {
         return if is_own_change(input.observation, cause, input.run, input.own) {
-            finished(End::Applied)
+            finished(UserSyncResult::Applied)
         } else {
-            finished(End::ChangedSincePlanned)
+            finished(UserSyncResult::ChangedSincePlanned)
         };
     }
     let Some(change) = decision.change() else {
-        return finished(End::Unchanged);
+        return finished(UserSyncResult::Unchanged);
     };
     let Some(permit) = input.permit else {
-        return finished(End::DryRun);
+        return finished(UserSyncResult::DryRun);
     };
     match cause {
         Cause::Tick { planned_at, .. } if input.plans.is_over(*planned_at, input.now) => {
-            finished(End::PlanLapsed)
+            finished(UserSyncResult::PlanLapsed)
         }
         Cause::Tick { .. } | Cause::Resync => Evaluation::Write(change, permit),
     }

@@ -57,7 +57,7 @@ pub struct FanOut<P = StageMessages> {
     mode: Mode,
     messages: FanOutMessages,
     users: P,
-    last_sweep: Mutex<Option<Swept>>,
+    last_sweep: Mutex<Option<FinishedSweep>>,
     on_its_way: Mutex<OnItsWay>,
     /// A sweep that was interrupted; the next tick goes on with it.
     interrupted: Mutex<Option<Sweeping>>,
@@ -67,7 +67,7 @@ pub struct FanOut<P = StageMessages> {
 
 /// A sweep that was completed by this process.
 #[derive(Clone, Copy, Debug)]
-struct Swept {
+struct FinishedSweep {
     began: Timestamp,
     dry_run: bool,
 }
@@ -319,7 +319,7 @@ impl<P: UserMessages> FanOut<P> {
     }
 
     fn completed(&self, run: &Asked<'_>, plan: &Plan) {
-        let swept = Swept {
+        let swept = FinishedSweep {
             began: plan.began,
             dry_run: run.dry_run,
         };

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    account::{Account, AccountId, AccountState, Identity, LastSeen},
+    account::{Account, AccountId, AccountState, LastSeen},
     marker::{EXEMPT_KEY, MARKER_KEY, Marker},
     moment::Moment,
     ownership::{BLOCKED_BY_KEY, ChangeRecord, UNBLOCKED_BY_KEY},
@@ -90,19 +90,12 @@ pub fn account(row: &gitlab::User) -> Account {
         human: !row.bot,
         administrator: row.is_admin,
         exempt_attribute: attribute(EXEMPT_KEY).is_some(),
-        identities: row.identities.iter().map(identity).collect(),
+        identities: row.identities.clone(),
         scim_identities: row.scim_identities.clone(),
         activity: activity(row),
         marker: attribute(MARKER_KEY).and_then(Marker::parse),
         blocked_by: ChangeRecord::read(attribute(BLOCKED_BY_KEY)),
         unblocked_by: ChangeRecord::read(attribute(UNBLOCKED_BY_KEY)),
-    }
-}
-
-fn identity(identity: &gitlab::Identity) -> Identity {
-    Identity {
-        provider: identity.provider.clone(),
-        extern_uid: identity.extern_uid.clone(),
     }
 }
 

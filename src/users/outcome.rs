@@ -18,7 +18,7 @@ use crate::messaging::{
 
 /// How a user's message ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
+pub enum UserSyncResult {
     /// GitLab answered that it made the change, now or at an earlier delivery of the same run.
     Applied,
     /// It was so already when we came to write.
@@ -40,7 +40,7 @@ pub enum End {
     Superseded,
 }
 
-impl End {
+impl UserSyncResult {
     /// The result in records.
     pub const fn result(self) -> OutcomeResult {
         match self {
@@ -136,7 +136,12 @@ impl Recorder {
     }
 
     /// Ends the record of one user.
-    pub fn user(mut self, decision: Option<Decision>, end: End, calls: u32) -> Box<SyncOutcome> {
+    pub fn user(
+        mut self,
+        decision: Option<Decision>,
+        end: UserSyncResult,
+        calls: u32,
+    ) -> Box<SyncOutcome> {
         self.record.kind = Some(OutcomeKind::User.as_str().to_owned());
         self.record.decision = decision.map(|decision| decision.action().to_owned());
         let by_decision = decision.map(Decision::reason);

@@ -8,7 +8,7 @@ use super::{
     account::AccountId,
     guard::{GuardLimits, GuardRefusal, GuardTally},
     policy::{Decision, Policy, decide},
-    sweep::{Sweep, Swept},
+    sweep::{Sweep, SweptAccount},
 };
 use crate::{directory::Crsid, gitlab::Unreadable};
 
@@ -41,7 +41,7 @@ pub struct Plan {
 #[derive(Debug)]
 pub struct Decided {
     /// The account as it was swept.
-    pub account: Swept,
+    pub account: SweptAccount,
     /// What is to be done with it.
     pub decision: Decision,
 }
@@ -66,7 +66,7 @@ impl Plan {
         plan
     }
 
-    fn add(&mut self, account: Swept, policy: Policy, today: Date) {
+    fn add(&mut self, account: SweptAccount, policy: Policy, today: Date) {
         let decision = decide(&account.facts, policy, today);
         *self
             .counts
@@ -141,7 +141,7 @@ mod tests {
             recently_blocked: false,
             recently_unblocked: false,
         };
-        let account = Swept {
+        let account = SweptAccount {
             id: AccountId(id),
             username: "external-a".into(),
             facts,

@@ -17,7 +17,7 @@ use super::{
     },
     lapse::PlanValidity,
     observe::Observation,
-    outcome::End,
+    outcome::UserSyncResult,
     plan::Plan,
     policy::Decision,
     refusals::RunRefusal,
@@ -43,7 +43,7 @@ pub enum Preview {
     /// The account would be changed, but the message itself is dry.
     DryRun(Decision),
     /// Nothing would be written.
-    Nothing(End, Option<Decision>),
+    Nothing(UserSyncResult, Option<Decision>),
     /// A run would be published.
     Run {
         /// Accounts to block.
@@ -80,7 +80,7 @@ impl fmt::Display for Preview {
         match self {
             Self::Change(decision) => write!(f, "{decision}"),
             Self::DryRun(decision) => write!(f, "dry run of {decision}"),
-            Self::Nothing(end @ End::PlanLapsed, _) => {
+            Self::Nothing(end @ UserSyncResult::PlanLapsed, _) => {
                 write!(f, "nothing: {}, its plan has lapsed", end.result().as_str())
             }
             Self::Nothing(end, Some(decision)) => {
@@ -192,7 +192,7 @@ impl Previewer {
             Err(error) => return Ok(error.into()),
         };
         if is_kept_by_plan(&request) {
-            return Ok(Preview::Nothing(End::Unchanged, None));
+            return Ok(Preview::Nothing(UserSyncResult::Unchanged, None));
         }
         let own = *self.own.get_or_try_init(|| self.own_account()).await?;
         let resolution = resolve_request(&request, own, &self.gitlab, &self.rules.classes).await?;
@@ -253,7 +253,7 @@ impl From<Evaluation<()>> for Preview {
     fn from(evaluation: Evaluation<()>) -> Self {
         match evaluation {
             Evaluation::Write(change, ()) => Self::Change(change.into()),
-            Evaluation::Finished(Some(decision), End::DryRun) => Self::DryRun(decision),
+            Evaluation::Finished(Some(decision), UserSyncResult::DryRun) => Self::DryRun(decision),
             Evaluation::Finished(decision, end) => Self::Nothing(end, decision),
         }
     }

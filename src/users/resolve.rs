@@ -117,10 +117,6 @@ async fn of_person(
 ) -> Result<Resolution, CallError> {
     let mut rows = gitlab.users_by_username(person.as_str()).await?;
     for identity in classes.identities_of(person) {
-        let identity = gitlab::Identity {
-            provider: identity.provider,
-            extern_uid: identity.extern_uid,
-        };
         rows.extend(gitlab.users_by_identity(&identity).await?);
     }
     let accounts: Vec<Account> = rows.iter().map(observe::account).collect();

@@ -27,7 +27,7 @@ pub struct Sweep {
     /// The token's own account.
     pub own: AccountId,
     /// Every account that could be read, by ascending id.
-    pub accounts: Vec<Swept>,
+    pub accounts: Vec<SweptAccount>,
     /// Those that could not, by ascending id. They are kept as they are.
     pub unreadable: Vec<Unreadable>,
     /// People whom the directory cannot show; they are unknown.
@@ -36,7 +36,7 @@ pub struct Sweep {
 
 /// What is kept of one account.
 #[derive(Debug)]
-pub struct Swept {
+pub struct SweptAccount {
     /// GitLab's id.
     pub id: AccountId,
     /// The username.
@@ -120,7 +120,7 @@ pub async fn sweep(
         .map_err(|stopped| stopped.error)
 }
 
-impl Swept {
+impl SweptAccount {
     /// The standing is not known yet.
     pub(super) fn of(account: &Account, rules: &Rules, own: AccountId, now: Timestamp) -> Self {
         Self {
@@ -138,7 +138,7 @@ impl Swept {
 /// # Errors
 /// [`SweepError::Implausible`].
 pub(super) fn fill_standings(
-    accounts: &mut [Swept],
+    accounts: &mut [SweptAccount],
     standings: &HashMap<Crsid, Standing>,
     percent: f64,
 ) -> Result<(), SweepError> {

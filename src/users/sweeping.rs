@@ -14,11 +14,11 @@ use super::{
     moment::Moment,
     rules::Rules,
     standings::StandingsReader,
-    sweep::{Progress, Sweep, SweepError, Swept, fill_standings},
+    sweep::{Progress, Sweep, SweepError, SweptAccount, fill_standings},
 };
 use crate::{
     directory::{Crsid, Directory, Standing},
-    gitlab::{self, Listing, Place, Unreadable},
+    gitlab::{self, Listing, ListingPosition, Unreadable},
 };
 
 /// So many accounts, and so many people, may be unreadable in any run; of accounts one more for
@@ -37,7 +37,7 @@ pub struct Sweeping {
     /// The pages read, oldest first.
     pages: VecDeque<ReadPage>,
     read: Progress,
-    accounts: Vec<Swept>,
+    accounts: Vec<SweptAccount>,
     unreadable: BTreeMap<AccountId, Unreadable>,
     people: StandingsReader,
 }
@@ -63,7 +63,7 @@ impl Stopped {
 /// A page that was read.
 #[derive(Debug)]
 struct ReadPage {
-    from: Place,
+    from: ListingPosition,
     last: u64,
     at: Moment,
 }
@@ -177,20 +177,20 @@ impl Sweeping {
         now: Timestamp,
     ) -> Result<(), SweepError> {
         let at = Moment::now();
-        let from = listing.place().clone();
+        let from = listing.position().clone();
         let batch = self.people.beside(listing.next(gitlab)).await?;
         if batch.users.is_empty() && batch.unreadable.is_empty() {
             return Ok(());
         }
         for row in &batch.users {
-            let account = Swept::of(&self.rules.account(row, own), &self.rules, own, now);
+            let account = SweptAccount::of(&self.rules.account(row, own), &self.rules, own, now);
             if let Class::Member(person) = &account.facts.class {
                 self.people.add(*person);
             }
             self.accounts.push(account);
         }
         self.read.pages += 1;
-        let last = listing.place().last();
+        let last = listing.position().last();
         self.pages.push_back(ReadPage { from, last, at });
         for account in batch.unreadable {
             self.leave_out(account);

@@ -18,7 +18,7 @@ use super::{
     failure,
     lapse::Lapse,
     observe::Observation,
-    outcome::{End, Recorder},
+    outcome::{Recorder, UserSyncResult},
     policy::{AccountChange, Decision},
     refusals::over_resync_limit,
     resolve::resolve_request,
@@ -67,7 +67,7 @@ struct Job<'a> {
 
 /// How far one look led.
 enum WorkerStep {
-    Ended(Option<Decision>, End),
+    Ended(Option<Decision>, UserSyncResult),
     LookAgain,
     Disposed(Disposition),
 }
@@ -236,11 +236,11 @@ impl UserWorker {
         let end = match apply(change, observation, job.run, &job.gitlab, permit, now).await? {
             ApplyOutcome::Applied => {
                 counter!("sync_changes_applied_total", "action" => decision.action()).increment(1);
-                End::Applied
+                UserSyncResult::Applied
             }
-            ApplyOutcome::AlreadySo => End::AlreadySo,
-            ApplyOutcome::StateForbids(_) => End::StateForbids,
-            ApplyOutcome::Gone => End::Gone,
+            ApplyOutcome::AlreadySo => UserSyncResult::AlreadySo,
+            ApplyOutcome::StateForbids(_) => UserSyncResult::StateForbids,
+            ApplyOutcome::Gone => UserSyncResult::Gone,
             ApplyOutcome::TooOld => return Ok(WorkerStep::LookAgain),
         };
         Ok(WorkerStep::Ended(Some(decision), end))
@@ -305,7 +305,7 @@ fn count_resync(decision: Decision, job: &Job<'_>) {
 
 /// A run's message that plans nothing is done without a call, whatever its age.
 fn planned_to_keep(request: &UserRequest, recorder: Recorder) -> Disposition {
-    let mut record = recorder.user(None, End::Unchanged, 0);
+    let mut record = recorder.user(None, UserSyncResult::Unchanged, 0);
     record.decision = Some(Planned::Keep.as_str().to_owned());
     record.reason = match &request.cause {
         Cause::Tick { planned_reason, .. } => planned_reason.clone(),

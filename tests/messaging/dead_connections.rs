@@ -7,7 +7,7 @@ use std::{
 
 use bytes::Bytes;
 use lookup_gitlab_sync::messaging::{
-    Batching, Connection, ConsumerSettings, Patience, PublisherOptions, Topic, Topology,
+    Batching, Connection, ConsumerSettings, PubSubTimeouts, PublisherOptions, Topic, Topology,
 };
 use testkit::wait::until;
 use tokio::time::timeout;
@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Far below what an answer may take on a busy machine and yet nothing that a test waits for long.
-const PATIENCE: Patience = Patience {
+const PATIENCE: PubSubTimeouts = PubSubTimeouts {
     call: Duration::from_secs(3),
     calls: Duration::from_mins(1),
     publish: Duration::from_secs(3),
@@ -138,12 +138,12 @@ async fn a_publisher_that_reaches_nobody_says_so_in_time() {
     let server = pubsub_host().await;
     server.connect_prepared().await;
     let proxy = Proxy::before(server.host()).await;
-    let patience = Patience {
+    let timeouts = PubSubTimeouts {
         publish: Duration::from_secs(1),
         publishes: Duration::from_secs(4),
         ..PATIENCE
     };
-    let connection = Connection::open_with(&config_of(&proxy.host()), patience)
+    let connection = Connection::open_with(&config_of(&proxy.host()), timeouts)
         .await
         .unwrap();
     let publisher = connection.publisher(Topic::SyncTick).await.unwrap();

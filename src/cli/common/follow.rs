@@ -94,7 +94,7 @@ impl OutcomeTeller {
 /// Takes in outcomes until everything has come, telling each to `tell`.
 ///
 /// # Errors
-/// When nothing came for as long as [`RunWatch::patience`] says, with what is missing; or when
+/// When nothing came for as long as [`RunWatch::timeouts`] says, with what is missing; or when
 /// Pub/Sub ended the stream.
 pub async fn to_the_end(
     mut outcomes: Follow,
@@ -114,15 +114,15 @@ async fn take_in(
     mut tell: impl FnMut(&RunWatch, &SyncOutcome) -> io::Result<()>,
 ) -> Result<(), CommandFailure> {
     while !watch.is_complete() {
-        let patience = watch.patience();
-        match timeout(patience, next()).await {
+        let timeouts = watch.timeouts();
+        match timeout(timeouts, next()).await {
             Ok(Some(outcome)) => {
                 watch.see(&outcome);
                 tell(watch, &outcome)?;
             }
             Ok(None) => return Err(given_up("Pub/Sub ended the stream", watch)),
             Err(_) => {
-                let silence = format!("nothing arrived for {} s", patience.as_secs());
+                let silence = format!("nothing arrived for {} s", timeouts.as_secs());
                 return Err(given_up(&silence, watch));
             }
         }

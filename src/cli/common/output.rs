@@ -180,12 +180,12 @@ mod tests {
     use super::{OutputFormat, OutputRow, write};
 
     #[derive(Serialize)]
-    struct Line {
+    struct ExampleRow {
         username: &'static str,
         reason: &'static str,
     }
 
-    impl OutputRow for Line {
+    impl OutputRow for ExampleRow {
         const COLUMNS: &'static [&'static str] = &["username", "reason"];
 
         fn cells(&self) -> Vec<String> {
@@ -193,16 +193,16 @@ mod tests {
         }
     }
 
-    const LINES: [Line; 3] = [
-        Line {
+    const LINES: [ExampleRow; 3] = [
+        ExampleRow {
             username: "spqr1",
             reason: "cancelled_in_lookup",
         },
-        Line {
+        ExampleRow {
             username: "a\n\u{1b}[2Jb",
             reason: "a, \"quoted\" text that is longer than the terminal is wide",
         },
-        Line {
+        ExampleRow {
             username: " 漢字",
             reason: "",
         },

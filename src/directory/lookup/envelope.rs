@@ -30,7 +30,7 @@ struct Content<'a> {
     #[serde(borrow, default)]
     error: Option<Error<'a>>,
     #[serde(borrow, default)]
-    people: Option<People<'a>>,
+    people: Option<PersonRows<'a>>,
     #[serde(borrow, default)]
     value: LenientValue<'a>,
 }
@@ -55,7 +55,7 @@ struct FaultDetail<'a> {
 }
 
 #[derive(Deserialize)]
-struct Person<'a> {
+struct PersonRow<'a> {
     #[serde(borrow, default)]
     cancelled: LenientValue<'a>,
     #[serde(borrow, default)]
@@ -71,9 +71,9 @@ struct Identifier<'a> {
 }
 
 /// The people of an answer, no more than can have been asked for.
-struct People<'a>(Vec<Person<'a>>);
+struct PersonRows<'a>(Vec<PersonRow<'a>>);
 
-impl<'de: 'a, 'a> Deserialize<'de> for People<'a> {
+impl<'de: 'a, 'a> Deserialize<'de> for PersonRows<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_seq(PeopleReader).map(Self)
     }
@@ -82,7 +82,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for People<'a> {
 struct PeopleReader;
 
 impl<'de> Visitor<'de> for PeopleReader {
-    type Value = Vec<Person<'de>>;
+    type Value = Vec<PersonRow<'de>>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a list of people")
@@ -108,7 +108,7 @@ pub(super) fn people(
     asked: &[Crsid],
 ) -> Result<Vec<Option<Standing>>, Fault> {
     let mut standings = vec![None; asked.len()];
-    let people = content(answer)?.people.map(|People(people)| people);
+    let people = content(answer)?.people.map(|PersonRows(people)| people);
     let people = people.unwrap_or_default();
     if people.len() > asked.len() {
         return Err(Fault::new(
@@ -226,14 +226,14 @@ impl GatewayFault<'_> {
 }
 
 /// `identifier` is the person's primary identifier, whichever one was asked for.
-fn crsid_of(person: &Person<'_>) -> Option<Crsid> {
+fn crsid_of(person: &PersonRow<'_>) -> Option<Crsid> {
     let identifier = person.identifier.as_ref()?;
     (identifier.scheme.text()? == "crsid")
         .then(|| Crsid::parse(identifier.value.text()?))
         .flatten()
 }
 
-fn standing_of(person: &Person<'_>) -> Standing {
+fn standing_of(person: &PersonRow<'_>) -> Standing {
     match person.cancelled {
         LenientValue::Bool(true) => Standing::Cancelled,
         LenientValue::Bool(false) => Standing::Current,

@@ -41,20 +41,20 @@ const LONGEST_LIFE: u64 = 86_400;
 
 /// Fetches a token when one is needed, once for all who need it, and shares it.
 pub(super) struct TokenSource {
-    inner: Arc<Inner>,
+    inner: Arc<TokenFetcher>,
 }
 
-struct Inner {
+struct TokenFetcher {
     line: Exchange,
     url: Url,
     client: Credential,
     form: String,
-    state: Mutex<State>,
+    state: Mutex<TokenCache>,
 }
 
 #[derive(Default)]
-struct State {
-    current: Option<Token>,
+struct TokenCache {
+    current: Option<CachedToken>,
     /// The fetch under way: all who come meanwhile share its one attempt, its one deadline and its
     /// end, whatever that is. Polled by all of them, so that it goes on when some stop waiting, and
     /// gone when nobody waits.
@@ -64,7 +64,7 @@ struct State {
 type Fetch = BoxFuture<'static, Result<HeaderValue, Fault>>;
 
 #[derive(Clone)]
-struct Token {
+struct CachedToken {
     header: HeaderValue,
     renew_at: Instant,
 }
@@ -86,7 +86,7 @@ impl TokenSource {
             form.append_pair("scope", scope);
         }
         let form = form.finish();
-        let inner = Inner {
+        let inner = TokenFetcher {
             line,
             url,
             client,
@@ -107,7 +107,7 @@ impl TokenSource {
     }
 }
 
-impl Inner {
+impl TokenFetcher {
     /// The token that can be used, or the fetch of one to wait for.
     fn usable_or_fetch(self: &Arc<Self>) -> Result<HeaderValue, Shared<Fetch>> {
         let mut state = self.state();
@@ -137,7 +137,7 @@ impl Inner {
 
     /// Asks once; and once more where the client's secret was refused and its file holds another
     /// one.
-    async fn fetch(&self) -> Result<Token, Fault> {
+    async fn fetch(&self) -> Result<CachedToken, Fault> {
         let used = self.client.value().await;
         let fetched = self.fetch_as(&used).await;
         match fetched {
@@ -150,7 +150,7 @@ impl Inner {
         }
     }
 
-    async fn fetch_as(&self, client: &HeaderValue) -> Result<Token, Fault> {
+    async fn fetch_as(&self, client: &HeaderValue) -> Result<CachedToken, Fault> {
         let answer = self.line.send("token", self.request(client)).await?;
         grant(&answer)
     }
@@ -168,7 +168,7 @@ impl Inner {
         request
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, TokenCache> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -194,7 +194,7 @@ impl fmt::Debug for TokenSource {
     }
 }
 
-fn grant(answer: &UpstreamResponse) -> Result<Token, Fault> {
+fn grant(answer: &UpstreamResponse) -> Result<CachedToken, Fault> {
     // RFC 6749 5.2: a refused client is told so with 400 as well as with 401.
     if matches!(answer.status.as_u16(), 400 | 401 | 403) && answer.is_json() {
         return Err(answer.fault().of_kind(ErrorKind::Unauthenticated));
@@ -216,7 +216,7 @@ fn grant(answer: &UpstreamResponse) -> Result<Token, Fault> {
     })?;
     header.set_sensitive(true);
     // A short-lived token still has to live for a while, or every request would fetch one.
-    Ok(Token {
+    Ok(CachedToken {
         header,
         renew_at: Instant::now() + life.saturating_sub(MARGIN).max(life / 2),
     })

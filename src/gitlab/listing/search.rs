@@ -30,7 +30,7 @@ pub(super) async fn next_unreadable(
     fault: &Fault,
     gitlab: &Client,
 ) -> Result<Found, CallError> {
-    let after = listing.place.after;
+    let after = listing.position.after;
     let candidate = if after == 0 || listing.behind_unreadable {
         one_by_one(listing, fault, gitlab).await?
     } else {
@@ -83,9 +83,9 @@ async fn by_what_is_before(after: u64, fault: &Fault, gitlab: &Client) -> Result
 
 /// Where the account before cannot be shown either, or there is none: id by id.
 async fn one_by_one(listing: &Listing, fault: &Fault, gitlab: &Client) -> Result<Found, CallError> {
-    let after = listing.place.after;
+    let after = listing.position.after;
     let counted = if listing.behind_unreadable {
-        ends_by_count(listing.place.seen, gitlab).await?
+        ends_by_count(listing.position.seen, gitlab).await?
     } else {
         Some(false)
     };

@@ -29,7 +29,7 @@ impl Connection {
     /// old one broke or gave no answer. Only for calls that may be made twice.
     ///
     /// # Errors
-    /// When Pub/Sub refuses, or cannot be reached within [`super::Patience::calls`]. `operation`
+    /// When Pub/Sub refuses, or cannot be reached within [`super::PubSubTimeouts::calls`]. `operation`
     /// says what was asked.
     pub(in crate::messaging) async fn ask<M, R, F>(
         &self,
@@ -97,7 +97,7 @@ impl Connection {
         M: Clone,
         F: Future<Output = Result<Response<R>, Status>>,
     {
-        let until = Instant::now() + self.patience.calls;
+        let until = Instant::now() + self.timeouts.calls;
         let mut pauses = ExponentialBuilder::default()
             .with_min_delay(Duration::from_millis(200))
             .with_max_delay(Duration::from_secs(5))

@@ -10,13 +10,13 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, error, warn};
 
-use super::{Running, lease::Lease};
+use super::{ConsumerLoop, lease::Lease};
 use crate::messaging::{
     Connection, Delivery, Handler, Operation, PubSubError, attributes::is_pubsubs_own,
     error::chain, leases::Leases,
 };
 
-impl<H: Handler> Running<H> {
+impl<H: Handler> ConsumerLoop<H> {
     /// Connects anew, and looks whether a message waits that the stream did not bring; the old
     /// stream is closed already. Such a message is handled like any other, so that looking costs it
     /// no attempt. Returns the client for the new stream, or the old one where none is to be had.
@@ -55,7 +55,7 @@ impl<H: Handler> Running<H> {
         pulled: &Arc<Leases>,
         stopping: &Arc<CancellationToken>,
     ) -> Result<bool, PubSubError> {
-        let Some(place) = self.place(stopping).await else {
+        let Some(slot) = self.slot(stopping).await else {
             return Ok(false);
         };
         let operation = &Operation::PullFromStage;
@@ -76,7 +76,7 @@ impl<H: Handler> Running<H> {
         self.tell(&message);
         pulled.hold(message.message_id.clone(), ack_id);
         let lease = PulledLease::new(pulled, &message.message_id, &self.streams);
-        self.settle(delivery(message, delivery_attempt), lease, place, stopping);
+        self.settle(delivery(message, delivery_attempt), lease, slot, stopping);
         Ok(true)
     }
 
@@ -99,13 +99,13 @@ impl<H: Handler> Running<H> {
         );
     }
 
-    /// A place for one more message. Pub/Sub's own flow control is for one stream, and a reopened
+    /// A slot for one more message. Pub/Sub's own flow control is for one stream, and a reopened
     /// one starts afresh.
-    pub(super) async fn place(&self, stopping: &CancellationToken) -> Option<OwnedSemaphorePermit> {
+    pub(super) async fn slot(&self, stopping: &CancellationToken) -> Option<OwnedSemaphorePermit> {
         tokio::select! {
             biased;
             () = stopping.cancelled() => None,
-            place = Arc::clone(&self.places).acquire_owned() => place.ok(),
+            slot = Arc::clone(&self.slots).acquire_owned() => slot.ok(),
         }
     }
 }

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, warn};
 
 use super::{
-    holds::{Holds, Patience},
+    holds::{HoldBackoff, Holds},
     lease::Lease,
 };
 use crate::{
@@ -18,7 +18,7 @@ use crate::{
     gate::{Gate, ProbePermit},
     messaging::{
         DeadLetter, DeadLetterReason, Delivery, Disposition, Handler, Hold, Outcomes, PubSubError,
-        Publisher, Stage, Traceparent, dead_letters, line,
+        Stage, Traceparent, line,
         wire::{OutcomeKind, SyncOutcome},
     },
 };
@@ -66,51 +66,9 @@ impl Records for Outcomes {
     }
 }
 
-/// The dead-letter topic of a stage.
-pub(super) struct DeadLetterTopic {
-    /// Copies share requests: poison comes in throngs, and a request for each would slow down the
-    /// good ones beside it.
-    pub(super) shared: Publisher,
-    /// A request for each copy.
-    pub(super) alone: Publisher,
-    /// The id of the topic the messages came from.
-    pub(super) original_topic: String,
-}
-
-impl DeadLetters for DeadLetterTopic {
-    async fn publish(
-        &self,
-        stage: Stage,
-        delivery: &Delivery,
-        letter: &DeadLetter,
-    ) -> Result<(), PubSubError> {
-        let attributes = dead_letters::attributes(
-            delivery,
-            stage,
-            &self.original_topic,
-            letter,
-            Timestamp::now(),
-        );
-        let together = self
-            .shared
-            .publish_raw(delivery.body.clone(), attributes.clone())
-            .await;
-        let published = match together {
-            // One copy that breaks a limit has all of its request refused.
-            Err(error) if error.is_invalid() => {
-                self.alone
-                    .publish_raw(delivery.body.clone(), attributes)
-                    .await
-            }
-            published => published,
-        };
-        published.map(drop)
-    }
-}
-
 /// How a lease ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
+enum Settlement {
     Ack,
     Nack,
 }
@@ -125,22 +83,22 @@ impl<H: Handler, D: DeadLetters, R: Records> Dispatch<H, D, R> {
         stopping: &CancellationToken,
     ) {
         match self.conclude(&delivery, stopping).await {
-            End::Ack => {
+            Settlement::Ack => {
                 failpoint::pass("before_ack");
                 lease.ack();
             }
-            End::Nack => lease.nack(),
+            Settlement::Nack => lease.nack(),
         }
     }
 
-    async fn conclude(&self, delivery: &Arc<Delivery>, stopping: &CancellationToken) -> End {
+    async fn conclude(&self, delivery: &Arc<Delivery>, stopping: &CancellationToken) -> Settlement {
         let _at_work = self.holds.begin();
-        let mut patience = Patience::new();
+        let mut backoff = HoldBackoff::new();
         let mut permit = None;
         loop {
             let was_probe = permit.as_ref().is_some_and(ProbePermit::is_probe);
             let (disposition, took) = self.ask(delivery, permit.take()).await;
-            let subject = Subject {
+            let subject = SettledDelivery {
                 stage: self.handler.stage(),
                 delivery,
                 took,
@@ -156,14 +114,14 @@ impl<H: Handler, D: DeadLetters, R: Records> Dispatch<H, D, R> {
                 }
                 Disposition::Hold(hold) => hold,
             };
-            if let Some(why) = patience.ends(&hold) {
+            if let Some(why) = backoff.ends(&hold) {
                 return Box::pin(self.retry(&subject, why.to_owned(), stopping)).await;
             }
-            if patience.has_probed_in_vain(&hold, was_probe) && self.holds.gives_way(delivery) {
+            if backoff.has_probed_in_vain(&hold, was_probe) && self.holds.gives_way(delivery) {
                 return subject.left();
             }
             subject.held();
-            let pause = patience.pause(&hold);
+            let pause = backoff.pause(&hold);
             match Box::pin(self.wait(delivery, &hold, pause, stopping)).await {
                 Waited::Passes(leave) => permit = Some(leave),
                 Waited::Superseded => {
@@ -171,7 +129,7 @@ impl<H: Handler, D: DeadLetters, R: Records> Dispatch<H, D, R> {
                     return self.done(&subject, record);
                 }
                 Waited::Leaves => return subject.left(),
-                Waited::Stops => return End::Nack,
+                Waited::Stops => return Settlement::Nack,
             }
         }
     }
@@ -230,15 +188,20 @@ impl<H: Handler, D: DeadLetters, R: Records> Dispatch<H, D, R> {
         (disposition, started.elapsed())
     }
 
-    fn done(&self, subject: &Subject<'_>, record: SyncOutcome) -> End {
+    fn done(&self, subject: &SettledDelivery<'_>, record: SyncOutcome) -> Settlement {
         self.holds.forget(subject.delivery);
         subject.count("done");
         self.records
             .record(&subject.complete(record), &subject.trace());
-        End::Ack
+        Settlement::Ack
     }
 
-    async fn retry(&self, subject: &Subject<'_>, why: String, stopping: &CancellationToken) -> End {
+    async fn retry(
+        &self,
+        subject: &SettledDelivery<'_>,
+        why: String,
+        stopping: &CancellationToken,
+    ) -> Settlement {
         let given_up = LAST_ATTEMPT.saturating_add(self.holds.times_left(subject.delivery));
         let exhausted = subject
             .delivery
@@ -257,10 +220,10 @@ impl<H: Handler, D: DeadLetters, R: Records> Dispatch<H, D, R> {
 
     async fn dead_letter(
         &self,
-        subject: &Subject<'_>,
+        subject: &SettledDelivery<'_>,
         letter: DeadLetter,
         stopping: &CancellationToken,
-    ) -> End {
+    ) -> Settlement {
         if stopping.is_cancelled() {
             return subject.retried("shutting down", &self.handler.about(subject.delivery));
         }
@@ -281,7 +244,7 @@ impl<H: Handler, D: DeadLetters, R: Records> Dispatch<H, D, R> {
         let record = self.dead_record(letter, subject.delivery);
         self.records
             .record(&subject.complete(record), &subject.trace());
-        End::Ack
+        Settlement::Ack
     }
 
     fn dead_record(&self, letter: DeadLetter, delivery: &Delivery) -> SyncOutcome {
@@ -298,14 +261,14 @@ impl<H: Handler, D: DeadLetters, R: Records> Dispatch<H, D, R> {
 }
 
 /// The delivery that is being settled.
-struct Subject<'a> {
+struct SettledDelivery<'a> {
     stage: Stage,
     delivery: &'a Delivery,
     /// How long the handler took.
     took: Duration,
 }
 
-impl Subject<'_> {
+impl SettledDelivery<'_> {
     fn count(&self, disposition: &'static str) {
         counter!("sync_messages_total", "stage" => self.stage.as_str(), "disposition" => disposition)
             .increment(1);
@@ -325,8 +288,8 @@ impl Subject<'_> {
         self.delivery.continue_trace()
     }
 
-    /// It leaves its place to messages that need not wait. That is no attempt.
-    fn left(&self) -> End {
+    /// It leaves its slot to messages that need not wait. That is no attempt.
+    fn left(&self) -> Settlement {
         self.count("hold");
         debug!(
             event = "message_left",
@@ -334,10 +297,10 @@ impl Subject<'_> {
             message_id = self.delivery.message_id,
             run = self.delivery.run(),
         );
-        End::Nack
+        Settlement::Nack
     }
 
-    fn retried(&self, why: &str, about: &SyncOutcome) -> End {
+    fn retried(&self, why: &str, about: &SyncOutcome) -> Settlement {
         self.count("retry");
         warn!(
             event = "message_retried",
@@ -349,7 +312,7 @@ impl Subject<'_> {
             delivery_attempt = self.delivery.delivery_attempt,
             why = line::detail(why),
         );
-        End::Nack
+        Settlement::Nack
     }
 
     /// `record` with what the delivery knows, where the handler left it open.
@@ -379,7 +342,7 @@ enum Waited {
     Passes(ProbePermit),
     /// Another message covers it.
     Superseded,
-    /// It is given back, for others to have its place.
+    /// It is given back, for others to have its slot.
     Leaves,
     /// The stage stops.
     Stops,

@@ -27,42 +27,42 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// Held so often by its own failed call, while others succeed at the same, a message is to blame
 /// itself.
 const HOLDS: u32 = 5;
-/// While those who wait fill more than half of the places, one of them leaves so often, before
+/// While those who wait fill more than half of the slots, one of them leaves so often, before
 /// jitter.
 const LEAVE_EVERY: Duration = Duration::from_secs(5);
-/// After so many failed probes a message gives its place to another. Where all places are held by
+/// After so many failed probes a message gives its slot to another. Where all slots are held by
 /// messages that fail for reasons of their own, no probe of theirs would ever open the gate.
 const FAILED_PROBES: u32 = 3;
-/// A message that was delivered so often leaves no place any more: each time is a delivery, and
+/// A message that was delivered so often leaves no slot any more: each time is a delivery, and
 /// Pub/Sub dead-letters a message that it delivered too often, however long an outage lasts.
 const MOST_DELIVERIES: u32 = MAX_DELIVERY_ATTEMPTS / 2;
-/// Messages that left a place and are remembered, at most.
+/// Messages that left a slot and are remembered, at most.
 const REMEMBERED: usize = 10_000;
 
 /// What the messages of one stage that wait for a gate share.
 #[derive(Debug)]
 pub struct Holds {
-    places: usize,
-    inner: Mutex<Inner>,
+    slots: usize,
+    inner: Mutex<HoldsState>,
     /// Who has waited longest is the next to leave, and the only one to ask whether it has to.
     leaves_next: Semaphore,
     pub(super) runs: HeldRuns,
 }
 
 #[derive(Debug, Default)]
-struct Inner {
+struct HoldsState {
     at_work: usize,
     held: usize,
     numbers: u64,
-    by_subject: HashMap<Subject, Waiting>,
-    /// How often each message left its place. Pub/Sub counts that as a delivery, and it is no
+    by_subject: HashMap<Subject, WaitingMessage>,
+    /// How often each message left its slot. Pub/Sub counts that as a delivery, and it is no
     /// attempt.
     left: HashMap<String, u32>,
 }
 
 /// The one message about its subject that waits.
 #[derive(Debug)]
-struct Waiting {
+struct WaitingMessage {
     number: u64,
     delivery: Arc<Delivery>,
     superseded: Arc<Notify>,
@@ -81,9 +81,9 @@ pub(super) struct Held<'a> {
 
 impl Holds {
     /// Of a stage that works on so many messages at once.
-    pub fn new(places: usize) -> Self {
+    pub fn new(slots: usize) -> Self {
         Self {
-            places,
+            slots,
             inner: Mutex::default(),
             leaves_next: Semaphore::new(1),
             runs: HeldRuns::default(),
@@ -126,7 +126,7 @@ impl Holds {
         inner.held += 1;
         let (number, superseded) = (inner.numbers, Arc::<Notify>::default());
         if let Some(subject) = &subject {
-            let waiting = Waiting {
+            let waiting = WaitingMessage {
                 number,
                 delivery: Arc::clone(delivery),
                 superseded: Arc::clone(&superseded),
@@ -141,7 +141,7 @@ impl Holds {
         })
     }
 
-    /// Returns when the message that waits has to leave its place to others, and takes down that it
+    /// Returns when the message that waits has to leave its slot to others, and takes down that it
     /// did. `others`: there may be some that need not wait.
     pub(super) async fn leaves(&self, delivery: &Delivery, others: impl Fn() -> bool) {
         let _turn = self.leaves_next.acquire().await;
@@ -153,7 +153,7 @@ impl Holds {
         }
     }
 
-    /// How often the message left its place to others.
+    /// How often the message left its slot to others.
     pub(super) fn times_left(&self, delivery: &Delivery) -> u32 {
         let inner = self.inner();
         inner.left.get(&delivery.message_id).copied().unwrap_or(0)
@@ -164,27 +164,27 @@ impl Holds {
         self.inner().left.remove(&delivery.message_id);
     }
 
-    /// Whether the message that probed in vain leaves its place to another, which is taken down.
-    /// Where a place is free, another has one already.
+    /// Whether the message that probed in vain leaves its slot to another, which is taken down.
+    /// Where a slot is free, another has one already.
     pub(super) fn gives_way(&self, delivery: &Delivery) -> bool {
-        self.inner().leaves(delivery, self.places)
+        self.inner().leaves(delivery, self.slots)
     }
 
     fn is_turn_to_leave(&self, delivery: &Delivery) -> bool {
         let mut inner = self.inner();
-        let half = inner.held.saturating_mul(2) > self.places;
-        half && inner.leaves(delivery, self.places)
+        let half = inner.held.saturating_mul(2) > self.slots;
+        half && inner.leaves(delivery, self.slots)
     }
 
-    fn inner(&self) -> MutexGuard<'_, Inner> {
+    fn inner(&self) -> MutexGuard<'_, HoldsState> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Inner {
-    /// Whether the message may leave one of `places`, and takes down that it does.
-    fn leaves(&mut self, delivery: &Delivery, places: usize) -> bool {
-        let full = places > 1 && self.at_work >= places;
+impl HoldsState {
+    /// Whether the message may leave one of `slots`, and takes down that it does.
+    fn leaves(&mut self, delivery: &Delivery, slots: usize) -> bool {
+        let full = slots > 1 && self.at_work >= slots;
         let left = self.left.get(&delivery.message_id).copied();
         let delivered = delivery.delivery_attempt.or(left).unwrap_or(0);
         if !full || delivered >= MOST_DELIVERIES {
@@ -236,7 +236,7 @@ fn is_newer(one: &Delivery, other: &Delivery) -> bool {
 }
 
 /// How long one message goes on being held.
-pub(super) struct Patience {
+pub(super) struct HoldBackoff {
     pauses: ExponentialBackoff,
     /// At the last failure of its own: what for, and how many had succeeded at that.
     seen: Option<(&'static str, u64)>,
@@ -245,7 +245,7 @@ pub(super) struct Patience {
     failed_probes: u32,
 }
 
-impl Patience {
+impl HoldBackoff {
     pub(super) fn new() -> Self {
         let pauses = ExponentialBuilder::new()
             .with_min_delay(FIRST_PAUSE)

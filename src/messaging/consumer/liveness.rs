@@ -23,22 +23,22 @@ const FINDINGS_TO_DIE_OF: u32 = 3;
 /// the stream. Waiting at a gate leaves it alive.
 #[derive(Clone, Debug)]
 pub struct Liveness {
-    shared: Arc<Shared>,
+    shared: Arc<LivenessState>,
 }
 
 #[derive(Debug)]
-struct Shared {
+struct LivenessState {
     started: Instant,
     /// Milliseconds after `started`.
     last_sign: AtomicU64,
     /// How often in a row a message waited in the subscription that no stream had brought.
     deaf: AtomicU64,
-    topology: Mutex<Topology>,
+    topology: Mutex<TopologyFindings>,
 }
 
 /// What the subscription and all around it were last found to be.
 #[derive(Debug, Default)]
-struct Topology {
+struct TopologyFindings {
     /// What is wrong, in one line.
     wrong: Option<String>,
     /// How often in a row something was.
@@ -48,7 +48,7 @@ struct Topology {
 impl Liveness {
     pub(super) fn new() -> Self {
         Self {
-            shared: Arc::new(Shared {
+            shared: Arc::new(LivenessState {
                 started: Instant::now(),
                 last_sign: AtomicU64::new(0),
                 deaf: AtomicU64::new(0),
@@ -133,7 +133,7 @@ impl Liveness {
         is_news
     }
 
-    fn topology(&self) -> MutexGuard<'_, Topology> {
+    fn topology(&self) -> MutexGuard<'_, TopologyFindings> {
         self.shared
             .topology
             .lock()

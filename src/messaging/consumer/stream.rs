@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, warn};
 
 use super::{
-    Running,
+    ConsumerLoop,
     lease::{Lease, delivery},
 };
 use crate::{
@@ -52,7 +52,7 @@ enum Ended {
     Failed(Box<Error>),
 }
 
-impl<H: Handler> Running<H> {
+impl<H: Handler> ConsumerLoop<H> {
     /// Pulls until `stopping`, with one stream after the other.
     pub(super) async fn pull(self: &Arc<Self>, stopping: &CancellationToken) {
         // Shared with every message: a clone of the token itself takes the one lock of all of them.
@@ -117,7 +117,7 @@ impl<H: Handler> Running<H> {
         let mut quiet = Quiet::of(self);
         let mut delivered = false;
         let ended = loop {
-            let Some(place) = self.place(stopping).await else {
+            let Some(slot) = self.slot(stopping).await else {
                 break Ended::Stopped;
             };
             quiet.begins_now();
@@ -134,7 +134,7 @@ impl<H: Handler> Running<H> {
                     delivered = true;
                     self.liveness.delivered();
                     let delivery = delivery(message, &lease);
-                    self.settle(delivery, lease, place, stopping);
+                    self.settle(delivery, lease, slot, stopping);
                 }
                 Some(Err(error)) => break Ended::Failed(Box::new(error)),
                 None => break Ended::Closed,
@@ -190,7 +190,7 @@ impl<H: Handler> Running<H> {
         self: &Arc<Self>,
         delivery: Delivery,
         lease: impl Lease + 'static,
-        place: OwnedSemaphorePermit,
+        slot: OwnedSemaphorePermit,
         stopping: &Arc<CancellationToken>,
     ) {
         let running = Arc::clone(self);
@@ -203,7 +203,7 @@ impl<H: Handler> Running<H> {
                 () = running.dispatch.settle(delivery, lease, &stopping) => {}
                 () = running.give_up.cancelled() => {}
             }
-            drop(place);
+            drop(slot);
         });
         // As in a task, what panics is dropped, which nacks.
         let first = catch_unwind(AssertUnwindSafe(|| (&mut settling).now_or_never()));
@@ -245,7 +245,7 @@ struct Quiet<'a> {
 impl<'a> Quiet<'a> {
     /// That of a stream of `running` which is opened now. While the last one was found deaf, this
     /// one is given less time.
-    fn of<H>(running: &'a Running<H>) -> Self {
+    fn of<H>(running: &'a ConsumerLoop<H>) -> Self {
         let allowed = if running.liveness.deaf() > 0 {
             running.renew_after / 4
         } else {
@@ -259,7 +259,7 @@ impl<'a> Quiet<'a> {
         }
     }
 
-    /// The stream could deliver from now on: there is a place.
+    /// The stream could deliver from now on: there is a slot.
     fn begins_now(&mut self) {
         self.until = Instant::now() + self.allowed;
     }

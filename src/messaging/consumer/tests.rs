@@ -224,7 +224,7 @@ async fn a_message_whose_probes_fail_gives_its_place_to_another_and_spends_no_at
     while gate.closed_because().is_none() {
         let _ = fails(&gate);
     }
-    // The first call is no probe: it has not waited for the gate. Where a place is free, another
+    // The first call is no probe: it has not waited for the gate. Where a slot is free, another
     // message can probe as it is; one that was delivered often stays, or Pub/Sub would give it up.
     for (other_works, attempt, calls, end) in [
         (true, 10, 4, "nack"),

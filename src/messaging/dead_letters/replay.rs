@@ -159,7 +159,7 @@ struct Replay<'a> {
     summary: Summary,
 }
 
-enum End {
+enum ReplayEnd {
     Replayed,
     Failed,
     NotBegun,
@@ -204,9 +204,9 @@ impl Replay<'_> {
             let ends = join_all(now.iter().map(|letter| self.one(letter, scan, &publisher))).await;
             for end in ends {
                 match end {
-                    End::Replayed => self.summary.replayed += 1,
-                    End::Failed => self.summary.failed += 1,
-                    End::NotBegun => {}
+                    ReplayEnd::Replayed => self.summary.replayed += 1,
+                    ReplayEnd::Failed => self.summary.failed += 1,
+                    ReplayEnd::NotBegun => {}
                 }
             }
         }
@@ -238,9 +238,9 @@ impl Replay<'_> {
         false
     }
 
-    async fn one(&self, letter: &Letter, scan: &Scan, publisher: &Publisher) -> End {
+    async fn one(&self, letter: &Letter, scan: &Scan, publisher: &Publisher) -> ReplayEnd {
         if !self.may_begin().await {
-            return End::NotBegun;
+            return ReplayEnd::NotBegun;
         }
         let seen = &letter.seen;
         failpoint::pass("before_replay");
@@ -256,7 +256,7 @@ impl Replay<'_> {
         }
         failpoint::pass("after_replay_ack");
         (self.progress)(ReplayEvent::Replayed(seen, &message_id));
-        End::Replayed
+        ReplayEnd::Replayed
     }
 
     async fn publish(&self, letter: &Letter, publisher: &Publisher) -> Result<String, String> {
@@ -271,9 +271,9 @@ impl Replay<'_> {
         }
     }
 
-    fn failed(&self, seen: &Seen, why: &str) -> End {
+    fn failed(&self, seen: &Seen, why: &str) -> ReplayEnd {
         (self.progress)(ReplayEvent::Failed(seen, why));
-        End::Failed
+        ReplayEnd::Failed
     }
 
     /// Waits for its turn; false when there will be none.

@@ -6,7 +6,7 @@ use google_cloud_pubsub::{error::PublishError, model::Message, publisher::Publis
 use tokio::time::{Instant, sleep, timeout_at};
 use tracing::debug;
 
-use super::{Inner, Place, line::Line};
+use super::{InFlightPermit, PublisherState, topic_clients::TopicClient};
 use crate::messaging::{PubSubError, error::is_worth_another_client};
 
 /// Before a message is published again.
@@ -15,16 +15,16 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// A message on its way to Pub/Sub. It goes out whether this is waited for or not; only who waits
 /// has it published again where no answer comes.
 pub(in crate::messaging) struct Confirmation {
-    publisher: Arc<Inner>,
+    publisher: Arc<PublisherState>,
     message: Message,
     handed_over: HandedOver,
     since: Instant,
-    _place: Option<Place>,
+    _permit: Option<InFlightPermit>,
 }
 
 /// One attempt.
 struct HandedOver {
-    line: Arc<Line>,
+    topic_clients: Arc<TopicClient>,
     at: Instant,
     published: PublishFuture,
 }
@@ -41,14 +41,18 @@ enum Failed {
 
 impl Confirmation {
     /// Hands `message` to the client in use.
-    pub(super) fn of(publisher: &Arc<Inner>, message: Message, place: Option<Place>) -> Self {
-        let handed_over = HandedOver::to(publisher.lines.current(), &message);
+    pub(super) fn of(
+        publisher: &Arc<PublisherState>,
+        message: Message,
+        permit: Option<InFlightPermit>,
+    ) -> Self {
+        let handed_over = HandedOver::to(publisher.clients.current(), &message);
         Self {
             publisher: Arc::clone(publisher),
             message,
             since: handed_over.at,
             handed_over,
-            _place: place,
+            _permit: permit,
         }
     }
 
@@ -58,15 +62,15 @@ impl Confirmation {
     /// When Pub/Sub did not confirm it; it may have it all the same.
     pub(in crate::messaging) async fn confirmed(mut self) -> Result<String, PubSubError> {
         let publisher = Arc::clone(&self.publisher);
-        let (topic, patience) = (&publisher.topic, publisher.patience);
+        let (topic, timeouts) = (&publisher.topic, publisher.timeouts);
         loop {
             // The client ends its own attempts before; this is for one that cannot even connect.
-            let silence = patience.publish.saturating_mul(3) / 2;
+            let silence = timeouts.publish.saturating_mul(3) / 2;
             let failed = match self.handed_over.answer(silence).await {
                 Ok(id) => return Ok(id),
                 Err(failed) => failed,
             };
-            let is_last = self.since.elapsed() + patience.publish > patience.publishes;
+            let is_last = self.since.elapsed() + timeouts.publish > timeouts.publishes;
             match failed {
                 Failed::Refused(error) => return Err(PubSubError::unconfirmed(topic, &error)),
                 Failed::Unreached(error) if is_last => {
@@ -87,19 +91,19 @@ impl Confirmation {
 
     /// Publishes the message again, over a connection other than the last.
     async fn again(&mut self) {
-        let lines = &self.publisher.lines;
-        lines.replace(&self.handed_over.line).await;
+        let clients = &self.publisher.clients;
+        clients.replace(&self.handed_over.topic_clients).await;
         // Some failures come at once.
         sleep(PAUSE).await;
-        self.handed_over = HandedOver::to(lines.current(), &self.message);
+        self.handed_over = HandedOver::to(clients.current(), &self.message);
     }
 }
 
 impl HandedOver {
-    fn to(line: Arc<Line>, message: &Message) -> Self {
+    fn to(topic_clients: Arc<TopicClient>, message: &Message) -> Self {
         Self {
-            published: line.client.publish(message.clone()),
-            line,
+            published: topic_clients.client.publish(message.clone()),
+            topic_clients,
             at: Instant::now(),
         }
     }
@@ -108,20 +112,20 @@ impl HandedOver {
     /// others may wait long.
     async fn answer(&mut self, silence: Duration) -> Result<String, Failed> {
         loop {
-            let heard = self.line.last_answer().max(self.at);
+            let heard = self.topic_clients.last_answer().max(self.at);
             match timeout_at(heard + silence, &mut self.published).await {
                 Ok(Ok(id)) => {
-                    self.line.answered();
+                    self.topic_clients.answered();
                     return Ok(id);
                 }
                 Ok(Err(error)) if is_worth_another_client(&error) => {
                     return Err(Failed::Unreached(error));
                 }
                 Ok(Err(error)) => {
-                    self.line.answered();
+                    self.topic_clients.answered();
                     return Err(Failed::Refused(error));
                 }
-                Err(_) if self.line.last_answer() > heard => {}
+                Err(_) if self.topic_clients.last_answer() > heard => {}
                 Err(_) => return Err(Failed::Silent),
             }
         }

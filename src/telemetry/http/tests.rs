@@ -23,14 +23,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::{HealthChecks, HttpServer, Metrics};
 
-struct Running {
+struct RunningServer {
     address: SocketAddr,
     health: HealthChecks,
     stop: CancellationToken,
     served: JoinHandle<std::io::Result<()>>,
 }
 
-async fn start() -> Running {
+async fn start() -> RunningServer {
     let (metrics, recorder) = Metrics::local().unwrap();
     metrics::with_local_recorder(&recorder, || {
         metrics::counter!("sync_guard_refusals_total").increment(3);
@@ -44,7 +44,7 @@ async fn start() -> Running {
     let address = port.address().unwrap();
     let stop = CancellationToken::new();
     let served = tokio::spawn(port.serve(stop.clone()));
-    Running {
+    RunningServer {
         address,
         health,
         stop,
@@ -52,7 +52,7 @@ async fn start() -> Running {
     }
 }
 
-impl Running {
+impl RunningServer {
     async fn ask(&self, method: Method, path: &str) -> (u16, String) {
         let url = format!("http://{}{path}", self.address);
         let answer = Client::new().request(method, url).send().await.unwrap();
@@ -138,7 +138,7 @@ async fn nothing_else_is_on_the_port() {
 }
 
 /// A server with a public port too, and the address of that.
-async fn start_public() -> (Running, SocketAddr) {
+async fn start_public() -> (RunningServer, SocketAddr) {
     let (metrics, _) = Metrics::local().unwrap();
     let health = HealthChecks::new();
     let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
@@ -152,7 +152,7 @@ async fn start_public() -> (Running, SocketAddr) {
     let stop = CancellationToken::new();
     let server = own.with_public(listener, routes, Duration::ZERO);
     let serving = tokio::spawn(server.serve(stop.clone()));
-    let running = Running {
+    let running = RunningServer {
         address,
         health,
         stop,

@@ -42,12 +42,12 @@ pub struct Reply {
     headers: Vec<(&'static str, String)>,
     body: String,
     delay: Duration,
-    end: End,
+    end: UserSyncResult,
 }
 
 /// How an answer's body ends.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum End {
+enum UserSyncResult {
     Whole,
     Cut,
     Never,
@@ -61,7 +61,7 @@ impl Reply {
             headers,
             body: body.into(),
             delay: Duration::ZERO,
-            end: End::Whole,
+            end: UserSyncResult::Whole,
         }
     }
 
@@ -95,25 +95,27 @@ impl Reply {
 
     /// The connection breaks where the body's end should be.
     pub fn cut(mut self) -> Self {
-        self.end = End::Cut;
+        self.end = UserSyncResult::Cut;
         self
     }
 
     /// The body is repeated until the client goes away.
     pub fn endless(mut self) -> Self {
-        self.end = End::Never;
+        self.end = UserSyncResult::Never;
         self
     }
 
     fn response(self) -> Response {
         let whole = Bytes::from(self.body);
         let body = match self.end {
-            End::Whole => Body::from(whole),
-            End::Cut => {
+            UserSyncResult::Whole => Body::from(whole),
+            UserSyncResult::Cut => {
                 let broken = Err(std::io::Error::other("cut"));
                 Body::from_stream(stream::iter([Ok(whole), broken]))
             }
-            End::Never => Body::from_stream(stream::repeat(whole).map(Ok::<_, std::io::Error>)),
+            UserSyncResult::Never => {
+                Body::from_stream(stream::repeat(whole).map(Ok::<_, std::io::Error>))
+            }
         };
         let mut response = Response::builder().status(self.status);
         for (name, value) in self.headers {

@@ -8,7 +8,7 @@ use lookup_gitlab_sync::{
     directory::SharedLooks,
     messaging::{Delivery, Disposition, Handler, wire::SyncOutcome},
     users::{
-        outcome::End,
+        outcome::UserSyncResult,
         policy::Decision,
         preview::{Preview, Previewer},
         rules::Rules,
@@ -169,8 +169,8 @@ fn delivery(body: &Value) -> Arc<Delivery> {
 /// compared.
 fn foretold(preview: Preview) -> Ending {
     let (end, decision) = match preview {
-        Preview::Change(decision) => (End::Applied, Some(decision)),
-        Preview::DryRun(decision) => (End::DryRun, Some(decision)),
+        Preview::Change(decision) => (UserSyncResult::Applied, Some(decision)),
+        Preview::DryRun(decision) => (UserSyncResult::DryRun, Some(decision)),
         Preview::Nothing(end, decision) => (end, decision),
         Preview::DeadLetter(reason, detail) => return (reason.to_string(), Some(detail), None),
         other @ (Preview::Run { .. } | Preview::Retry(_)) => panic!("{other:?}"),

@@ -54,11 +54,11 @@ struct Message {
     attributes: BTreeMap<String, String>,
     published: Timestamp,
     attempts: u32,
-    place: Place,
+    place: ListingPosition,
 }
 
 #[derive(Clone, Copy, PartialEq)]
-enum Place {
+enum ListingPosition {
     /// To be delivered from then on.
     Waiting(Instant),
     Leased,
@@ -84,7 +84,7 @@ impl Queue {
             attributes,
             published: Timestamp::now(),
             attempts: 0,
-            place: Place::Waiting(Instant::now()),
+            place: ListingPosition::Waiting(Instant::now()),
         };
         inner.messages.insert(id, message);
         drop(inner);
@@ -126,7 +126,7 @@ impl Queue {
         let ready: Vec<u64> = inner
             .messages
             .iter()
-            .filter(|(_, message)| matches!(message.place, Place::Waiting(from) if from <= now))
+            .filter(|(_, message)| matches!(message.place, ListingPosition::Waiting(from) if from <= now))
             .map(|(id, _)| *id)
             .take(AMONG)
             .collect();
@@ -144,9 +144,9 @@ impl Queue {
         message.attempts += 1;
         let attempts = message.attempts;
         message.place = if twice {
-            Place::Waiting(now)
+            ListingPosition::Waiting(now)
         } else {
-            Place::Leased
+            ListingPosition::Leased
         };
         let delivery = Delivery {
             message_id: format!("{}-{id}", self.name),
@@ -204,7 +204,7 @@ impl Queue {
     /// To be delivered again after `pause`, unless another delivery of it is done.
     fn again(&self, id: u64, pause: Duration) {
         if let Some(message) = self.inner.lock().unwrap().messages.get_mut(&id) {
-            message.place = Place::Waiting(Instant::now() + pause);
+            message.place = ListingPosition::Waiting(Instant::now() + pause);
         }
     }
 

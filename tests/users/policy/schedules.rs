@@ -16,7 +16,7 @@ use lookup_gitlab_sync::{
         ownership::{ChangeRecord, StateChange},
         plan::Plan,
         policy::{Decision, Facts, decide},
-        sweep::{Sweep, Swept},
+        sweep::{Sweep, SweptAccount},
     },
 };
 use proptest::prelude::*;
@@ -151,7 +151,7 @@ impl World {
     /// As the fan-out does it.
     fn tick(&mut self) {
         self.now += SignedDuration::from_secs(2);
-        let swept = |person: usize| Swept {
+        let swept = |person: usize| SweptAccount {
             id: self.accounts[person].id,
             username: self.accounts[person].username.as_str().into(),
             facts: self.facts(person),

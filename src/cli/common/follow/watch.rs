@@ -187,7 +187,7 @@ impl RunWatch {
     }
 
     /// How long nothing may come from now on.
-    pub const fn patience(&self) -> Duration {
+    pub const fn timeouts(&self) -> Duration {
         match self.progress {
             None => SILENCE,
             Some(_) => SILENCE_OF_A_RUN_AT_WORK,

@@ -16,16 +16,16 @@ use super::Batching;
 use crate::messaging::connect::Renewable;
 
 /// One client of a topic after the other.
-pub(super) struct Lines {
+pub(super) struct TopicClients {
     clients: Arc<Renewable<BasePublisher>>,
     /// The topic's full name.
     path: String,
     batching: Batching,
-    current: RwLock<Arc<Line>>,
+    current: RwLock<Arc<TopicClient>>,
 }
 
 /// A topic's client, until its connection is found to be dead.
-pub(super) struct Line {
+pub(super) struct TopicClient {
     /// Which of the connection's clients it belongs to.
     pub(super) number: u64,
     pub(super) client: Publisher,
@@ -34,13 +34,13 @@ pub(super) struct Line {
     answered: AtomicU64,
 }
 
-impl Lines {
+impl TopicClients {
     pub(super) fn new(
         clients: Arc<Renewable<BasePublisher>>,
         path: String,
         batching: Batching,
     ) -> Self {
-        let current = RwLock::new(Arc::new(Line::open(&clients, &path, batching)));
+        let current = RwLock::new(Arc::new(TopicClient::open(&clients, &path, batching)));
         Self {
             clients,
             path,
@@ -50,7 +50,7 @@ impl Lines {
     }
 
     /// The client in use, of the newest connection.
-    pub(super) fn current(&self) -> Arc<Line> {
+    pub(super) fn current(&self) -> Arc<TopicClient> {
         let current = Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner));
         if current.number == self.clients.number() {
             return current;
@@ -58,13 +58,13 @@ impl Lines {
         let mut newest = self.current.write().unwrap_or_else(PoisonError::into_inner);
         // Somebody else may have been here in between.
         if newest.number != self.clients.number() {
-            *newest = Arc::new(Line::open(&self.clients, &self.path, self.batching));
+            *newest = Arc::new(TopicClient::open(&self.clients, &self.path, self.batching));
         }
         Arc::clone(&newest)
     }
 
     /// Has all topics of this connection publish over a new one, unless they do so already.
-    pub(super) async fn replace(&self, dead: &Line) {
+    pub(super) async fn replace(&self, dead: &TopicClient) {
         let silent_s = dead.last_answer().elapsed().as_secs();
         match self.clients.renew(dead.number).await {
             Ok(true) => warn!(
@@ -80,7 +80,7 @@ impl Lines {
     }
 }
 
-impl Line {
+impl TopicClient {
     fn open(clients: &Renewable<BasePublisher>, path: &str, batching: Batching) -> Self {
         let base = clients.current();
         let builder = base.client.publisher(path);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// How long answers are waited for before a connection is taken for dead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Patience {
+pub struct PubSubTimeouts {
     /// One attempt of an administrative call; the next one goes over a new connection. 20 s.
     pub call: Duration,
     /// All attempts of an administrative call together. 1 min.
@@ -15,7 +15,7 @@ pub struct Patience {
     pub publishes: Duration,
 }
 
-impl Default for Patience {
+impl Default for PubSubTimeouts {
     fn default() -> Self {
         Self {
             call: Duration::from_secs(20),

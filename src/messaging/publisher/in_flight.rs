@@ -7,16 +7,16 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::PublisherOptions;
 
 /// What may wait for confirmation; the client itself has no bound at all.
-pub(super) struct Room {
+pub(super) struct InFlightLimit {
     messages: Arc<Semaphore>,
     bytes: Arc<Semaphore>,
     max_bytes: u32,
 }
 
 /// The part of the room that one message takes up: itself, and its bytes.
-pub(super) type Place = (OwnedSemaphorePermit, OwnedSemaphorePermit);
+pub(super) type InFlightPermit = (OwnedSemaphorePermit, OwnedSemaphorePermit);
 
-impl Room {
+impl InFlightLimit {
     /// All of it free.
     pub(super) fn new(options: &PublisherOptions) -> Self {
         let max_bytes = u32::try_from(options.max_bytes.max(1)).unwrap_or(u32::MAX);
@@ -31,7 +31,7 @@ impl Room {
 
     /// Waits for room for one message of `size` bytes; one larger than all the room waits for all
     /// of it.
-    pub(super) async fn enter(&self, size: usize) -> Option<Place> {
+    pub(super) async fn enter(&self, size: usize) -> Option<InFlightPermit> {
         // The semaphores are never closed, so acquiring cannot fail.
         let message = Arc::clone(&self.messages).acquire_owned().await.ok()?;
         let bytes = Arc::clone(&self.bytes)
@@ -42,7 +42,7 @@ impl Room {
     }
 
     /// [`Self::enter`] where there is room now.
-    pub(super) fn try_enter(&self, size: usize) -> Option<Place> {
+    pub(super) fn try_enter(&self, size: usize) -> Option<InFlightPermit> {
         let message = Arc::clone(&self.messages).try_acquire_owned().ok()?;
         let bytes = Arc::clone(&self.bytes)
             .try_acquire_many_owned(self.permits(size))
@@ -61,8 +61,8 @@ mod tests {
 
     use super::{super::Batching, *};
 
-    fn room(max_messages: usize, max_bytes: usize) -> Room {
-        Room::new(&PublisherOptions {
+    fn in_flight(max_messages: usize, max_bytes: usize) -> InFlightLimit {
+        InFlightLimit::new(&PublisherOptions {
             max_messages,
             max_bytes,
             batching: Batching::Shared,
@@ -71,42 +71,42 @@ mod tests {
 
     #[test]
     fn a_message_waits_while_too_many_are_unconfirmed() {
-        let room = room(2, 1000);
-        let first = room.enter(10).now_or_never().flatten();
-        let second = room.enter(10).now_or_never().flatten();
+        let in_flight = in_flight(2, 1000);
+        let first = in_flight.enter(10).now_or_never().flatten();
+        let second = in_flight.enter(10).now_or_never().flatten();
         assert!(first.is_some() && second.is_some());
-        assert!(room.enter(10).now_or_never().is_none());
+        assert!(in_flight.enter(10).now_or_never().is_none());
         drop(first);
-        assert!(room.enter(10).now_or_never().flatten().is_some());
+        assert!(in_flight.enter(10).now_or_never().flatten().is_some());
     }
 
     #[test]
     fn a_message_waits_while_too_many_bytes_are_unconfirmed() {
-        let room = room(100, 1000);
-        let first = room.enter(900).now_or_never().flatten();
+        let in_flight = in_flight(100, 1000);
+        let first = in_flight.enter(900).now_or_never().flatten();
         assert!(first.is_some());
-        assert!(room.enter(101).now_or_never().is_none());
-        assert!(room.enter(100).now_or_never().flatten().is_some());
+        assert!(in_flight.enter(101).now_or_never().is_none());
+        assert!(in_flight.enter(100).now_or_never().flatten().is_some());
     }
 
     #[test]
-    fn a_message_that_may_not_wait_gets_no_place_and_keeps_none_where_there_is_no_room() {
-        let room = room(2, 1000);
-        let first = room.try_enter(900);
+    fn a_message_that_may_not_wait_gets_no_permit_and_keeps_none_where_there_is_no_room() {
+        let in_flight = in_flight(2, 1000);
+        let first = in_flight.try_enter(900);
         assert!(first.is_some());
-        assert!(room.try_enter(101).is_none(), "too many bytes");
-        let second = room.try_enter(100);
+        assert!(in_flight.try_enter(101).is_none(), "too many bytes");
+        let second = in_flight.try_enter(100);
         assert!(second.is_some(), "the one refused has left nothing behind");
-        assert!(room.try_enter(0).is_none(), "too many messages");
+        assert!(in_flight.try_enter(0).is_none(), "too many messages");
         drop(second);
-        assert!(room.try_enter(100).is_some());
+        assert!(in_flight.try_enter(100).is_some());
     }
 
     #[test]
     fn a_message_larger_than_all_the_room_goes_alone() {
-        let room = room(100, 1000);
-        let alone = room.enter(50_000).now_or_never().flatten();
+        let in_flight = in_flight(100, 1000);
+        let alone = in_flight.enter(50_000).now_or_never().flatten();
         assert!(alone.is_some());
-        assert!(room.enter(1).now_or_never().is_none());
+        assert!(in_flight.enter(1).now_or_never().is_none());
     }
 }
