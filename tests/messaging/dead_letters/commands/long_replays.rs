@@ -1,0 +1,130 @@
+//! Replays of many letters, and those that are ended half-way.
+
+use super::*;
+
+#[tokio::test]
+async fn ten_thousand_dead_letters_are_replayed_exactly_and_in_bounded_memory() {
+    const LETTERS: usize = 10_000;
+    /// All bodies together are twice the memory allowed.
+    const BODY: usize = 20_000;
+    const MEMORY_KIB: u64 = 100 * 1024;
+    let desk = Desk::start().await;
+    let publisher = desk
+        .bench
+        .connection
+        .publisher_with("user-sync-dead", &PublisherOptions::default());
+    let body = bytes::Bytes::from(vec![b'x'; BODY]);
+    let attributes = died(
+        Stage::UserWorker,
+        &body,
+        &[("run", "r1")].into(),
+        DeadLetterReason::Undecodable,
+    );
+    stream::iter(0..LETTERS)
+        .for_each_concurrent(200, async |_| {
+            publisher
+                .publish_raw(body.clone(), attributes.clone())
+                .await
+                .unwrap();
+        })
+        .await;
+    let mut child = desk.spawn(&["replay", "--all"]);
+    let mut peak = 0;
+    let status = loop {
+        peak = peak.max(peak_memory_kib(child.id()).unwrap_or(0));
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    let output = child.wait_with_output().await.unwrap();
+    assert!(status.success(), "{}", errors(&output));
+    assert_eq!(desk.bench.held(), 0);
+    assert_eq!(
+        desk.bench
+            .counts(Stage::UserWorker.subscription())
+            .published,
+        LETTERS as u64
+    );
+    assert!((1..MEMORY_KIB).contains(&peak), "{peak} KiB at its peak");
+}
+
+#[tokio::test]
+async fn a_replay_that_is_killed_outright_loses_nothing() {
+    const LETTERS: usize = 40;
+    let desk = Desk::start().await;
+    desk.bench.lapse_soon().await;
+    for number in 1..=LETTERS {
+        desk.bench
+            .give_up(
+                &format!(r#"{{"gitlab_user_id":{number}}}"#),
+                DeadLetterReason::Refused,
+            )
+            .await;
+    }
+    let worker = Stage::UserWorker.subscription();
+    let mut killed = desk.spawn(&["replay", "--all", "--rate", "50/s"]);
+    let killing = async {
+        while desk.bench.counts(worker).published < 5 {
+            tokio::task::yield_now().await;
+        }
+        killed.kill().await.unwrap();
+    };
+    tokio::time::timeout(PATIENCE, killing)
+        .await
+        .expect("it publishes");
+    assert!(desk.bench.held() > 0, "it was killed too late");
+    let rest = async {
+        while desk.bench.held() > 0 {
+            assert!(desk.run(&["replay", "--all"]).await.status.success());
+        }
+    };
+    tokio::time::timeout(PATIENCE, rest)
+        .await
+        .expect("the rest is replayed");
+    let published = usize::try_from(desk.bench.counts(worker).published).unwrap();
+    let messages = desk.bench.take(worker, published).await;
+    let bodies: BTreeSet<_> = messages.into_iter().map(|message| message.data).collect();
+    assert_eq!(bodies.len(), LETTERS);
+}
+
+#[tokio::test]
+async fn an_interrupted_replay_gives_back_its_leases_says_what_it_did_and_exits_with_130() {
+    let desk = Desk::start().await;
+    for _ in 0..40 {
+        desk.bench.give_up("{}", DeadLetterReason::Refused).await;
+    }
+    let worker = Stage::UserWorker.subscription();
+    let child = desk.spawn(&["replay", "--all", "--rate", "2/s", "--output", "json"]);
+    let process = child.id().unwrap().to_string();
+    let interrupting = async {
+        while desk.bench.counts(worker).published < 1 {
+            tokio::task::yield_now().await;
+        }
+        Command::new("kill")
+            .args(["-INT", &process])
+            .status()
+            .await
+            .unwrap();
+        child.wait_with_output().await.unwrap()
+    };
+    let ended = tokio::time::timeout(PATIENCE, interrupting)
+        .await
+        .expect("it ends");
+    assert_eq!(ended.status.code(), Some(130), "{}", errors(&ended));
+    let said = lines(&ended);
+    let replayed = desk.bench.counts(worker).published;
+    assert_eq!(said.last().unwrap()["replayed"], replayed);
+    let counts = desk.bench.counts(Stage::UserWorker.hold_subscription());
+    assert_eq!(
+        (counts.outstanding, counts.waiting as u64),
+        (0, 40 - replayed)
+    );
+}
+
+/// `VmHWM` of a process that still runs.
+fn peak_memory_kib(process: Option<u32>) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{}/status", process?)).ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    line.split_whitespace().nth(1)?.parse().ok()
+}
