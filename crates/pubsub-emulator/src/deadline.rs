@@ -80,9 +80,48 @@ fn read(timeout: &str) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
+    use std::future::pending;
+
     use rstest::rstest;
+    use tokio::time::Instant;
 
     use super::*;
+
+    /// Answers no call.
+    struct Silent;
+
+    impl Service<HttpRequest> for Silent {
+        type Response = HttpResponse;
+        type Error = Infallible;
+        type Future = BoxFuture<HttpResponse, Infallible>;
+
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn call(&mut self, _: HttpRequest) -> Self::Future {
+            Box::pin(pending())
+        }
+    }
+
+    #[rstest]
+    #[case("10S", 9_900)]
+    #[case("500m", 450)]
+    #[tokio::test(start_paused = true)]
+    async fn a_call_ends_before_the_callers_own_clock_runs_out(
+        #[case] allowed: &str,
+        #[case] milliseconds: u128,
+    ) {
+        let request = http::Request::builder()
+            .header("grpc-timeout", allowed)
+            .body(Body::empty())
+            .expect("a request");
+        let began = Instant::now();
+        let answer = DeadlineService(Silent).call(request).await;
+        assert_eq!(began.elapsed().as_millis(), milliseconds);
+        let status = answer.expect("infallible").headers()["grpc-status"].clone();
+        assert_eq!(status, "4", "DEADLINE_EXCEEDED");
+    }
 
     #[rstest]
     #[case("2H", Some(Duration::from_hours(2)))]
