@@ -51,7 +51,7 @@ impl TestDatabase {
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let nanos = std::time::UNIX_EPOCH.elapsed().unwrap().subsec_nanos();
         let name = format!("test_{}_{number}_{nanos}", std::process::id());
-        execute(admin, format!("CREATE DATABASE {name}")).await;
+        make_database(admin, &name).await;
         let mut url = admin.clone();
         url.set_path(&name);
         Self {
@@ -88,9 +88,16 @@ impl Drop for TestDatabase {
     }
 }
 
-async fn execute(url: &Url, statement: String) {
-    let mut connection = PgConnection::connect(url.as_str()).await.unwrap();
-    sqlx::raw_sql(sqlx::AssertSqlSafe(statement))
+/// Copies the template's files, as PostgreSQL did before version 15. Its way since then, by the log,
+/// takes five times as long, and the suite makes some hundred databases.
+async fn make_database(admin: &Url, name: &str) {
+    let mut connection = PgConnection::connect(admin.as_str()).await.unwrap();
+    let strategy = match connection.server_version_num() {
+        Some(version) if version >= 150_000 => "STRATEGY file_copy",
+        Some(_) | None => "",
+    };
+    let statement = sqlx::AssertSqlSafe(format!("CREATE DATABASE {name} {strategy}"));
+    sqlx::raw_sql(statement)
         .execute(&mut connection)
         .await
         .unwrap();
