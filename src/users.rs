@@ -1,11 +1,12 @@
 //! The user pipeline: who is who, what is decided for them, and how it is done.
 //!
-//! `account`, `class`, `ownership`, `policy` and `guard` are pure, and so is `evaluate`; the rest
+//! `account`, `class`, `ownership`, `block_record`, `policy` and `guard` are pure, and so is `evaluate`; the rest
 //! reads, applies and records.
 
 mod about;
 pub mod account;
 pub mod apply;
+pub mod block_record;
 pub mod class;
 pub mod evaluate;
 mod failure;

@@ -23,7 +23,7 @@ use crate::{
         marker::MARKER_KEY,
         observe::Observation,
         ownership::{ChangeRecord, OwnershipProof, proof},
-        policy::{Decision, KeepReason, decide},
+        policy::{Decision, KeepReason, Policy, decide},
         preview::{Preview, of_observation},
         resolve::{Resolution, resolve},
         rules::Rules,
@@ -220,7 +220,10 @@ fn explain(observation: &Observation, own: AccountId, rules: &Rules) -> Vec<Expl
                 in_directory(*person, facts.standing),
             ));
         }
-        Class::External => steps.push(ExplainedStep::new("last seen", last_seen(facts.last_seen))),
+        Class::External => {
+            steps.push(ExplainedStep::new("last seen", last_seen(facts.last_seen)));
+            steps.extend(inactive_on(facts.last_seen, rules.policy));
+        }
         Class::Exempt | Class::NotHuman | Class::OutOfScope => {}
     }
     let marker = account.marker.as_ref();
@@ -324,11 +327,20 @@ fn last_seen(last_seen: LastSeen) -> String {
     }
 }
 
+/// The day on which the account is inactive if it is not seen again.
+fn inactive_on(last_seen: LastSeen, policy: Policy) -> Option<ExplainedStep> {
+    let LastSeen::On(day) = last_seen else {
+        return None;
+    };
+    let due = policy.inactive_on(day)?;
+    Some(ExplainedStep::new("inactive on", due.to_string()))
+}
+
 fn recorded(recorded: &ChangeRecord, own: AccountId) -> String {
     match recorded {
         ChangeRecord::Absent => "nobody".to_owned(),
         ChangeRecord::By(act) if act.by == own => format!("this service at {}", act.at),
-        ChangeRecord::By(act) => format!("account {} at {}", act.by, act.at),
+        ChangeRecord::By(act) => format!("{} ({}) at {}", act.username, act.by, act.at),
         ChangeRecord::Unreadable => "a record that cannot be read".to_owned(),
     }
 }

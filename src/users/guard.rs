@@ -122,6 +122,16 @@ impl GuardTally {
         }
     }
 
+    /// How many changes of each kind a run may make together with those of the last 24 hours.
+    pub fn allowed(&self, limits: &GuardLimits) -> AllowedChanges {
+        let allowed =
+            |count: ChangeCount, percent, most| count.allowed(percent, limits.floor).min(most);
+        AllowedChanges {
+            blocks: allowed(self.blocks, limits.max_block_percent, limits.max_blocks),
+            unblocks: allowed(self.unblocks, limits.max_unblock_percent, u64::MAX),
+        }
+    }
+
     /// Whether a run that counted this may change anything.
     ///
     /// # Errors
@@ -140,20 +150,53 @@ impl GuardTally {
     }
 }
 
+/// How many changes of each kind are allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AllowedChanges {
+    /// Blocks.
+    pub blocks: u64,
+    /// Unblocks.
+    pub unblocks: u64,
+}
+
 impl ChangeCount {
+    /// Everything that counts against the limit.
+    pub const fn total(self) -> u64 {
+        self.now + self.recent + self.on_its_way
+    }
+
+    /// `percent` of the base, or `floor` where that is more.
+    fn allowed(self, percent: f64, floor: u64) -> u64 {
+        share(percent, self.base).max(floor)
+    }
+
+    /// The smallest percentage, in hundredths, that would allow it; `None` where not even all of
+    /// the base would be enough.
+    fn enough(self) -> Option<f64> {
+        let hundredths =
+            |percent: u64| f64::from(u16::try_from(percent).unwrap_or(u16::MAX)) / 100.0;
+        let exact = self
+            .total()
+            .saturating_mul(10_000)
+            .div_ceil(self.base.max(1));
+        // One more where the division of two floats comes out below what it stands for.
+        [exact, exact + 1]
+            .map(hundredths)
+            .into_iter()
+            .find(|percent| *percent <= 100.0 && share(*percent, self.base) >= self.total())
+    }
+
     /// The excess over `percent` of the base and over `floor`, or over `most`; a run that changes
     /// nothing is never over.
     fn over(self, percent: f64, floor: u64, most: u64) -> Option<GuardExcess> {
-        let by_share = share(percent, self.base).max(floor);
+        let by_share = self.allowed(percent, floor);
         let allowed = by_share.min(most);
-        (self.now > 0 && self.now + self.recent + self.on_its_way > allowed).then_some(
-            GuardExcess {
-                count: self,
-                allowed,
-                percent,
-                capped: by_share > most,
-            },
-        )
+        (self.now > 0 && self.total() > allowed).then_some(GuardExcess {
+            count: self,
+            allowed,
+            percent,
+            capped: by_share > most,
+        })
     }
 }
 
@@ -181,6 +224,13 @@ pub struct GuardExcess {
     pub capped: bool,
 }
 
+impl GuardExcess {
+    /// The percentage that would be enough, if any is; with two decimals.
+    pub fn enough(&self) -> Option<f64> {
+        self.count.enough()
+    }
+}
+
 impl fmt::Display for GuardExcess {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ChangeCount {
@@ -195,9 +245,13 @@ impl fmt::Display for GuardExcess {
         }
         write!(f, " of {base}, allowed {}", self.allowed)?;
         if self.capped {
-            f.write_str(" (guard.max_blocks)")
+            f.write_str(" (guard.max_blocks)")?;
         } else {
-            write!(f, " ({} %)", self.percent)
+            write!(f, " ({} %)", self.percent)?;
+        }
+        match self.enough() {
+            Some(percent) => write!(f, ", {percent} % would be enough"),
+            None => f.write_str(", no percentage would be enough"),
         }
     }
 }

@@ -18,10 +18,12 @@ pub const UNBLOCKED_BY_KEY: &str = "unblocked_by";
 const SAME_BLOCK: SignedDuration = SignedDuration::from_mins(10);
 
 /// Who changed an account's state, and when.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StateChange {
     /// The account that did it.
     pub by: AccountId,
+    /// Its username at the time.
+    pub username: Box<str>,
     /// When, as GitLab recorded it.
     pub at: Timestamp,
 }
@@ -38,6 +40,7 @@ impl StateChange {
         let by = AccountId(id.parse().ok().filter(|_| well_formed)?);
         Some(Self {
             by,
+            username: username.into(),
             at: parse_time(time)?,
         })
     }
@@ -66,7 +69,7 @@ fn parse_time(text: &str) -> Option<Timestamp> {
 }
 
 /// What GitLab recorded in `blocked_by` or `unblocked_by`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ChangeRecord {
     /// Nothing.
     Absent,
@@ -150,7 +153,7 @@ pub fn proof(account: &Account, own: AccountId) -> OwnershipProof {
 /// Whether an unblock is recorded of `blocked_at` or later. GitLab writes whole seconds: of two
 /// acts in one second nobody knows which was the later, and a block that may be somebody else's is
 /// not ours.
-fn is_undone_since(unblocked_by: &ChangeRecord, blocked_at: Timestamp) -> bool {
+pub(super) fn is_undone_since(unblocked_by: &ChangeRecord, blocked_at: Timestamp) -> bool {
     match unblocked_by {
         ChangeRecord::Absent => false,
         ChangeRecord::By(act) => act.at >= blocked_at,

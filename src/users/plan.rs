@@ -147,6 +147,7 @@ mod tests {
             facts,
             counted,
             blocked_as: None,
+            block: None,
         };
         Decided { account, decision }
     }

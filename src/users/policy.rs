@@ -235,13 +235,21 @@ const fn is_owned_elsewhere(state: AccountState) -> bool {
     }
 }
 
-/// Whether `last_seen` plus the calendar months has come. 29 February plus 24 months is 28
-/// February. A due day that no calendar holds never comes.
+/// Whether the day has come on which an account last seen on that day becomes inactive.
 fn is_inactive(last_seen: Date, policy: Policy, today: Date) -> bool {
-    let due = Span::new()
-        .try_months(policy.inactive_months)
-        .and_then(|months| last_seen.checked_add(months));
-    due.is_ok_and(|due| due <= today)
+    policy
+        .inactive_on(last_seen)
+        .is_some_and(|due| due <= today)
+}
+
+impl Policy {
+    /// The day on which an external account becomes inactive if it is not seen again: the calendar
+    /// months after `last_seen`. 29 February plus 24 months is 28 February. `None` where no calendar
+    /// holds the day: it never comes.
+    pub fn inactive_on(self, last_seen: Date) -> Option<Date> {
+        let months = Span::new().try_months(self.inactive_months).ok()?;
+        last_seen.checked_add(months).ok()
+    }
 }
 
 impl Decision {

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::{
     account::{Account, AccountId},
+    block_record::BlockRecord,
     class::Class,
     guard::GuardFacts,
     ownership::blocked_as_another,
@@ -47,6 +48,8 @@ pub struct SweptAccount {
     pub counted: GuardFacts,
     /// Whose block it is, where a marker of ours stands beside another account's block.
     pub blocked_as: Option<AccountId>,
+    /// Who blocked it, where it is blocked.
+    pub block: Option<Box<BlockRecord>>,
 }
 
 /// Why there is no sweep. Nothing may be concluded from a part of one.
@@ -129,6 +132,7 @@ impl SweptAccount {
             facts: Facts::of(account, &rules.classes, own, Standing::Unknown),
             counted: GuardFacts::of(account, own, now),
             blocked_as: blocked_as_another(account, own),
+            block: BlockRecord::of(account, own).map(Box::new),
         }
     }
 }

@@ -7,6 +7,7 @@ mod dry_run;
 mod held;
 mod metrics;
 mod on_their_way;
+mod plans;
 mod recording;
 mod runs;
 mod scale;

@@ -88,7 +88,7 @@ impl Drop for TestDatabase {
     }
 }
 
-/// Copies the template's files, as PostgreSQL did before version 15. Its way since then, by the log,
+/// Copies the template's files, as `PostgreSQL` did before version 15. Its way since then, by the log,
 /// takes five times as long, and the suite makes some hundred databases.
 async fn make_database(admin: &Url, name: &str) {
     let mut connection = PgConnection::connect(admin.as_str()).await.unwrap();

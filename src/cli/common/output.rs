@@ -37,9 +37,16 @@ pub enum ReportFormat {
 pub trait OutputRow: Serialize {
     /// The names of the columns.
     const COLUMNS: &'static [&'static str];
+    /// How many of them, from the first, a table shows.
+    const IN_TABLES: usize = Self::COLUMNS.len();
 
     /// A text for each column.
     fn cells(&self) -> Vec<String>;
+
+    /// What a table says of the row on a line below it.
+    fn detail(&self) -> Option<String> {
+        None
+    }
 }
 
 /// Prints rows on standard output. A reader that goes away early, such as `head`, is no failure.
@@ -139,11 +146,33 @@ fn write_table<R: OutputRow>(
             cell
         }
     };
-    table.set_header(R::COLUMNS.iter().map(heading));
+    table.set_header(R::COLUMNS.iter().take(R::IN_TABLES).map(heading));
     for row in rows {
-        table.add_row(row.cells().iter().map(|cell| escape(cell).into_owned()));
+        let cells = row.cells();
+        table.add_row(
+            cells
+                .iter()
+                .take(R::IN_TABLES)
+                .map(|cell| escape(cell).into_owned()),
+        );
     }
-    writeln!(out, "{}", table.trim_fmt())
+    let details: Vec<_> = rows.iter().map(OutputRow::detail).collect();
+    if details.iter().all(Option::is_none) {
+        return writeln!(out, "{}", table.trim_fmt());
+    }
+    // A row is one line, so that its detail stands right below it.
+    table.set_content_arrangement(ContentArrangement::Disabled);
+    let mut lines = table.lines();
+    if let Some(heading) = lines.next() {
+        writeln!(out, "{}", heading.trim_end())?;
+    }
+    for (line, detail) in lines.zip(details) {
+        writeln!(out, "{}", line.trim_end())?;
+        if let Some(detail) = detail {
+            writeln!(out, "     {}", escape(&detail))?;
+        }
+    }
+    Ok(())
 }
 
 /// What a spreadsheet takes for the beginning of a formula, in either width.

@@ -155,7 +155,7 @@ async fn an_answer_that_is_the_same_for_every_account_closes_the_gate_at_once(
 
 #[tokio::test]
 async fn maintenance_is_told_in_its_administrators_words_on_one_line() {
-    let words = r#"{"message":"Back\nat 5,\u001b[31m says Secret.SimulatedPerson@example.ac.uk"}"#;
+    let words = r#"{"message":"Back\nat 5,\u001b[31m says Secret.Person@example.ac.uk"}"#;
     let reply = Reply::json(503, words).with("retry-after", "900");
     let (answer, _server) = block(reply).await;
     insta::assert_snapshot!(answer.unwrap_err(), @"GitLab is in maintenance and says: Back at 5, [31m says (address) (block_user): wait: changes go on by themselves once its administrators end it");

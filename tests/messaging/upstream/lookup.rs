@@ -155,7 +155,7 @@ async fn nobody_known_is_an_answer_when_the_result_is_there(#[case] body: &str) 
 }
 
 const ERROR: &str = r#"{"result":{"version":"1.2","error":{"status":STATUS,"code":"x","message":"about secret@x","details":"Secret stack"},"people":[]}}"#;
-const FAULT: &str = r#"{"fault":{"faultstring":"about Secret SimulatedPerson","detail":{"errorcode":"policies.ratelimit.QuotaViolation"}}}"#;
+const FAULT: &str = r#"{"fault":{"faultstring":"about Secret Person","detail":{"errorcode":"policies.ratelimit.QuotaViolation"}}}"#;
 
 fn error(http: u16, status: &str) -> Reply {
     Reply::json(http, ERROR.replace("STATUS", status))

@@ -280,9 +280,11 @@ pub fn blocked_by() -> impl FnMut(&[u8]) -> String {
             ChangeRecord::Unreadable => "unreadable".to_owned(),
             ChangeRecord::By(StateChange {
                 by: AccountId(id),
+                username,
                 at,
             }) => {
-                let (_, rest) = text.rsplit_once('/').unwrap();
+                let (name, rest) = text.rsplit_once('/').unwrap();
+                assert_eq!(name, &*username);
                 let (digits, time) = rest.split_once('+').unwrap();
                 assert_eq!(digits.parse(), Ok(id));
                 let again = format!("x/{id}+{}", at.strftime("%Y-%m-%d %H:%M:%S UTC"));
@@ -290,6 +292,7 @@ pub fn blocked_by() -> impl FnMut(&[u8]) -> String {
                     StateChange::parse(&again),
                     Some(StateChange {
                         by: AccountId(id),
+                        username: "x".into(),
                         at
                     })
                 );

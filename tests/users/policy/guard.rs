@@ -79,7 +79,7 @@ fn the_refusal_names_the_bound_and_what_is_on_its_way() {
     assert_eq!(
         tally.check(&LIMITS).unwrap_err().to_string(),
         "blocks: 900 now and 60 in the last 24 hours and 41 on their way from earlier runs of 100000, \
-         allowed 1000 (guard.max_blocks)"
+         allowed 1000 (guard.max_blocks), 1.01 % would be enough"
     );
 }
 
@@ -123,8 +123,8 @@ fn the_refusal_says_the_counts() {
     let refusal = tally.check(&LIMITS).unwrap_err();
     assert_eq!(
         refusal.to_string(),
-        "blocks: 400 now and 20 in the last 24 hours of 5000, allowed 250 (5 %); \
-         unblocks: 30 now and 0 in the last 24 hours of 40, allowed 10 (25 %)"
+        "blocks: 400 now and 20 in the last 24 hours of 5000, allowed 250 (5 %), 8.4 % would be enough; \
+         unblocks: 30 now and 0 in the last 24 hours of 40, allowed 10 (25 %), 75 % would be enough"
     );
 }
 
@@ -246,6 +246,7 @@ fn what_we_changed_in_the_last_24_hours_counts_whatever_became_of_it() {
     let later = blocked_at + SignedDuration::from_hours(24);
     let lifted = StateChange {
         by: PERSON,
+        username: "someone".into(),
         at: blocked_at + SignedDuration::from_hours(1),
     };
     let reactivated = Account {
@@ -264,6 +265,7 @@ fn only_our_own_unblocks_count() {
     let unblocked = |by| Account {
         unblocked_by: ChangeRecord::By(StateChange {
             by,
+            username: "someone".into(),
             at: at("2026-11-01T02:00:00Z"),
         }),
         ..account("spqr1")
@@ -283,4 +285,37 @@ fn the_base_is_what_could_be_changed(#[case] account: Account, #[case] reach: Po
         GuardFacts::of(&account, OWN, at("2026-12-01T00:00:00Z")).reach,
         reach
     );
+}
+
+#[rstest]
+#[case::exactly(420, 5000, Some(8.4))]
+#[case::rounded_up(1, 3, Some(33.34))]
+#[case::all_of_them(7, 7, Some(100.0))]
+#[case::more_than_there_are(8, 7, None)]
+#[case::none_to_count_in(1, 0, None)]
+fn the_percentage_that_would_be_enough_is_told_and_is_enough(
+    #[case] now: u64,
+    #[case] base: u64,
+    #[case] enough: Option<f64>,
+) {
+    let tally = GuardTally {
+        blocks: ChangeCount {
+            now,
+            base,
+            ..ChangeCount::default()
+        },
+        ..GuardTally::default()
+    };
+    let none = GuardLimits {
+        max_block_percent: 0.0,
+        floor: 0,
+        ..LIMITS
+    };
+    let excess = tally.check(&none).unwrap_err().blocks.unwrap();
+    assert_eq!(excess.enough(), enough);
+    if let Some(percent) = enough {
+        tally.check(&none.asked_for(Some(percent), None)).unwrap();
+        let less = none.asked_for(Some(percent - 0.01), None);
+        tally.check(&less).unwrap_err();
+    }
 }

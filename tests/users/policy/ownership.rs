@@ -46,6 +46,7 @@ fn only_a_blocked_account_can_be_ours(
 fn a_block_by_a_person_after_our_own_is_theirs() {
     let act = StateChange {
         by: PERSON,
+        username: "someone".into(),
         at: at("2026-11-01T02:00:05Z"),
     };
     let account = Account {
@@ -102,6 +103,7 @@ fn marker_and_record_must_be_of_one_block(#[case] seconds: i64, #[case] ours: bo
 fn an_unblock_since_means_the_present_block_is_not_ours(#[case] undone: &str, #[case] ours: bool) {
     let act = StateChange {
         by: PERSON,
+        username: "someone".into(),
         at: at(undone),
     };
     let account = Account {
@@ -121,7 +123,11 @@ fn lifted() -> Account {
 }
 
 fn undone(by: AccountId, when: &str) -> ChangeRecord {
-    ChangeRecord::By(StateChange { by, at: at(when) })
+    ChangeRecord::By(StateChange {
+        by,
+        username: "someone".into(),
+        at: at(when),
+    })
 }
 
 #[rstest]
@@ -212,16 +218,23 @@ fn what_is_missing_in_the_proof_is_named(
 #[rstest]
 #[case::utc(
     "svc-lookup/9001+2026-11-01 02:00:03 UTC",
+    "svc-lookup",
     9001,
     "2026-11-01T02:00:03Z"
 )]
-#[case::offset("svc/1+2026-11-01 03:00:03 +0100", 1, "2026-11-01T02:00:03Z")]
-#[case::negative_offset("svc/1+2026-10-31 22:00:03 -0400", 1, "2026-11-01T02:00:03Z")]
-#[case::slash_in_the_name("a/7/12+2026-11-01 02:00:03 UTC", 12, "2026-11-01T02:00:03Z")]
-#[case::plus_in_the_name("a+b/12+2026-11-01 02:00:03 UTC", 12, "2026-11-01T02:00:03Z")]
-fn gitlabs_record_is_read(#[case] value: &str, #[case] by: u64, #[case] when: &str) {
+#[case::offset("svc/1+2026-11-01 03:00:03 +0100", "svc", 1, "2026-11-01T02:00:03Z")]
+#[case::negative_offset("svc/1+2026-10-31 22:00:03 -0400", "svc", 1, "2026-11-01T02:00:03Z")]
+#[case::slash_in_the_name("a/7/12+2026-11-01 02:00:03 UTC", "a/7", 12, "2026-11-01T02:00:03Z")]
+#[case::plus_in_the_name("a+b/12+2026-11-01 02:00:03 UTC", "a+b", 12, "2026-11-01T02:00:03Z")]
+fn gitlabs_record_is_read(
+    #[case] value: &str,
+    #[case] username: &str,
+    #[case] by: u64,
+    #[case] when: &str,
+) {
     let act = StateChange {
         by: AccountId(by),
+        username: username.into(),
         at: at(when),
     };
     assert_eq!(StateChange::parse(value), Some(act));
@@ -278,6 +291,7 @@ fn what_is_not_a_marker_proves_nothing(#[case] value: &str) {
 fn a_person_who_unblocks_starts_the_time_anew() {
     let act = StateChange {
         by: PERSON,
+        username: "someone".into(),
         at: at("2026-11-15T23:30:00Z"),
     };
     let account = Account {
@@ -292,6 +306,7 @@ fn a_person_who_unblocks_starts_the_time_anew() {
 fn our_own_unblock_is_no_sign_of_life() {
     let act = StateChange {
         by: OWN,
+        username: "someone".into(),
         at: at("2026-11-15T23:30:00Z"),
     };
     let account = Account {

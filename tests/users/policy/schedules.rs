@@ -140,6 +140,7 @@ impl World {
                     account.state = AccountState::Active;
                     account.unblocked_by = ChangeRecord::By(StateChange {
                         by: PERSON,
+                        username: "someone".into(),
                         at: self.now,
                     });
                 }
@@ -157,6 +158,7 @@ impl World {
             facts: self.facts(person),
             counted: GuardFacts::of(&self.accounts[person], OWN, self.now),
             blocked_as: None,
+            block: None,
         };
         let sweep = Sweep {
             began: self.now,
@@ -195,6 +197,7 @@ impl World {
         }
         let act = ChangeRecord::By(StateChange {
             by: OWN,
+            username: "someone".into(),
             at: self.now,
         });
         let account = &mut self.accounts[message.person];

@@ -112,7 +112,7 @@ impl GitLabStore {
             state if state.is_some_block() || locked => "Your account has been blocked.".to_owned(),
             _ if self.conditions.enforce_terms && owner.kind == Kind::Human => format!(
                 "You (@{}) must accept the Terms of Service in order to perform this action. To accept these terms, \
-                 please access SimulatedGitLab from a web browser at {url}.",
+                 please access GitLab from a web browser at {url}.",
                 owner.username
             ),
             UserState::Deactivated => format!(

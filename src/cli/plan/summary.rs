@@ -1,0 +1,212 @@
+//! What is said after the list of a plan.
+
+use std::io;
+
+use serde::Serialize;
+
+use crate::{
+    cli::common::output::{self, OutputFormat, OutputRow},
+    gitlab::Unreadable,
+    users::{
+        guard::{AllowedChanges, ChangeCount, GuardExcess, GuardLimits, GuardRefusal},
+        plan::Plan,
+    },
+};
+
+/// What is said after the list: for people on standard error, so that the list can be piped; for
+/// programs as the last line of JSON.
+pub(super) fn summarise(
+    output: OutputFormat,
+    plan: &Plan,
+    limits: &GuardLimits,
+    refusal: Option<&GuardRefusal>,
+) -> io::Result<()> {
+    match output {
+        OutputFormat::Json => output::print(output, &[PlanSummary::new(plan, limits, refusal)]),
+        OutputFormat::Table | OutputFormat::Csv => output::note(&in_words(plan, limits, refusal)),
+    }
+}
+
+/// What a block does beside the state. GitLab lists schedules project by project and never by their
+/// owner.
+const SCHEDULES: &str = "\na block also ends the running pipelines of an account and switches its pipeline schedules off, \
+    and an unblock does not switch them on; GitLab gives their number only project by project";
+
+fn in_words(plan: &Plan, limits: &GuardLimits, refusal: Option<&GuardRefusal>) -> String {
+    let Plan {
+        accounts, tally, ..
+    } = plan;
+    let said = |count: ChangeCount| match count.recent {
+        0 => count.now.to_string(),
+        recent => format!("{} ({recent} in the last 24 hours)", count.now),
+    };
+    let counts = plan
+        .counts
+        .iter()
+        .map(|((action, reason), count)| format!("\n  {count:>7}  {action} ({reason})"));
+    let schedules = if tally.blocks.now > 0 { SCHEDULES } else { "" };
+    format!(
+        "{accounts} accounts read, {} in scope: {} to block, {} to unblock; the guard {}{}{}{}{schedules}",
+        plan.decided.len(),
+        said(tally.blocks),
+        said(tally.unblocks),
+        refusal.map_or("agrees", |_| "refuses"),
+        shares(plan, limits),
+        counts.collect::<String>(),
+        left_out(plan),
+    )
+}
+
+/// What the guard counts in, and what it allows.
+fn shares(plan: &Plan, limits: &GuardLimits) -> String {
+    let AllowedChanges { blocks, unblocks } = plan.tally.allowed(limits);
+    let said = |kind: &str, count: ChangeCount, base: &str, allowed: u64, limit: String| {
+        format!(
+            "\n  {kind}: {} of {} accounts {base}{}, allowed {allowed} ({limit})",
+            count.total(),
+            count.base,
+            in_percent(count)
+        )
+    };
+    let GuardLimits {
+        max_block_percent,
+        max_unblock_percent,
+        ..
+    } = limits;
+    said(
+        "blocks",
+        plan.tally.blocks,
+        "that can be blocked",
+        blocks,
+        format!("guard.max_block_percent {max_block_percent}"),
+    ) + &said(
+        "unblocks",
+        plan.tally.unblocks,
+        "blocked by this service",
+        unblocks,
+        format!("guard.max_unblock_percent {max_unblock_percent}"),
+    )
+}
+
+/// The share that counts.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a count of accounts is far below 2^52"
+)]
+fn in_percent(count: ChangeCount) -> String {
+    match count.base {
+        0 => String::new(),
+        base => format!(" ({:.2} %)", count.total() as f64 * 100.0 / base as f64),
+    }
+}
+
+/// Whom the plan says nothing about, because they could not be read.
+fn left_out(plan: &Plan) -> String {
+    let accounts = plan.unreadable.iter().map(|account| {
+        let Unreadable { id, why } = account;
+        format!("\naccount {id} is kept: GitLab {why}; `explain {id}` says more")
+    });
+    let people = plan
+        .unreadable_people
+        .iter()
+        .map(|person| format!("\n{person} is unknown: the directory cannot show them"));
+    accounts.chain(people).collect()
+}
+
+#[derive(Serialize)]
+struct PlanSummary {
+    kind: &'static str,
+    accounts: usize,
+    in_scope: usize,
+    blocks: u64,
+    unblocks: u64,
+    keeps: u64,
+    recent_blocks: u64,
+    recent_unblocks: u64,
+    guard: &'static str,
+    guard_detail: Option<String>,
+    block_base: u64,
+    unblock_base: u64,
+    allowed_blocks: u64,
+    allowed_unblocks: u64,
+    max_block_percent: f64,
+    max_unblock_percent: f64,
+    enough_block_percent: Option<f64>,
+    enough_unblock_percent: Option<f64>,
+    counts: Vec<DecisionCount>,
+    unreadable_accounts: Vec<u64>,
+    unreadable_people: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct DecisionCount {
+    decision: &'static str,
+    reason: &'static str,
+    accounts: u64,
+}
+
+impl PlanSummary {
+    fn new(plan: &Plan, limits: &GuardLimits, refusal: Option<&GuardRefusal>) -> Self {
+        let allowed = plan.tally.allowed(limits);
+        let enough = |excess: Option<GuardExcess>| excess?.enough();
+        let count = |(&(decision, reason), &accounts): (&(&'static str, &'static str), &u64)| {
+            DecisionCount {
+                decision,
+                reason,
+                accounts,
+            }
+        };
+        Self {
+            kind: "summary",
+            accounts: plan.accounts,
+            in_scope: plan.decided.len(),
+            blocks: plan.tally.blocks.now,
+            unblocks: plan.tally.unblocks.now,
+            keeps: plan.kept(),
+            recent_blocks: plan.tally.blocks.recent,
+            recent_unblocks: plan.tally.unblocks.recent,
+            guard: if refusal.is_some() {
+                "refuses"
+            } else {
+                "agrees"
+            },
+            guard_detail: refusal.map(ToString::to_string),
+            block_base: plan.tally.blocks.base,
+            unblock_base: plan.tally.unblocks.base,
+            allowed_blocks: allowed.blocks,
+            allowed_unblocks: allowed.unblocks,
+            max_block_percent: limits.max_block_percent,
+            max_unblock_percent: limits.max_unblock_percent,
+            enough_block_percent: refusal.and_then(|refusal| enough(refusal.blocks)),
+            enough_unblock_percent: refusal.and_then(|refusal| enough(refusal.unblocks)),
+            counts: plan.counts.iter().map(count).collect(),
+            unreadable_accounts: plan.unreadable.iter().map(|account| account.id).collect(),
+            unreadable_people: plan
+                .unreadable_people
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
+        }
+    }
+}
+
+impl OutputRow for PlanSummary {
+    const COLUMNS: &'static [&'static str] = &[
+        "accounts", "in_scope", "blocks", "unblocks", "keeps", "guard",
+    ];
+
+    fn cells(&self) -> Vec<String> {
+        let counts = [
+            self.accounts as u64,
+            self.in_scope as u64,
+            self.blocks,
+            self.unblocks,
+            self.keeps,
+        ];
+        counts
+            .iter()
+            .map(ToString::to_string)
+            .chain([self.guard.to_owned()])
+            .collect()
+    }
+}
