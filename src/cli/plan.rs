@@ -1,5 +1,6 @@
 //! `plan`: what a run would change. Writes nothing and publishes nothing.
 
+mod against;
 mod blockers;
 mod due;
 mod line;
@@ -7,14 +8,17 @@ mod summary;
 
 use std::{
     io::{self, IsTerminal},
+    path::PathBuf,
     sync::Arc,
     time::Duration,
 };
 
+use clap::ValueHint;
 use indicatif::ProgressBar;
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
 use self::{
+    against::EarlierPlan,
     blockers::blockers,
     due::{days, due},
     line::PlanLine,
@@ -56,6 +60,10 @@ pub struct PlanArgs {
     /// List the external accounts that become inactive within so many days, instead of what would change
     #[arg(long, value_name = "DAYS", value_parser = days, conflicts_with_all = ["all", "blocked"])]
     due_within: Option<u16>,
+    /// List the accounts that are decided otherwise than in this file of `plan --output json`, instead of what would
+    /// change
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = ["all", "blocked", "due_within"])]
+    against: Option<PathBuf>,
     /// Decide as on this later day, by what GitLab and the directory say today
     #[arg(long, value_name = "DATE")]
     as_of: Option<Date>,
@@ -75,10 +83,14 @@ impl PlanArgs {
         let config: ReadingConfig = context.start(false)?;
         let now = Timestamp::now();
         let day = self.day(now)?;
+        let earlier = self.against.as_deref().map(EarlierPlan::read).transpose()?;
         let clients = UserClients::for_reading(&config)?;
         let plan = make_plan(&clients, now, day).await?;
         notices::tell(&plan);
-        self.list(&plan, clients.rules.policy, day)?;
+        match &earlier {
+            Some(earlier) => output::print(self.output, &earlier.differences(&plan))?,
+            None => self.list(&plan, clients.rules.policy, day)?,
+        }
         let limits = self.limits(clients.rules.limits);
         let verdict = plan.check(&limits);
         summarise(self.output, &plan, &limits, verdict.as_ref().err())?;

@@ -93,3 +93,31 @@ async fn who_becomes_inactive_soon_is_listed_with_the_day_and_a_later_day_can_be
     let why = String::from_utf8(over.stderr).unwrap();
     assert!(why.contains("--as-of 2020-01-01 is over"), "{why}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_is_compared_with_an_earlier_one_and_with_another_configuration() {
+    let scene = scene().await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("plan.json");
+    let against = ["plan", "--against", file.to_str().unwrap()];
+    for every in [true, false] {
+        let mut plan = vec!["plan", "--output", "json"];
+        plan.extend(every.then_some("--all"));
+        std::fs::write(&file, scene.run(&plan, &[]).await.stdout).unwrap();
+        let same = scene.run(&against, &[]).await;
+        assert_eq!((same.status.code(), same.stdout.len()), (Some(0), 0));
+    }
+    let all = ["plan", "--all", "--output", "json"];
+    std::fs::write(&file, scene.run(&all, &[]).await.stdout).unwrap();
+    scene.world.lookup.set_cancelled("aa40", false);
+    let exempt = [(
+        "LOOKUP_GITLAB_SYNC__USERS__EXEMPT_USERNAMES",
+        r#"["external-mei"]"#,
+    )];
+    insta::assert_snapshot!(said(&scene, &against, &exempt).await);
+    std::fs::write(&file, "id,username\n").unwrap();
+    let refused = scene.run(&against, &[]).await;
+    assert_eq!(refused.status.code(), Some(2));
+    let why = String::from_utf8(refused.stderr).unwrap();
+    assert!(why.contains("line 1 is none of"), "{why}");
+}
