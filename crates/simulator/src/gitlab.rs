@@ -3,19 +3,18 @@
 
 mod account;
 mod activity;
+mod admin_api;
 mod answers;
 mod attributes;
-mod by_hand;
+mod authorization;
 mod cost;
 mod cursor;
 mod defaults;
-mod door;
 mod entities;
 mod filters;
 mod hidden;
 mod json;
 mod kinds;
-mod left_out;
 mod link;
 mod pages;
 mod parameters;
@@ -29,6 +28,7 @@ mod states;
 mod store;
 mod throttle;
 mod tokens;
+mod unsupported;
 mod writes;
 
 use std::{
@@ -48,8 +48,8 @@ use super::{
 };
 
 pub use account::{RowError, SimulatedUser};
+pub use admin_api::ChangeError;
 pub use attributes::Attributes;
-pub use by_hand::ChangeError;
 pub use cost::Cost;
 pub use hidden::{Deletion, Hidden};
 pub use kinds::{Kind, UserIdentity, UserState};
@@ -111,7 +111,7 @@ impl SimulatedGitLab {
         let bound = BoundListener::new(settings.port).await?;
         let mut gitlab = Self::assemble(settings, bound.url(), bound.outage());
         let Self { app, control, .. } = &gitlab;
-        let router = api(app).merge(by_hand::routes(Arc::clone(app)));
+        let router = api(app).merge(admin_api::routes(Arc::clone(app)));
         gitlab.running = Some(bound.serve(control.around(router), control.stopping()));
         Ok(gitlab)
     }
@@ -202,7 +202,7 @@ impl SimulatedGitLab {
     ///
     /// When a value is not possible, or an account to be created has no username.
     pub fn change_user(&self, id: u64, change: Value) -> Result<(), ChangeError> {
-        by_hand::change(&mut self.app.store(), self.app.owner, id, change)
+        admin_api::change(&mut self.app.store(), self.app.owner, id, change)
     }
 
     /// Deletes an account; says whether it was there.

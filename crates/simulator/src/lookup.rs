@@ -1,8 +1,8 @@
 //! A Lookup as its web service behaves: behind the API gateway with client credentials, and
 //! directly with a group's password.
 
+mod admin_api;
 mod answers;
-mod by_hand;
 mod credentials;
 mod people;
 mod person;
@@ -97,7 +97,7 @@ impl SimulatedLookup {
         let bound = BoundListener::new(settings.port).await?;
         let mut lookup = Self::assemble(settings, bound.url());
         let Self { app, control, .. } = &lookup;
-        let router = api(app).merge(by_hand::routes(Arc::clone(app)));
+        let router = api(app).merge(admin_api::routes(Arc::clone(app)));
         lookup.running = Some(bound.serve(control.around(router), control.stopping()));
         Ok(lookup)
     }
@@ -161,7 +161,7 @@ impl SimulatedLookup {
     /// What `PUT /simulate/people/{crsid}` does: merges keys into the row, where null removes one;
     /// somebody new is a current member first.
     pub fn change_person(&self, crsid: &str, changes: Map<String, Value>) {
-        by_hand::change(&self.app, crsid, changes);
+        admin_api::change(&self.app, crsid, changes);
     }
 
     /// Cancels the person or makes them current, which is what changes most.
@@ -174,7 +174,7 @@ impl SimulatedLookup {
 
     /// Takes the person out altogether; says whether they were there.
     pub fn remove_person(&self, crsid: &str) -> bool {
-        by_hand::remove(&self.app, crsid)
+        admin_api::remove(&self.app, crsid)
     }
 
     /// Refuses every access token given out so far, though none has expired.

@@ -5,6 +5,7 @@
 //! deciding code is asked, so that a mistake there cannot agree with itself. The ends hold for the
 //! default configuration.
 
+mod builder;
 mod bulk;
 mod check;
 mod draft;
@@ -12,9 +13,8 @@ mod externals;
 mod files;
 mod members;
 mod odd;
-mod others;
 mod recording;
-mod scene;
+mod service_accounts;
 
 use std::collections::BTreeMap;
 
@@ -28,8 +28,8 @@ use super::{
 pub use check::{Expected, ExpectedReason, Mismatch};
 pub use files::PopulationFileError;
 
+use builder::PopulationBuilder;
 use draft::AccountDraft;
-use scene::PopulationBuilder;
 
 /// Accounts of GitLab, people of Lookup, and what is to become of each account.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -85,27 +85,27 @@ impl Population {
     /// default guard whatever the seed: 9 blocks or 0.8 % of the accounts, 4 unblocks or 0.2 %,
     /// whichever is more. At least the service's own account is there.
     pub fn generate(users: usize, seed: u64, today: Date) -> Self {
-        let mut scene = PopulationBuilder::new(seed, today);
+        let mut builder = PopulationBuilder::new(seed, today);
         let mut drafts = vec![
-            others::own_account(&mut scene),
-            others::administrator(&mut scene),
+            service_accounts::own_account(&mut builder),
+            service_accounts::administrator(&mut builder),
         ];
-        drafts.extend(edge_cases(&mut scene));
+        drafts.extend(edge_cases(&mut builder));
         drafts.truncate(users.max(1));
-        bulk::fill(&mut scene, &mut drafts, users);
-        let strangers = scene.strangers(users / 4);
-        Self::number(&mut scene, drafts, strangers)
+        bulk::fill(&mut builder, &mut drafts, users);
+        let strangers = builder.strangers(users / 4);
+        Self::number(&mut builder, drafts, strangers)
     }
 
     /// Gives the first two accounts the ids 1 and 2, and the others ids in an order that says
     /// nothing, with gaps.
     fn number(
-        scene: &mut PopulationBuilder,
+        builder: &mut PopulationBuilder,
         mut drafts: Vec<AccountDraft>,
         strangers: Vec<SimulatedPerson>,
     ) -> Self {
         if let Some(rest) = drafts.get_mut(2..) {
-            scene.shuffle(rest);
+            builder.shuffle(rest);
         }
         let mut population = Self {
             people: strangers,
@@ -113,7 +113,7 @@ impl Population {
         };
         let mut id = 0;
         for (position, draft) in drafts.into_iter().enumerate() {
-            id += if position < 2 { 1 } else { scene.gap() };
+            id += if position < 2 { 1 } else { builder.gap() };
             population.admit(id, draft);
         }
         population
@@ -139,9 +139,9 @@ impl Population {
     /// arguments.
     #[must_use]
     pub fn with_odd_accounts(mut self, today: Date) -> Self {
-        let mut scene = PopulationBuilder::beside(&self, today);
+        let mut builder = PopulationBuilder::beside(&self, today);
         let last = self.accounts.iter().map(|account| account.id).max();
-        for (id, draft) in (last.unwrap_or(0) + 1..).zip(odd::cases(&mut scene)) {
+        for (id, draft) in (last.unwrap_or(0) + 1..).zip(odd::cases(&mut builder)) {
             self.admit(id, draft);
         }
         self
@@ -191,16 +191,16 @@ impl Population {
 }
 
 /// Every edge case once, the kinds mixed, so that a small population has some of each.
-fn edge_cases(scene: &mut PopulationBuilder) -> Vec<AccountDraft> {
-    let mut members = members::cases(scene).into_iter();
-    let mut externals = externals::cases(scene).into_iter();
-    let mut others = others::cases(scene).into_iter();
+fn edge_cases(builder: &mut PopulationBuilder) -> Vec<AccountDraft> {
+    let mut members = members::cases(builder).into_iter();
+    let mut externals = externals::cases(builder).into_iter();
+    let mut service_accounts = service_accounts::cases(builder).into_iter();
     let mut mixed = Vec::new();
     loop {
         let before = mixed.len();
         mixed.extend(members.by_ref().take(3));
         mixed.extend(externals.next());
-        mixed.extend(others.next());
+        mixed.extend(service_accounts.next());
         if mixed.len() == before {
             return mixed;
         }

@@ -10,8 +10,8 @@ use serde_json::json;
 use super::{
     account::SimulatedUser,
     answers::{self, ErrorResponse},
+    authorization::{self, Caller, RequiredScope},
     cost::RowCount,
-    door::{self, Caller, RequiredScope},
     entities::Entity,
     filters::UserFilter,
     json::{JsonRow, respond},
@@ -72,7 +72,7 @@ pub(super) fn token(
     store
         .enter(call, RequiredScope::Nothing, url, now)?
         .ok_or_else(answers::unauthorized)?;
-    let token = door::secret(call).and_then(|secret| store.tokens.get(secret));
+    let token = authorization::secret(call).and_then(|secret| store.tokens.get(secret));
     let token = token.ok_or_else(answers::unauthorized)?;
     let used = now.strftime("%Y-%m-%dT%H:%M:%S.000Z").to_string();
     let mut row = JsonRow::default();

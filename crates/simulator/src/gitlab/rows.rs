@@ -8,8 +8,8 @@ use sha2::{Digest, Sha256};
 use super::{
     account::SimulatedUser,
     activity::Activity,
+    authorization::Caller,
     defaults::fill,
-    door::Caller,
     entities::{self, ATTRIBUTES, BASIC, DETAILS, Entity},
     json::JsonRow,
     kinds::UserState,

@@ -11,15 +11,15 @@ use jiff::Timestamp;
 use std::time::Duration;
 
 use super::{
-    answers,
+    answers, authorization,
     cost::{AWAY, Processes, price},
-    door, left_out, reads,
+    reads,
     request::{ApiRequest, RequestBody},
     route::{PathId, Route},
     settings::Health,
     states::Action,
     store::GitLabStore,
-    writes,
+    unsupported, writes,
 };
 use crate::{connection::Outage, control::lock};
 
@@ -55,7 +55,7 @@ impl GitLabServer {
     }
 
     async fn answer(&self, call: &ApiRequest) -> Response {
-        if let Some(reason) = left_out::reason(call) {
+        if let Some(reason) = unsupported::reason(call) {
             return answers::not_simulated(reason);
         }
         let maintenance = self.store().conditions.maintenance.clone();
@@ -115,7 +115,7 @@ impl GitLabServer {
     /// Without its database GitLab fails over every token, without Redis over every good one.
     fn is_broken(&self, call: &ApiRequest) -> bool {
         let store = self.store();
-        let Some(secret) = door::secret(call) else {
+        let Some(secret) = authorization::secret(call) else {
             return false;
         };
         store.conditions.database == Health::Gone

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::{Timestamp, tz::TimeZone};
 
-use super::{door, request::ApiRequest, settings::Conditions, store::GitLabStore};
+use super::{authorization, request::ApiRequest, settings::Conditions, store::GitLabStore};
 use crate::control::{Admission, RateLimit, Windows};
 
 /// What was counted, under the limits as they were last set.
@@ -38,7 +38,7 @@ impl GitLabStore {
     /// whichever token it shows, or everybody's who shows no good one.
     pub(super) fn count(&mut self, call: &ApiRequest, now: Timestamp) -> Option<ThrottledRequest> {
         let today = now.to_zoned_datetime(TimeZone::UTC).date();
-        let token = door::secret(call).and_then(|secret| self.tokens.get(secret));
+        let token = authorization::secret(call).and_then(|secret| self.tokens.get(secret));
         let good = token
             .filter(|token| !token.revoked && token.expires_at.is_none_or(|day| day > today))
             .filter(|token| self.accounts.contains_key(&token.user_id));

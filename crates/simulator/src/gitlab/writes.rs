@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{
     answers::{self, ErrorResponse},
-    door::{Caller, RequiredScope},
+    authorization::{Caller, RequiredScope},
     hidden::Deletion,
     json::respond,
     kinds::UserState,

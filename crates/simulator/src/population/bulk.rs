@@ -1,14 +1,14 @@
 //! The many ordinary accounts around the edge cases, in the shares of a real GitLab.
 
 use super::{
-    AccountClass, Expected, ExpectedReason, draft::AccountDraft, externals, members, others,
-    scene::PopulationBuilder,
+    AccountClass, Expected, ExpectedReason, builder::PopulationBuilder, draft::AccountDraft,
+    externals, members, service_accounts,
 };
 use crate::gitlab::{Kind, UserState};
 
 /// Adds accounts up to `users`. The changes due are counted out, not drawn, so that no seed goes
 /// past the guard.
-pub(super) fn fill(scene: &mut PopulationBuilder, drafts: &mut Vec<AccountDraft>, users: usize) {
+pub(super) fn fill(builder: &mut PopulationBuilder, drafts: &mut Vec<AccountDraft>, users: usize) {
     let missing = users.saturating_sub(drafts.len());
     let there = |class| drafts.iter().filter(|draft| draft.class == class).count();
     let members = (users * 80 / 100)
@@ -26,60 +26,60 @@ pub(super) fn fill(scene: &mut PopulationBuilder, drafts: &mut Vec<AccountDraft>
         .saturating_sub(members::UNBLOCKS)
         .min(members - member_blocks);
 
-    drafts.extend((0..member_blocks).map(|_| cancelled(scene)));
-    drafts.extend((0..unblocks).map(|_| returned(scene)));
-    drafts.extend((member_blocks + unblocks..members).map(|_| member(scene)));
-    drafts.extend((0..external_blocks).map(|_| inactive(scene)));
-    drafts.extend((external_blocks..externals).map(|_| external(scene)));
-    drafts.extend((0..rest).map(|_| other(scene)));
+    drafts.extend((0..member_blocks).map(|_| cancelled(builder)));
+    drafts.extend((0..unblocks).map(|_| returned(builder)));
+    drafts.extend((member_blocks + unblocks..members).map(|_| member(builder)));
+    drafts.extend((0..external_blocks).map(|_| inactive(builder)));
+    drafts.extend((external_blocks..externals).map(|_| external(builder)));
+    drafts.extend((0..rest).map(|_| other(builder)));
 }
 
-fn cancelled(scene: &mut PopulationBuilder) -> AccountDraft {
-    scene
+fn cancelled(builder: &mut PopulationBuilder) -> AccountDraft {
+    builder
         .member("bulk_member_cancelled")
         .cancelled()
         .becomes_blocked(ExpectedReason::CancelledInLookup)
 }
 
-fn returned(scene: &mut PopulationBuilder) -> AccountDraft {
-    let days = 10 + scene.upto(300);
-    scene
+fn returned(builder: &mut PopulationBuilder) -> AccountDraft {
+    let days = 10 + builder.upto(300);
+    builder
         .member("bulk_member_returned")
-        .blocked_by_us(scene, days, ExpectedReason::CancelledInLookup)
+        .blocked_by_us(builder, days, ExpectedReason::CancelledInLookup)
         .becomes(Expected::Unblocked)
 }
 
 /// A member to be left alone.
-fn member(scene: &mut PopulationBuilder) -> AccountDraft {
-    let days = 10 + scene.upto(500);
-    match scene.upto(200) {
-        1..=6 => scene
+fn member(builder: &mut PopulationBuilder) -> AccountDraft {
+    let days = 10 + builder.upto(500);
+    match builder.upto(200) {
+        1..=6 => builder
             .member("bulk_member_blocked")
             .cancelled()
-            .blocked_by_us(scene, days, ExpectedReason::CancelledInLookup),
-        7 => scene
+            .blocked_by_us(builder, days, ExpectedReason::CancelledInLookup),
+        7 => builder
             .member("bulk_member_blocked_by_a_person")
-            .blocked_by_a_person(scene, days),
-        8 => scene
+            .blocked_by_a_person(builder, days),
+        8 => builder
             .member("bulk_member_cancelled_and_blocked_by_a_person")
             .cancelled()
-            .blocked_by_a_person(scene, days),
-        9..=12 => scene
+            .blocked_by_a_person(builder, days),
+        9..=12 => builder
             .member("bulk_member_deactivated")
             .state(UserState::Deactivated)
-            .seen(scene.days_ago(100 + days)),
-        13 => scene.member("bulk_member_not_in_lookup").absent(),
-        14 => scene
+            .seen(builder.days_ago(100 + days)),
+        13 => builder.member("bulk_member_not_in_lookup").absent(),
+        14 => builder
             .member("bulk_member_ldap_blocked")
             .cancelled()
             .state(UserState::LdapBlocked),
-        _ => student_or_staff(scene),
+        _ => student_or_staff(builder),
     }
 }
 
-fn student_or_staff(scene: &mut PopulationBuilder) -> AccountDraft {
-    let draft = scene.member("bulk_member");
-    if scene.chance(40) {
+fn student_or_staff(builder: &mut PopulationBuilder) -> AccountDraft {
+    let draft = builder.member("bulk_member");
+    if builder.chance(40) {
         return draft;
     }
     draft.person(|person| {
@@ -90,48 +90,48 @@ fn student_or_staff(scene: &mut PopulationBuilder) -> AccountDraft {
     })
 }
 
-fn inactive(scene: &mut PopulationBuilder) -> AccountDraft {
-    let seen = scene
+fn inactive(builder: &mut PopulationBuilder) -> AccountDraft {
+    let seen = builder
         .just_inactive()
-        .saturating_sub(jiff::Span::new().days(scene.upto(300)));
-    scene
+        .saturating_sub(jiff::Span::new().days(builder.upto(300)));
+    builder
         .external("bulk_external_inactive")
         .seen(seen)
         .becomes_blocked(ExpectedReason::Inactive)
 }
 
 /// An external account to be left alone.
-fn external(scene: &mut PopulationBuilder) -> AccountDraft {
-    let days = 10 + scene.upto(300);
-    match scene.upto(20) {
+fn external(builder: &mut PopulationBuilder) -> AccountDraft {
+    let days = 10 + builder.upto(300);
+    match builder.upto(20) {
         1..=3 => {
-            let seen = scene.days_ago(750 + days);
-            scene
+            let seen = builder.days_ago(750 + days);
+            builder
                 .external("bulk_external_blocked")
                 .seen(seen)
-                .blocked_by_us(scene, days, ExpectedReason::Inactive)
+                .blocked_by_us(builder, days, ExpectedReason::Inactive)
         }
-        4 => scene
+        4 => builder
             .external("bulk_external_deactivated")
-            .seen(scene.days_ago(100 + days))
+            .seen(builder.days_ago(100 + days))
             .state(UserState::Deactivated),
-        _ => scene.external("bulk_external"),
+        _ => builder.external("bulk_external"),
     }
 }
 
-fn other(scene: &mut PopulationBuilder) -> AccountDraft {
-    match scene.upto(20) {
-        1..=8 => others::robot(scene, "bulk_robot"),
+fn other(builder: &mut PopulationBuilder) -> AccountDraft {
+    match builder.upto(20) {
+        1..=8 => service_accounts::robot(builder, "bulk_robot"),
         9..=13 => {
-            let username = format!("service_account_{}", scene.next());
-            others::not_human(
-                scene,
+            let username = format!("service_account_{}", builder.next());
+            service_accounts::not_human(
+                builder,
                 "bulk_service_account",
                 &username,
                 Kind::ServiceAccount,
             )
         }
-        14..=17 => others::group_administrator(scene, "bulk_group_administrator"),
-        _ => others::odd_name(scene, "bulk_odd_name"),
+        14..=17 => service_accounts::group_administrator(builder, "bulk_group_administrator"),
+        _ => service_accounts::odd_name(builder, "bulk_odd_name"),
     }
 }

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp, civil::Date};
 use serde_json::{Value, json};
 
-use super::{AccountClass, Expected, ExpectedReason, scene::PopulationBuilder};
+use super::{AccountClass, Expected, ExpectedReason, builder::PopulationBuilder};
 use crate::{
     gitlab::{OWNER, SimulatedUser, UserState},
     lookup::SimulatedPerson,
@@ -117,32 +117,32 @@ impl AccountDraft {
     /// record.
     pub(super) fn blocked_by_us(
         self,
-        scene: &mut PopulationBuilder,
+        builder: &mut PopulationBuilder,
         days: i32,
         reason: ExpectedReason,
     ) -> Self {
-        let at = scene.night(days);
+        let at = builder.night(days);
         self.state(UserState::Blocked)
-            .marked(scene, at, reason)
+            .marked(builder, at, reason)
             .attribute("blocked_by", by_us(after(at, 3)))
     }
 
     /// Only the marker.
     pub(super) fn marked(
         self,
-        scene: &mut PopulationBuilder,
+        builder: &mut PopulationBuilder,
         at: Timestamp,
         reason: ExpectedReason,
     ) -> Self {
         let marker =
-            json!({"v": 1, "reason": reason.as_str(), "at": at.to_string(), "run": scene.run()});
+            json!({"v": 1, "reason": reason.as_str(), "at": at.to_string(), "run": builder.run()});
         self.attribute(MARKER, marker.to_string())
     }
 
     /// Blocked by the administrator so many days ago.
-    pub(super) fn blocked_by_a_person(self, scene: &PopulationBuilder, days: i32) -> Self {
+    pub(super) fn blocked_by_a_person(self, builder: &PopulationBuilder, days: i32) -> Self {
         self.state(UserState::Blocked)
-            .attribute("blocked_by", by_a_person(scene.night(days)))
+            .attribute("blocked_by", by_a_person(builder.night(days)))
     }
 
     pub(super) fn becomes(mut self, expected: Expected) -> Self {

@@ -4,8 +4,8 @@ use jiff::tz::{Offset, TimeZone};
 
 use super::{
     Expected, ExpectedReason,
+    builder::PopulationBuilder,
     draft::{AccountDraft, MARKER, after, by_a_person, by_us, stamp},
-    scene::PopulationBuilder,
 };
 use crate::{
     gitlab::{UserIdentity, UserState},
@@ -21,213 +21,213 @@ pub(super) const BLOCKS: usize = 6;
 pub(super) const UNBLOCKS: usize = 4;
 
 /// One of each.
-pub(super) fn cases(scene: &mut PopulationBuilder) -> Vec<AccountDraft> {
-    let mut cases = plain(scene);
-    cases.extend(to_be_blocked(scene));
-    cases.extend(to_be_unblocked(scene));
-    cases.extend(blocked_by_others(scene));
-    cases.extend(unknown_to_lookup(scene));
-    cases.extend(in_states_of_others(scene));
-    cases.extend(exempt(scene));
+pub(super) fn cases(builder: &mut PopulationBuilder) -> Vec<AccountDraft> {
+    let mut cases = plain(builder);
+    cases.extend(to_be_blocked(builder));
+    cases.extend(to_be_unblocked(builder));
+    cases.extend(blocked_by_others(builder));
+    cases.extend(unknown_to_lookup(builder));
+    cases.extend(in_states_of_others(builder));
+    cases.extend(exempt(builder));
     cases
 }
 
 /// The four plain rows of the table.
-fn plain(scene: &mut PopulationBuilder) -> Vec<AccountDraft> {
+fn plain(builder: &mut PopulationBuilder) -> Vec<AccountDraft> {
     vec![
-        scene.member("member_current"),
-        scene
+        builder.member("member_current"),
+        builder
             .member("member_cancelled")
             .cancelled()
             .becomes_blocked(CANCELLED),
-        scene
+        builder
             .member("member_unblock_due")
-            .blocked_by_us(scene, 40, CANCELLED)
+            .blocked_by_us(builder, 40, CANCELLED)
             .becomes(Expected::Unblocked),
-        scene
+        builder
             .member("member_blocked_and_cancelled")
             .cancelled()
-            .blocked_by_us(scene, 90, CANCELLED),
-        scene
+            .blocked_by_us(builder, 90, CANCELLED),
+        builder
             .member("member_blocked_by_a_person")
-            .blocked_by_a_person(scene, 30),
-        scene
+            .blocked_by_a_person(builder, 30),
+        builder
             .member("member_deactivated")
             .state(UserState::Deactivated)
-            .seen(scene.days_ago(200)),
+            .seen(builder.days_ago(200)),
     ]
 }
 
-fn to_be_blocked(scene: &mut PopulationBuilder) -> Vec<AccountDraft> {
-    let upper = scene.crsid().to_uppercase();
-    let mut administrator = scene
+fn to_be_blocked(builder: &mut PopulationBuilder) -> Vec<AccountDraft> {
+    let upper = builder.crsid().to_uppercase();
+    let mut administrator = builder
         .member("member_cancelled_administrator")
         .cancelled()
         .becomes_blocked(CANCELLED);
     administrator.account.is_admin = true;
-    let (blocked, unblocked) = (scene.night(60), scene.night(55));
+    let (blocked, unblocked) = (builder.night(60), builder.night(55));
     vec![
         administrator,
-        scene
+        builder
             .member("member_cancelled_deactivated")
             .state(UserState::Deactivated)
-            .seen(scene.days_ago(300))
+            .seen(builder.days_ago(300))
             .cancelled()
             .becomes_blocked(CANCELLED),
-        scene
+        builder
             .member("member_cancelled_unblocked_by_a_person")
             .cancelled()
-            .marked(scene, blocked, CANCELLED)
+            .marked(builder, blocked, CANCELLED)
             .attribute("blocked_by", by_us(after(blocked, 2)))
             .attribute("unblocked_by", by_a_person(unblocked))
             .becomes_blocked(CANCELLED),
-        scene
+        builder
             .member_named("member_cancelled_in_upper_case", &upper)
             .never_seen()
             .cancelled()
             .becomes_blocked(CANCELLED),
         // Killed between the marker and the block.
-        scene
+        builder
             .member("member_cancelled_block_interrupted")
             .cancelled()
-            .marked(scene, scene.night(3), CANCELLED)
+            .marked(builder, builder.night(3), CANCELLED)
             .becomes_blocked(CANCELLED),
     ]
 }
 
-fn to_be_unblocked(scene: &mut PopulationBuilder) -> Vec<AccountDraft> {
-    let at = scene.night(35);
+fn to_be_unblocked(builder: &mut PopulationBuilder) -> Vec<AccountDraft> {
+    let at = builder.night(35);
     let ahead = TimeZone::fixed(Offset::constant(1));
     let local = after(at, 4)
         .to_zoned_datetime(ahead)
         .strftime("%Y-%m-%d %H:%M:%S %z")
         .to_string();
-    let (first, again) = (scene.night(80), scene.night(20));
+    let (first, again) = (builder.night(80), builder.night(20));
     vec![
-        scene
+        builder
             .member("member_unblock_due_time_with_offset")
             .state(UserState::Blocked)
-            .marked(scene, at, CANCELLED)
+            .marked(builder, at, CANCELLED)
             .attribute("blocked_by", format!("lookup-gitlab-sync/1+{local}"))
             .becomes(Expected::Unblocked),
-        scene
+        builder
             .member("member_unblock_due_after_an_older_unblock")
-            .blocked_by_us(scene, 20, CANCELLED)
+            .blocked_by_us(builder, 20, CANCELLED)
             .attribute("unblocked_by", by_a_person(after(first, 600)))
             .becomes(Expected::Unblocked),
-        scene
+        builder
             .member("member_unblock_due_nine_minutes_after_the_marker")
             .state(UserState::Blocked)
-            .marked(scene, again, CANCELLED)
+            .marked(builder, again, CANCELLED)
             .attribute("blocked_by", by_us(after(again, 9 * 60)))
             .becomes(Expected::Unblocked),
         // Marked, never blocked, and current: nothing is left to do.
-        scene
+        builder
             .member("member_marked_but_never_blocked")
-            .marked(scene, at, CANCELLED),
+            .marked(builder, at, CANCELLED),
     ]
 }
 
 /// Blocked, current, and yet not ours to unblock.
-fn blocked_by_others(scene: &mut PopulationBuilder) -> Vec<AccountDraft> {
-    let (old, at) = (scene.night(400), scene.night(50));
-    let marked = |scene: &mut PopulationBuilder, case| {
-        scene
+fn blocked_by_others(builder: &mut PopulationBuilder) -> Vec<AccountDraft> {
+    let (old, at) = (builder.night(400), builder.night(50));
+    let marked = |builder: &mut PopulationBuilder, case| {
+        builder
             .member(case)
             .state(UserState::Blocked)
-            .marked(scene, at, CANCELLED)
+            .marked(builder, at, CANCELLED)
     };
-    let by_hand = scene
+    let by_hand = builder
         .member("member_blocked_with_our_token_by_hand")
         .state(UserState::Blocked);
     vec![
-        scene
+        builder
             .member("member_marker_stale")
-            .blocked_by_a_person(scene, 15)
-            .marked(scene, old, CANCELLED)
-            .attribute("unblocked_by", by_us(scene.night(300))),
-        marked(scene, "member_marker_time_differs")
+            .blocked_by_a_person(builder, 15)
+            .marked(builder, old, CANCELLED)
+            .attribute("unblocked_by", by_us(builder.night(300))),
+        marked(builder, "member_marker_time_differs")
             .attribute("blocked_by", by_us(after(at, 2 * 60 * 60))),
-        marked(scene, "member_marker_time_differs_by_eleven_minutes")
+        marked(builder, "member_marker_time_differs_by_eleven_minutes")
             .attribute("blocked_by", by_us(after(at, 11 * 60))),
         by_hand.attribute("blocked_by", by_us(at)),
-        scene
+        builder
             .member("member_marker_unreadable")
             .state(UserState::Blocked)
             .attribute(MARKER, "cancelled in Lookup")
             .attribute("blocked_by", by_us(at)),
-        marked(scene, "member_blocked_by_unreadable")
+        marked(builder, "member_blocked_by_unreadable")
             .attribute("blocked_by", "lookup-gitlab-sync/1+last Tuesday"),
-        marked(scene, "member_blocked_by_our_name_with_another_id").attribute(
+        marked(builder, "member_blocked_by_our_name_with_another_id").attribute(
             "blocked_by",
             stamp("lookup-gitlab-sync", 4_000_000, after(at, 3)),
         ),
-        marked(scene, "member_unblocked_since_and_blocked_without_trace")
+        marked(builder, "member_unblocked_since_and_blocked_without_trace")
             .attribute("blocked_by", by_us(after(at, 3)))
-            .attribute("unblocked_by", by_a_person(scene.night(10))),
-        scene
+            .attribute("unblocked_by", by_a_person(builder.night(10))),
+        builder
             .member("member_blocked_without_trace")
             .state(UserState::Blocked),
-        scene
+        builder
             .member("member_cancelled_blocked_by_a_person")
             .cancelled()
-            .blocked_by_a_person(scene, 70),
+            .blocked_by_a_person(builder, 70),
     ]
 }
 
 /// Lookup says neither yes nor no.
-fn unknown_to_lookup(scene: &mut PopulationBuilder) -> Vec<AccountDraft> {
+fn unknown_to_lookup(builder: &mut PopulationBuilder) -> Vec<AccountDraft> {
     vec![
-        scene.member("member_not_in_lookup").absent(),
-        scene
+        builder.member("member_not_in_lookup").absent(),
+        builder
             .member("member_blocked_and_not_in_lookup")
-            .blocked_by_us(scene, 25, CANCELLED)
+            .blocked_by_us(builder, 25, CANCELLED)
             .absent(),
-        scene
+        builder
             .member("member_cancelled_missing")
             .person(|person| person.without("cancelled")),
-        scene
+        builder
             .member("member_cancelled_is_text")
             .person(|person| person.with("cancelled", "true")),
-        scene
+        builder
             .member("member_cancelled_is_null")
             .person(|person| person.with("cancelled", serde_json::Value::Null)),
-        scene
+        builder
             .member("member_cancelled_is_a_number")
             .person(|person| person.with("cancelled", 1)),
-        scene
+        builder
             .member("member_blocked_and_cancelled_is_text")
-            .blocked_by_us(scene, 45, CANCELLED)
+            .blocked_by_us(builder, 45, CANCELLED)
             .person(|person| person.with("cancelled", "false")),
     ]
 }
 
 /// States that are not ours to change, whatever Lookup says.
-fn in_states_of_others(scene: &mut PopulationBuilder) -> Vec<AccountDraft> {
+fn in_states_of_others(builder: &mut PopulationBuilder) -> Vec<AccountDraft> {
     vec![
-        scene
+        builder
             .member("member_cancelled_ldap_blocked")
             .cancelled()
             .state(UserState::LdapBlocked),
-        scene
+        builder
             .member("member_ldap_blocked")
-            .blocked_by_us(scene, 65, CANCELLED)
+            .blocked_by_us(builder, 65, CANCELLED)
             .state(UserState::LdapBlocked),
         // Unblocking it would lift the ban.
-        scene
+        builder
             .member("member_banned")
-            .blocked_by_us(scene, 75, CANCELLED)
+            .blocked_by_us(builder, 75, CANCELLED)
             .state(UserState::Banned),
-        scene
+        builder
             .member("member_cancelled_banned")
             .cancelled()
             .state(UserState::Banned),
         // Unblocking it would approve the account.
-        scene
+        builder
             .member("member_pending")
-            .blocked_by_us(scene, 85, CANCELLED)
+            .blocked_by_us(builder, 85, CANCELLED)
             .state(UserState::BlockedPendingApproval),
-        scene
+        builder
             .member("member_cancelled_pending")
             .never_seen()
             .cancelled()
@@ -236,13 +236,13 @@ fn in_states_of_others(scene: &mut PopulationBuilder) -> Vec<AccountDraft> {
 }
 
 /// Spared, or shown in a way that must not matter.
-fn exempt(scene: &mut PopulationBuilder) -> Vec<AccountDraft> {
+fn exempt(builder: &mut PopulationBuilder) -> Vec<AccountDraft> {
     const EXEMPT: &str = "lookup_gitlab_sync_exempt";
-    let mut external_flag = scene
+    let mut external_flag = builder
         .member("member_with_gitlabs_external_flag")
-        .seen(scene.days_ago(1_000));
+        .seen(builder.days_ago(1_000));
     external_flag.account.external = true;
-    let mut sparse = scene.member("member_with_a_sparse_row").never_seen();
+    let mut sparse = builder.member("member_with_a_sparse_row").never_seen();
     for key in [
         "locked",
         "scim_identities",
@@ -254,29 +254,29 @@ fn exempt(scene: &mut PopulationBuilder) -> Vec<AccountDraft> {
     }
     sparse.account.identities.clear();
     vec![
-        scene
+        builder
             .member("member_cancelled_exempt")
             .cancelled()
             .attribute(EXEMPT, "agreed with the department"),
-        scene
+        builder
             .member("member_blocked_exempt")
-            .blocked_by_us(scene, 95, CANCELLED)
+            .blocked_by_us(builder, 95, CANCELLED)
             .attribute(EXEMPT, "true"),
         external_flag,
         sparse,
-        scene.member_named("member_without_digits", "spqr"),
-        identities_disagree(scene),
+        builder.member_named("member_without_digits", "spqr"),
+        identities_disagree(builder),
     ]
 }
 
 /// The username's person is current, the identity's is cancelled; by default the username counts.
-fn identities_disagree(scene: &mut PopulationBuilder) -> AccountDraft {
-    let mut draft = scene.member("member_identity_of_another");
-    let other = scene.crsid();
+fn identities_disagree(builder: &mut PopulationBuilder) -> AccountDraft {
+    let mut draft = builder.member("member_identity_of_another");
+    let other = builder.crsid();
     let extern_uid = format!("{other}@example.ac.uk");
     draft.account.identities = vec![UserIdentity::new("saml", &extern_uid)];
     draft
         .people
-        .push(SimulatedPerson::cancelled(&other, scene.surname()));
+        .push(SimulatedPerson::cancelled(&other, builder.surname()));
     draft
 }

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::{Expected, ExpectedReason, draft::AccountDraft, scene::PopulationBuilder};
+use super::{Expected, ExpectedReason, builder::PopulationBuilder, draft::AccountDraft};
 use crate::gitlab::{Deletion, UserState};
 
 const CANCELLED: ExpectedReason = ExpectedReason::CancelledInLookup;
@@ -12,35 +12,35 @@ const CANCELLED: ExpectedReason = ExpectedReason::CancelledInLookup;
 const RESTORED_AFTER_MS: u64 = 2_000;
 
 /// One of each.
-pub(super) fn cases(scene: &mut PopulationBuilder) -> Vec<AccountDraft> {
+pub(super) fn cases(builder: &mut PopulationBuilder) -> Vec<AccountDraft> {
     vec![
-        without_namespace(scene),
-        not_validating(scene),
-        scene
+        without_namespace(builder),
+        not_validating(builder),
+        builder
             .member("odd_without_created_at")
             .with("created_at", Value::Null)
             .cancelled()
             .becomes_blocked(CANCELLED),
         // Without any sign of life there is nothing to judge it by.
-        scene
+        builder
             .external("odd_external_without_any_time")
             .never_seen()
             .with("created_at", Value::Null),
-        being_deleted(scene),
-        insisted_on(scene),
+        being_deleted(builder),
+        insisted_on(builder),
     ]
 }
 
 /// Its pages are a 500, so that nobody can decide about it.
-fn without_namespace(scene: &mut PopulationBuilder) -> AccountDraft {
-    let mut draft = scene.member("odd_without_namespace").cancelled();
+fn without_namespace(builder: &mut PopulationBuilder) -> AccountDraft {
+    let mut draft = builder.member("odd_without_namespace").cancelled();
     draft.account.hidden.without_namespace = true;
     draft
 }
 
 /// A name was not always required.
-fn not_validating(scene: &mut PopulationBuilder) -> AccountDraft {
-    scene
+fn not_validating(builder: &mut PopulationBuilder) -> AccountDraft {
+    builder
         .member("odd_not_validating")
         .with("name", Value::Null)
         .cancelled()
@@ -48,15 +48,17 @@ fn not_validating(scene: &mut PopulationBuilder) -> AccountDraft {
 }
 
 /// Blocked by the worker that deletes it, without a trace: not ours to unblock.
-fn being_deleted(scene: &mut PopulationBuilder) -> AccountDraft {
-    let mut draft = scene.member("odd_being_deleted").state(UserState::Blocked);
+fn being_deleted(builder: &mut PopulationBuilder) -> AccountDraft {
+    let mut draft = builder
+        .member("odd_being_deleted")
+        .state(UserState::Blocked);
     draft.account.hidden.deletion = Some(Deletion::UnderWay);
     draft
 }
 
 /// Cancelled in Lookup, active for the identity provider.
-fn insisted_on(scene: &mut PopulationBuilder) -> AccountDraft {
-    let mut draft = scene
+fn insisted_on(builder: &mut PopulationBuilder) -> AccountDraft {
+    let mut draft = builder
         .member("odd_made_active_by_scim")
         .cancelled()
         .becomes(Expected::Contested { reason: CANCELLED });

@@ -1,6 +1,6 @@
 //! The recordings of a real GitLab are the simulated one's contract: every request is sent in the
 //! recorded order with the recorded role, and the answer compared. What is left out is listed in
-//! `crates/simulator/src/gitlab/left_out.rs`, with reasons.
+//! `crates/simulator/src/gitlab/unsupported.rs`, with reasons.
 
 mod compare;
 mod request;

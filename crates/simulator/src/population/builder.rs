@@ -69,16 +69,16 @@ impl PopulationBuilder {
 
     /// For accounts that are added to a population: no name in it is drawn again.
     pub(super) fn beside(population: &Population, today: Date) -> Self {
-        let mut scene = Self::new(0, today);
+        let mut builder = Self::new(0, today);
         let accounts = population.accounts().iter();
-        scene
+        builder
             .taken
             .extend(accounts.map(|account| account.username.to_lowercase()));
         let people = population.people().iter();
-        scene
+        builder
             .taken
             .extend(people.map(|person| person.crsid.clone()));
-        scene
+        builder
     }
 
     /// A member in good standing, active lately, with a current person in Lookup.
@@ -128,9 +128,9 @@ impl PopulationBuilder {
 
     /// People in Lookup without an account, one in eight of them cancelled.
     pub(super) fn strangers(&mut self, count: usize) -> Vec<SimulatedPerson> {
-        let stranger = |scene: &mut Self| {
-            let (crsid, surname) = (scene.crsid(), scene.surname());
-            if scene.chance(12) {
+        let stranger = |builder: &mut Self| {
+            let (crsid, surname) = (builder.crsid(), builder.surname());
+            if builder.chance(12) {
                 SimulatedPerson::cancelled(&crsid, surname)
             } else {
                 SimulatedPerson::current(&crsid, surname)
