@@ -208,7 +208,7 @@ mod tests {
     #[rstest]
     #[case::nothing("", "no summary")]
     #[case::cut_off(ACCOUNT, "no summary")]
-    #[case::cut_off_in_a_line(&ACCOUNT[..60], "line 1")]
+    #[case::cut_off_in_a_line(ACCOUNT.trim_end_matches('}'), "line 1")]
     #[case::an_empty_line(&format!("\n{SUMMARY}"), "line 1")]
     #[case::csv("id,username\n42,spqr1\n", "line 1")]
     #[case::another_object(r#"{"kind":"user","id":42}"#, "line 1")]
