@@ -21,6 +21,9 @@ use crate::{
 
 /// How often it is told of a run and a gate. A follower gives up after a minute of silence.
 const TELL_EVERY: Duration = Duration::from_secs(30);
+/// So many runs are told of in that time, and no more: each resync and each message about a namespace
+/// is a run of its own, and a long outage holds as many as the stage has slots.
+const MOST_RUNS: usize = 20;
 /// How often a message that waits looks whether that is due: the one that told it may be gone.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
 
@@ -72,8 +75,10 @@ impl HeldRuns {
         let now = Instant::now();
         let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         told.retain(|_, told| now.duration_since(*told) < TELL_EVERY);
-        let is_due = !told.contains_key(&run);
-        told.entry(run).or_insert(now);
+        let is_due = told.len() < MOST_RUNS && !told.contains_key(&run);
+        if is_due {
+            told.insert(run, now);
+        }
         is_due
     }
 }
@@ -102,11 +107,11 @@ mod tests {
         }
     }
 
-    fn message(id: &str) -> Delivery {
+    fn message(id: &str, run: &str) -> Delivery {
         Delivery {
             message_id: id.to_owned(),
             body: "{}".into(),
-            attributes: BTreeMap::from([("run".to_owned(), "r1".to_owned())]),
+            attributes: BTreeMap::from([("run".to_owned(), run.to_owned())]),
             publish_time: None,
             delivery_attempt: Some(1),
         }
@@ -118,7 +123,7 @@ mod tests {
         let hold = Hold::from(Arc::clone(&gate));
         let (runs, kept) = (HeldRuns::default(), Kept::default());
         let wait = async |seconds, id: &'static str| {
-            let message = message(id);
+            let message = message(id, "r1");
             let telling = runs.tell(&kept, Stage::UserWorker, &message, &hold);
             let _ = timeout(Duration::from_secs(seconds), telling).await;
         };
@@ -139,5 +144,25 @@ mod tests {
             let detail = outcome.detail.as_deref().unwrap();
             assert!(detail.contains("check GITLAB_TOKEN"), "{detail}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_thousand_runs_in_an_outage_are_no_thousand_records() {
+        let gate = Gate::new(UpstreamId::GitLab, CallKind::Write);
+        let fault = Fault::new(ErrorKind::Unauthenticated, "answered 401");
+        let guard = gate.enter().unwrap();
+        guard.failed(&fault.at_gate("GitLab answered 401"));
+        let hold = Hold::from(gate);
+        let runs = HeldRuns::default();
+        let due = || {
+            let told = |number: &usize| {
+                let message = message("m1", &format!("r{number}"));
+                runs.due(Stage::UserWorker, &message, &hold).is_some()
+            };
+            (0..1000).filter(told).count()
+        };
+        assert_eq!((due(), due()), (MOST_RUNS, 0));
+        sleep(TELL_EVERY).await;
+        assert_eq!(due(), MOST_RUNS);
     }
 }
