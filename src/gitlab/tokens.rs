@@ -19,7 +19,7 @@ static READING: UpstreamSettings = UpstreamSettings {
 
 impl Client {
     /// The same GitLab for who only reads, as `GITLAB_READ_TOKEN` sees it where there is one. No
-    /// permit to write can be had of it. The rate budget and the places are shared: GitLab counts
+    /// permit to write can be had of it. The rate budget and the slots are shared: GitLab counts
     /// all tokens of one account together.
     ///
     /// # Errors

@@ -122,13 +122,19 @@ impl GuardTally {
         }
     }
 
-    /// How many changes of each kind a run may make together with those of the last 24 hours.
+    /// What `limits` allow in these bases.
     pub fn allowed(&self, limits: &GuardLimits) -> AllowedChanges {
-        let allowed =
-            |count: ChangeCount, percent, most| count.allowed(percent, limits.floor).min(most);
+        let GuardLimits {
+            max_block_percent,
+            max_unblock_percent,
+            floor,
+            max_blocks,
+        } = *limits;
         AllowedChanges {
-            blocks: allowed(self.blocks, limits.max_block_percent, limits.max_blocks),
-            unblocks: allowed(self.unblocks, limits.max_unblock_percent, u64::MAX),
+            blocks: self.blocks.allowance(max_block_percent, floor, max_blocks),
+            unblocks: self
+                .unblocks
+                .allowance(max_unblock_percent, floor, u64::MAX),
         }
     }
 
@@ -137,10 +143,10 @@ impl GuardTally {
     /// # Errors
     /// The kinds of change that are over their limit.
     pub fn check(&self, limits: &GuardLimits) -> Result<(), GuardRefusal> {
-        let over = |count: ChangeCount, percent, most| count.over(percent, limits.floor, most);
+        let allowed = self.allowed(limits);
         let refusal = GuardRefusal {
-            blocks: over(self.blocks, limits.max_block_percent, limits.max_blocks),
-            unblocks: over(self.unblocks, limits.max_unblock_percent, u64::MAX),
+            blocks: self.blocks.over(allowed.blocks),
+            unblocks: self.unblocks.over(allowed.unblocks),
         };
         if refusal.blocks.is_none() && refusal.unblocks.is_none() {
             Ok(())
@@ -151,12 +157,42 @@ impl GuardTally {
 }
 
 /// How many changes of each kind are allowed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AllowedChanges {
     /// Blocks.
-    pub blocks: u64,
+    pub blocks: Allowance,
     /// Unblocks.
-    pub unblocks: u64,
+    pub unblocks: Allowance,
+}
+
+/// How many changes of one kind are allowed together with those of the last 24 hours.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Allowance {
+    /// So many.
+    pub changes: u64,
+    /// What sets that number.
+    pub bound: GuardBound,
+}
+
+/// What sets the number of changes that are allowed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum GuardBound {
+    /// The percentage of the base.
+    Percent(f64),
+    /// `guard.floor`, which is more than the percentage.
+    Floor,
+    /// `guard.max_blocks`, which is less than the percentage.
+    Cap,
+}
+
+impl fmt::Display for GuardBound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Percent(percent) => write!(f, "{percent} %"),
+            Self::Floor => f.write_str("guard.floor"),
+            Self::Cap => f.write_str("guard.max_blocks"),
+        }
+    }
 }
 
 impl ChangeCount {
@@ -165,9 +201,15 @@ impl ChangeCount {
         self.now + self.recent + self.on_its_way
     }
 
-    /// `percent` of the base, or `floor` where that is more.
-    fn allowed(self, percent: f64, floor: u64) -> u64 {
-        share(percent, self.base).max(floor)
+    /// `percent` of the base, or `floor` where that is more; at most `most`.
+    fn allowance(self, percent: f64, floor: u64, most: u64) -> Allowance {
+        let by_share = share(percent, self.base);
+        let (changes, bound) = match by_share.max(floor) {
+            changes if changes > most => (most, GuardBound::Cap),
+            changes if changes > by_share => (changes, GuardBound::Floor),
+            changes => (changes, GuardBound::Percent(percent)),
+        };
+        Allowance { changes, bound }
     }
 
     /// The smallest percentage, in hundredths, that would allow it; `None` where not even all of
@@ -186,16 +228,11 @@ impl ChangeCount {
             .find(|percent| *percent <= 100.0 && share(*percent, self.base) >= self.total())
     }
 
-    /// The excess over `percent` of the base and over `floor`, or over `most`; a run that changes
-    /// nothing is never over.
-    fn over(self, percent: f64, floor: u64, most: u64) -> Option<GuardExcess> {
-        let by_share = self.allowed(percent, floor);
-        let allowed = by_share.min(most);
-        (self.now > 0 && self.total() > allowed).then_some(GuardExcess {
+    /// The excess over what is allowed; a run that changes nothing is never over.
+    fn over(self, allowed: Allowance) -> Option<GuardExcess> {
+        (self.now > 0 && self.total() > allowed.changes).then_some(GuardExcess {
             count: self,
             allowed,
-            percent,
-            capped: by_share > most,
         })
     }
 }
@@ -217,11 +254,7 @@ pub struct GuardExcess {
     /// What was counted.
     pub count: ChangeCount,
     /// How many would have been allowed.
-    pub allowed: u64,
-    /// The percentage that applied.
-    pub percent: f64,
-    /// Whether the share would have allowed more than the cap does.
-    pub capped: bool,
+    pub allowed: Allowance,
 }
 
 impl GuardExcess {
@@ -243,12 +276,8 @@ impl fmt::Display for GuardExcess {
         if on_its_way > 0 {
             write!(f, " and {on_its_way} on their way from earlier runs")?;
         }
-        write!(f, " of {base}, allowed {}", self.allowed)?;
-        if self.capped {
-            f.write_str(" (guard.max_blocks)")?;
-        } else {
-            write!(f, " ({} %)", self.percent)?;
-        }
+        let Allowance { changes, bound } = self.allowed;
+        write!(f, " of {base}, allowed {changes} ({bound})")?;
         match self.enough() {
             Some(percent) => write!(f, ", {percent} % would be enough"),
             None => f.write_str(", no percentage would be enough"),

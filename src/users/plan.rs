@@ -13,7 +13,7 @@ use super::{
 use crate::{directory::Crsid, gitlab::Unreadable};
 
 /// What is decided for an account that GitLab cannot show.
-const UNREADABLE: (&str, &str) = ("keep", "account_unreadable");
+pub const UNREADABLE: (&str, &str) = ("keep", "account_unreadable");
 
 /// The decisions of one run.
 #[derive(Debug, Default)]

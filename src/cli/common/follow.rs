@@ -94,7 +94,7 @@ impl OutcomeTeller {
 /// Takes in outcomes until everything has come, telling each to `tell`.
 ///
 /// # Errors
-/// When nothing came for as long as [`RunWatch::timeouts`] says, with what is missing; or when
+/// When nothing came for as long as [`RunWatch::longest_silence`] says, with what is missing; or when
 /// Pub/Sub ended the stream.
 pub async fn to_the_end(
     mut outcomes: Follow,
@@ -114,16 +114,16 @@ async fn take_in(
     mut tell: impl FnMut(&RunWatch, &SyncOutcome) -> io::Result<()>,
 ) -> Result<(), CommandFailure> {
     while !watch.is_complete() {
-        let timeouts = watch.timeouts();
-        match timeout(timeouts, next()).await {
+        let silence = watch.longest_silence();
+        match timeout(silence, next()).await {
             Ok(Some(outcome)) => {
                 watch.see(&outcome);
                 tell(watch, &outcome)?;
             }
             Ok(None) => return Err(given_up("Pub/Sub ended the stream", watch)),
             Err(_) => {
-                let silence = format!("nothing arrived for {} s", timeouts.as_secs());
-                return Err(given_up(&silence, watch));
+                let why = format!("nothing arrived for {} s", silence.as_secs());
+                return Err(given_up(&why, watch));
             }
         }
     }

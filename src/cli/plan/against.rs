@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     cli::{CommandFailure, common::output::OutputRow},
-    users::plan::Plan,
+    users::plan::{Plan, UNREADABLE},
 };
 
 /// The longest line that is read, in bytes: one of ours has a few hundred.
@@ -19,6 +19,8 @@ const LONGEST_LINE: u64 = 64 * 1024;
 /// What an account that the earlier plan does not list was: without `--all` those are listed that
 /// would be changed.
 const KEPT: &str = "keep";
+/// What an account is that is gone, or no longer in scope.
+const NOT_LISTED: &str = "not_listed";
 
 /// What an earlier plan decided for its accounts.
 #[derive(Debug)]
@@ -126,21 +128,29 @@ impl EarlierPlan {
             now: decided.decision.action(),
             now_reason: Some(decided.decision.reason()),
         });
-        let gone = self
+        let unlisted = self
             .0
             .iter()
             .filter(|(id, _)| !now.contains_key(id))
-            .map(|(id, before)| DifferenceLine {
-                kind: "difference",
-                id: *id,
-                username: &before.username,
-                before: &before.decision,
-                before_reason: Some(&before.reason),
-                now: "not_in_scope",
-                now_reason: None,
+            .map(|(id, before)| {
+                let unreadable = plan.unreadable.iter().any(|account| account.id == *id);
+                let (now, now_reason) = if unreadable {
+                    (UNREADABLE.0, Some(UNREADABLE.1))
+                } else {
+                    (NOT_LISTED, None)
+                };
+                DifferenceLine {
+                    kind: "difference",
+                    id: *id,
+                    username: &before.username,
+                    before: &before.decision,
+                    before_reason: Some(&before.reason),
+                    now,
+                    now_reason,
+                }
             });
         let mut lines: Vec<_> = in_both
-            .chain(gone)
+            .chain(unlisted)
             .filter(DifferenceLine::differs)
             .collect();
         lines.sort_by_key(|line| line.id);
@@ -192,6 +202,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+    use crate::gitlab::Unreadable;
 
     const ACCOUNT: &str = r#"{"kind":"account","id":42,"username":"spqr1","class":"member","crsid":"spqr1","state":"active","decision":"block","reason":"cancelled_in_lookup"}"#;
     const SUMMARY: &str = r#"{"kind":"summary","accounts":1}"#;
@@ -203,6 +214,32 @@ mod tests {
         assert_eq!(plan.decision(42), "block");
         assert_eq!(plan.reason(42), Some("cancelled_in_lookup"));
         assert_eq!((plan.decision(43), plan.reason(43)), ("keep", None));
+    }
+
+    #[test]
+    fn an_account_that_cannot_be_shown_any_more_is_kept_and_one_that_is_gone_is_not_listed() {
+        let gone = ACCOUNT.replace("42", "43");
+        let text = format!("{ACCOUNT}\n{gone}\n{SUMMARY}\n");
+        let earlier = EarlierPlan::parse(text.as_bytes()).unwrap();
+        let plan = Plan {
+            unreadable: vec![Unreadable {
+                id: 42,
+                why: "answered 500".to_owned(),
+            }],
+            ..Plan::default()
+        };
+        let differences = earlier.differences(&plan);
+        let now: Vec<_> = differences
+            .iter()
+            .map(|line| (line.id, line.now, line.now_reason))
+            .collect();
+        assert_eq!(
+            now,
+            [
+                (42, "keep", Some("account_unreadable")),
+                (43, "not_listed", None)
+            ]
+        );
     }
 
     #[rstest]

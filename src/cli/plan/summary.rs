@@ -8,7 +8,7 @@ use crate::{
     cli::common::output::{self, OutputFormat, OutputRow},
     gitlab::Unreadable,
     users::{
-        guard::{AllowedChanges, ChangeCount, GuardExcess, GuardLimits, GuardRefusal},
+        guard::{Allowance, AllowedChanges, ChangeCount, GuardExcess, GuardLimits, GuardRefusal},
         plan::Plan,
     },
 };
@@ -60,32 +60,22 @@ fn in_words(plan: &Plan, limits: &GuardLimits, refusal: Option<&GuardRefusal>) -
 /// What the guard counts in, and what it allows.
 fn shares(plan: &Plan, limits: &GuardLimits) -> String {
     let AllowedChanges { blocks, unblocks } = plan.tally.allowed(limits);
-    let said = |kind: &str, count: ChangeCount, base: &str, allowed: u64, limit: String| {
+    let said = |kind: &str, count: ChangeCount, base: &str, allowed: Allowance| {
+        let Allowance { changes, bound } = allowed;
         format!(
-            "\n  {kind}: {} of {} accounts {base}{}, allowed {allowed} ({limit})",
+            "\n  {kind}: {} of {} accounts {base}{}, allowed {changes} ({bound})",
             count.total(),
             count.base,
             in_percent(count)
         )
     };
-    let GuardLimits {
-        max_block_percent,
-        max_unblock_percent,
-        ..
-    } = limits;
-    said(
-        "blocks",
-        plan.tally.blocks,
-        "that can be blocked",
-        blocks,
-        format!("guard.max_block_percent {max_block_percent}"),
-    ) + &said(
-        "unblocks",
-        plan.tally.unblocks,
-        "blocked by this service",
-        unblocks,
-        format!("guard.max_unblock_percent {max_unblock_percent}"),
-    )
+    said("blocks", plan.tally.blocks, "that can be blocked", blocks)
+        + &said(
+            "unblocks",
+            plan.tally.unblocks,
+            "blocked by this service",
+            unblocks,
+        )
 }
 
 /// The share that counts.
@@ -173,8 +163,8 @@ impl PlanSummary {
             guard_detail: refusal.map(ToString::to_string),
             block_base: plan.tally.blocks.base,
             unblock_base: plan.tally.unblocks.base,
-            allowed_blocks: allowed.blocks,
-            allowed_unblocks: allowed.unblocks,
+            allowed_blocks: allowed.blocks.changes,
+            allowed_unblocks: allowed.unblocks.changes,
             max_block_percent: limits.max_block_percent,
             max_unblock_percent: limits.max_unblock_percent,
             enough_block_percent: refusal.and_then(|refusal| enough(refusal.blocks)),

@@ -24,7 +24,7 @@ pub(in crate::messaging) struct Confirmation {
 
 /// One attempt.
 struct HandedOver {
-    topic_clients: Arc<TopicClient>,
+    topic_client: Arc<TopicClient>,
     at: Instant,
     published: PublishFuture,
 }
@@ -92,7 +92,7 @@ impl Confirmation {
     /// Publishes the message again, over a connection other than the last.
     async fn again(&mut self) {
         let clients = &self.publisher.clients;
-        clients.replace(&self.handed_over.topic_clients).await;
+        clients.replace(&self.handed_over.topic_client).await;
         // Some failures come at once.
         sleep(PAUSE).await;
         self.handed_over = HandedOver::to(clients.current(), &self.message);
@@ -100,10 +100,10 @@ impl Confirmation {
 }
 
 impl HandedOver {
-    fn to(topic_clients: Arc<TopicClient>, message: &Message) -> Self {
+    fn to(topic_client: Arc<TopicClient>, message: &Message) -> Self {
         Self {
-            published: topic_clients.client.publish(message.clone()),
-            topic_clients,
+            published: topic_client.client.publish(message.clone()),
+            topic_client,
             at: Instant::now(),
         }
     }
@@ -112,20 +112,20 @@ impl HandedOver {
     /// others may wait long.
     async fn answer(&mut self, silence: Duration) -> Result<String, Failed> {
         loop {
-            let heard = self.topic_clients.last_answer().max(self.at);
+            let heard = self.topic_client.last_answer().max(self.at);
             match timeout_at(heard + silence, &mut self.published).await {
                 Ok(Ok(id)) => {
-                    self.topic_clients.answered();
+                    self.topic_client.answered();
                     return Ok(id);
                 }
                 Ok(Err(error)) if is_worth_another_client(&error) => {
                     return Err(Failed::Unreached(error));
                 }
                 Ok(Err(error)) => {
-                    self.topic_clients.answered();
+                    self.topic_client.answered();
                     return Err(Failed::Refused(error));
                 }
-                Err(_) if self.topic_clients.last_answer() > heard => {}
+                Err(_) if self.topic_client.last_answer() > heard => {}
                 Err(_) => return Err(Failed::Silent),
             }
         }

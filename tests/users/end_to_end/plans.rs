@@ -7,17 +7,8 @@ use simulator::{
 };
 use testkit::{command::Variables, environment::ServiceEnvironment};
 
+use super::whose::{MARKER, blocked};
 use crate::support::environment;
-
-const MARKER: &str =
-    r#"{"v":1,"reason":"cancelled_in_lookup","at":"2026-01-10T02:00:00Z","run":"r"}"#;
-
-fn blocked(id: u64, username: &str, by: &str) -> SimulatedUser {
-    let mut account = SimulatedUser::new(id, username)
-        .with_attribute("blocked_by", format!("{by}+2026-01-10 02:00:03 UTC"));
-    account.state = UserState::Blocked;
-    account
-}
 
 fn in_state(id: u64, username: &str, state: UserState) -> SimulatedUser {
     SimulatedUser {

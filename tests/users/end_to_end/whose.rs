@@ -10,10 +10,11 @@ use testkit::{command::Variables, environment::ServiceEnvironment};
 
 use crate::support::environment;
 
-const MARKER: &str =
+pub const MARKER: &str =
     r#"{"v":1,"reason":"cancelled_in_lookup","at":"2026-01-10T02:00:00Z","run":"r"}"#;
 
-fn blocked(id: u64, username: &str, by: &str) -> SimulatedUser {
+/// An account that is blocked, as GitLab records it: `by` is `<username>/<id>`.
+pub fn blocked(id: u64, username: &str, by: &str) -> SimulatedUser {
     let mut account = SimulatedUser::new(id, username)
         .with_attribute("blocked_by", format!("{by}+2026-01-10 02:00:03 UTC"));
     account.state = UserState::Blocked;

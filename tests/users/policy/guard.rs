@@ -319,3 +319,25 @@ fn the_percentage_that_would_be_enough_is_told_and_is_enough(
         tally.check(&less).unwrap_err();
     }
 }
+
+#[rstest]
+#[case::the_share(5.0, 10, 1_000, 500, "5 %")]
+#[case::the_floor(0.01, 10, 1_000, 10, "guard.floor")]
+#[case::the_cap(50.0, 10, 1_000, 1_000, "guard.max_blocks")]
+fn what_is_allowed_says_what_sets_it(
+    #[case] percent: f64,
+    #[case] floor: u64,
+    #[case] cap: u64,
+    #[case] changes: u64,
+    #[case] bound: &str,
+) {
+    let limits = GuardLimits {
+        max_block_percent: percent,
+        floor,
+        max_blocks: cap,
+        ..LIMITS
+    };
+    let allowed = blocks(1, 0, 10_000).allowed(&limits).blocks;
+    assert_eq!(allowed.changes, changes);
+    assert_eq!(allowed.bound.to_string(), bound);
+}

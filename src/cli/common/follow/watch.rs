@@ -187,7 +187,7 @@ impl RunWatch {
     }
 
     /// How long nothing may come from now on.
-    pub const fn timeouts(&self) -> Duration {
+    pub const fn longest_silence(&self) -> Duration {
         match self.progress {
             None => SILENCE,
             Some(_) => SILENCE_OF_A_RUN_AT_WORK,
