@@ -100,7 +100,7 @@ impl Directory for Everybody {
 }
 
 /// The answers of a whole sweep, and clients to which they are given again.
-struct World {
+struct Recording {
     gitlab: Client,
     pages: Vec<Bytes>,
     lookup: Lookup,
@@ -108,7 +108,7 @@ struct World {
     lists: Vec<Bytes>,
 }
 
-impl World {
+impl Recording {
     async fn record() -> Self {
         let population = Population::generate(USERS, 1, today());
         let server = SimulatedGitLab::start(simulator::gitlab::GitLabSettings {
@@ -222,7 +222,7 @@ fn bytes(bodies: &[Bytes]) -> u64 {
 
 fn reading(criterion: &mut Criterion) {
     let runtime = Runtime::new().unwrap();
-    let world = runtime.block_on(World::record());
+    let recording = runtime.block_on(Recording::record());
     let into_nothing = |bodies: &[Bytes]| {
         for body in bodies {
             black_box(serde_json::from_slice::<IgnoredAny>(body).unwrap());
@@ -230,23 +230,27 @@ fn reading(criterion: &mut Criterion) {
     };
 
     let mut group = criterion.benchmark_group("gitlab pages");
-    group.throughput(Throughput::Bytes(bytes(&world.pages)));
+    group.throughput(Throughput::Bytes(bytes(&recording.pages)));
     group.bench_function("service", |bench| {
-        bench.iter(|| runtime.block_on(read_pages(&world.gitlab)));
+        bench.iter(|| runtime.block_on(read_pages(&recording.gitlab)));
     });
-    group.bench_function("nothing", |bench| bench.iter(|| into_nothing(&world.pages)));
+    group.bench_function("nothing", |bench| {
+        bench.iter(|| into_nothing(&recording.pages))
+    });
     group.finish();
 
     let mut group = criterion.benchmark_group("lookup lists");
-    group.throughput(Throughput::Bytes(bytes(&world.lists)));
+    group.throughput(Throughput::Bytes(bytes(&recording.lists)));
     group.bench_function("service", |bench| {
         bench.iter(|| {
             runtime
-                .block_on(world.lookup.standings(&world.people))
+                .block_on(recording.lookup.standings(&recording.people))
                 .unwrap()
         });
     });
-    group.bench_function("nothing", |bench| bench.iter(|| into_nothing(&world.lists)));
+    group.bench_function("nothing", |bench| {
+        bench.iter(|| into_nothing(&recording.lists))
+    });
     group.finish();
 
     let mut group = criterion.benchmark_group("sweep");
@@ -255,7 +259,7 @@ fn reading(criterion: &mut Criterion) {
     group.bench_function("without the calls", |bench| {
         bench.iter(|| {
             let swept = sweep(
-                &world.gitlab,
+                &recording.gitlab,
                 Arc::new(Everybody),
                 Arc::clone(&rules),
                 Timestamp::now(),
@@ -281,10 +285,10 @@ async fn read_pages(gitlab: &Client) {
 
 fn deciding(criterion: &mut Criterion) {
     let runtime = Runtime::new().unwrap();
-    let world = runtime.block_on(World::record());
+    let recording = runtime.block_on(Recording::record());
     let rules = Arc::new(rules());
     let sweep = runtime.block_on(sweep(
-        &world.gitlab,
+        &recording.gitlab,
         Arc::new(Everybody),
         Arc::clone(&rules),
         Timestamp::now(),

@@ -22,11 +22,11 @@ pub async fn measure(users: usize) -> Vec<Row> {
 }
 
 async fn one_run(subject: &str, users: usize, extra: &[(&str, &str)]) -> Row {
-    let world = Settings {
+    let settings = Settings {
         requests_per_minute: Some(PER_MINUTE),
         ..Settings::of(users, 0)
     };
-    let servers = Servers::start(world).await;
+    let servers = Servers::start(settings).await;
     let (service, _) = Service::start(&servers, &[], extra).await;
     servers.forget().await;
     let took = service.run(&servers).await;

@@ -290,7 +290,7 @@ fn environment_in(file: &PathBuf) -> Vec<(String, String)> {
 
 async fn connect(host: &str) -> Connection {
     let config = config::PubSubConfig {
-        project: simulator::world::PROJECT.to_owned(),
+        project: simulator::servers::PROJECT.to_owned(),
         emulator_host: Some(host.to_owned()),
         endpoint: None,
         prefix: String::new(),

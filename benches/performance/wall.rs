@@ -47,19 +47,19 @@ async fn compare(comparison: Comparison, python: Option<&Path>) -> Vec<Row> {
     let mut floor = row("calls alone");
     let mut in_lists = row("lists");
     let mut one_by_one = row("one");
-    let world = Settings::of(users, latency_ms);
+    let settings = Settings::of(users, latency_ms);
     let turns = comparison.service.max(comparison.lists).max(comparison.one);
     for turn in 0..turns {
         if turn < comparison.service {
-            let people = of_service(&mut service, world, &[]).await;
-            of_calls_alone(&mut floor, world, &people).await;
+            let people = of_service(&mut service, settings, &[]).await;
+            of_calls_alone(&mut floor, settings, &people).await;
         }
         if let Some(python) = python {
             if turn < comparison.lists {
-                of_baseline(&mut in_lists, world, python, "lists").await;
+                of_baseline(&mut in_lists, settings, python, "lists").await;
             }
             if turn < comparison.one {
-                of_baseline(&mut one_by_one, world, python, "one").await;
+                of_baseline(&mut one_by_one, settings, python, "one").await;
             }
         }
     }
@@ -98,8 +98,8 @@ pub async fn bounds(users: usize, bounds: &[(u32, u32)], repetitions: usize) -> 
 }
 
 /// Whom the run asked Lookup about.
-async fn of_service(row: &mut Row, world: Settings, extra: &[(&str, &str)]) -> Vec<String> {
-    let servers = Servers::start(world).await;
+async fn of_service(row: &mut Row, settings: Settings, extra: &[(&str, &str)]) -> Vec<String> {
+    let servers = Servers::start(settings).await;
     let (service, _) = Service::start(&servers, &[], extra).await;
     servers.forget().await;
     let began = Timestamp::now();
@@ -113,26 +113,26 @@ async fn of_service(row: &mut Row, world: Settings, extra: &[(&str, &str)]) -> V
     row.add("processor", service.process.cpu().as_secs_f64());
     let lookup = servers.lookup_asked().await;
     row.add("calls", number(gitlab.len() + lookup.len()));
-    println!("  {world:?} service: {took:.2?}, of it the sweep {sweep:.2?}");
+    println!("  {settings:?} service: {took:.2?}, of it the sweep {sweep:.2?}");
     let people = people_in(&lookup);
     people.into_iter().map(str::to_owned).collect()
 }
 
-async fn of_calls_alone(row: &mut Row, world: Settings, people: &[String]) {
-    let servers = Servers::start(world).await;
+async fn of_calls_alone(row: &mut Row, settings: Settings, people: &[String]) {
+    let servers = Servers::start(settings).await;
     let took = floor::sweep(&servers, people).await;
     row.add("sweep", took.as_secs_f64());
-    println!("  {world:?} the sweep's calls alone: {took:.2?}");
+    println!("  {settings:?} the sweep's calls alone: {took:.2?}");
 }
 
-async fn of_baseline(row: &mut Row, world: Settings, python: &Path, way: &str) {
-    let servers = Servers::start(world).await;
+async fn of_baseline(row: &mut Row, settings: Settings, python: &Path, way: &str) {
+    let servers = Servers::start(settings).await;
     let took = baseline::run(python, way, &servers).await;
     servers.check_end().await;
     let (gitlab, lookup) = (servers.gitlab_asked().await, servers.lookup_asked().await);
     row.add("seconds", took.as_secs_f64());
     row.add("calls", number(gitlab.len() + lookup.len()));
-    println!("  {world:?} baseline {way}: {took:.2?}");
+    println!("  {settings:?} baseline {way}: {took:.2?}");
 }
 
 /// From the first call of a sweep to its last, which asks about the token.

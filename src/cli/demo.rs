@@ -4,7 +4,7 @@ mod namespaces;
 mod report;
 mod steps;
 
-use simulator::world::{World, WorldSettings};
+use simulator::servers::{ServerSettings, SimulatedServers};
 
 use self::{report::DemoReport, steps::DemoScenario};
 use super::{
@@ -50,8 +50,8 @@ impl DemoArgs {
             return Box::pin(namespaces::run(global, self.output)).await;
         }
         let population = self.population.population()?;
-        let world = World::start(&population, WorldSettings::default()).await?;
-        let config: Config = only_of(&world, global).start(false)?;
+        let servers = SimulatedServers::start(&population, ServerSettings::default()).await?;
+        let config: Config = only_of(&servers, global).start(false)?;
         let connection = connect(&config.pubsub).await?;
         Topology::new(&connection).apply().await?;
         let mut stages = StageConsumers::default();
@@ -62,13 +62,13 @@ impl DemoArgs {
         let narrated = self.output == ReportFormat::Table;
         let mut stage = DemoScenario {
             population: &population,
-            world: &world,
+            servers: &servers,
             connection: &connection,
             narrated,
         };
         let result = play(&mut stage).await;
         stages.stop(config.serve.grace).await;
-        simulate::stop(world).await;
+        simulate::stop(servers).await;
         let report = result?;
         if !narrated {
             output::print(OutputFormat::Json, &[&report])?;
@@ -79,10 +79,10 @@ impl DemoArgs {
 
 /// The environment of these servers and nothing else: neither variables nor a file of the user's.
 /// Each of thousands of outcomes is a line of the log, so that only errors are shown unless asked.
-fn only_of(world: &World, global: &GlobalOptions) -> ProcessContext {
+fn only_of(servers: &SimulatedServers, global: &GlobalOptions) -> ProcessContext {
     let mut global = global.clone();
     global.log_level.get_or_insert_with(|| "error".to_owned());
-    global.context_within(world.environment().into_iter().collect())
+    global.context_within(servers.environment().into_iter().collect())
 }
 
 async fn play(stage: &mut DemoScenario<'_>) -> Result<DemoReport, CommandFailure> {

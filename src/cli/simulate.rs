@@ -7,7 +7,7 @@ use simulator::{
     control::RateLimit,
     gitlab::Cost,
     population::Population,
-    world::{World, WorldSettings},
+    servers::{ServerSettings, SimulatedServers},
 };
 
 use super::{
@@ -86,7 +86,7 @@ impl SimulateArgs {
     pub(super) async fn run(self, global: &GlobalOptions) -> Result<(), CommandFailure> {
         let mut signals = StopSignals::catch()?;
         let _: AnyConfig = global.context_within(Environment::default()).start(false)?;
-        let settings = WorldSettings {
+        let settings = ServerSettings {
             gitlab_port: self.gitlab_port,
             lookup_port: self.lookup_port,
             pubsub_port: (!self.without_pubsub).then_some(self.pubsub_port),
@@ -98,17 +98,17 @@ impl SimulateArgs {
             cost: self.cost(),
             restarts_every: self.gitlab_restarts_every,
         };
-        let world = World::start(&self.population()?, settings).await?;
+        let servers = SimulatedServers::start(&self.population()?, settings).await?;
         if let Some(path) = &self.env_file {
-            tokio::fs::write(path, shell(&world.environment()))
+            tokio::fs::write(path, shell(&servers.environment()))
                 .await
                 .map_err(|error| {
                     anyhow::anyhow!(error).context(format!("cannot write {}", path.display()))
                 })?;
         }
-        output::print(OutputFormat::Json, &[ReadyServers::of(&world)])?;
+        output::print(OutputFormat::Json, &[ReadyServers::of(&servers)])?;
         signals.next().await;
-        stop(world).await;
+        stop(servers).await;
         Ok(())
     }
 
@@ -132,12 +132,12 @@ impl SimulateArgs {
 }
 
 /// Ends all three; what they held is gone.
-pub(super) async fn stop(world: World) {
-    let World {
+pub(super) async fn stop(servers: SimulatedServers) {
+    let SimulatedServers {
         gitlab,
         lookup,
         broker,
-    } = world;
+    } = servers;
     if let Some(broker) = broker {
         broker.stop().await;
     }
@@ -172,13 +172,13 @@ struct ReadyServers<'a> {
 }
 
 impl<'a> ReadyServers<'a> {
-    fn of(world: &'a World) -> Self {
+    fn of(servers: &'a SimulatedServers) -> Self {
         Self {
             event: "ready",
-            gitlab: world.gitlab.url(),
-            gitlab_cost: world.gitlab.cost().as_str(),
-            lookup: world.lookup.control_url(),
-            pubsub: world.broker.as_ref().map(pubsub_emulator::Broker::host),
+            gitlab: servers.gitlab.url(),
+            gitlab_cost: servers.gitlab.cost().as_str(),
+            lookup: servers.lookup.control_url(),
+            pubsub: servers.broker.as_ref().map(pubsub_emulator::Broker::host),
         }
     }
 }

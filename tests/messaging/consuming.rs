@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     pubsub::{pubsub_host, quick},
-    stage::{Answering, Seen, Stagehand, done, publish, pull_one, settings},
+    test_consumer::{Answering, Seen, TestConsumer, done, publish, pull_one, settings},
 };
 
 async fn decide_by_body(delivery: Arc<Delivery>) -> Disposition {
@@ -56,7 +56,7 @@ async fn bad_bodies_become_dead_letters_at_once_and_nothing_else_is_lost() {
     let good = (0..50).map(|n| Bytes::from(format!("{{\"gitlab_user_id\":{}}}", n + 1)));
     publish(&connection, bad.keys().cloned().chain(good)).await;
 
-    let stage = Stagehand::start(&connection, settings(), decide_by_body);
+    let stage = TestConsumer::start(&connection, settings(), decide_by_body);
     let mut found = BTreeMap::new();
     for _ in 0..bad.len() {
         let copy = pull_one(&connection, "user-sync-dead-hold").await;
@@ -102,7 +102,7 @@ async fn a_copy_that_is_refused_costs_no_other_dead_letter_its_first_delivery() 
     )
     .await;
 
-    let stage = Stagehand::start(&connection, settings(), decide_by_body);
+    let stage = TestConsumer::start(&connection, settings(), decide_by_body);
     let mut found = BTreeSet::new();
     while found.len() < 20 {
         let copy = pull_one(&connection, "user-sync-dead-hold").await;
@@ -123,7 +123,7 @@ async fn a_message_that_is_never_done_is_given_up_at_its_tenth_delivery() {
     let server = pubsub_host().await;
     let connection = server.connect_prepared().await;
     publish(&connection, [Bytes::from_static(b"stubborn")]).await;
-    let stage = Stagehand::start(&connection, settings(), async |_| {
+    let stage = TestConsumer::start(&connection, settings(), async |_| {
         Disposition::Retry("GitLab answered 500".to_owned())
     });
     let copy = pull_one(&connection, "user-sync-dead-hold").await;
@@ -144,7 +144,7 @@ async fn a_panic_costs_one_delivery_and_no_other_message() {
     let panics = AtomicUsize::new(0);
     let (ended, panics) = (Arc::new(AtomicUsize::new(0)), Arc::new(panics));
     let counted = Arc::clone(&ended);
-    let stage = Stagehand::start(&connection, settings(), move |delivery: Arc<Delivery>| {
+    let stage = TestConsumer::start(&connection, settings(), move |delivery: Arc<Delivery>| {
         let (panics, ended) = (Arc::clone(&panics), Arc::clone(&counted));
         async move {
             let is_first =
@@ -169,7 +169,7 @@ async fn no_more_messages_are_handled_at_once_than_allowed() {
     publish(&connection, (0..12).map(|n| Bytes::from(n.to_string()))).await;
     let gate = Arc::new(Semaphore::new(0));
     let waiting = Arc::clone(&gate);
-    let stage = Stagehand::start(
+    let stage = TestConsumer::start(
         &connection,
         ConsumerSettings::new(3, Duration::from_secs(8)),
         move |_| {
@@ -201,7 +201,7 @@ async fn stopping_lets_work_end_and_gives_the_rest_back() {
         [Bytes::from_static(b"quick"), Bytes::from_static(b"stuck")],
     )
     .await;
-    let stage = Stagehand::start(
+    let stage = TestConsumer::start(
         &connection,
         ConsumerSettings::new(10, Duration::from_secs(2)),
         async |delivery: Arc<Delivery>| {
@@ -217,7 +217,7 @@ async fn stopping_lets_work_end_and_gives_the_rest_back() {
 
     // The one that had ended was acked, so the next consumer meets only the other, and not after a
     // lapsed lease.
-    let next = Stagehand::start(&connection, settings(), async |_| done());
+    let next = TestConsumer::start(&connection, settings(), async |_| done());
     until("the stuck one comes back", async || next.seen.count() == 1).await;
     let bodies: Vec<_> = {
         let seen = next.seen.0.lock().unwrap();
@@ -231,7 +231,7 @@ async fn stopping_lets_work_end_and_gives_the_rest_back() {
 async fn a_subscription_that_goes_away_and_comes_back_is_pulled_again() {
     let server = pubsub_host().await;
     let connection = server.connect_prepared().await;
-    let stage = Stagehand::start(&connection, settings(), async |_| done());
+    let stage = TestConsumer::start(&connection, settings(), async |_| done());
     publish(&connection, [Bytes::from_static(b"before")]).await;
     until("the first comes", async || stage.seen.count() == 1).await;
 
@@ -263,7 +263,7 @@ async fn an_idle_consumer_keeps_showing_that_it_is_reached() {
     let connection = server.connect_prepared().await;
     let mut often = settings();
     often.ask_every = Duration::from_millis(200);
-    let stage = Stagehand::start(&connection, often, async |_| done());
+    let stage = TestConsumer::start(&connection, often, async |_| done());
     until("some time goes by", async || {
         stage.liveness.silence() > Duration::from_millis(150)
     })

@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use crate::{
     half_dead::Proxy,
     pubsub::{PubSub, config_of, pubsub_host},
-    stage::{Stagehand, done, publish, pull_one, settings},
+    test_consumer::{TestConsumer, done, publish, pull_one, settings},
 };
 
 /// Far below what an answer may take on a busy machine and yet nothing that a test waits for long.
@@ -46,7 +46,7 @@ fn renewing() -> ConsumerSettings {
     }
 }
 
-fn bodies(stage: &Stagehand) -> BTreeSet<Bytes> {
+fn bodies(stage: &TestConsumer) -> BTreeSet<Bytes> {
     let seen = stage.seen.0.lock().unwrap();
     seen.iter().map(|delivery| delivery.body.clone()).collect()
 }
@@ -56,7 +56,7 @@ async fn a_stream_on_a_dead_connection_is_opened_anew_and_nothing_is_lost() {
     let server = pubsub_host().await;
     let (proxy, connection) = through_a_proxy(&server).await;
     let direct = server.connect().await;
-    let stage = Stagehand::start(&connection, renewing(), async |_| done());
+    let stage = TestConsumer::start(&connection, renewing(), async |_| done());
     publish(&direct, [Bytes::from_static(b"before")]).await;
     until("the first comes", async || stage.seen.count() == 1).await;
 
@@ -91,7 +91,7 @@ async fn a_message_that_runs_keeps_its_lease_while_the_stream_is_opened_anew() {
     publish(&connection, [Bytes::from_static(b"slow")]).await;
     let mut quick = renewing();
     quick.renew_after = Some(Duration::from_millis(300));
-    let stage = Stagehand::start(&connection, quick, async |_| {
+    let stage = TestConsumer::start(&connection, quick, async |_| {
         // A dozen streams later.
         tokio::time::sleep(Duration::from_secs(4)).await;
         done()
@@ -183,7 +183,7 @@ async fn a_connection_that_breaks_is_no_reason_to_give_up_a_call() {
 async fn a_stage_whose_streams_bring_nothing_is_not_ready_then_not_live_and_yet_works() {
     let server = pubsub_host().await;
     let connection = server.connect_prepared().await;
-    let stage = Stagehand::start(&connection, renewing(), async |_| done());
+    let stage = TestConsumer::start(&connection, renewing(), async |_| done());
     server.broker.mute_streams(true);
     publish(&connection, (0..30).map(|n| Bytes::from(n.to_string()))).await;
     until("it is not ready", async || stage.liveness.ready().is_err()).await;
@@ -221,7 +221,7 @@ async fn a_quiet_stage_is_ready_however_often_its_stream_is_opened_anew() {
     let connection = server.connect_prepared().await;
     let mut quick = settings();
     quick.renew_after = Some(Duration::from_millis(200));
-    let stage = Stagehand::start(&connection, quick, async |_| done());
+    let stage = TestConsumer::start(&connection, quick, async |_| done());
     for n in 0..20 {
         publish(&connection, [Bytes::from(n.to_string())]).await;
         until("it comes", async || stage.seen.count() == n + 1).await;

@@ -37,7 +37,7 @@ async fn the_whole_service_reaches_its_end_state_on_googles_emulator() {
     let followed = service
         .succeed(&["tick", "--follow", "--output=json"])
         .await;
-    assert_eq!(population.check(&service.world.gitlab.snapshot()), []);
+    assert_eq!(population.check(&service.servers.gitlab.snapshot()), []);
     let counts = population.counts();
     let applied = followed
         .iter()

@@ -5,4 +5,4 @@
 mod google;
 mod mistakes;
 mod runs;
-mod visitor;
+mod service;

@@ -23,6 +23,6 @@ mod google_cloud;
 mod half_dead;
 mod publishing;
 mod pubsub;
-mod stage;
+mod test_consumer;
 mod topology;
 mod watching;

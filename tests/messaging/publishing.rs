@@ -14,7 +14,7 @@ use lookup_gitlab_sync::{
 };
 use testkit::wait::until;
 
-use crate::{pubsub::pubsub_host, stage::pull_one};
+use crate::{pubsub::pubsub_host, test_consumer::pull_one};
 
 fn outcome(run: &RunId, gitlab_user_id: u64) -> SyncOutcome {
     SyncOutcome {

@@ -12,7 +12,7 @@ use testkit::wait::until;
 
 use crate::{
     pubsub::{pubsub_host, quick},
-    stage::{Stagehand, done, publish, settings},
+    test_consumer::{TestConsumer, done, publish, settings},
 };
 
 fn watching() -> ConsumerSettings {
@@ -69,7 +69,7 @@ async fn well(liveness: &Liveness) {
 async fn a_subscription_that_is_gone_is_told_and_once_made_again_it_is_read() {
     let server = pubsub_host().await;
     let connection = server.connect_prepared().await;
-    let stage = Stagehand::start(&connection, watching(), async |_| done());
+    let stage = TestConsumer::start(&connection, watching(), async |_| done());
     well(&stage.liveness).await;
     delete_subscription(&connection, "user-sync-worker").await;
     assert_eq!(
@@ -87,7 +87,7 @@ async fn a_subscription_that_is_gone_is_told_and_once_made_again_it_is_read() {
 async fn a_topic_that_is_gone_is_told_and_so_is_a_subscription_that_hangs_on_it() {
     let server = pubsub_host().await;
     let connection = server.connect_prepared().await;
-    let stage = Stagehand::start(&connection, watching(), async |_| done());
+    let stage = TestConsumer::start(&connection, watching(), async |_| done());
     delete_topic(&connection, "user-sync").await;
     let told = wrong(&stage.liveness).await;
     assert!(told.contains("topic t1-user-sync: missing"), "{told}");
@@ -112,7 +112,7 @@ async fn a_topic_that_is_gone_is_told_and_so_is_a_subscription_that_hangs_on_it(
 async fn settings_with_which_messages_are_lost_are_told_and_others_are_not() {
     let server = pubsub_host().await;
     let connection = server.connect_prepared().await;
-    let stage = Stagehand::start(&connection, watching(), async |_| done());
+    let stage = TestConsumer::start(&connection, watching(), async |_| done());
     let kept_for = |seconds| Subscription {
         message_retention_duration: Some(prost_types::Duration { seconds, nanos: 0 }),
         ..Subscription::default()
@@ -147,7 +147,7 @@ async fn settings_with_which_messages_are_lost_are_told_and_others_are_not() {
 async fn it_is_asked_while_messages_come_too() {
     let server = pubsub_host().await;
     let connection = server.connect_prepared().await;
-    let stage = Stagehand::start(&connection, watching(), async |_| done());
+    let stage = TestConsumer::start(&connection, watching(), async |_| done());
     let publishing = async {
         for n in 0.. {
             publish(&connection, [Bytes::from(format!("{n}"))]).await;

@@ -9,8 +9,8 @@ use testkit::logs::CapturedLogs;
 use testkit::wait::until;
 
 use crate::{
-    desk::{Desk, delivery, word},
     receiver::Turn,
+    worker_fixture::{WorkerFixture, delivery, word},
 };
 
 fn whole() -> Value {
@@ -27,13 +27,15 @@ fn partly() -> Value {
 
 #[tokio::test]
 async fn both_forms_of_200_complete_it() {
-    let desk = Desk::new().await;
-    desk.receiver.then([Turn::Empty, Turn::Json(200, whole())]);
-    desk.record(1).await;
-    assert_eq!(word(&desk.deliver().await), "done: completed");
-    desk.record(2).await;
-    assert_eq!(word(&desk.deliver().await), "done: completed");
-    let history = desk.history().await;
+    let fixture = WorkerFixture::new().await;
+    fixture
+        .receiver
+        .then([Turn::Empty, Turn::Json(200, whole())]);
+    fixture.record(1).await;
+    assert_eq!(word(&fixture.deliver().await), "done: completed");
+    fixture.record(2).await;
+    assert_eq!(word(&fixture.deliver().await), "done: completed");
+    let history = fixture.history().await;
     let (second, first) = (&history[0].attempts[0], &history[1].attempts[0]);
     assert_eq!((first.http_status, &first.parts), (Some(200), &None));
     assert_eq!(
@@ -42,54 +44,54 @@ async fn both_forms_of_200_complete_it() {
     );
     assert!(second.finished_at.unwrap() >= second.started_at);
     assert_eq!(
-        desk.receiver.calls()[0].path,
+        fixture.receiver.calls()[0].path,
         "/api/v4/internal/gitlab_subscriptions/namespaces/42/provision"
     );
 }
 
 #[tokio::test]
 async fn what_arrived_is_not_sent_twice_unless_somebody_asks() {
-    let desk = Desk::new().await;
-    desk.record(1).await;
-    desk.deliver().await;
-    assert_eq!(word(&desk.deliver().await), "done: skipped");
-    desk.record(1).await;
-    assert_eq!(word(&desk.deliver().await), "done: skipped");
-    desk.resync().await;
-    assert_eq!(word(&desk.deliver().await), "done: completed");
-    assert_eq!(word(&desk.deliver().await), "done: skipped");
-    assert_eq!(desk.receiver.calls().len(), 2);
+    let fixture = WorkerFixture::new().await;
+    fixture.record(1).await;
+    fixture.deliver().await;
+    assert_eq!(word(&fixture.deliver().await), "done: skipped");
+    fixture.record(1).await;
+    assert_eq!(word(&fixture.deliver().await), "done: skipped");
+    fixture.resync().await;
+    assert_eq!(word(&fixture.deliver().await), "done: completed");
+    assert_eq!(word(&fixture.deliver().await), "done: skipped");
+    assert_eq!(fixture.receiver.calls().len(), 2);
     assert_eq!(
-        desk.states().await,
+        fixture.states().await,
         ["completed", "skipped", "skipped", "completed", "skipped"]
     );
 }
 
 #[tokio::test]
 async fn a_broken_rule_is_recorded_part_by_part_and_not_retried_by_itself() {
-    let desk = Desk::new().await;
-    desk.receiver.then([Turn::Json(422, partly())]);
-    desk.record(1).await;
-    assert_eq!(word(&desk.deliver().await), "done: partially_failed");
-    assert_eq!(word(&desk.deliver().await), "done: skipped");
-    let attempt = desk.history().await[0].attempts[0].clone();
+    let fixture = WorkerFixture::new().await;
+    fixture.receiver.then([Turn::Json(422, partly())]);
+    fixture.record(1).await;
+    assert_eq!(word(&fixture.deliver().await), "done: partially_failed");
+    assert_eq!(word(&fixture.deliver().await), "done: skipped");
+    let attempt = fixture.history().await[0].attempts[0].clone();
     assert_eq!(attempt.http_status, Some(422));
     assert_eq!(attempt.detail.as_deref(), Some("Seats can't be blank"));
     let parts = attempt.parts.unwrap();
     assert_eq!(parts["base_product"]["message"], "Seats can't be blank");
     assert_eq!(parts["storage"]["status"], "success");
-    desk.resync().await;
-    assert_eq!(word(&desk.deliver().await), "done: completed");
+    fixture.resync().await;
+    assert_eq!(word(&fixture.deliver().await), "done: completed");
 }
 
 /// Nothing but this line tells a person that something is to be done.
 #[tokio::test]
 async fn a_broken_rule_is_logged_as_an_error_with_the_namespace_and_the_rule() {
-    let desk = Desk::new().await;
-    desk.receiver.then([Turn::Json(422, partly())]);
-    desk.record(1).await;
+    let fixture = WorkerFixture::new().await;
+    fixture.receiver.then([Turn::Json(422, partly())]);
+    fixture.record(1).await;
     let errors = CapturedLogs::errors();
-    assert_eq!(word(&desk.deliver().await), "done: partially_failed");
+    assert_eq!(word(&fixture.deliver().await), "done: partially_failed");
     let told = errors.text();
     for words in [
         "event=\"namespace_partially_failed\"",
@@ -113,75 +115,78 @@ async fn completed_means_that_every_part_that_was_sent_was_applied(
     #[case] payload: Value,
     #[case] said: &str,
 ) {
-    let desk = Desk::new().await;
+    let fixture = WorkerFixture::new().await;
     let answer = json!({ "status": "success", "message": null, "payload": payload });
-    desk.receiver.then([Turn::Json(200, answer)]);
-    desk.record(1).await;
+    fixture.receiver.then([Turn::Json(200, answer)]);
+    fixture.record(1).await;
     let errors = CapturedLogs::errors();
-    assert_eq!(word(&desk.deliver().await), "done: partially_failed");
+    assert_eq!(word(&fixture.deliver().await), "done: partially_failed");
     let told = errors.text();
     assert!(
         told.contains("event=\"namespace_partially_failed\""),
         "{told}"
     );
-    let attempt = desk.history().await[0].attempts[0].clone();
+    let attempt = fixture.history().await[0].attempts[0].clone();
     assert_eq!(
         (attempt.http_status, attempt.detail.as_deref()),
         (Some(200), Some(said))
     );
     assert_eq!(
-        word(&desk.deliver().await),
+        word(&fixture.deliver().await),
         "done: skipped",
         "nothing is sent by itself"
     );
-    desk.resync().await;
-    assert_eq!(word(&desk.deliver().await), "done: completed");
+    fixture.resync().await;
+    assert_eq!(word(&fixture.deliver().await), "done: completed");
 }
 
 /// GitLab answers 500 to every call while it cannot fetch the portal's keys.
 #[tokio::test]
 async fn a_500_of_an_api_that_cannot_verify_tokens_holds_the_message_and_spends_no_delivery() {
-    let desk = Desk::new().await;
+    let fixture = WorkerFixture::new().await;
     let broken = Turn::Json(500, json!({ "message": "500 Internal Server Error" }));
-    desk.receiver.then(std::iter::repeat_n(broken, 20));
-    desk.receiver.verifies_tokens(false);
-    desk.record(1).await;
+    fixture.receiver.then(std::iter::repeat_n(broken, 20));
+    fixture.receiver.verifies_tokens(false);
+    fixture.record(1).await;
     let errors = CapturedLogs::errors();
     for _ in 0..12 {
         assert_eq!(
-            word(&desk.worker.handle(delivery(10)).await),
+            word(&fixture.worker.handle(delivery(10)).await),
             "hold: provisioning"
         );
     }
     let told = errors.text();
-    assert!(!desk.states().await.contains(&"failed"));
-    let gates = desk.worker.gates();
+    assert!(!fixture.states().await.contains(&"failed"));
+    let gates = fixture.worker.gates();
     let why = gates.iter().find_map(|gate| gate.closed_because());
     assert!(
         why.unwrap_or(told)
             .contains("/.well-known/openid-configuration")
     );
-    desk.receiver.verifies_tokens(true);
-    desk.receiver.forget_turns();
+    fixture.receiver.verifies_tokens(true);
+    fixture.receiver.forget_turns();
     until("it goes on", async || {
         let _passage = gates[0].passable().await;
-        word(&desk.deliver().await) == "done: completed"
+        word(&fixture.deliver().await) == "done: completed"
     })
     .await;
 }
 
 #[tokio::test]
 async fn what_the_database_refuses_for_good_is_that_syncs_own_fault() {
-    let desk = Desk::new().await;
+    let fixture = WorkerFixture::new().await;
     let said = "500 Internal Server Error - the database refuses storage: SQLSTATE class 23";
     let refused = Turn::Json(500, json!({ "message": said, "sqlstate_class": "23" }));
-    desk.receiver.then(std::iter::repeat_n(refused, 10));
-    desk.record(1).await;
+    fixture.receiver.then(std::iter::repeat_n(refused, 10));
+    fixture.record(1).await;
     for attempt in 1..=9 {
-        assert_eq!(word(&desk.worker.handle(delivery(attempt)).await), "retry");
+        assert_eq!(
+            word(&fixture.worker.handle(delivery(attempt)).await),
+            "retry"
+        );
     }
-    assert_eq!(word(&desk.worker.handle(delivery(10)).await), "retry");
-    let states = desk.states().await;
+    assert_eq!(word(&fixture.worker.handle(delivery(10)).await), "retry");
+    let states = fixture.states().await;
     assert_eq!(
         (
             states[..9].iter().all(|state| *state == "retrying"),
@@ -189,10 +194,10 @@ async fn what_the_database_refuses_for_good_is_that_syncs_own_fault() {
         ),
         (true, "failed")
     );
-    for gate in desk.worker.gates() {
+    for gate in fixture.worker.gates() {
         assert_eq!(gate.closed_because(), None, "nobody else is held");
     }
-    let attempt = desk.history().await[0].attempts[9].clone();
+    let attempt = fixture.history().await[0].attempts[9].clone();
     assert_eq!(
         (attempt.http_status, attempt.detail.as_deref()),
         (Some(500), Some(said))
@@ -209,28 +214,28 @@ async fn a_refusal_is_a_dead_letter_and_a_replay_of_it_is_sent(
     #[case] body: Value,
     #[case] said: &str,
 ) {
-    let desk = Desk::new().await;
-    desk.receiver.then([Turn::Json(status, body)]);
-    desk.record(1).await;
+    let fixture = WorkerFixture::new().await;
+    fixture.receiver.then([Turn::Json(status, body)]);
+    fixture.record(1).await;
     assert_eq!(
-        word(&desk.deliver().await),
+        word(&fixture.deliver().await),
         format!("dead: refused: {said}")
     );
-    let attempt = desk.history().await[0].attempts[0].clone();
+    let attempt = fixture.history().await[0].attempts[0].clone();
     assert_eq!(attempt.detail.as_deref(), Some(said));
-    assert_eq!(word(&desk.deliver().await), "done: completed");
-    assert_eq!(desk.states().await, ["failed", "completed"]);
+    assert_eq!(word(&fixture.deliver().await), "done: completed");
+    assert_eq!(fixture.states().await, ["failed", "completed"]);
 }
 
 /// As where an account's call fails and the neutral one does not.
 #[tokio::test]
 async fn a_page_for_one_namespace_while_others_are_answered_is_its_messages_fault() {
-    let desk = Desk::new().await;
-    desk.receiver.then([Turn::Page(200)]);
-    desk.record(1).await;
-    assert_eq!(word(&desk.deliver().await), "retry");
-    assert_eq!(word(&desk.deliver().await), "done: completed");
-    assert_eq!(desk.states().await, ["retrying", "completed"]);
+    let fixture = WorkerFixture::new().await;
+    fixture.receiver.then([Turn::Page(200)]);
+    fixture.record(1).await;
+    assert_eq!(word(&fixture.deliver().await), "retry");
+    assert_eq!(word(&fixture.deliver().await), "done: completed");
+    assert_eq!(fixture.states().await, ["retrying", "completed"]);
 }
 
 #[rstest]
@@ -242,26 +247,27 @@ async fn a_page_for_one_namespace_while_others_are_answered_is_its_messages_faul
 #[case::forbidden(Turn::Json(403, json!({ "message": "403" })), Some(403))]
 #[tokio::test]
 async fn what_is_not_the_messages_fault_holds_it(#[case] turn: Turn, #[case] status: Option<i16>) {
-    let desk = Desk::new().await;
-    desk.receiver.then([turn]);
-    desk.record(1).await;
-    assert_eq!(word(&desk.deliver().await), "hold: provisioning");
-    assert_eq!(desk.history().await[0].attempts[0].http_status, status);
-    let gates = desk.worker.gates();
+    let fixture = WorkerFixture::new().await;
+    fixture.receiver.then([turn]);
+    fixture.record(1).await;
+    assert_eq!(word(&fixture.deliver().await), "hold: provisioning");
+    assert_eq!(fixture.history().await[0].attempts[0].http_status, status);
+    let gates = fixture.worker.gates();
     let _passage = gates[1].passable().await;
-    assert_eq!(word(&desk.deliver().await), "done: completed");
-    assert_eq!(desk.states().await, ["retrying", "completed"]);
+    assert_eq!(word(&fixture.deliver().await), "done: completed");
+    assert_eq!(fixture.states().await, ["retrying", "completed"]);
 }
 
 #[tokio::test]
 async fn a_refused_token_is_renewed_once_and_then_the_gate_closes() {
-    let desk = Desk::new().await;
+    let fixture = WorkerFixture::new().await;
     let refused = Turn::Json(401, json!({ "message": "401 Unauthorized" }));
-    desk.receiver
+    fixture
+        .receiver
         .then([refused.clone(), refused.clone(), refused]);
-    desk.record(1).await;
-    assert_eq!(word(&desk.deliver().await), "hold: provisioning");
-    let tokens: Vec<_> = desk
+    fixture.record(1).await;
+    assert_eq!(word(&fixture.deliver().await), "hold: provisioning");
+    let tokens: Vec<_> = fixture
         .receiver
         .calls()
         .into_iter()
@@ -269,10 +275,10 @@ async fn a_refused_token_is_renewed_once_and_then_the_gate_closes() {
         .collect();
     assert_eq!(tokens.len(), 2);
     assert_ne!(tokens[0], tokens[1]);
-    assert!(desk.worker.gates()[1].closed_because().is_some());
-    assert_eq!(word(&desk.deliver().await), "hold: provisioning");
+    assert!(fixture.worker.gates()[1].closed_because().is_some());
+    assert_eq!(word(&fixture.deliver().await), "hold: provisioning");
     assert_eq!(
-        desk.receiver.calls().len(),
+        fixture.receiver.calls().len(),
         2,
         "a closed gate lets nothing through"
     );
@@ -280,41 +286,45 @@ async fn a_refused_token_is_renewed_once_and_then_the_gate_closes() {
 
 #[tokio::test]
 async fn a_500_of_an_api_that_is_otherwise_well_is_retried_and_given_up_at_the_tenth_delivery() {
-    let desk = Desk::new().await;
+    let fixture = WorkerFixture::new().await;
     let broken = Turn::Json(500, json!({ "message": "500" }));
-    desk.receiver.then([broken.clone(), broken.clone(), broken]);
-    desk.record(1).await;
-    assert_eq!(word(&desk.deliver().await), "retry");
-    assert_eq!(word(&desk.worker.handle(delivery(10)).await), "retry");
-    assert_eq!(desk.states().await, ["retrying", "failed"]);
-    desk.receiver.verifies_tokens(false);
-    assert_eq!(word(&desk.deliver().await), "hold: provisioning");
+    fixture
+        .receiver
+        .then([broken.clone(), broken.clone(), broken]);
+    fixture.record(1).await;
+    assert_eq!(word(&fixture.deliver().await), "retry");
+    assert_eq!(word(&fixture.worker.handle(delivery(10)).await), "retry");
+    assert_eq!(fixture.states().await, ["retrying", "failed"]);
+    fixture.receiver.verifies_tokens(false);
+    assert_eq!(word(&fixture.deliver().await), "hold: provisioning");
 }
 
 #[tokio::test]
 async fn an_answer_that_does_not_come_is_retried() {
-    let desk = Desk::with(Duration::from_millis(300), Duration::ZERO).await;
-    desk.receiver.then([Turn::When(std::sync::Arc::default())]);
-    desk.record(1).await;
-    assert_eq!(word(&desk.deliver().await), "retry");
-    assert_eq!(desk.history().await[0].attempts[0].http_status, None);
-    assert_eq!(desk.states().await, ["retrying"]);
+    let fixture = WorkerFixture::with(Duration::from_millis(300), Duration::ZERO).await;
+    fixture
+        .receiver
+        .then([Turn::When(std::sync::Arc::default())]);
+    fixture.record(1).await;
+    assert_eq!(word(&fixture.deliver().await), "retry");
+    assert_eq!(fixture.history().await[0].attempts[0].http_status, None);
+    assert_eq!(fixture.states().await, ["retrying"]);
 }
 
 #[tokio::test]
 async fn a_message_without_a_recorded_sync_or_a_namespace_is_a_dead_letter() {
-    let desk = Desk::new().await;
-    let end = word(&desk.deliver().await);
+    let fixture = WorkerFixture::new().await;
+    let end = word(&fixture.deliver().await);
     assert!(
         end.starts_with("dead: invalid_field: namespace_id"),
         "{end}"
     );
     let mut poison = (*delivery(1)).clone();
     poison.body = b"{\"namespace_id\":\"42\"}".to_vec().into();
-    let end = word(&desk.worker.handle(poison.into()).await);
+    let end = word(&fixture.worker.handle(poison.into()).await);
     assert!(
         end.starts_with("dead: invalid_field: namespace_id"),
         "{end}"
     );
-    assert_eq!(desk.receiver.calls().len(), 0);
+    assert_eq!(fixture.receiver.calls().len(), 0);
 }

@@ -12,13 +12,13 @@ use testkit::{
 use tokio::sync::Notify;
 
 use crate::{
-    desk::{Desk, delivery, word},
     receiver::Turn,
+    worker_fixture::{WorkerFixture, delivery, word},
 };
 
 const ATTEMPTS: &str = "AFTER INSERT OR UPDATE ON namespace_sync_attempts";
 
-impl Desk {
+impl WorkerFixture {
     /// Delivers until it is done, as Pub/Sub would.
     async fn deliver_until_done(&self) -> String {
         for _ in 0..20 {
@@ -45,20 +45,20 @@ async fn a_connection_cut_while_an_attempt_is_written_leaves_none_open_after_the
     #[case] states: &[&str],
     #[case] calls: usize,
 ) {
-    let desk = Desk::with(Duration::from_mins(1), Duration::ZERO).await;
-    desk.record(1).await;
+    let fixture = WorkerFixture::with(Duration::from_mins(1), Duration::ZERO).await;
+    fixture.record(1).await;
     let condition = format!("NEW.state = '{state}'");
-    let gate = RowGate::close(&desk.url(), &desk.pool, ATTEMPTS, &condition).await;
+    let gate = RowGate::close(&fixture.url(), &fixture.pool, ATTEMPTS, &condition).await;
     let cut = async {
         gate.reached().await;
         gate.cut_those_waiting().await;
     };
-    let (first, ()) = tokio::join!(desk.deliver(), cut);
+    let (first, ()) = tokio::join!(fixture.deliver(), cut);
     assert_eq!(word(&first), end);
     gate.open().await;
-    assert_eq!(desk.deliver_until_done().await, "done: completed");
-    assert_eq!(desk.states().await, states);
-    assert_eq!(desk.receiver.seats(), vec![1; calls]);
+    assert_eq!(fixture.deliver_until_done().await, "done: completed");
+    assert_eq!(fixture.states().await, states);
+    assert_eq!(fixture.receiver.seats(), vec![1; calls]);
 }
 
 #[rstest]
@@ -66,55 +66,55 @@ async fn a_connection_cut_while_an_attempt_is_written_leaves_none_open_after_the
 #[case("abandoned")]
 #[tokio::test]
 async fn a_connection_cut_where_nothing_is_sent_sends_nothing_twice(#[case] state: &str) {
-    let desk = Desk::with(Duration::from_mins(1), Duration::ZERO).await;
-    desk.record(1).await;
+    let fixture = WorkerFixture::with(Duration::from_mins(1), Duration::ZERO).await;
+    fixture.record(1).await;
     if state == "abandoned" {
-        desk.receiver.then([Turn::When(Arc::default())]);
-        let worker = Arc::clone(&desk.worker);
+        fixture.receiver.then([Turn::When(Arc::default())]);
+        let worker = Arc::clone(&fixture.worker);
         let handling = tokio::spawn(async move { worker.handle(delivery(1)).await });
-        desk.receiver.received(1).await;
+        fixture.receiver.received(1).await;
         handling.abort();
         assert!(handling.await.unwrap_err().is_cancelled());
     } else {
-        assert_eq!(desk.deliver_until_done().await, "done: completed");
+        assert_eq!(fixture.deliver_until_done().await, "done: completed");
     }
-    let calls = desk.receiver.calls().len();
+    let calls = fixture.receiver.calls().len();
     let condition = format!("NEW.state = '{state}'");
-    let gate = RowGate::close(&desk.url(), &desk.pool, ATTEMPTS, &condition).await;
+    let gate = RowGate::close(&fixture.url(), &fixture.pool, ATTEMPTS, &condition).await;
     let cut = async {
         gate.reached().await;
         gate.cut_those_waiting().await;
     };
-    let (cut_off, ()) = tokio::join!(desk.deliver(), cut);
+    let (cut_off, ()) = tokio::join!(fixture.deliver(), cut);
     assert_eq!(word(&cut_off), "hold: ledger");
-    assert_eq!(desk.receiver.calls().len(), calls, "it was sent");
+    assert_eq!(fixture.receiver.calls().len(), calls, "it was sent");
     gate.open().await;
-    desk.deliver_until_done().await;
-    let states = desk.states().await;
+    fixture.deliver_until_done().await;
+    let states = fixture.states().await;
     assert!(!states.contains(&"started"), "{states:?}");
     assert!(states.contains(&"completed"), "{states:?}");
 }
 
 #[tokio::test]
 async fn a_connection_cut_while_it_waits_for_the_namespaces_lock_is_held_and_then_skips() {
-    let desk = Desk::with(Duration::from_mins(1), Duration::ZERO).await;
+    let fixture = WorkerFixture::with(Duration::from_mins(1), Duration::ZERO).await;
     let go = Arc::new(Notify::new());
-    desk.receiver.then([Turn::When(Arc::clone(&go))]);
-    desk.record(1).await;
-    let first = Arc::clone(&desk.worker);
+    fixture.receiver.then([Turn::When(Arc::clone(&go))]);
+    fixture.record(1).await;
+    let first = Arc::clone(&fixture.worker);
     let first = tokio::spawn(async move { first.handle(delivery(1)).await });
-    desk.receiver.received(1).await;
-    let other = desk.another_worker(Duration::ZERO);
+    fixture.receiver.received(1).await;
+    let other = fixture.another_worker(Duration::ZERO);
     let cut = async {
         let waits =
             "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
             AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))";
-        testkit::row_gate::wait_for(&desk.pool, waits).await;
+        testkit::row_gate::wait_for(&fixture.pool, waits).await;
         sqlx::query(
             "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
              AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
         )
-        .execute(&desk.pool)
+        .execute(&fixture.pool)
         .await
         .unwrap();
     };
@@ -122,8 +122,8 @@ async fn a_connection_cut_while_it_waits_for_the_namespaces_lock_is_held_and_the
     assert_eq!(word(&second), "hold: ledger");
     go.notify_one();
     assert_eq!(word(&first.await.unwrap()), "done: completed");
-    assert_eq!(desk.deliver_until_done().await, "done: skipped");
-    assert_eq!(desk.receiver.seats(), [1]);
+    assert_eq!(fixture.deliver_until_done().await, "done: skipped");
+    assert_eq!(fixture.receiver.seats(), [1]);
 }
 
 #[tokio::test]
@@ -132,17 +132,17 @@ async fn a_server_stopped_during_a_call_leaves_no_attempt_open_when_it_is_back()
         .await
         .unwrap();
     let database = TestDatabase::create_on(&server.url()).await;
-    let desk = Desk::on(database, Duration::from_mins(1), Duration::ZERO).await;
+    let fixture = WorkerFixture::on(database, Duration::from_mins(1), Duration::ZERO).await;
     let go = Arc::new(Notify::new());
-    desk.receiver.then([Turn::When(Arc::clone(&go))]);
-    desk.record(1).await;
-    let worker = Arc::clone(&desk.worker);
+    fixture.receiver.then([Turn::When(Arc::clone(&go))]);
+    fixture.record(1).await;
+    let worker = Arc::clone(&fixture.worker);
     let handling = tokio::spawn(async move { worker.handle(delivery(1)).await });
-    desk.receiver.received(1).await;
+    fixture.receiver.received(1).await;
     server.stop();
     go.notify_one();
     assert_eq!(word(&handling.await.unwrap()), "retry");
     server.resume();
-    assert_eq!(desk.deliver_until_done().await, "done: completed");
-    assert_eq!(desk.states().await, ["abandoned", "completed"]);
+    assert_eq!(fixture.deliver_until_done().await, "done: completed");
+    assert_eq!(fixture.states().await, ["abandoned", "completed"]);
 }

@@ -8,11 +8,11 @@ use testkit::postgres::TestDatabase;
 use testkit::wait::until;
 
 use crate::{
-    desk::bought,
-    stand::{Stand, trial_without_dates},
+    stages::{NamespaceStages, trial_without_dates},
+    worker_fixture::bought,
 };
 
-impl Stand {
+impl NamespaceStages {
     /// Buys for a namespace that GitLab does not have: the id of the dead letter that comes of it.
     async fn refused(&self, id: i64) -> String {
         assert_eq!(self.buy(id, &bought(5)).await, 201);
@@ -56,9 +56,9 @@ fn lines(output: &Output) -> Vec<Value> {
 #[tokio::test]
 async fn a_namespaces_dead_letter_is_listed_by_namespace_and_by_topic() {
     let database = TestDatabase::create().await;
-    let stand = Stand::new(&database.url, None).await;
-    let letter = stand.refused(77).await;
-    let listed = stand.listed(77).await;
+    let stages = NamespaceStages::new(&database.url, None).await;
+    let letter = stages.refused(77).await;
+    let listed = stages.listed(77).await;
     assert_eq!(listed.len(), 1);
     for (field, value) in [
         ("topic", "namespace-sync"),
@@ -69,9 +69,9 @@ async fn a_namespaces_dead_letter_is_listed_by_namespace_and_by_topic() {
     ] {
         assert_eq!(listed[0][field], value, "{field}");
     }
-    assert!(stand.listed(78).await.is_empty());
+    assert!(stages.listed(78).await.is_empty());
     let table = ["dead-letters", "list", "--topic", "namespace-sync"];
-    let table = String::from_utf8(stand.run(&table).await.stdout).unwrap();
+    let table = String::from_utf8(stages.run(&table).await.stdout).unwrap();
     assert!(
         table.contains("namespace 77") && table.contains(&letter),
         "{table}"
@@ -81,9 +81,9 @@ async fn a_namespaces_dead_letter_is_listed_by_namespace_and_by_topic() {
 #[tokio::test]
 async fn show_tells_what_the_ledger_knows_and_what_would_be_sent_now() {
     let database = TestDatabase::create().await;
-    let stand = Stand::new(&database.url, None).await;
-    let letter = stand.refused(77).await;
-    let (told, shown) = stand.shown(Some(&stand.database), &letter).await;
+    let stages = NamespaceStages::new(&database.url, None).await;
+    let letter = stages.refused(77).await;
+    let (told, shown) = stages.shown(Some(&stages.database), &letter).await;
     for words in [
         "newest sync 1, recorded",
         "1: failed (404): ",
@@ -98,10 +98,10 @@ async fn show_tells_what_the_ledger_knows_and_what_would_be_sent_now() {
     assert_eq!(shown["now"], "namespace_sync");
 
     // Later news of the same namespace, and the old letter again.
-    stand.group(77).await;
-    assert_eq!(stand.buy(77, &trial_without_dates(7)).await, 201);
-    assert_eq!(stand.attempts(77, 1).await, ["partially_failed"]);
-    let (told, shown) = stand.shown(Some(&stand.database), &letter).await;
+    stages.group(77).await;
+    assert_eq!(stages.buy(77, &trial_without_dates(7)).await, 201);
+    assert_eq!(stages.attempts(77, 1).await, ["partially_failed"]);
+    let (told, shown) = stages.shown(Some(&stages.database), &letter).await;
     for words in [
         "newest sync 2, recorded",
         "2: partially_failed (422)",
@@ -120,19 +120,19 @@ async fn show_tells_what_the_ledger_knows_and_what_would_be_sent_now() {
 #[tokio::test]
 async fn show_says_plainly_that_the_ledger_is_not_configured_or_does_not_answer() {
     let database = TestDatabase::create().await;
-    let stand = Stand::new(&database.url, None).await;
-    let letter = stand.refused(77).await;
-    let (told, shown) = stand.shown(None, &letter).await;
+    let stages = NamespaceStages::new(&database.url, None).await;
+    let letter = stages.refused(77).await;
+    let (told, shown) = stages.shown(None, &letter).await;
     let words = "not known: namespaces.ledger_database_url is not configured here";
     assert!(told.contains(words), "{told}");
     assert_eq!(shown["ledger"], json!({ "state": "not_configured" }));
     assert_eq!(shown["now"], "namespace_sync");
 
-    let mut nowhere = url::Url::parse(&stand.database).unwrap();
+    let mut nowhere = url::Url::parse(&stages.database).unwrap();
     nowhere.set_path("nothing_there");
     nowhere.query_pairs_mut().append_pair("password", "geheim");
     let json = ["dead-letters", "show", &letter, "--output=json"];
-    let shown = lines(&stand.run_with(Some(nowhere.as_str()), &json).await);
+    let shown = lines(&stages.run_with(Some(nowhere.as_str()), &json).await);
     assert_eq!(shown[0]["ledger"]["state"], "unreadable");
     let problem = shown[0]["ledger"]["problem"].as_str().unwrap();
     assert!(problem.contains("nothing_there"), "{problem}");
@@ -140,7 +140,7 @@ async fn show_says_plainly_that_the_ledger_is_not_configured_or_does_not_answer(
 
     // A database without the ledger's tables stays without them.
     let empty = TestDatabase::create().await;
-    let shown = lines(&stand.run_with(Some(&empty.url), &json).await);
+    let shown = lines(&stages.run_with(Some(&empty.url), &json).await);
     assert_eq!(shown[0]["ledger"]["state"], "unreadable");
     let tables: i64 =
         sqlx::query_scalar("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")
@@ -153,9 +153,9 @@ async fn show_says_plainly_that_the_ledger_is_not_configured_or_does_not_answer(
 #[tokio::test]
 async fn a_replay_is_foretold_and_then_sent_and_a_discard_is_kept_in_a_file() {
     let database = TestDatabase::create().await;
-    let stand = Stand::new(&database.url, None).await;
-    stand.refused(77).await;
-    stand.refused(78).await;
+    let stages = NamespaceStages::new(&database.url, None).await;
+    stages.refused(77).await;
+    stages.refused(78).await;
     let topic = "--topic=namespace-sync";
     let foretold = [
         "dead-letters",
@@ -164,7 +164,7 @@ async fn a_replay_is_foretold_and_then_sent_and_a_discard_is_kept_in_a_file() {
         "--dry-run",
         "--output=json",
     ];
-    let foretold = lines(&stand.run(&foretold).await);
+    let foretold = lines(&stages.run(&foretold).await);
     assert_eq!(foretold.len(), 2);
     for line in &foretold {
         assert_eq!(line["now"], "namespace_sync", "{line}");
@@ -181,18 +181,18 @@ async fn a_replay_is_foretold_and_then_sent_and_a_discard_is_kept_in_a_file() {
         "--file",
         path,
     ];
-    let discarded = stand.run(&discard).await;
+    let discarded = stages.run(&discard).await;
     assert!(discarded.status.success(), "{discarded:?}");
     let kept: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
     assert!(kept.to_string().contains("namespace-worker"), "{kept}");
 
-    stand.group(77).await;
-    let replayed = stand.run(&["dead-letters", "replay", topic]).await;
+    stages.group(77).await;
+    let replayed = stages.run(&["dead-letters", "replay", topic]).await;
     assert!(replayed.status.success(), "{replayed:?}");
-    stand.arrived(77).await;
-    assert_eq!(stand.seats(77).await, Some(5));
-    stand.quiet().await;
-    let listed = lines(&stand.run(&["dead-letters", "list", "--output=json"]).await);
+    stages.arrived(77).await;
+    assert_eq!(stages.seats(77).await, Some(5));
+    stages.quiet().await;
+    let listed = lines(&stages.run(&["dead-letters", "list", "--output=json"]).await);
     assert!(listed.is_empty(), "{listed:?}");
-    assert_eq!(stand.states(78).await, ["failed"]);
+    assert_eq!(stages.states(78).await, ["failed"]);
 }

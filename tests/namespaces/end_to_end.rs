@@ -6,15 +6,15 @@ use testkit::{google_emulator::GoogleEmulator, postgres::TestDatabase};
 use tokio::net::TcpListener;
 
 use crate::{
-    desk::bought,
     receiver::Turn,
-    stand::{Stage, Stand, trial_without_dates},
+    stages::{NamespaceStages, Stage, trial_without_dates},
+    worker_fixture::bought,
 };
 
 #[tokio::test]
 async fn the_whole_sequence_on_the_broker() {
     let database = TestDatabase::create().await;
-    sequence(Stand::new(&database.url, None).await).await;
+    sequence(NamespaceStages::new(&database.url, None).await).await;
 }
 
 #[tokio::test]
@@ -23,75 +23,77 @@ async fn the_whole_sequence_on_googles_emulator() {
         return;
     };
     let database = TestDatabase::create().await;
-    sequence(Stand::new(&database.url, Some(emulator.host())).await).await;
+    sequence(NamespaceStages::new(&database.url, Some(emulator.host())).await).await;
 }
 
 /// The portal's keys are fetched in the clear here, and so would be what a proxy makes of them.
 #[tokio::test]
 async fn a_proxy_has_no_say_in_what_goes_to_this_machine_in_the_clear() {
     let database = TestDatabase::create().await;
-    let mut stand = Stand::without_worker(&database.url, None).await;
+    let mut stages = NamespaceStages::without_worker(&database.url, None).await;
     let proxy = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", proxy.local_addr().unwrap());
     let variables =
         ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"].map(|name| (name, address.as_str()));
-    assert_eq!(stand.stop(Stage::Api).await, Some(0));
+    assert_eq!(stages.stop(Stage::Api).await, Some(0));
     for stage in [Stage::Api, Stage::Worker] {
-        stand.start_with(stage, &variables).await;
+        stages.start_with(stage, &variables).await;
     }
-    stand.group(42).await;
-    assert_eq!(stand.buy(42, &bought(30)).await, 201);
+    stages.group(42).await;
+    assert_eq!(stages.buy(42, &bought(30)).await, 201);
     tokio::select! {
         _ = proxy.accept() => panic!("the proxy is asked"),
-        states = stand.attempts(42, 1) => assert_eq!(states, ["completed"]),
+        states = stages.attempts(42, 1) => assert_eq!(states, ["completed"]),
     }
 }
 
-async fn sequence(mut stand: Stand) {
-    stand.group(42).await;
-    assert_eq!(stand.buy(42, &bought(30)).await, 201);
-    assert_eq!(stand.attempts(42, 1).await, ["completed"]);
-    assert_eq!(stand.seats(42).await, Some(30));
+async fn sequence(mut stages: NamespaceStages) {
+    stages.group(42).await;
+    assert_eq!(stages.buy(42, &bought(30)).await, 201);
+    assert_eq!(stages.attempts(42, 1).await, ["completed"]);
+    assert_eq!(stages.seats(42).await, Some(30));
 
-    let before = stand.everything().await;
-    assert_eq!(stand.buy(42, &bought(30)).await, 200);
-    let followed = stand.run(&["namespaces", "resync", "42", "--follow"]).await;
+    let before = stages.everything().await;
+    assert_eq!(stages.buy(42, &bought(30)).await, 200);
+    let followed = stages
+        .run(&["namespaces", "resync", "42", "--follow"])
+        .await;
     assert!(followed.status.success(), "{followed:?}");
-    assert_eq!(stand.everything().await, before, "the same document twice");
+    assert_eq!(stages.everything().await, before, "the same document twice");
 
-    assert_eq!(stand.buy(42, &bought(31)).await, 201);
-    stand.arrived(42).await;
-    assert_eq!(stand.seats(42).await, Some(31));
+    assert_eq!(stages.buy(42, &bought(31)).await, 201);
+    stages.arrived(42).await;
+    assert_eq!(stages.seats(42).await, Some(31));
 
-    assert_eq!(stand.buy(42, &trial_without_dates(200)).await, 201);
-    assert_eq!(stand.attempts(42, 1).await, ["partially_failed"]);
+    assert_eq!(stages.buy(42, &trial_without_dates(200)).await, 201);
+    assert_eq!(stages.attempts(42, 1).await, ["partially_failed"]);
     let size: i64 = sqlx::query_scalar(
         "SELECT additional_purchased_storage_size FROM namespace_limits WHERE namespace_id = 42",
     )
-    .fetch_one(&stand.pool().await)
+    .fetch_one(&stages.pool().await)
     .await
     .unwrap();
-    assert_eq!((size, stand.seats(42).await), (200, Some(31)));
+    assert_eq!((size, stages.seats(42).await), (200, Some(31)));
 
     let down = Turn::Json(503, json!({ "message": "503 Service Unavailable" }));
-    stand.receiver.then([down.clone(), down, Turn::LoseAnswer]);
-    assert_eq!(stand.buy(42, &bought(32)).await, 201);
+    stages.receiver.then([down.clone(), down, Turn::LoseAnswer]);
+    assert_eq!(stages.buy(42, &bought(32)).await, 201);
     assert_eq!(
-        stand.attempts(42, 4).await,
+        stages.attempts(42, 4).await,
         ["retrying", "retrying", "retrying", "completed"]
     );
-    assert_eq!(stand.seats(42).await, Some(32));
+    assert_eq!(stages.seats(42).await, Some(32));
 
-    dead_letter_and_replay(&stand).await;
-    the_history_is_told(&stand).await;
+    dead_letter_and_replay(&stages).await;
+    the_history_is_told(&stages).await;
     for stage in [Stage::Worker, Stage::Portal, Stage::Api] {
-        assert_eq!(stand.stop(stage).await, Some(0));
+        assert_eq!(stages.stop(stage).await, Some(0));
     }
 }
 
-async fn dead_letter_and_replay(stand: &Stand) {
-    assert_eq!(stand.buy(77, &bought(5)).await, 201);
-    assert_eq!(stand.attempts(77, 1).await, ["failed"]);
+async fn dead_letter_and_replay(stages: &NamespaceStages) {
+    assert_eq!(stages.buy(77, &bought(5)).await, 201);
+    assert_eq!(stages.attempts(77, 1).await, ["failed"]);
     let listing = [
         "dead-letters",
         "list",
@@ -102,23 +104,23 @@ async fn dead_letter_and_replay(stand: &Stand) {
     ];
     let mut listed = Vec::new();
     testkit::wait::until("the dead letter", async || {
-        listed = stand.run(&listing).await.stdout;
+        listed = stages.run(&listing).await.stdout;
         !listed.is_empty()
     })
     .await;
     let letter: Value = serde_json::from_slice(&listed).unwrap();
     assert_eq!(letter["reason"], "refused", "{letter}");
-    stand.group(77).await;
-    let replayed = stand
+    stages.group(77).await;
+    let replayed = stages
         .run(&["dead-letters", "replay", "--topic", "namespace-sync"])
         .await;
     assert!(replayed.status.success(), "{replayed:?}");
-    assert_eq!(stand.attempts(77, 2).await, ["failed", "completed"]);
-    assert_eq!(stand.seats(77).await, Some(5));
+    assert_eq!(stages.attempts(77, 2).await, ["failed", "completed"]);
+    assert_eq!(stages.seats(77).await, Some(5));
 }
 
-async fn the_history_is_told(stand: &Stand) {
-    let told = stand
+async fn the_history_is_told(stages: &NamespaceStages) {
+    let told = stages
         .run(&["namespaces", "history", "42", "--output", "json"])
         .await;
     let lines: Vec<Value> = String::from_utf8(told.stdout)
@@ -133,7 +135,7 @@ async fn the_history_is_told(stand: &Stand) {
         "success"
     );
     assert_eq!(lines[3]["requests"].as_array().unwrap().len(), 3);
-    let told = stand.run(&["namespaces", "history", "42"]).await;
+    let told = stages.run(&["namespaces", "history", "42"]).await;
     let table = String::from_utf8(told.stdout).unwrap();
     assert!(table.contains("partially_failed"), "{table}");
 }
@@ -141,14 +143,14 @@ async fn the_history_is_told(stand: &Stand) {
 #[tokio::test]
 async fn a_document_in_a_file_is_recorded_followed_and_judged() {
     let database = TestDatabase::create().await;
-    let stand = Stand::new(&database.url, None).await;
-    stand.group(42).await;
+    let stages = NamespaceStages::new(&database.url, None).await;
+    stages.group(42).await;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("bought.json");
     let record = async |document: &Value| {
         std::fs::write(&path, document.to_string()).unwrap();
         let file = path.to_str().unwrap();
-        stand
+        stages
             .run(&[
                 "namespaces",
                 "record",
@@ -172,9 +174,9 @@ async fn a_document_in_a_file_is_recorded_followed_and_judged() {
             .unwrap()
             .contains("provision[storage] is 5; allowed: an object")
     );
-    let none = stand.run(&["namespaces", "resync", "43"]).await;
+    let none = stages.run(&["namespaces", "resync", "43"]).await;
     assert_eq!(none.status.code(), Some(2), "{none:?}");
-    let metrics = reqwest::get(format!("{}/metrics", stand.address(Stage::Worker)))
+    let metrics = reqwest::get(format!("{}/metrics", stages.address(Stage::Worker)))
         .await
         .unwrap()
         .text()

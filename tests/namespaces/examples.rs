@@ -5,13 +5,13 @@ use lookup_gitlab_sync::cli::Cli;
 use regex::Regex;
 use testkit::postgres::TestDatabase;
 
-use crate::{desk::bought, stand::Stand};
+use crate::{stages::NamespaceStages, worker_fixture::bought};
 
 #[tokio::test]
 async fn every_example_of_the_namespace_commands_works_as_it_stands() {
     let database = TestDatabase::create().await;
-    let stand = Stand::new(&database.url, None).await;
-    stand.group(42).await;
+    let stages = NamespaceStages::new(&database.url, None).await;
+    stages.group(42).await;
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("bought.json");
     std::fs::write(&file, bought(3).to_string()).unwrap();
@@ -31,10 +31,10 @@ async fn every_example_of_the_namespace_commands_works_as_it_stands() {
             .unwrap()
             .replace("bought.json", file.to_str().unwrap());
         let words: Vec<&str> = line.split(' ').collect();
-        let ended = stand.run(&words).await;
+        let ended = stages.run(&words).await;
         assert!(ended.status.success(), "{line}: {ended:?}");
     }
-    assert_eq!(stand.seats(42).await, Some(3));
+    assert_eq!(stages.seats(42).await, Some(3));
 
     let document = include_str!("../../docs/operations.md");
     let pipeline = r"namespaces [^`\n]*\d[^`\n]*|dead-letters [^`\n]* namespace-sync";
@@ -42,7 +42,7 @@ async fn every_example_of_the_namespace_commands_works_as_it_stands() {
     let mut typed = 0;
     for command in documented.captures_iter(document) {
         let words: Vec<&str> = command[1].split(' ').collect();
-        let ended = stand.run(&words).await;
+        let ended = stages.run(&words).await;
         assert!(ended.status.success(), "{}: {ended:?}", &command[1]);
         typed += 1;
     }

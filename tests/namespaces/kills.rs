@@ -5,23 +5,23 @@ use rstest::rstest;
 use testkit::postgres::TestDatabase;
 
 use crate::{
-    desk::bought,
-    stand::{Stage, Stand},
+    stages::{NamespaceStages, Stage},
+    worker_fixture::bought,
 };
 
 /// A namespace that has one seat, a purchase of two on record, and no worker.
-async fn bought_two(database: &TestDatabase) -> Stand {
-    let stand = Stand::without_worker(&database.url, None).await;
-    stand.group(42).await;
+async fn bought_two(database: &TestDatabase) -> NamespaceStages {
+    let stages = NamespaceStages::without_worker(&database.url, None).await;
+    stages.group(42).await;
     sqlx::query("INSERT INTO gitlab_subscriptions (namespace_id, seats) VALUES (42, 1)")
-        .execute(&stand.pool().await)
+        .execute(&stages.pool().await)
         .await
         .unwrap();
-    assert_eq!(stand.buy(42, &bought(2)).await, 201);
-    stand
+    assert_eq!(stages.buy(42, &bought(2)).await, 201);
+    stages
 }
 
-impl Stand {
+impl NamespaceStages {
     /// The worker comes to `place` and dies there.
     async fn worker_dies_at(&mut self, place: &str) {
         self.start_dying_at(place, Stage::Worker);
@@ -54,13 +54,13 @@ async fn a_worker_killed_anywhere_sends_the_sync_once_and_leaves_no_attempt_open
     #[case] calls: usize,
 ) {
     let database = TestDatabase::create().await;
-    let mut stand = bought_two(&database).await;
-    stand.worker_dies_at(place).await;
-    stand.worker_recovers().await;
-    assert_eq!(stand.states(42).await, states);
-    assert_eq!(stand.receiver.seats(), vec![2; calls]);
-    assert_eq!(stand.seats(42).await, Some(2));
-    assert_eq!(stand.former_seats(42).await, [1], "history is doubled");
+    let mut stages = bought_two(&database).await;
+    stages.worker_dies_at(place).await;
+    stages.worker_recovers().await;
+    assert_eq!(stages.states(42).await, states);
+    assert_eq!(stages.receiver.seats(), vec![2; calls]);
+    assert_eq!(stages.seats(42).await, Some(2));
+    assert_eq!(stages.former_seats(42).await, [1], "history is doubled");
 }
 
 /// What was applied before the death is history; what was not never was.
@@ -74,26 +74,26 @@ async fn what_is_bought_while_the_worker_is_dead_is_there_at_the_end(
     #[case] former: &[i32],
 ) {
     let database = TestDatabase::create().await;
-    let mut stand = bought_two(&database).await;
-    stand.worker_dies_at(place).await;
-    assert_eq!(stand.buy(42, &bought(3)).await, 201);
-    stand.worker_recovers().await;
-    assert_eq!(stand.seats(42).await, Some(3));
-    assert_eq!(stand.former_seats(42).await, former);
+    let mut stages = bought_two(&database).await;
+    stages.worker_dies_at(place).await;
+    assert_eq!(stages.buy(42, &bought(3)).await, 201);
+    stages.worker_recovers().await;
+    assert_eq!(stages.seats(42).await, Some(3));
+    assert_eq!(stages.former_seats(42).await, former);
 }
 
 #[tokio::test]
 async fn a_worker_killed_after_a_skip_skips_again() {
     let database = TestDatabase::create().await;
-    let mut stand = bought_two(&database).await;
-    assert_eq!(stand.buy(42, &bought(2)).await, 200);
-    stand.worker_dies_at("after_skip").await;
-    stand.worker_recovers().await;
-    let states = stand.states(42).await;
+    let mut stages = bought_two(&database).await;
+    assert_eq!(stages.buy(42, &bought(2)).await, 200);
+    stages.worker_dies_at("after_skip").await;
+    stages.worker_recovers().await;
+    let states = stages.states(42).await;
     assert_eq!(states[..2], ["completed", "skipped"]);
     assert!(states[2..].iter().all(|state| state == "skipped"));
-    assert_eq!(stand.receiver.seats(), [2]);
-    assert_eq!(stand.former_seats(42).await, [1]);
+    assert_eq!(stages.receiver.seats(), [2]);
+    assert_eq!(stages.former_seats(42).await, [1]);
 }
 
 /// GitLab has no such namespace. A letter may be there twice, and never not at all.
@@ -106,33 +106,33 @@ async fn a_worker_killed_around_a_dead_letter_loses_neither_the_letter_nor_the_a
     #[case] letters: usize,
 ) {
     let database = TestDatabase::create().await;
-    let mut stand = Stand::without_worker(&database.url, None).await;
-    assert_eq!(stand.buy(77, &bought(2)).await, 201);
-    stand.worker_dies_at(place).await;
-    stand.start(Stage::Worker).await;
-    stand.quiet().await;
-    assert_eq!(stand.states(77).await, ["failed", "failed"]);
+    let mut stages = NamespaceStages::without_worker(&database.url, None).await;
+    assert_eq!(stages.buy(77, &bought(2)).await, 201);
+    stages.worker_dies_at(place).await;
+    stages.start(Stage::Worker).await;
+    stages.quiet().await;
+    assert_eq!(stages.states(77).await, ["failed", "failed"]);
     let list = ["dead-letters", "list", "--namespace=77", "--output=json"];
-    let listed = String::from_utf8(stand.run(&list).await.stdout).unwrap();
+    let listed = String::from_utf8(stages.run(&list).await.stdout).unwrap();
     assert_eq!(listed.lines().count(), letters, "{listed}");
 }
 
 #[tokio::test]
 async fn a_portal_killed_between_record_and_message_publishes_when_the_client_repeats() {
     let database = TestDatabase::create().await;
-    let mut stand = Stand::new(&database.url, None).await;
-    stand.group(42).await;
-    stand.kill(Stage::Portal).await;
-    stand.start_dying_at("after_recording", Stage::Portal);
-    stand.ready(Stage::Portal).await;
-    assert_eq!(stand.try_to_buy(42, &bought(2)).await, None);
-    stand.dead(Stage::Portal).await;
-    stand.start(Stage::Portal).await;
-    assert_eq!(stand.buy(42, &bought(2)).await, 200, "it was on record");
-    stand.arrived(42).await;
-    stand.quiet().await;
-    assert_eq!(stand.states(42).await, ["completed"]);
-    assert_eq!(stand.receiver.seats(), [2]);
+    let mut stages = NamespaceStages::new(&database.url, None).await;
+    stages.group(42).await;
+    stages.kill(Stage::Portal).await;
+    stages.start_dying_at("after_recording", Stage::Portal);
+    stages.ready(Stage::Portal).await;
+    assert_eq!(stages.try_to_buy(42, &bought(2)).await, None);
+    stages.dead(Stage::Portal).await;
+    stages.start(Stage::Portal).await;
+    assert_eq!(stages.buy(42, &bought(2)).await, 200, "it was on record");
+    stages.arrived(42).await;
+    stages.quiet().await;
+    assert_eq!(stages.states(42).await, ["completed"]);
+    assert_eq!(stages.receiver.seats(), [2]);
 }
 
 /// The worker goes on asking while the API is away, and its sync arrives when it is back.
@@ -145,22 +145,22 @@ async fn an_api_killed_anywhere_gets_the_sync_again_and_history_is_not_doubled(
     #[case] place: &str,
 ) {
     let database = TestDatabase::create().await;
-    let mut stand = bought_two(&database).await;
-    stand.kill(Stage::Api).await;
-    stand.start_dying_at(place, Stage::Api);
-    stand.ready(Stage::Api).await;
-    stand.start(Stage::Worker).await;
-    stand.dead(Stage::Api).await;
-    stand.start(Stage::Api).await;
-    stand.arrived(42).await;
-    stand.quiet().await;
-    let states = stand.states(42).await;
+    let mut stages = bought_two(&database).await;
+    stages.kill(Stage::Api).await;
+    stages.start_dying_at(place, Stage::Api);
+    stages.ready(Stage::Api).await;
+    stages.start(Stage::Worker).await;
+    stages.dead(Stage::Api).await;
+    stages.start(Stage::Api).await;
+    stages.arrived(42).await;
+    stages.quiet().await;
+    let states = stages.states(42).await;
     let (last, others) = states.split_last().unwrap();
     assert_eq!(last, "completed");
     assert!(
         !others.is_empty() && others.iter().all(|state| state == "retrying"),
         "{states:?}"
     );
-    assert_eq!(stand.seats(42).await, Some(2));
-    assert_eq!(stand.former_seats(42).await, [1]);
+    assert_eq!(stages.seats(42).await, Some(2));
+    assert_eq!(stages.former_seats(42).await, [1]);
 }

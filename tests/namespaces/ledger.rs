@@ -5,20 +5,20 @@ use lookup_gitlab_sync::namespaces::{contract::document::Document, ledger::Ledge
 use sqlx::Row;
 use testkit::postgres::TestDatabase;
 
-use crate::desk::{Desk, NAMESPACE, document, settings};
+use crate::worker_fixture::{NAMESPACE, WorkerFixture, document, settings};
 
 #[tokio::test]
 async fn a_sync_is_new_only_if_it_differs_from_the_newest() {
-    let desk = Desk::new().await;
-    let (first, again) = (desk.record(1).await, desk.record(1).await);
+    let fixture = WorkerFixture::new().await;
+    let (first, again) = (fixture.record(1).await, fixture.record(1).await);
     assert!(first.changed && !again.changed);
     assert_eq!(first.sync_id, again.sync_id);
-    let second = desk.record(2).await;
-    let back = desk.record(1).await;
+    let second = fixture.record(2).await;
+    let back = fixture.record(1).await;
     assert!(second.changed && back.changed);
     assert!(first.sync_id < second.sync_id && second.sync_id < back.sync_id);
 
-    let history = desk.history().await;
+    let history = fixture.history().await;
     let hashes: Vec<_> = history
         .iter()
         .map(|sync| sync.attrs_sha256.clone())
@@ -50,10 +50,10 @@ async fn a_sync_is_new_only_if_it_differs_from_the_newest() {
 
 #[tokio::test]
 async fn form_is_no_content_and_absent_is_not_null() {
-    let desk = Desk::new().await;
+    let fixture = WorkerFixture::new().await;
     let record = async |text: &str| {
         let document = Document::parse(text.as_bytes()).unwrap();
-        let recorded = desk
+        let recorded = fixture
             .ledger
             .record(NAMESPACE, &document, None)
             .await
@@ -73,16 +73,17 @@ async fn form_is_no_content_and_absent_is_not_null() {
 
 #[tokio::test]
 async fn what_is_read_back_is_what_was_recorded() {
-    let desk = Desk::new().await;
+    let fixture = WorkerFixture::new().await;
     let text = r#"{"provision":{"base_product":{"end_date":null,"seats":2147483647,"trial":false},
         "add_on_purchases":{"duo_enterprise":[{"quantity":1,"purchase_xid":"ä\"\\\u0001"}]}}}"#;
     let document = Document::parse(text.as_bytes()).unwrap();
-    desk.ledger
+    fixture
+        .ledger
         .record(NAMESPACE, &document, None)
         .await
         .unwrap();
-    desk.deliver().await;
-    assert_eq!(desk.receiver.calls()[0].body.to_string(), {
+    fixture.deliver().await;
+    assert_eq!(fixture.receiver.calls()[0].body.to_string(), {
         let value: serde_json::Value = serde_json::from_str(&document.sent_json()).unwrap();
         value.to_string()
     });
@@ -90,13 +91,13 @@ async fn what_is_read_back_is_what_was_recorded() {
 
 #[tokio::test]
 async fn the_same_document_recorded_at_once_is_one_sync_and_every_request() {
-    let desk = Desk::new().await;
-    let recorded = join_all((0..20).map(|_| desk.record(5))).await;
+    let fixture = WorkerFixture::new().await;
+    let recorded = join_all((0..20).map(|_| fixture.record(5))).await;
     assert_eq!(
         recorded.iter().filter(|recorded| recorded.changed).count(),
         1
     );
-    let history = desk.history().await;
+    let history = fixture.history().await;
     assert_eq!((history.len(), history[0].requests.len()), (1, 20));
 }
 

@@ -2,12 +2,12 @@
 //! `tests/operations/first_day/outputs.rs`.
 use testkit::{output_form::is_of_form, postgres::TestDatabase};
 
-use crate::{desk::bought, stand::Stand};
+use crate::{stages::NamespaceStages, worker_fixture::bought};
 
 #[tokio::test]
 async fn every_namespace_command_prints_the_form_that_is_asked_for_and_nothing_else() {
     let database = TestDatabase::create().await;
-    let stand = Stand::new(&database.url, None).await;
+    let stages = NamespaceStages::new(&database.url, None).await;
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("bought.json");
     std::fs::write(&file, bought(3).to_string()).unwrap();
@@ -27,7 +27,7 @@ async fn every_namespace_command_prints_the_form_that_is_asked_for_and_nothing_e
     for call in calls {
         for form in ["table", "json", "csv"] {
             let arguments = [call, &["--output", form]].concat();
-            let output = stand.run(&arguments).await;
+            let output = stages.run(&arguments).await;
             assert!(output.status.success(), "{arguments:?}: {output:?}");
             is_of_form(form, &output).unwrap_or_else(|why| panic!("{arguments:?}: {why}"));
         }

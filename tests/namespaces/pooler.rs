@@ -11,7 +11,7 @@ use testkit::{
     postgres::{PostgresServer, TestDatabase},
 };
 
-use crate::desk::{document, settings};
+use crate::worker_fixture::{document, settings};
 
 /// Start-up parameters do not pass it; what is set on a session does.
 #[tokio::test]

@@ -21,8 +21,8 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::{
-    desk::{bought, settings},
     key_files::KeyFiles,
+    worker_fixture::{bought, settings},
 };
 
 struct Counter {

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use testkit::postgres::TestDatabase;
 
 use crate::{
-    desk::{Desk, NAMESPACE, bought, word},
-    stand::Stand,
+    stages::NamespaceStages,
+    worker_fixture::{NAMESPACE, WorkerFixture, bought, word},
 };
 
 fn with(part: &str, field: &str, value: &Value) -> Value {
@@ -124,26 +124,26 @@ fn mistakes() -> Vec<(Value, &'static str, &'static str)> {
 
 #[tokio::test]
 async fn every_mistake_is_refused_with_its_field_its_value_and_what_is_allowed() {
-    let desk = Desk::new().await;
+    let fixture = WorkerFixture::new().await;
     for (document, said, allowed) in mistakes() {
-        let refused = desk.try_to_record(&document).await.unwrap_err();
+        let refused = fixture.try_to_record(&document).await.unwrap_err();
         assert!(refused.contains(said), "{said}\n{refused}");
         let (_, told) = refused.split_once("; allowed: ").unwrap();
         assert!(told.contains(allowed), "{allowed}\n{refused}");
     }
-    assert!(desk.history().await.is_empty(), "nothing is on record");
+    assert!(fixture.history().await.is_empty(), "nothing is on record");
 }
 
 #[tokio::test]
 async fn the_command_and_the_portal_refuse_alike() {
     let database = TestDatabase::create().await;
-    let stand = Stand::without_worker(&database.url, None).await;
+    let stages = NamespaceStages::without_worker(&database.url, None).await;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("document.json");
     for (document, said, allowed) in mistakes().into_iter().step_by(3) {
         std::fs::write(&path, document.to_string()).unwrap();
         let file = path.to_str().unwrap();
-        let recorded = stand
+        let recorded = stages
             .run(&["namespaces", "record", "42", "--file", file])
             .await;
         let told = String::from_utf8(recorded.stderr).unwrap();
@@ -152,7 +152,7 @@ async fn the_command_and_the_portal_refuse_alike() {
             told.contains(said) && told.contains(allowed),
             "{said}\n{told}"
         );
-        let (status, answer) = stand.posted(42, &document).await;
+        let (status, answer) = stages.posted(42, &document).await;
         assert!([400, 422].contains(&status), "{status} {answer}");
         let text = answer["message"]
             .as_str()
@@ -163,7 +163,7 @@ async fn the_command_and_the_portal_refuse_alike() {
             "{said}\n{answer}"
         );
     }
-    let (status, answer) = stand
+    let (status, answer) = stages
         .posted(42, &with("base_product", "plan_code", &json!("ultimat")))
         .await;
     assert_eq!(status, 422);
@@ -173,7 +173,7 @@ async fn the_command_and_the_portal_refuse_alike() {
     );
     assert_eq!(answer["errors"][0]["value"], "\"ultimat\"");
     let twice = r#"{"provision":{"storage":{"additional_purchased_storage_size":1,"additional_purchased_storage_size":2}}}"#;
-    let (status, answer) = stand.posted_text(42, twice).await;
+    let (status, answer) = stages.posted_text(42, twice).await;
     assert_eq!(
         (status, &answer["error"]),
         (
@@ -183,7 +183,7 @@ async fn the_command_and_the_portal_refuse_alike() {
             )
         )
     );
-    let (status, answer) = stand.posted(42, &json!({ "provision": {} })).await;
+    let (status, answer) = stages.posted(42, &json!({ "provision": {} })).await;
     assert_eq!((status, &answer["changed"]), (200, &json!(false)));
     assert!(
         answer["message"]
@@ -193,7 +193,7 @@ async fn the_command_and_the_portal_refuse_alike() {
         "{answer}"
     );
     std::fs::write(&path, r#"{"provision":{}}"#).unwrap();
-    let nothing = stand
+    let nothing = stages
         .run(&[
             "namespaces",
             "record",
@@ -209,7 +209,7 @@ async fn the_command_and_the_portal_refuse_alike() {
             .unwrap()
             .contains("nothing is recorded")
     );
-    let shown = stand.run(&["namespaces", "history", "42"]).await;
+    let shown = stages.run(&["namespaces", "history", "42"]).await;
     let told = [shown.stdout, shown.stderr].concat();
     assert!(
         String::from_utf8(told)
@@ -226,38 +226,39 @@ async fn what_is_on_record_and_breaks_a_rule_fails_when_its_turn_comes_and_is_ne
     #[case] base: Value,
     #[case] said: &str,
 ) {
-    let desk = Desk::new().await;
+    let fixture = WorkerFixture::new().await;
     sqlx::query(
         "INSERT INTO namespace_syncs (namespace_id, attrs_sha256, attrs) VALUES ($1, repeat('0', 64), $2)",
     )
     .bind(NAMESPACE)
     .bind(json!({ "provision": { "base_product": base } }))
-    .execute(&desk.pool)
+    .execute(&fixture.pool)
     .await
     .unwrap();
-    let end = word(&desk.deliver().await);
+    let end = word(&fixture.deliver().await);
     assert!(end.starts_with(&format!("dead: refused: {said}")), "{end}");
-    let attempt = desk.history().await[0].attempts[0].clone();
+    let attempt = fixture.history().await[0].attempts[0].clone();
     assert_eq!(attempt.state.as_str(), "failed");
     assert!(attempt.detail.unwrap().starts_with(said));
-    assert!(desk.receiver.calls().is_empty());
+    assert!(fixture.receiver.calls().is_empty());
     // A document that leaves it as it is does not make it better; one that mends it does.
     let storage = json!({ "provision": { "storage": { "additional_purchased_storage_size": 1 } } });
-    let refused = desk.try_to_record(&storage).await.unwrap_err();
+    let refused = fixture.try_to_record(&storage).await.unwrap_err();
     assert!(refused.contains("This is recorded already"), "{refused}");
-    desk.record(5).await;
-    assert_eq!(word(&desk.deliver().await), "done: completed");
+    fixture.record(5).await;
+    assert_eq!(word(&fixture.deliver().await), "done: completed");
 }
 
 #[tokio::test]
 async fn an_add_on_without_dates_and_quantity_0_are_recorded_and_sent_as_gitlab_understands_them() {
-    let desk = Desk::new().await;
-    desk.try_to_record(&add_on("duo_core", &json!({ "quantity": 0 })))
+    let fixture = WorkerFixture::new().await;
+    fixture
+        .try_to_record(&add_on("duo_core", &json!({ "quantity": 0 })))
         .await
         .unwrap();
-    assert_eq!(word(&desk.deliver().await), "done: completed");
+    assert_eq!(word(&fixture.deliver().await), "done: completed");
     assert_eq!(
-        desk.receiver.calls()[0].body["provision"]["add_on_purchases"]["duo_core"],
+        fixture.receiver.calls()[0].body["provision"]["add_on_purchases"]["duo_core"],
         json!([{ "started_on": null, "expires_on": null, "quantity": null, "purchase_xid": null, "trial": false }])
     );
 }

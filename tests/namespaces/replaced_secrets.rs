@@ -15,10 +15,10 @@ use testkit::{
 use url::Url;
 
 use crate::{
-    desk::{Desk, bought, document, settings, word},
     key_files::{KeyFiles, replace},
     receiver::Turn,
-    stand::{Stage, Stand},
+    stages::{NamespaceStages, Stage},
+    worker_fixture::{WorkerFixture, bought, document, settings, word},
 };
 
 /// A server that asks one role for a password, and the file with that role's address.
@@ -127,8 +127,8 @@ async fn a_file_that_holds_no_address_is_passed_over_until_it_does() {
 #[tokio::test]
 async fn a_password_changed_under_the_running_stages_stops_none_of_them() {
     let role = Role::new().await;
-    let mut stand = Stand::idle(&role.database.url).await;
-    stand.receiver.forward_to(&stand.address(Stage::Api));
+    let mut stages = NamespaceStages::idle(&role.database.url).await;
+    stages.receiver.forward_to(&stages.address(Stage::Api));
     let file = role.file().display().to_string();
     let files = [
         (
@@ -141,19 +141,19 @@ async fn a_password_changed_under_the_running_stages_stops_none_of_them() {
         ),
     ];
     for stage in [Stage::Portal, Stage::Api, Stage::Worker] {
-        stand.start_with(stage, &files).await;
+        stages.start_with(stage, &files).await;
     }
-    stand.group(42).await;
-    assert_eq!(stand.buy(42, &bought(1)).await, 201);
-    stand.arrived(42).await;
+    stages.group(42).await;
+    assert_eq!(stages.buy(42, &bought(1)).await, 201);
+    stages.arrived(42).await;
     role.put("second");
     role.change("second").await;
     until("the portal records again", async || {
-        stand.buy(42, &bought(2)).await < 300
+        stages.buy(42, &bought(2)).await < 300
     })
     .await;
-    stand.arrived(42).await;
-    assert_eq!(stand.seats(42).await, Some(2));
+    stages.arrived(42).await;
+    assert_eq!(stages.seats(42).await, Some(2));
 }
 
 fn key_id(token: &str) -> String {
@@ -170,15 +170,15 @@ async fn published(keys: &SigningKeys) -> Vec<String> {
 
 #[tokio::test]
 async fn a_refused_token_has_the_signing_key_read_again() {
-    let desk = Desk::new().await;
-    desk.receiver.then([Turn::Json(
+    let fixture = WorkerFixture::new().await;
+    fixture.receiver.then([Turn::Json(
         401,
         serde_json::json!({ "message": "401 Unauthorized" }),
     )]);
-    desk.key.replace_by(&KeyFiles::new());
-    desk.record(1).await;
-    assert_eq!(word(&desk.deliver().await), "done: completed");
-    let signed: Vec<_> = desk
+    fixture.key.replace_by(&KeyFiles::new());
+    fixture.record(1).await;
+    assert_eq!(word(&fixture.deliver().await), "done: completed");
+    let signed: Vec<_> = fixture
         .receiver
         .calls()
         .iter()
@@ -231,16 +231,16 @@ async fn key_files_that_cannot_be_used_change_nothing() {
 #[tokio::test]
 async fn a_key_rotated_under_the_running_stages_signs_the_next_calls() {
     let database = TestDatabase::create().await;
-    let stand = Stand::new(&database.url, None).await;
-    stand.group(42).await;
-    assert_eq!(stand.buy(42, &bought(1)).await, 201);
-    stand.arrived(42).await;
-    stand.key.replace_by(&KeyFiles::new());
+    let stages = NamespaceStages::new(&database.url, None).await;
+    stages.group(42).await;
+    assert_eq!(stages.buy(42, &bought(1)).await, 201);
+    stages.arrived(42).await;
+    stages.key.replace_by(&KeyFiles::new());
     tokio::time::sleep(Duration::from_secs(31)).await;
-    assert_eq!(stand.buy(42, &bought(2)).await, 201);
-    stand.arrived(42).await;
-    assert_eq!(stand.seats(42).await, Some(2));
-    let calls = stand.receiver.calls();
+    assert_eq!(stages.buy(42, &bought(2)).await, 201);
+    stages.arrived(42).await;
+    assert_eq!(stages.seats(42).await, Some(2));
+    let calls = stages.receiver.calls();
     let signed: Vec<_> = calls.iter().map(|call| key_id(&call.token)).collect();
     assert_ne!(signed.first(), signed.last());
 }

@@ -7,7 +7,7 @@ use std::process::Stdio;
 
 use pubsub_emulator::DeliveryCounts;
 use simulator::population::Population;
-use simulator::world::{PROJECT, World, WorldSettings};
+use simulator::servers::{PROJECT, ServerSettings, SimulatedServers};
 use testkit::{
     command::{isolated, succeed},
     process::ChildProcess,
@@ -32,12 +32,12 @@ fn python_with_clients() -> Option<PathBuf> {
 }
 
 /// Runs a module of cases, or some of it, in the environment that points at the servers.
-async fn judge(python: &Path, world: &World, module_and_cases: &[&str]) {
+async fn judge(python: &Path, servers: &SimulatedServers, module_and_cases: &[&str]) {
     let run = Command::new(python)
         .arg("run.py")
         .args(module_and_cases)
         .current_dir(testkit::project::root().join("tests/project/interop"))
-        .envs(world.environment())
+        .envs(servers.environment())
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .env("NO_PROXY", "127.0.0.1")
         .stdin(Stdio::null())
@@ -50,8 +50,8 @@ async fn judge(python: &Path, world: &World, module_and_cases: &[&str]) {
     assert!(output.status.success(), "{said}\n{also}");
 }
 
-async fn servers() -> World {
-    World::start(&population(), WorldSettings::default())
+async fn servers() -> SimulatedServers {
+    SimulatedServers::start(&population(), ServerSettings::default())
         .await
         .unwrap()
 }
@@ -86,48 +86,48 @@ async fn messages_published_by_python_drive_the_service_to_the_right_end() {
         return;
     };
     let population = population();
-    let world = World::start(&population, WorldSettings::default())
+    let servers = SimulatedServers::start(&population, ServerSettings::default())
         .await
         .unwrap();
-    succeed(&mut service(&world, &["topology", "apply"])).await;
-    let mut serving = ChildProcess::spawn(&mut service(&world, &["serve", "--log-format=json"]));
+    succeed(&mut service(&servers, &["topology", "apply"])).await;
+    let mut serving = ChildProcess::spawn(&mut service(&servers, &["serve", "--log-format=json"]));
     serving.port().await;
 
     let tick = "a_tick_is_followed_by_one_outcome_an_account";
-    judge(&python, &world, &["service_cases", tick]).await;
-    until_all_is_acked(&world).await;
-    assert_eq!(population.check(&world.gitlab.snapshot()), []);
+    judge(&python, &servers, &["service_cases", tick]).await;
+    until_all_is_acked(&servers).await;
+    assert_eq!(population.check(&servers.gitlab.snapshot()), []);
 
     for case in [
         "a_resync_blocks_and_unblocks_the_one_person",
         "a_body_that_is_no_request_is_dead_lettered_with_the_reason",
     ] {
-        judge(&python, &world, &["service_cases", case]).await;
+        judge(&python, &servers, &["service_cases", case]).await;
     }
 }
 
 /// The real binary, pointed at the servers.
-fn service(world: &World, arguments: &[&str]) -> Command {
+fn service(servers: &SimulatedServers, arguments: &[&str]) -> Command {
     let mut command = isolated(testkit::service_binary!());
     command
         .args(arguments)
-        .envs(world.environment())
+        .envs(servers.environment())
         .env("PORT", "0");
     command
 }
 
-async fn until_all_is_acked(world: &World) {
+async fn until_all_is_acked(servers: &SimulatedServers) {
     until("all is acked", async || {
         ["sync-tick-fan-out", "user-sync-worker"]
             .iter()
-            .all(|name| is_quiet(counts(world, name)))
+            .all(|name| is_quiet(counts(servers, name)))
     })
     .await;
 }
 
-fn counts(world: &World, subscription: &str) -> DeliveryCounts {
+fn counts(servers: &SimulatedServers, subscription: &str) -> DeliveryCounts {
     let name = format!("projects/{PROJECT}/subscriptions/{subscription}");
-    let broker = world.broker.as_ref().unwrap();
+    let broker = servers.broker.as_ref().unwrap();
     broker.counts(&name).unwrap()
 }
 

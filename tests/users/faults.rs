@@ -5,6 +5,7 @@
 
 mod anything;
 mod campaign;
+mod conditions;
 mod kills;
 mod ledger;
 mod old_looks;
@@ -23,6 +24,5 @@ mod seconds;
 mod shutdown;
 mod starting;
 mod twice;
-mod weather;
+mod upstreams;
 mod wire;
-mod world;

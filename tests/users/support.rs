@@ -10,7 +10,7 @@ use simulator::{
     gitlab::SimulatedUser,
     lookup::SimulatedPerson,
     population::Population,
-    world::{PROJECT, WorldSettings},
+    servers::{PROJECT, ServerSettings},
 };
 use testkit::environment::ServiceEnvironment;
 
@@ -25,14 +25,14 @@ pub async fn environment(
     accounts: Vec<SimulatedUser>,
     people: Vec<SimulatedPerson>,
 ) -> ServiceEnvironment {
-    environment_with(accounts, people, WorldSettings::default()).await
+    environment_with(accounts, people, ServerSettings::default()).await
 }
 
 /// The same on servers that are set otherwise.
 pub async fn environment_with(
     accounts: Vec<SimulatedUser>,
     people: Vec<SimulatedPerson>,
-    settings: WorldSettings,
+    settings: ServerSettings,
 ) -> ServiceEnvironment {
     let binary = testkit::service_binary!();
     let environment = ServiceEnvironment::start(binary, accounts, people, settings).await;

@@ -10,7 +10,7 @@ pub mod gitlab;
 pub mod lookup;
 pub mod population;
 pub mod postgres;
-pub mod world;
+pub mod servers;
 
 mod connection;
 mod server;

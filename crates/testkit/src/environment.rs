@@ -12,7 +12,7 @@ use serde_json::Value;
 use simulator::{
     gitlab::{SimulatedUser, UserState},
     lookup::SimulatedPerson,
-    world::{PROJECT, World, WorldSettings},
+    servers::{PROJECT, ServerSettings, SimulatedServers},
 };
 use tokio::process::{Child, Command};
 
@@ -30,7 +30,7 @@ const SUBSCRIPTIONS: [&str; 2] = ["sync-tick-fan-out", "user-sync-worker"];
 #[derive(Debug)]
 pub struct ServiceEnvironment {
     /// The servers.
-    pub world: World,
+    pub servers: SimulatedServers,
     /// The test's own way to their Pub/Sub, which is empty at first: the topology is the test's to
     /// make.
     pub pubsub: PubsubClient,
@@ -51,13 +51,15 @@ impl ServiceEnvironment {
         binary: &Path,
         accounts: Vec<SimulatedUser>,
         people: Vec<SimulatedPerson>,
-        settings: WorldSettings,
+        settings: ServerSettings,
     ) -> Self {
-        let world = World::of(accounts, people, settings).await.unwrap();
-        let host = world.broker.as_ref().unwrap().host();
+        let servers = SimulatedServers::of(accounts, people, settings)
+            .await
+            .unwrap();
+        let host = servers.broker.as_ref().unwrap().host();
         Self {
             pubsub: PubsubClient::connect(&host, PROJECT, "").await,
-            world,
+            servers,
             binary: binary.to_owned(),
             serving: Vec::new(),
         }
@@ -65,7 +67,7 @@ impl ServiceEnvironment {
 
     /// Where its Pub/Sub is, the form of `PUBSUB_EMULATOR_HOST`.
     pub fn pubsub_host(&self) -> String {
-        self.world.broker.as_ref().unwrap().host()
+        self.servers.broker.as_ref().unwrap().host()
     }
 
     /// Starts a process and waits until it is ready.
@@ -125,7 +127,7 @@ impl ServiceEnvironment {
         let mut command = isolated(&self.binary);
         command
             .args(arguments)
-            .envs(self.world.environment())
+            .envs(self.servers.environment())
             .env("PORT", "0")
             .envs(variables.iter().copied());
         command
@@ -182,7 +184,7 @@ impl ServiceEnvironment {
     /// Ends the leases that processes left behind, which would else last for the ack deadline. None
     /// may run.
     pub async fn lapse_leases(&self) {
-        let broker = self.world.broker.as_ref().unwrap();
+        let broker = self.servers.broker.as_ref().unwrap();
         for name in SUBSCRIPTIONS {
             until("the broker has noticed", async || {
                 self.counts(name).streams == 0
@@ -196,7 +198,7 @@ impl ServiceEnvironment {
 
     /// What became of a subscription's messages.
     pub fn counts(&self, subscription: &str) -> DeliveryCounts {
-        let broker = self.world.broker.as_ref().unwrap();
+        let broker = self.servers.broker.as_ref().unwrap();
         let name = self.pubsub.subscription(subscription);
         broker.counts(&name).unwrap()
     }
@@ -240,18 +242,18 @@ impl ServiceEnvironment {
 
     /// The state of an account.
     pub fn state(&self, id: u64) -> UserState {
-        self.world.gitlab.account(id).unwrap().state
+        self.servers.gitlab.account(id).unwrap().state
     }
 
     /// Requests to GitLab that are not a GET.
     pub fn writes(&self) -> usize {
-        self.world.gitlab.control().writes()
+        self.servers.gitlab.control().writes()
     }
 
     /// How often GitLab was asked to block or unblock each account, by action and id.
     pub fn posts(&self) -> BTreeMap<(String, u64), usize> {
         let mut posts = BTreeMap::new();
-        for entry in self.world.gitlab.control().requests(0) {
+        for entry in self.servers.gitlab.control().requests(0) {
             let path: Vec<&str> = entry.path.split('/').collect();
             if let ("POST", ["", "api", "v4", "users", id, action]) =
                 (entry.method.as_str(), path.as_slice())

@@ -44,7 +44,7 @@ impl LedgerView {
             Some(Ok(ledger)) => ledger,
         };
         match ledger.preview(namespace_id, settle).await {
-            Ok(Some(outlook)) => Self::Recorded(Box::new(outlook)),
+            Ok(Some(preview)) => Self::Recorded(Box::new(preview)),
             Ok(None) => Self::Unrecorded,
             Err(error) => Self::unreadable(&error),
         }
@@ -65,8 +65,8 @@ impl LedgerView {
             }
             Self::Unreadable { problem } => ledger(&format!("not known: {problem}")),
             Self::Unrecorded => ledger("no sync of this namespace is recorded"),
-            Self::Recorded(outlook) => {
-                let newest = &outlook.newest;
+            Self::Recorded(preview) => {
+                let newest = &preview.newest;
                 let mut fields = ledger(&format!(
                     "newest sync {}, recorded {:.0}, requests: {}",
                     newest.id,

@@ -94,9 +94,9 @@ impl<'a> LetterPreviewer<'a> {
                 let letter = unrecorded(id);
                 Preview::DeadLetter(letter.reason, letter.detail).into()
             }
-            LedgerView::Recorded(outlook) => {
-                let sync = outlook.newest.id;
-                if outlook.due {
+            LedgerView::Recorded(preview) => {
+                let sync = preview.newest.id;
+                if preview.due {
                     LetterPreview::new(SYNC_SENT, format!("sync {sync} of namespace {id} is sent"))
                 } else {
                     LetterPreview::new(

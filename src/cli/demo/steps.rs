@@ -10,7 +10,7 @@ use simulator::{
     control::Control,
     gitlab::UserState,
     population::{Mismatch, Population},
-    world::World,
+    servers::SimulatedServers,
 };
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -44,7 +44,7 @@ pub struct DemoScenario<'a> {
     /// Who there is, and how each must end.
     pub population: &'a Population,
     /// The servers.
-    pub world: &'a World,
+    pub servers: &'a SimulatedServers,
     /// Pub/Sub, as an operator sees it.
     pub connection: &'a Connection,
     /// Whether it is told to a person as it goes.
@@ -57,7 +57,7 @@ impl DemoScenario<'_> {
         self.say(&format!(
             "{} accounts in a simulated GitLab at {}, {} people in a simulated Lookup,\nand a Pub/Sub of our own. Nothing outside this process is touched.\nGitLab's answers cost nothing here; `simulate --gitlab-cost real` shows what a real one takes.",
             counts.accounts,
-            self.world.gitlab.url(),
+            self.servers.gitlab.url(),
             counts.people
         ))
     }
@@ -91,7 +91,7 @@ impl DemoScenario<'_> {
         if self.population.expected().is_empty() {
             return Ok(Vec::new());
         }
-        let mismatches = self.population.check(&self.world.gitlab.snapshot());
+        let mismatches = self.population.check(&self.servers.gitlab.snapshot());
         let checked = self.population.expected().len();
         self.say(&format!(
             "   {} of {checked} accounts are as they must be",
@@ -116,9 +116,9 @@ impl DemoScenario<'_> {
         self.say(&format!(
             "\n3. {crsid} is a member again: a resync of one user\n"
         ))?;
-        self.world.lookup.set_cancelled(crsid.as_str(), false);
+        self.servers.lookup.set_cancelled(crsid.as_str(), false);
         let outcome = self.resync(crsid).await?;
-        let account = self.world.gitlab.account(changed.id);
+        let account = self.servers.gitlab.account(changed.id);
         let active = account.is_some_and(|account| account.state == UserState::Active);
         let resync = DemoResync {
             crsid: crsid.to_string(),
@@ -210,7 +210,7 @@ impl DemoScenario<'_> {
         let run_id = RunId::new();
         let outcomes = Follow::open(self.connection, &run_id).await?;
         let ticks = self.connection.publisher(Topic::SyncTick).await?;
-        let calls = DemoCallCounts::counted(self.world);
+        let calls = DemoCallCounts::counted(self.servers);
         let started = Instant::now();
         let attributes = attributes::for_message(run_id.as_str(), "sync_tick", &Traceparent::new());
         ticks.publish(&SyncTick::default(), attributes).await?;
@@ -228,7 +228,7 @@ impl DemoScenario<'_> {
         Ok(run(
             &watch,
             changes.into_values().collect(),
-            &calls.since(self.world),
+            &calls.since(self.servers),
             started.elapsed(),
         ))
     }
@@ -325,9 +325,9 @@ struct DemoCallCounts {
 }
 
 impl DemoCallCounts {
-    fn counted(world: &World) -> Self {
+    fn counted(servers: &SimulatedServers) -> Self {
         let (gitlab, lookup): (&Control, &Control) =
-            (world.gitlab.control(), world.lookup.control());
+            (servers.gitlab.control(), servers.lookup.control());
         Self {
             gitlab_reads: gitlab.count("GET", "*"),
             gitlab_writes: gitlab.writes(),
@@ -335,8 +335,8 @@ impl DemoCallCounts {
         }
     }
 
-    fn since(self, world: &World) -> Self {
-        let now = Self::counted(world);
+    fn since(self, servers: &SimulatedServers) -> Self {
+        let now = Self::counted(servers);
         Self {
             gitlab_reads: now.gitlab_reads - self.gitlab_reads,
             gitlab_writes: now.gitlab_writes - self.gitlab_writes,

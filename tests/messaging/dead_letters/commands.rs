@@ -19,27 +19,27 @@ use serde_json::Value;
 use simulator::{
     gitlab::{Kind, UserState},
     population::Population,
-    world::{PROJECT, World, WorldSettings},
+    servers::{PROJECT, ServerSettings, SimulatedServers},
 };
 use testkit::wait::PATIENCE;
 use tokio::process::{Child, Command};
 
-use super::bench::{Bench, died};
+use super::fixture::{DeadLetterFixture, died};
 
-struct Desk {
-    world: World,
-    bench: Bench,
+struct CommandFixture {
+    servers: SimulatedServers,
+    fixture: DeadLetterFixture,
     population: Population,
 }
 
-impl Desk {
+impl CommandFixture {
     async fn start() -> Self {
         let today = Timestamp::now().to_zoned_datetime(TimeZone::UTC).date();
         let population = Population::generate(60, 7, today);
-        let mut world = World::start(&population, WorldSettings::default())
+        let mut servers = SimulatedServers::start(&population, ServerSettings::default())
             .await
             .unwrap();
-        let broker = world.broker.take().unwrap();
+        let broker = servers.broker.take().unwrap();
         let config = config::PubSubConfig {
             project: PROJECT.to_owned(),
             emulator_host: Some(broker.host()),
@@ -49,8 +49,8 @@ impl Desk {
         let connection = Connection::open(&config).await.unwrap();
         Topology::new(&connection).apply().await.unwrap();
         Self {
-            world,
-            bench: Bench {
+            servers,
+            fixture: DeadLetterFixture {
                 connection,
                 broker: Some(broker),
             },
@@ -67,16 +67,16 @@ impl Desk {
             is_person && may_sign_in && account.custom_attributes.is_empty() && !account.is_admin
         });
         let account = account.expect("a population has an active member");
-        self.world.lookup.set_cancelled(&account.username, true);
+        self.servers.lookup.set_cancelled(&account.username, true);
         (account.id, account.username.clone())
     }
 
     fn spawn(&self, arguments: &[&str]) -> Child {
-        let host = self.bench.broker.as_ref().unwrap().host();
+        let host = self.fixture.broker.as_ref().unwrap().host();
         testkit::command::isolated(testkit::service_binary!())
             .arg("dead-letters")
             .args(arguments)
-            .envs(self.world.environment())
+            .envs(self.servers.environment())
             .env("GOOGLE_CLOUD_PROJECT", PROJECT)
             .env("PUBSUB_EMULATOR_HOST", host)
             .stdout(Stdio::piped())
@@ -107,10 +107,10 @@ fn errors(output: &Output) -> &str {
 
 #[tokio::test]
 async fn show_and_dry_run_say_what_the_service_would_do_now_and_change_nothing() {
-    let desk = Desk::start().await;
-    let (id, username) = desk.cancelled_member();
-    let resync = desk
-        .bench
+    let commands = CommandFixture::start().await;
+    let (id, username) = commands.cancelled_member();
+    let resync = commands
+        .fixture
         .give_up(
             &format!(r#"{{"crsid":"{username}"}}"#),
             DeadLetterReason::Refused,
@@ -120,12 +120,12 @@ async fn show_and_dry_run_say_what_the_service_would_do_now_and_change_nothing()
     let keep = format!(
         r#"{{"gitlab_user_id":{id},"cause":"tick","planned":"unblock","planned_reason":"no_longer_cancelled","planned_at":"{now}"}}"#
     );
-    let changed = desk
-        .bench
+    let changed = commands
+        .fixture
         .give_up(&keep, DeadLetterReason::AttemptsExhausted)
         .await;
-    let poison = desk
-        .bench
+    let poison = commands
+        .fixture
         .give_up("not JSON", DeadLetterReason::Undecodable)
         .await;
     let tick = died(
@@ -134,9 +134,9 @@ async fn show_and_dry_run_say_what_the_service_would_do_now_and_change_nothing()
         &[].into(),
         DeadLetterReason::GuardRefused,
     );
-    let tick = desk.bench.bury(Stage::FanOut, b"{}", tick).await;
+    let tick = commands.fixture.bury(Stage::FanOut, b"{}", tick).await;
 
-    let shown = desk.run(&["show", &resync, "--output", "json"]).await;
+    let shown = commands.run(&["show", &resync, "--output", "json"]).await;
     assert!(shown.status.success(), "{}", errors(&shown));
     let shown = &lines(&shown)[0];
     assert_eq!(
@@ -145,7 +145,7 @@ async fn show_and_dry_run_say_what_the_service_would_do_now_and_change_nothing()
     );
     assert_eq!(shown["attributes"]["dead_letter_reason"], "refused");
 
-    let dry = desk
+    let dry = commands
         .run(&["replay", "--all", "--dry-run", "--output", "json"])
         .await;
     assert!(dry.status.success(), "{}", errors(&dry));
@@ -160,22 +160,23 @@ async fn show_and_dry_run_say_what_the_service_would_do_now_and_change_nothing()
     assert_eq!(of(&tick)["now"], "run");
     assert_eq!(said.len(), 4);
 
-    assert_eq!(desk.bench.held(), 3);
+    assert_eq!(commands.fixture.held(), 3);
     assert_eq!(
-        desk.bench
+        commands
+            .fixture
             .counts(Stage::UserWorker.subscription())
             .published,
         0
     );
     assert_eq!(
-        desk.world.gitlab.account(id).unwrap().state,
+        commands.servers.gitlab.account(id).unwrap().state,
         UserState::Active
     );
 }
 
 #[tokio::test]
 async fn a_hostile_letter_cannot_touch_the_terminal() {
-    let desk = Desk::start().await;
+    let commands = CommandFixture::start().await;
     let mut hostile = died(
         Stage::UserWorker,
         b"",
@@ -188,8 +189,8 @@ async fn a_hostile_letter_cannot_touch_the_terminal() {
     );
     hostile.insert("\u{1b}[31m".to_owned(), "\u{85}".to_owned());
     let body = "{\"username\":\"\\u001b[2J\u{9b}31m\"}\r\n\u{1b}c\u{200b}";
-    let id = desk
-        .bench
+    let id = commands
+        .fixture
         .bury(Stage::UserWorker, body.as_bytes(), hostile)
         .await;
     let unsafe_character = |character: &char| {
@@ -202,7 +203,7 @@ async fn a_hostile_letter_cannot_touch_the_terminal() {
             vec!["show", &id],
             vec!["replay", "--all", "--dry-run"],
         ] {
-            let printed = desk
+            let printed = commands
                 .run(&[arguments.as_slice(), &["--output", output]].concat())
                 .await;
             assert!(
@@ -219,22 +220,25 @@ async fn a_hostile_letter_cannot_touch_the_terminal() {
             );
         }
     }
-    let shown = lines(&desk.run(&["show", &id, "--output", "json"]).await);
+    let shown = lines(&commands.run(&["show", &id, "--output", "json"]).await);
     assert_eq!(shown[0]["body"], body);
 }
 
 #[tokio::test]
 async fn a_partial_replay_exits_with_1_and_says_what_is_left() {
-    let desk = Desk::start().await;
+    let commands = CommandFixture::start().await;
     let often = died(
         Stage::UserWorker,
         b"{}",
         &[("replays", "3")].into(),
         DeadLetterReason::Refused,
     );
-    let often = desk.bench.bury(Stage::UserWorker, b"{}", often).await;
-    desk.bench.give_up("{}", DeadLetterReason::Refused).await;
-    let partial = desk.run(&["replay", "--all", "--output", "json"]).await;
+    let often = commands.fixture.bury(Stage::UserWorker, b"{}", often).await;
+    commands
+        .fixture
+        .give_up("{}", DeadLetterReason::Refused)
+        .await;
+    let partial = commands.run(&["replay", "--all", "--output", "json"]).await;
     assert_eq!(partial.status.code(), Some(1));
     let said = lines(&partial);
     let skipped = said.iter().find(|line| line["kind"] == "skipped").unwrap();
@@ -248,56 +252,65 @@ async fn a_partial_replay_exits_with_1_and_says_what_is_left() {
         ),
         (&1.into(), &1.into(), &0.into())
     );
-    let forced = desk.run(&["replay", "--all", "--force"]).await;
+    let forced = commands.run(&["replay", "--all", "--force"]).await;
     assert_eq!(forced.status.code(), Some(0), "{}", errors(&forced));
-    assert_eq!(desk.bench.held(), 0);
+    assert_eq!(commands.fixture.held(), 0);
 }
 
 #[tokio::test]
 async fn a_replay_without_a_selection_publishes_nothing_and_all_is_said_as_such() {
-    let desk = Desk::start().await;
+    let commands = CommandFixture::start().await;
     let tick = died(
         Stage::FanOut,
         b"{}",
         &[].into(),
         DeadLetterReason::GuardRefused,
     );
-    desk.bench.bury(Stage::FanOut, b"{}", tick).await;
-    desk.bench.give_up("{}", DeadLetterReason::Refused).await;
-    let ticks = || desk.bench.counts(Stage::FanOut.subscription()).published;
+    commands.fixture.bury(Stage::FanOut, b"{}", tick).await;
+    commands
+        .fixture
+        .give_up("{}", DeadLetterReason::Refused)
+        .await;
+    let ticks = || {
+        commands
+            .fixture
+            .counts(Stage::FanOut.subscription())
+            .published
+    };
     for unclear in [
         vec!["replay"],
         vec!["replay", "--rate", "5/s", "--max", "1"],
         vec!["replay", "--dry-run"],
         vec!["replay", "--all", "--reason", "guard_refused"],
     ] {
-        let refused = desk.run(&unclear).await;
+        let refused = commands.run(&unclear).await;
         assert_eq!(refused.status.code(), Some(2), "{unclear:?}");
         assert!(errors(&refused).contains("--all"), "{}", errors(&refused));
     }
-    assert_eq!((desk.bench.held(), ticks()), (1, 0));
-    let done = desk.run(&["replay", "--all"]).await;
+    assert_eq!((commands.fixture.held(), ticks()), (1, 0));
+    let done = commands.run(&["replay", "--all"]).await;
     assert_eq!(done.status.code(), Some(0), "{}", errors(&done));
-    assert_eq!((desk.bench.held(), ticks()), (0, 1));
+    assert_eq!((commands.fixture.held(), ticks()), (0, 1));
 }
 
 #[tokio::test]
 async fn discard_needs_a_selection_and_a_yes() {
-    let desk = Desk::start().await;
+    let commands = CommandFixture::start().await;
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("letters.jsonl");
     let file = file.to_str().unwrap();
-    desk.bench
+    commands
+        .fixture
         .give_up("poison", DeadLetterReason::Undecodable)
         .await;
     for refused in [
         vec!["discard", "--yes"],
         vec!["discard", "--reason", "undecodable"],
     ] {
-        assert_eq!(desk.run(&refused).await.status.code(), Some(2));
+        assert_eq!(commands.run(&refused).await.status.code(), Some(2));
     }
-    assert_eq!(desk.bench.held(), 1);
-    let done = desk
+    assert_eq!(commands.fixture.held(), 1);
+    let done = commands
         .run(&[
             "discard",
             "--reason",
@@ -310,7 +323,7 @@ async fn discard_needs_a_selection_and_a_yes() {
     assert_eq!(done.status.code(), Some(0), "{}", errors(&done));
     assert_eq!(
         (
-            desk.bench.held(),
+            commands.fixture.held(),
             fs::read_to_string(file).unwrap().lines().count()
         ),
         (0, 1)

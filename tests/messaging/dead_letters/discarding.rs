@@ -9,23 +9,23 @@ use lookup_gitlab_sync::messaging::{
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use super::bench::{Attributes, Bench};
+use super::fixture::{Attributes, DeadLetterFixture};
 
 #[tokio::test]
 async fn what_is_discarded_is_gone_and_on_disk_as_it_was() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("letters.jsonl");
-    let bench = Bench::start().await;
-    let text = bench
+    let fixture = DeadLetterFixture::start().await;
+    let text = fixture
         .give_up("not\nJSON", DeadLetterReason::Undecodable)
         .await;
-    let binary = bench
+    let binary = fixture
         .bury(Stage::UserWorker, &[0xff, 0x00], Attributes::new())
         .await;
-    let kept = bench.give_up("{}", DeadLetterReason::Refused).await;
+    let kept = fixture.give_up("{}", DeadLetterReason::Refused).await;
     let two = Selection::of_ids([text.clone(), binary.clone()]);
     let discarded = discard(
-        &bench.connection,
+        &fixture.connection,
         &two,
         &path,
         &CancellationToken::new(),
@@ -33,10 +33,12 @@ async fn what_is_discarded_is_gone_and_on_disk_as_it_was() {
     )
     .await;
     assert!(discarded.broken.is_none() && discarded.missing.is_empty());
-    assert_eq!((discarded.discarded, bench.held()), (2, 1));
-    let left =
-        lookup_gitlab_sync::messaging::dead_letters::list(&bench.connection, &Selection::default())
-            .await;
+    assert_eq!((discarded.discarded, fixture.held()), (2, 1));
+    let left = lookup_gitlab_sync::messaging::dead_letters::list(
+        &fixture.connection,
+        &Selection::default(),
+    )
+    .await;
     assert_eq!(left.unwrap()[0].id, kept);
 
     let lines = std::fs::read_to_string(&path).unwrap();
@@ -64,12 +66,12 @@ async fn what_is_discarded_is_gone_and_on_disk_as_it_was() {
 async fn killed_after_the_file_and_before_the_ack_the_letters_are_in_both() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("letters.jsonl");
-    let bench = Bench::start().await;
+    let fixture = DeadLetterFixture::start().await;
     let mut ids = BTreeSet::new();
     for _ in 0..20 {
-        ids.insert(bench.give_up("{}", DeadLetterReason::Refused).await);
+        ids.insert(fixture.give_up("{}", DeadLetterReason::Refused).await);
     }
-    let (connection, file) = (bench.connection.clone(), path.clone());
+    let (connection, file) = (fixture.connection.clone(), path.clone());
     let killed = tokio::spawn(async move {
         let die = |_: &_| panic!("killed here, as the test wants");
         discard(
@@ -95,8 +97,8 @@ async fn killed_after_the_file_and_before_the_ack_the_letters_are_in_both() {
     assert_eq!(written, ids);
     assert_eq!(
         (
-            bench.held(),
-            bench.counts(Stage::UserWorker.hold_subscription()).acked
+            fixture.held(),
+            fixture.counts(Stage::UserWorker.hold_subscription()).acked
         ),
         (20, 0)
     );
@@ -107,11 +109,11 @@ async fn a_file_that_is_there_is_never_written_over_and_then_nothing_is_discarde
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("letters.jsonl");
     std::fs::write(&path, "precious").unwrap();
-    let bench = Bench::start().await;
-    bench.give_up("{}", DeadLetterReason::Refused).await;
+    let fixture = DeadLetterFixture::start().await;
+    fixture.give_up("{}", DeadLetterReason::Refused).await;
     let all = Selection::default();
     let discarded = discard(
-        &bench.connection,
+        &fixture.connection,
         &all,
         &path,
         &CancellationToken::new(),
@@ -119,7 +121,7 @@ async fn a_file_that_is_there_is_never_written_over_and_then_nothing_is_discarde
     )
     .await;
     assert!(matches!(discarded.broken, Some(DiscardError::File { .. })));
-    assert_eq!((discarded.discarded, bench.held()), (0, 1));
+    assert_eq!((discarded.discarded, fixture.held()), (0, 1));
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "precious");
 }
 
@@ -127,10 +129,10 @@ async fn a_file_that_is_there_is_never_written_over_and_then_nothing_is_discarde
 async fn without_a_letter_there_is_no_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("letters.jsonl");
-    let bench = Bench::start().await;
+    let fixture = DeadLetterFixture::start().await;
     let all = Selection::default();
     let discarded = discard(
-        &bench.connection,
+        &fixture.connection,
         &all,
         &path,
         &CancellationToken::new(),

@@ -6,34 +6,34 @@ use lookup_gitlab_sync::messaging::{
     dead_letters::{Selection, Why, list},
 };
 
-use super::bench::{Attributes, Bench, died};
+use super::fixture::{Attributes, DeadLetterFixture, died};
 
 #[tokio::test]
 async fn each_filter_narrows_what_is_listed() {
-    let bench = Bench::start().await;
-    let crsid = bench
+    let fixture = DeadLetterFixture::start().await;
+    let crsid = fixture
         .give_up(r#"{"crsid":"spqr1"}"#, DeadLetterReason::Refused)
         .await;
-    let account = bench
+    let account = fixture
         .give_up(
             r#"{"gitlab_user_id":42}"#,
             DeadLetterReason::AttemptsExhausted,
         )
         .await;
-    let poison = bench
+    let poison = fixture
         .give_up("\u{1b}[2Jnot JSON", DeadLetterReason::Undecodable)
         .await;
-    let namespace = bench
+    let namespace = fixture
         .give_up(r#"{"namespace_id":7}"#, DeadLetterReason::InvalidField)
         .await;
-    let tick = bench.bury(Stage::FanOut, b"{}", Attributes::new()).await;
+    let tick = fixture.bury(Stage::FanOut, b"{}", Attributes::new()).await;
     let again = died(
         Stage::UserWorker,
         b"{}",
         &[("deaths", "3")].into(),
         DeadLetterReason::Refused,
     );
-    let often = bench.bury(Stage::UserWorker, b"{}", again).await;
+    let often = fixture.bury(Stage::UserWorker, b"{}", again).await;
 
     let all = Selection::default;
     let user = |user: &str| Selection {
@@ -99,7 +99,7 @@ async fn each_filter_narrows_what_is_listed() {
         ),
     ];
     for (selection, expected) in cases {
-        let listed = list(&bench.connection, &selection).await.unwrap();
+        let listed = list(&fixture.connection, &selection).await.unwrap();
         let mut ids: Vec<&String> = listed.iter().map(|seen| &seen.id).collect();
         let mut expected = expected;
         ids.sort();
@@ -110,9 +110,9 @@ async fn each_filter_narrows_what_is_listed() {
 
 #[tokio::test]
 async fn what_was_listed_is_given_back_and_changed_in_nothing() {
-    let bench = Bench::start().await;
+    let fixture = DeadLetterFixture::start().await;
     for number in 0..250 {
-        bench
+        fixture
             .give_up(
                 &format!(r#"{{"gitlab_user_id":{number}}}"#),
                 DeadLetterReason::Refused,
@@ -121,13 +121,13 @@ async fn what_was_listed_is_given_back_and_changed_in_nothing() {
     }
     for _ in 0..2 {
         assert_eq!(
-            list(&bench.connection, &Selection::default())
+            list(&fixture.connection, &Selection::default())
                 .await
                 .unwrap()
                 .len(),
             250
         );
-        let counts = bench.counts(Stage::UserWorker.hold_subscription());
+        let counts = fixture.counts(Stage::UserWorker.hold_subscription());
         assert_eq!(
             (counts.outstanding, counts.waiting, counts.acked),
             (0, 250, 0)
@@ -137,13 +137,13 @@ async fn what_was_listed_is_given_back_and_changed_in_nothing() {
 
 #[tokio::test]
 async fn a_large_poison_does_not_break_the_pull() {
-    let bench = Bench::start().await;
+    let fixture = DeadLetterFixture::start().await;
     for _ in 0..3 {
-        bench
+        fixture
             .bury(Stage::UserWorker, &vec![b'x'; 9_000_000], Attributes::new())
             .await;
     }
-    let listed = list(&bench.connection, &Selection::default())
+    let listed = list(&fixture.connection, &Selection::default())
         .await
         .unwrap();
     assert_eq!(
@@ -154,13 +154,13 @@ async fn a_large_poison_does_not_break_the_pull() {
 
 #[tokio::test]
 async fn a_letter_that_pubsub_forwarded_is_listed_as_such() {
-    let bench = Bench::start().await;
-    bench.let_pubsub_give_up(r#"{"crsid":"spqr1"}"#).await;
+    let fixture = DeadLetterFixture::start().await;
+    fixture.let_pubsub_give_up(r#"{"crsid":"spqr1"}"#).await;
     let forwarded = Selection {
         causes: vec![Why::Forwarded],
         ..Selection::default()
     };
-    let listed = list(&bench.connection, &forwarded).await.unwrap();
+    let listed = list(&fixture.connection, &forwarded).await.unwrap();
     assert_eq!(listed.len(), 1);
     assert_eq!(listed[0].history.delivery_attempt, Some(5));
     assert_eq!(listed[0].history.deaths, 1);
@@ -169,20 +169,20 @@ async fn a_letter_that_pubsub_forwarded_is_listed_as_such() {
 
 #[tokio::test]
 async fn a_missing_hold_subscription_is_an_error_and_not_an_empty_list() {
-    let bench = Bench::start().await;
-    let name = bench
+    let fixture = DeadLetterFixture::start().await;
+    let name = fixture
         .connection
         .names()
         .subscription(Stage::UserWorker.hold_subscription());
     let delete =
         google_cloud_googleapis::pubsub::v1::DeleteSubscriptionRequest { subscription: name };
-    bench
+    fixture
         .connection
         .subscriptions()
         .delete_subscription(delete)
         .await
         .unwrap();
-    let error = list(&bench.connection, &Selection::default())
+    let error = list(&fixture.connection, &Selection::default())
         .await
         .unwrap_err()
         .to_string();

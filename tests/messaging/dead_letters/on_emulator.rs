@@ -7,25 +7,25 @@ use lookup_gitlab_sync::messaging::{
 use testkit::google_emulator::GoogleEmulator;
 use tokio_util::sync::CancellationToken;
 
-use super::{bench::Bench, replaying::run};
+use super::{fixture::DeadLetterFixture, replaying::run};
 
 #[tokio::test]
 async fn on_googles_emulator_letters_are_listed_replayed_and_discarded_alike() {
     let Some(emulator) = GoogleEmulator::start().await else {
         return;
     };
-    let bench = Bench::at(emulator.host()).await;
-    bench.let_pubsub_give_up(r#"{"crsid":"spqr1"}"#).await;
+    let fixture = DeadLetterFixture::at(emulator.host()).await;
+    fixture.let_pubsub_give_up(r#"{"crsid":"spqr1"}"#).await;
     let mut given_up = Vec::new();
     for number in 0..120 {
         let body = format!(r#"{{"gitlab_user_id":{number}}}"#);
-        given_up.push(bench.give_up(&body, DeadLetterReason::Refused).await);
+        given_up.push(fixture.give_up(&body, DeadLetterReason::Refused).await);
     }
     let all = Selection {
         stages: vec![Stage::UserWorker],
         ..Selection::default()
     };
-    let listed = list(&bench.connection, &all).await.unwrap();
+    let listed = list(&fixture.connection, &all).await.unwrap();
     assert_eq!(listed.len(), 121);
     let forwarded: Vec<_> = listed
         .iter()
@@ -47,7 +47,7 @@ async fn on_googles_emulator_letters_are_listed_replayed_and_discarded_alike() {
         ..all.clone()
     };
     let discarded = discard(
-        &bench.connection,
+        &fixture.connection,
         &ten,
         &path,
         &CancellationToken::new(),
@@ -57,10 +57,10 @@ async fn on_googles_emulator_letters_are_listed_replayed_and_discarded_alike() {
     assert_eq!(discarded.discarded, 10);
     assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 10);
 
-    let summary = run(&bench, &all, &ReplayOptions::new()).await;
+    let summary = run(&fixture, &all, &ReplayOptions::new()).await;
     assert!(summary.is_complete(), "{summary:?}");
     assert_eq!(summary.replayed, 111);
-    let messages = bench.take(Stage::UserWorker.subscription(), 111).await;
+    let messages = fixture.take(Stage::UserWorker.subscription(), 111).await;
     assert!(
         messages
             .iter()
@@ -72,5 +72,5 @@ async fn on_googles_emulator_letters_are_listed_replayed_and_discarded_alike() {
             .keys()
             .any(|name| name.starts_with("CloudPubSub"))
     }));
-    assert_eq!(list(&bench.connection, &all).await.unwrap().len(), 0);
+    assert_eq!(list(&fixture.connection, &all).await.unwrap().len(), 0);
 }

@@ -10,11 +10,15 @@ use lookup_gitlab_sync::messaging::{
 use testkit::wait::PATIENCE;
 use tokio_util::sync::CancellationToken;
 
-use super::bench::{Attributes, Bench, died};
+use super::fixture::{Attributes, DeadLetterFixture, died};
 
-pub async fn run(bench: &Bench, selection: &Selection, options: &ReplayOptions) -> Summary {
+pub async fn run(
+    fixture: &DeadLetterFixture,
+    selection: &Selection,
+    options: &ReplayOptions,
+) -> Summary {
     let stopping = CancellationToken::new();
-    let replaying = replay(&bench.connection, selection, options, &stopping, &|_| ());
+    let replaying = replay(&fixture.connection, selection, options, &stopping, &|_| ());
     tokio::time::timeout(PATIENCE, replaying)
         .await
         .expect("a replay ends")
@@ -22,14 +26,14 @@ pub async fn run(bench: &Bench, selection: &Selection, options: &ReplayOptions) 
 
 #[tokio::test]
 async fn a_replayed_message_is_published_as_it_was_with_its_history() {
-    let bench = Bench::start().await;
+    let fixture = DeadLetterFixture::start().await;
     let body = "\u{0}not JSON\u{1b}";
-    bench.give_up(body, DeadLetterReason::Undecodable).await;
+    fixture.give_up(body, DeadLetterReason::Undecodable).await;
     let options = ReplayOptions::new();
-    let summary = run(&bench, &Selection::default(), &options).await;
+    let summary = run(&fixture, &Selection::default(), &options).await;
     assert!(summary.is_complete());
     assert_eq!(summary.replayed, 1);
-    let messages = bench.take(Stage::UserWorker.subscription(), 1).await;
+    let messages = fixture.take(Stage::UserWorker.subscription(), 1).await;
     assert_eq!(messages[0].data, body.as_bytes());
     let mut attributes: Attributes = messages[0].attributes.clone().into_iter().collect();
     assert!(
@@ -51,49 +55,57 @@ async fn a_replayed_message_is_published_as_it_was_with_its_history() {
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect();
     assert_eq!(attributes, expected);
-    assert_eq!(bench.held(), 0);
+    assert_eq!(fixture.held(), 0);
 }
 
 #[tokio::test]
 async fn a_tick_goes_back_to_its_own_topic_without_its_run() {
-    let bench = Bench::start().await;
+    let fixture = DeadLetterFixture::start().await;
     let attributes = died(
         Stage::FanOut,
         b"{}",
         &[("run", "r1")].into(),
         DeadLetterReason::GuardRefused,
     );
-    bench.bury(Stage::FanOut, b"{}", attributes).await;
-    run(&bench, &Selection::default(), &ReplayOptions::new()).await;
-    let messages = bench.take(Stage::FanOut.subscription(), 1).await;
+    fixture.bury(Stage::FanOut, b"{}", attributes).await;
+    run(&fixture, &Selection::default(), &ReplayOptions::new()).await;
+    let messages = fixture.take(Stage::FanOut.subscription(), 1).await;
     assert!(!messages[0].attributes.contains_key("run"));
-    assert_eq!(bench.counts(Stage::UserWorker.subscription()).published, 0);
+    assert_eq!(
+        fixture.counts(Stage::UserWorker.subscription()).published,
+        0
+    );
 }
 
 #[tokio::test]
 async fn a_letter_goes_where_its_topic_says_and_not_where_it_says_itself() {
-    let bench = Bench::start().await;
+    let fixture = DeadLetterFixture::start().await;
     let attributes = Attributes::from([("original_topic".to_owned(), "sync-tick".to_owned())]);
-    bench.bury(Stage::UserWorker, b"{}", attributes).await;
-    run(&bench, &Selection::default(), &ReplayOptions::new()).await;
+    fixture.bury(Stage::UserWorker, b"{}", attributes).await;
+    run(&fixture, &Selection::default(), &ReplayOptions::new()).await;
     assert_eq!(
-        bench.take(Stage::UserWorker.subscription(), 1).await.len(),
+        fixture
+            .take(Stage::UserWorker.subscription(), 1)
+            .await
+            .len(),
         1
     );
-    assert_eq!(bench.counts(Stage::FanOut.subscription()).published, 0);
+    assert_eq!(fixture.counts(Stage::FanOut.subscription()).published, 0);
 }
 
 #[tokio::test]
 async fn a_queue_that_refills_while_it_is_replayed_ends_and_deaths_are_counted_on() {
     const LETTERS: usize = 150;
-    let bench = Bench::start().await;
+    let fixture = DeadLetterFixture::start().await;
     for _ in 0..LETTERS {
-        bench.give_up("poison", DeadLetterReason::Undecodable).await;
+        fixture
+            .give_up("poison", DeadLetterReason::Undecodable)
+            .await;
     }
     let done = CancellationToken::new();
     let worker = async {
         while !done.is_cancelled() {
-            for received in bench.pull(Stage::UserWorker.subscription()).await {
+            for received in fixture.pull(Stage::UserWorker.subscription()).await {
                 let message = received.message.clone().unwrap();
                 let delivery = Delivery {
                     message_id: message.message_id,
@@ -114,10 +126,10 @@ async fn a_queue_that_refills_while_it_is_replayed_ends_and_deaths_are_counted_o
                     &letter,
                     Timestamp::now(),
                 );
-                bench
+                fixture
                     .bury(Stage::UserWorker, &delivery.body, attributes)
                     .await;
-                bench
+                fixture
                     .ack(Stage::UserWorker.subscription(), &[received])
                     .await;
             }
@@ -125,9 +137,9 @@ async fn a_queue_that_refills_while_it_is_replayed_ends_and_deaths_are_counted_o
         }
     };
     let replaying = async {
-        let summary = run(&bench, &Selection::default(), &ReplayOptions::new()).await;
+        let summary = run(&fixture, &Selection::default(), &ReplayOptions::new()).await;
         let all_died_again = async {
-            while bench.held() < LETTERS {
+            while fixture.held() < LETTERS {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
@@ -143,7 +155,7 @@ async fn a_queue_that_refills_while_it_is_replayed_ends_and_deaths_are_counted_o
         summary.died_again > 0,
         "it did not refill while it was replayed"
     );
-    let listed = list(&bench.connection, &Selection::default())
+    let listed = list(&fixture.connection, &Selection::default())
         .await
         .unwrap();
     assert_eq!(listed.len(), LETTERS);
@@ -155,19 +167,19 @@ async fn a_queue_that_refills_while_it_is_replayed_ends_and_deaths_are_counted_o
 
 #[tokio::test]
 async fn one_message_that_pubsub_refuses_fails_alone() {
-    let bench = Bench::start().await;
+    let fixture = DeadLetterFixture::start().await;
     // As many attributes as Pub/Sub takes: with its history it has too many.
     let crowded = (0..100)
         .map(|number| (format!("a{number}"), String::new()))
         .collect();
-    let refused = bench.bury(Stage::UserWorker, b"{}", crowded).await;
+    let refused = fixture.bury(Stage::UserWorker, b"{}", crowded).await;
     for _ in 0..20 {
-        bench.give_up("{}", DeadLetterReason::Refused).await;
+        fixture.give_up("{}", DeadLetterReason::Refused).await;
     }
-    let summary = run(&bench, &Selection::default(), &ReplayOptions::new()).await;
+    let summary = run(&fixture, &Selection::default(), &ReplayOptions::new()).await;
     assert_eq!((summary.replayed, summary.failed), (20, 1));
     assert!(!summary.is_complete());
-    let left = list(&bench.connection, &Selection::default())
+    let left = list(&fixture.connection, &Selection::default())
         .await
         .unwrap();
     assert_eq!(
@@ -178,11 +190,11 @@ async fn one_message_that_pubsub_refuses_fails_alone() {
 
 #[tokio::test]
 async fn what_pubsub_forwarded_is_replayed_without_a_trace_of_its_own_attributes() {
-    let bench = Bench::start().await;
-    bench.let_pubsub_give_up(r#"{"crsid":"spqr1"}"#).await;
-    let summary = run(&bench, &Selection::default(), &ReplayOptions::new()).await;
+    let fixture = DeadLetterFixture::start().await;
+    fixture.let_pubsub_give_up(r#"{"crsid":"spqr1"}"#).await;
+    let summary = run(&fixture, &Selection::default(), &ReplayOptions::new()).await;
     assert_eq!(summary.replayed, 1);
-    let messages = bench.take(Stage::UserWorker.subscription(), 1).await;
+    let messages = fixture.take(Stage::UserWorker.subscription(), 1).await;
     assert!(
         !messages[0]
             .attributes
@@ -198,41 +210,41 @@ async fn what_pubsub_forwarded_is_replayed_without_a_trace_of_its_own_attributes
 
 #[tokio::test]
 async fn a_letter_that_was_replayed_three_times_needs_force() {
-    let bench = Bench::start().await;
+    let fixture = DeadLetterFixture::start().await;
     let often = died(
         Stage::UserWorker,
         b"{}",
         &[("replays", "3")].into(),
         DeadLetterReason::Refused,
     );
-    bench.bury(Stage::UserWorker, b"{}", often).await;
+    fixture.bury(Stage::UserWorker, b"{}", often).await;
     let options = ReplayOptions::new();
-    let summary = run(&bench, &Selection::default(), &options).await;
+    let summary = run(&fixture, &Selection::default(), &options).await;
     assert_eq!((summary.replayed, summary.replayed_too_often), (0, 1));
     assert!(!summary.is_complete());
-    assert_eq!(bench.held(), 1);
+    assert_eq!(fixture.held(), 1);
     let forced = ReplayOptions {
         force: true,
         ..options
     };
     assert!(
-        run(&bench, &Selection::default(), &forced)
+        run(&fixture, &Selection::default(), &forced)
             .await
             .is_complete()
     );
-    assert_eq!(bench.held(), 0);
+    assert_eq!(fixture.held(), 0);
 }
 
 #[tokio::test]
 async fn no_more_than_max_are_replayed_and_nothing_but_the_selected() {
-    let bench = Bench::start().await;
+    let fixture = DeadLetterFixture::start().await;
     for number in 0..60 {
         let reason = if number % 2 == 0 {
             DeadLetterReason::Refused
         } else {
             DeadLetterReason::Undecodable
         };
-        bench.give_up("{}", reason).await;
+        fixture.give_up("{}", reason).await;
     }
     let refused = Selection {
         causes: vec![dead_letters::Why::Reason(DeadLetterReason::Refused)],
@@ -242,21 +254,23 @@ async fn no_more_than_max_are_replayed_and_nothing_but_the_selected() {
         max: Some(7),
         ..ReplayOptions::new()
     };
-    assert_eq!(run(&bench, &refused, &some).await.replayed, 7);
-    assert_eq!(bench.held(), 53);
+    assert_eq!(run(&fixture, &refused, &some).await.replayed, 7);
+    assert_eq!(fixture.held(), 53);
     assert_eq!(
-        run(&bench, &refused, &ReplayOptions::new()).await.replayed,
+        run(&fixture, &refused, &ReplayOptions::new())
+            .await
+            .replayed,
         23
     );
-    assert_eq!(bench.held(), 30);
+    assert_eq!(fixture.held(), 30);
 }
 
 #[tokio::test]
 async fn ids_that_are_not_there_are_named() {
-    let bench = Bench::start().await;
-    let id = bench.give_up("{}", DeadLetterReason::Refused).await;
+    let fixture = DeadLetterFixture::start().await;
+    let id = fixture.give_up("{}", DeadLetterReason::Refused).await;
     let summary = run(
-        &bench,
+        &fixture,
         &Selection::of_ids([id, "gone".to_owned()]),
         &ReplayOptions::new(),
     )
@@ -270,29 +284,29 @@ async fn ids_that_are_not_there_are_named() {
 
 #[tokio::test]
 async fn a_slow_replay_keeps_its_leases_and_its_rate() {
-    let bench = Bench::start().await;
-    bench.lapse_soon().await;
+    let fixture = DeadLetterFixture::start().await;
+    fixture.lapse_soon().await;
     for _ in 0..6 {
-        bench.give_up("{}", DeadLetterReason::Refused).await;
+        fixture.give_up("{}", DeadLetterReason::Refused).await;
     }
     let started = std::time::Instant::now();
     let slow = ReplayOptions {
         pause: Some(Duration::from_secs(3)),
         ..ReplayOptions::new()
     };
-    let summary = run(&bench, &Selection::default(), &slow).await;
+    let summary = run(&fixture, &Selection::default(), &slow).await;
     // Five pauses: longer than a lease, and a pause never shrinks.
     assert!(started.elapsed() >= Duration::from_secs(15));
     assert_eq!(summary.replayed, 6);
-    let counts = bench.counts(Stage::UserWorker.hold_subscription());
+    let counts = fixture.counts(Stage::UserWorker.hold_subscription());
     assert_eq!((counts.lapsed, counts.delivered, counts.acked), (0, 6, 6));
 }
 
 #[tokio::test]
 async fn a_stopped_replay_gives_back_what_it_did_not_begin() {
-    let bench = Bench::start().await;
+    let fixture = DeadLetterFixture::start().await;
     for _ in 0..40 {
-        bench.give_up("{}", DeadLetterReason::Refused).await;
+        fixture.give_up("{}", DeadLetterReason::Refused).await;
     }
     let stopping = CancellationToken::new();
     let slow = ReplayOptions {
@@ -305,18 +319,18 @@ async fn a_stopped_replay_gives_back_what_it_did_not_begin() {
         }
     };
     let all = Selection::default();
-    let summary = replay(&bench.connection, &all, &slow, &stopping, &stop_at_once).await;
+    let summary = replay(&fixture.connection, &all, &slow, &stopping, &stop_at_once).await;
     assert!(
         summary.stopped && summary.replayed >= 1 && summary.replayed < 40,
         "{summary:?}"
     );
-    let counts = bench.counts(Stage::UserWorker.hold_subscription());
+    let counts = fixture.counts(Stage::UserWorker.hold_subscription());
     assert_eq!(
         (counts.outstanding, counts.waiting as u64 + summary.replayed),
         (0, 40)
     );
     assert_eq!(
-        bench.counts(Stage::UserWorker.subscription()).published,
+        fixture.counts(Stage::UserWorker.subscription()).published,
         summary.replayed
     );
 }

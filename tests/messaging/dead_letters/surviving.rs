@@ -13,16 +13,16 @@ use lookup_gitlab_sync::messaging::{
 use testkit::wait::PATIENCE;
 use tokio_util::sync::CancellationToken;
 
-use super::{bench::Bench, replaying::run};
+use super::{fixture::DeadLetterFixture, replaying::run};
 
 const LETTERS: usize = 50;
 
 #[tokio::test]
 async fn killed_between_publish_and_ack_nothing_is_lost_and_at_worst_doubled() {
-    let bench = Bench::start().await;
-    bench.lapse_soon().await;
+    let fixture = DeadLetterFixture::start().await;
+    fixture.lapse_soon().await;
     for number in 0..LETTERS {
-        bench
+        fixture
             .give_up(
                 &format!(r#"{{"gitlab_user_id":{number}}}"#),
                 DeadLetterReason::Refused,
@@ -32,7 +32,7 @@ async fn killed_between_publish_and_ack_nothing_is_lost_and_at_worst_doubled() {
     // A panic where a message is confirmed and its letter not yet acked: the task dies there, all
     // that it holds with it.
     let confirmed = Arc::new(AtomicUsize::new(0));
-    let (connection, counter) = (bench.connection.clone(), Arc::clone(&confirmed));
+    let (connection, counter) = (fixture.connection.clone(), Arc::clone(&confirmed));
     let killed = tokio::spawn(async move {
         let die = |event: ReplayEvent<'_>| {
             if let ReplayEvent::Confirmed(..) = event
@@ -52,19 +52,19 @@ async fn killed_between_publish_and_ack_nothing_is_lost_and_at_worst_doubled() {
         .await
     });
     assert!(killed.await.unwrap_err().is_panic());
-    assert!(bench.held() > 0);
+    assert!(fixture.held() > 0);
 
     let everything = async {
-        while bench.held() > 0 {
-            run(&bench, &Selection::default(), &ReplayOptions::new()).await;
+        while fixture.held() > 0 {
+            run(&fixture, &Selection::default(), &ReplayOptions::new()).await;
         }
     };
     tokio::time::timeout(PATIENCE, everything)
         .await
         .expect("leases lapse and the rest is replayed");
-    let published = bench.counts(Stage::UserWorker.subscription()).published;
+    let published = fixture.counts(Stage::UserWorker.subscription()).published;
     let published = usize::try_from(published).unwrap();
-    let messages = bench
+    let messages = fixture
         .take(Stage::UserWorker.subscription(), published)
         .await;
     let bodies: BTreeSet<_> = messages
@@ -80,20 +80,20 @@ async fn killed_between_publish_and_ack_nothing_is_lost_and_at_worst_doubled() {
 
 #[tokio::test]
 async fn killed_before_the_publish_every_letter_is_still_there() {
-    let bench = Bench::start().await;
-    bench.lapse_soon().await;
+    let fixture = DeadLetterFixture::start().await;
+    fixture.lapse_soon().await;
     for _ in 0..LETTERS {
-        bench.give_up("{}", DeadLetterReason::Refused).await;
+        fixture.give_up("{}", DeadLetterReason::Refused).await;
     }
     let mut scan = lookup_gitlab_sync::messaging::dead_letters::Scan::new(
-        &bench.connection,
+        &fixture.connection,
         &Selection::default(),
         CancellationToken::new(),
     );
     assert_eq!(scan.next().await.unwrap().unwrap().len(), LETTERS);
     drop(scan);
     let back = async {
-        while list(&bench.connection, &Selection::default())
+        while list(&fixture.connection, &Selection::default())
             .await
             .unwrap()
             .len()

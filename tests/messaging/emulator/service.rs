@@ -9,7 +9,7 @@ use serde_json::Value;
 use simulator::{
     gitlab::{SimulatedUser, UserState},
     lookup::SimulatedPerson,
-    world::{World, WorldSettings},
+    servers::{ServerSettings, SimulatedServers},
 };
 use tempfile::TempDir;
 use testkit::{
@@ -20,7 +20,7 @@ use testkit::{
 use tokio::process::Command;
 
 pub struct Service {
-    pub world: World,
+    pub servers: SimulatedServers,
     pub connection: Connection,
     variables: Vec<(&'static str, String)>,
     serving: ChildProcess,
@@ -34,15 +34,17 @@ impl Service {
         accounts: Vec<SimulatedUser>,
         people: Vec<SimulatedPerson>,
     ) -> Self {
-        let settings = WorldSettings {
+        let settings = ServerSettings {
             pubsub_port: None,
-            ..WorldSettings::default()
+            ..ServerSettings::default()
         };
-        let world = World::of(accounts, people, settings).await.unwrap();
+        let servers = SimulatedServers::of(accounts, people, settings)
+            .await
+            .unwrap();
         let unique = RunId::new();
         let project = format!("p-{unique}");
         let prefix = format!("t{unique}-");
-        let mut variables = world.environment();
+        let mut variables = servers.environment();
         variables.extend([
             ("PUBSUB_EMULATOR_HOST", host.to_owned()),
             ("GOOGLE_CLOUD_PROJECT", project.clone()),
@@ -62,7 +64,7 @@ impl Service {
         let mut serve = command(&variables, &folder, &["serve"]);
         let serving = ChildProcess::spawn(serve.env("PORT", "0"));
         Self {
-            world,
+            servers,
             connection,
             variables,
             serving,
@@ -94,12 +96,12 @@ impl Service {
     }
 
     pub fn state(&self, id: u64) -> UserState {
-        self.world.gitlab.account(id).unwrap().state
+        self.servers.gitlab.account(id).unwrap().state
     }
 
     /// Requests to GitLab that are not a GET.
     pub fn writes(&self) -> usize {
-        self.world.gitlab.control().writes()
+        self.servers.gitlab.control().writes()
     }
 
     /// Asks `serve` to stop, which it must do well.

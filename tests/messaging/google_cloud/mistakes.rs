@@ -5,7 +5,7 @@ use std::process::Output;
 
 use super::{
     google::Google,
-    visitor::{Variables, command, run},
+    service::{Variables, command, run},
 };
 
 const NOT_AUTHORIZED: &str = "User not authorized to perform this action.";

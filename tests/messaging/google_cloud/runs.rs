@@ -10,19 +10,19 @@ use lookup_gitlab_sync::{
 use simulator::{
     gitlab::{SimulatedUser, UserState},
     lookup::SimulatedPerson,
-    world::{World, WorldSettings},
+    servers::{ServerSettings, SimulatedServers},
 };
 use testkit::wait::until;
 
 use super::{
     google::{Google, QUOTA_PROJECT},
-    visitor::{PROJECT, serve, succeed},
+    service::{PROJECT, serve, succeed},
 };
 
 /// The servers, with topics and subscriptions as Terraform would have made them, and Google in
 /// front of the broker.
 struct Cloud {
-    world: World,
+    servers: SimulatedServers,
     google: Google,
 }
 
@@ -30,10 +30,10 @@ impl Cloud {
     async fn with_a_cancelled_member() -> Self {
         let accounts = vec![SimulatedUser::new(42, "spqr1")];
         let people = vec![SimulatedPerson::cancelled("spqr1", "Gone")];
-        let world = World::of(accounts, people, WorldSettings::default())
+        let servers = SimulatedServers::of(accounts, people, ServerSettings::default())
             .await
             .unwrap();
-        let host = world.broker.as_ref().unwrap().host();
+        let host = servers.broker.as_ref().unwrap().host();
         let local = config::PubSubConfig {
             project: PROJECT.to_owned(),
             emulator_host: Some(host.clone()),
@@ -44,12 +44,12 @@ impl Cloud {
         Topology::new(&connection).apply().await.unwrap();
         keep_dead_letters_for_31_days(&connection).await;
         let google = Google::before(&host).await;
-        Self { world, google }
+        Self { servers, google }
     }
 
     /// The variables that lead to both upstreams; Pub/Sub's own are not among them.
     fn upstreams(&self) -> Vec<(&'static str, String)> {
-        let mut variables = self.world.environment();
+        let mut variables = self.servers.environment();
         variables.retain(|(name, _)| *name != "PUBSUB_EMULATOR_HOST");
         variables
     }
@@ -99,7 +99,7 @@ async fn a_whole_run_goes_over_tls_with_a_token_and_the_quota_project_in_every_c
     )
     .await;
 
-    let state = cloud.world.gitlab.account(42).unwrap().state;
+    let state = cloud.servers.gitlab.account(42).unwrap().state;
     assert_eq!(state, UserState::Blocked);
     let seen = cloud.google.seen();
     for call in &seen {
@@ -150,7 +150,7 @@ async fn a_token_is_replaced_while_the_service_runs() {
     // more.
     succeed(&cloud.google, &["tick", "--follow"], &[]).await;
     assert_eq!(
-        cloud.world.gitlab.account(42).unwrap().state,
+        cloud.servers.gitlab.account(42).unwrap().state,
         UserState::Blocked
     );
     let published = |token: &str| {

@@ -5,7 +5,7 @@ use lookup_gitlab_sync::{
 };
 use serde_json::{Value, json};
 
-use super::world::World;
+use super::fixture::ProvisioningFixture;
 
 const PURCHASES: &str = "SELECT a.name AS uid, p.quantity, p.started_at AS from, p.expires_on AS to, \
     p.purchase_xid AS xid, p.trial FROM subscription_add_on_purchases p \
@@ -45,17 +45,19 @@ fn end() -> Value {
 }
 
 struct Case {
-    world: World,
+    fixture: ProvisioningFixture,
     id: i64,
 }
 
 impl Case {
     /// For a newer GitLab, which carries out every add-on there is.
     async fn new() -> Self {
-        let world =
-            World::with(|settings| settings.rules = DocumentRules::new(PLAN_CODES, EVERY)).await;
-        let id = world.group("acme").await;
-        Self { world, id }
+        let fixture = ProvisioningFixture::with(|settings| {
+            settings.rules = DocumentRules::new(PLAN_CODES, EVERY)
+        })
+        .await;
+        let id = fixture.group("acme").await;
+        Self { fixture, id }
     }
 
     /// A group with this already.
@@ -66,22 +68,22 @@ impl Case {
     }
 
     async fn apply(&self, add_ons: Value) {
-        self.world
+        self.fixture
             .apply(self.id, json!({ "add_on_purchases": add_ons }))
             .await;
-        self.world
+        self.fixture
             .assert_settled(self.id, json!({ "add_on_purchases": add_ons }))
             .await;
     }
 
     async fn refused(&self, add_ons: Value) -> String {
-        self.world
+        self.fixture
             .refused(self.id, "add_on_purchases", add_ons)
             .await
     }
 
     async fn rows(&self) -> Value {
-        self.world.rows(PURCHASES).await
+        self.fixture.rows(PURCHASES).await
     }
 }
 
@@ -107,7 +109,7 @@ async fn every_add_on_is_stored_under_its_own_number() {
     assert_eq!(case.rows().await, json!(expected));
     let owners = "SELECT DISTINCT organization_id, namespace_id FROM subscription_add_on_purchases";
     assert_eq!(
-        case.world.rows(owners).await,
+        case.fixture.rows(owners).await,
         json!([{ "organization_id": 7, "namespace_id": case.id }])
     );
 }
@@ -148,7 +150,7 @@ async fn a_first_purchase_needs_dates_and_a_purchase_xid() {
         "Started at can't be blank. Expires on can't be blank. Purchase xid can't be blank."
     );
     let missing = "SELECT * FROM subscription_add_ons";
-    assert_eq!(case.world.rows(missing).await, json!([]));
+    assert_eq!(case.fixture.rows(missing).await, json!([]));
 }
 
 #[tokio::test]
@@ -184,10 +186,10 @@ async fn an_end_without_a_date_keeps_that_of_the_row() {
 #[tokio::test]
 async fn taking_away_what_is_not_there_is_a_success_and_makes_nothing() {
     let case = Case::new().await;
-    let before = case.world.everything().await;
+    let before = case.fixture.everything().await;
     case.apply(json!({ "duo_core": [end()], "duo_pro": [{}] }))
         .await;
-    assert_eq!(before, case.world.everything().await);
+    assert_eq!(before, case.fixture.everything().await);
 }
 
 #[tokio::test]
@@ -228,7 +230,7 @@ async fn a_broken_purchase_spares_the_others() {
     let case = Case::having(json!({ "secrets_manager": [purchase(json!({}))] })).await;
     let long = "x".repeat(256);
     let (status, answer) = case
-        .world
+        .fixture
         .post(
             case.id,
             json!({ "add_on_purchases": {
@@ -270,7 +272,7 @@ async fn a_broken_purchase_that_loses_to_the_other_duo_is_still_an_error() {
     let case = Case::new().await;
     let add_ons = json!({ "duo_pro": [purchase(json!({}))], "duo_enterprise": [purchase(json!({ "quantity": -2 }))] });
     let (status, answer) = case
-        .world
+        .fixture
         .post(case.id, json!({ "add_on_purchases": add_ons }))
         .await;
     assert_eq!(status, 422);
@@ -292,7 +294,7 @@ async fn an_unknown_name_is_refused_and_is_nothing_with_an_empty_list() {
         );
     }
     let (status, answer) = case
-        .world
+        .fixture
         .post(case.id, json!({ "add_on_purchases": { "duo_max": [] } }))
         .await;
     assert_eq!(
@@ -303,8 +305,8 @@ async fn an_unknown_name_is_refused_and_is_nothing_with_an_empty_list() {
 
 #[tokio::test]
 async fn an_add_on_that_this_gitlab_does_not_carry_out_is_refused_and_gets_no_number() {
-    let world = World::new().await;
-    let id = world.group("acme").await;
+    let fixture = ProvisioningFixture::new().await;
+    let id = fixture.group("acme").await;
     for name in [
         "duo_amazon_q",
         "self_hosted_dap",
@@ -314,24 +316,24 @@ async fn an_add_on_that_this_gitlab_does_not_carry_out_is_refused_and_gets_no_nu
     ] {
         let add_ons = json!({ name: [purchase(json!({}))] });
         assert_eq!(
-            world.refused(id, "add_on_purchases", add_ons).await,
+            fixture.refused(id, "add_on_purchases", add_ons).await,
             format!("'{name}' is not a valid name")
         );
     }
     let numbers = "SELECT name FROM subscription_add_ons";
-    assert_eq!(world.rows(numbers).await, json!([]));
+    assert_eq!(fixture.rows(numbers).await, json!([]));
 }
 
 #[tokio::test]
 async fn a_personal_namespace_cannot_buy_but_may_be_told_of_nothing() {
-    let world = World::new().await;
-    let id = world.namespace("alice", "User", None).await;
+    let fixture = ProvisioningFixture::new().await;
+    let id = fixture.namespace("alice", "User", None).await;
     let add_ons = json!({ "duo_core": [purchase(json!({}))] });
     assert_eq!(
-        world.refused(id, "add_on_purchases", add_ons).await,
+        fixture.refused(id, "add_on_purchases", add_ons).await,
         "Namespace is invalid."
     );
-    world
+    fixture
         .apply(
             id,
             json!({ "add_on_purchases": { "duo_core": [purchase(json!({ "quantity": 0 }))] } }),
@@ -350,22 +352,22 @@ async fn omitted_add_ons_stay_untouched() {
 #[tokio::test]
 async fn the_uid_column_of_newer_gitlabs_is_filled_and_follows_the_add_on() {
     let case = Case::new().await;
-    case.world
+    case.fixture
         .execute("ALTER TABLE subscription_add_on_purchases ADD COLUMN subscription_add_on_uid smallint NOT NULL")
         .await;
     case.apply(json!({ "duo_pro": [purchase(json!({}))] }))
         .await;
     let uids = "SELECT subscription_add_on_uid AS uid FROM subscription_add_on_purchases";
-    assert_eq!(case.world.rows(uids).await, json!([{ "uid": 1 }]));
+    assert_eq!(case.fixture.rows(uids).await, json!([{ "uid": 1 }]));
     case.apply(json!({ "duo_enterprise": [purchase(json!({}))] }))
         .await;
-    assert_eq!(case.world.rows(uids).await, json!([{ "uid": 3 }]));
+    assert_eq!(case.fixture.rows(uids).await, json!([{ "uid": 3 }]));
 }
 
 #[tokio::test]
 async fn without_any_unique_index_there_is_still_one_row() {
     let case = Case::new().await;
-    case.world
+    case.fixture
         .execute(
             "ALTER TABLE subscription_add_on_purchases
                  DROP CONSTRAINT subscription_add_on_purchases_subscription_add_on_id_namesp_key",

@@ -4,7 +4,7 @@ mod terms;
 
 use serde_json::{Value, json};
 
-use super::world::World;
+use super::fixture::ProvisioningFixture;
 
 const SUBSCRIPTION: &str = "SELECT p.name AS plan, s.hosted_plan_name_uid AS uid, s.start_date, s.end_date, s.seats, \
     s.max_seats_used AS max, s.seats_in_use AS in_use, s.seats_owed AS owed, s.trial, s.trial_starts_on AS trial_from, \
@@ -43,43 +43,45 @@ fn paid() -> Value {
 }
 
 struct Case {
-    world: World,
+    fixture: ProvisioningFixture,
     id: i64,
 }
 
 impl Case {
     /// A group that has `document` already, 12 seats in use and no history.
     async fn having(document: Value) -> Self {
-        let world = World::new().await;
-        let id = world.group("acme").await;
-        world.apply(id, json!({ "base_product": document })).await;
-        world
+        let fixture = ProvisioningFixture::new().await;
+        let id = fixture.group("acme").await;
+        fixture.apply(id, json!({ "base_product": document })).await;
+        fixture
             .execute("UPDATE gitlab_subscriptions SET seats_in_use = 12")
             .await;
-        let case = Self { world, id };
+        let case = Self { fixture, id };
         assert_eq!(case.history().await, json!([]));
         case
     }
 
     async fn apply(&self, document: Value) {
-        self.world
+        self.fixture
             .apply(self.id, json!({ "base_product": document }))
             .await;
-        self.world
+        self.fixture
             .assert_settled(self.id, json!({ "base_product": document }))
             .await;
     }
 
     async fn rows(&self) -> Value {
-        self.world.rows(SUBSCRIPTION).await
+        self.fixture.rows(SUBSCRIPTION).await
     }
 
     async fn history(&self) -> Value {
-        self.world.rows(HISTORY).await
+        self.fixture.rows(HISTORY).await
     }
 
     async fn refused(&self, document: Value) -> String {
-        self.world.refused(self.id, "base_product", document).await
+        self.fixture
+            .refused(self.id, "base_product", document)
+            .await
     }
 }
 
@@ -93,7 +95,7 @@ async fn the_first_document_makes_a_row_and_no_history() {
 async fn what_the_first_document_leaves_out_is_today_0_or_empty() {
     let case = Case::having(json!({ "auto_renew": false })).await;
     let today = case
-        .world
+        .fixture
         .rows("SELECT (now() AT TIME ZONE 'UTC')::date AS today")
         .await;
     let today = &today[0]["today"];
@@ -165,16 +167,16 @@ async fn null_for_seats_or_start_and_numbers_below_0_are_refused() {
 
 #[tokio::test]
 async fn a_refused_first_document_makes_no_row() {
-    let world = World::new().await;
-    let id = world.group("acme").await;
-    world
+    let fixture = ProvisioningFixture::new().await;
+    let id = fixture.group("acme").await;
+    fixture
         .refused(
             id,
             "base_product",
             json!({ "plan_code": "ultimate", "seats": null }),
         )
         .await;
-    assert_eq!(world.rows(SUBSCRIPTION).await, json!([]));
+    assert_eq!(fixture.rows(SUBSCRIPTION).await, json!([]));
 }
 
 #[tokio::test]
@@ -250,7 +252,7 @@ async fn each_tracked_field_alone_makes_history() {
 #[tokio::test]
 async fn an_unchanged_document_writes_neither_row_nor_history() {
     let case = Case::having(paid()).await;
-    case.world
+    case.fixture
         .assert_settled(case.id, json!({ "base_product": paid() }))
         .await;
 }
@@ -258,7 +260,7 @@ async fn an_unchanged_document_writes_neither_row_nor_history() {
 #[tokio::test]
 async fn a_plan_number_missing_from_an_old_row_is_filled_in_without_history() {
     let case = Case::having(paid()).await;
-    case.world
+    case.fixture
         .execute("UPDATE gitlab_subscriptions SET hosted_plan_name_uid = NULL")
         .await;
     case.apply(paid()).await;
@@ -271,7 +273,7 @@ async fn a_restart_takes_the_seats_in_use_whatever_was_sent() {
     let case = Case::having(paid()).await;
     let renewal =
         json!({ "start_date": "2027-01-01", "end_date": "2028-01-01", "max_seats_used": 25 });
-    case.world
+    case.fixture
         .apply(case.id, json!({ "base_product": renewal }))
         .await;
     let term = json!({ "start_date": "2027-01-01", "end_date": "2028-01-01", "max": 12, "in_use": 12, "max_dated": true });
@@ -304,14 +306,14 @@ async fn leaving_the_trial_of_a_paying_customer_for_nothing_restarts_and_owes_no
 #[tokio::test]
 async fn a_column_of_a_later_gitlab_goes_into_the_history_too() {
     let case = Case::having(paid()).await;
-    case.world
+    case.fixture
         .execute(
             "ALTER TABLE gitlab_subscriptions ADD COLUMN contract_overages_allowed boolean DEFAULT true, ADD COLUMN \"Odd name\" int DEFAULT 4;
              ALTER TABLE gitlab_subscription_histories ADD COLUMN contract_overages_allowed boolean, ADD COLUMN \"Odd name\" int;
              UPDATE gitlab_subscriptions SET trial_extension_type = 2",
         )
         .await;
-    let upgraded = case.world.twin().await;
+    let upgraded = case.fixture.twin().await;
     upgraded
         .apply(
             case.id,
@@ -321,7 +323,7 @@ async fn a_column_of_a_later_gitlab_goes_into_the_history_too() {
     let kept = "SELECT seats_in_use, hosted_plan_name_uid AS uid, trial_extension_type AS extension,
         contract_overages_allowed AS overages, \"Odd name\" AS odd FROM gitlab_subscription_histories";
     assert_eq!(
-        case.world.rows(kept).await,
+        case.fixture.rows(kept).await,
         json!([{ "seats_in_use": 12, "uid": 7, "extension": 2, "overages": true, "odd": 4 }])
     );
 }

@@ -3,30 +3,30 @@
 use reqwest::StatusCode;
 use serde_json::json;
 
-use super::world::{HEADER, World, document};
+use super::fixture::{HEADER, ProvisioningFixture, document};
 
 const EMPTY: &str = r#"{"provision":{}}"#;
 
 #[tokio::test]
 async fn a_whole_document_is_applied_and_answered_part_by_part() {
-    let world = World::new().await;
-    let id = world.group("acme").await;
+    let fixture = ProvisioningFixture::new().await;
+    let id = fixture.group("acme").await;
     let success = json!({ "status": "success" });
-    let (status, answer) = world.post(id, document(3)).await;
+    let (status, answer) = fixture.post(id, document(3)).await;
     assert_eq!(status, StatusCode::OK);
     assert_eq!(
         answer,
         json!({ "status": "success", "message": null, "payload": { "base_product": success, "storage": success,
             "compute_minutes": success, "add_on_purchases": success } })
     );
-    world.assert_settled(id, document(3)).await;
+    fixture.assert_settled(id, document(3)).await;
 }
 
 #[tokio::test]
 async fn parts_that_are_absent_null_or_empty_are_skipped() {
-    let world = World::new().await;
-    let id = world.group("acme").await;
-    let before = world.everything().await;
+    let fixture = ProvisioningFixture::new().await;
+    let id = fixture.group("acme").await;
+    let before = fixture.everything().await;
     let skipped = json!({ "status": "success", "message": null, "payload": { "base_product": null, "storage": null,
         "compute_minutes": null, "add_on_purchases": null } });
     for provision in [
@@ -34,22 +34,22 @@ async fn parts_that_are_absent_null_or_empty_are_skipped() {
         json!({ "base_product": null, "storage": {}, "compute_minutes": { "colour": "red" }, "add_on_purchases": {}, "extra": 1 }),
     ] {
         assert_eq!(
-            world.post(id, provision).await,
+            fixture.post(id, provision).await,
             (StatusCode::OK, skipped.clone())
         );
     }
-    assert_eq!(before, world.everything().await);
+    assert_eq!(before, fixture.everything().await);
 }
 
 #[tokio::test]
 async fn a_failed_step_keeps_no_other_from_running_and_all_failures_are_gathered() {
-    let world = World::new().await;
-    let id = world.group("acme").await;
+    let fixture = ProvisioningFixture::new().await;
+    let id = fixture.group("acme").await;
     let mut parts = document(4);
     parts["base_product"]["seats"] = json!(null);
     parts["compute_minutes"]["shared_runners_minutes_limit"] = json!(-1);
     parts["add_on_purchases"] = json!({ "duo_max": [{}], "duo_ultra": [{}] });
-    let (status, answer) = world.post(id, parts).await;
+    let (status, answer) = fixture.post(id, parts).await;
     let seats = "Gitlab subscription seats can't be blank";
     let minutes = "Shared runners minutes limit must be greater than or equal to 0";
     let add_ons = "'duo_max' is not a valid name 'duo_ultra' is not a valid name";
@@ -62,11 +62,11 @@ async fn a_failed_step_keeps_no_other_from_running_and_all_failures_are_gathered
             "add_on_purchases": { "status": "error", "message": add_ons } } })
     );
     assert_eq!(
-        world.rows("SELECT * FROM gitlab_subscriptions").await,
+        fixture.rows("SELECT * FROM gitlab_subscriptions").await,
         json!([])
     );
     assert_eq!(
-        world
+        fixture
             .rows("SELECT * FROM namespace_limits")
             .await
             .as_array()
@@ -78,10 +78,10 @@ async fn a_failed_step_keeps_no_other_from_running_and_all_failures_are_gathered
 
 #[tokio::test]
 async fn a_namespace_is_found_by_id_or_by_full_path_in_any_case() {
-    let world = World::new().await;
-    let id = world.group("Acme.Inc").await;
-    world.group("acme").await;
-    world.namespace("alice", "User", None).await;
+    let fixture = ProvisioningFixture::new().await;
+    let id = fixture.group("Acme.Inc").await;
+    fixture.group("acme").await;
+    fixture.namespace("alice", "User", None).await;
     for found in [
         id.to_string(),
         "acme.inc".to_owned(),
@@ -89,7 +89,7 @@ async fn a_namespace_is_found_by_id_or_by_full_path_in_any_case() {
         "Alice".to_owned(),
     ] {
         assert_eq!(
-            world.post_bytes(&found, EMPTY).await.0,
+            fixture.post_bytes(&found, EMPTY).await.0,
             StatusCode::OK,
             "{found}"
         );
@@ -98,10 +98,10 @@ async fn a_namespace_is_found_by_id_or_by_full_path_in_any_case() {
 
 #[tokio::test]
 async fn a_namespace_that_is_not_there_or_a_projects_own_is_not_found() {
-    let world = World::new().await;
-    let group = world.group("acme").await;
-    let child = world.namespace("team", "Group", Some(group)).await;
-    let project = world.namespace("code", "Project", Some(child)).await;
+    let fixture = ProvisioningFixture::new().await;
+    let group = fixture.group("acme").await;
+    let child = fixture.namespace("team", "Group", Some(group)).await;
+    let project = fixture.namespace("code", "Project", Some(child)).await;
     let deep = vec!["acme"; 40].join("%2F");
     for missing in [
         "0",
@@ -124,7 +124,7 @@ async fn a_namespace_that_is_not_there_or_a_projects_own_is_not_found() {
         &project.to_string(),
         &deep,
     ] {
-        let answer = world.post_bytes(missing, "no document").await;
+        let answer = fixture.post_bytes(missing, "no document").await;
         assert_eq!(
             answer,
             (
@@ -138,17 +138,17 @@ async fn a_namespace_that_is_not_there_or_a_projects_own_is_not_found() {
 
 #[tokio::test]
 async fn only_a_root_is_provisioned() {
-    let world = World::new().await;
-    let group = world.group("acme").await;
-    let child = world.namespace("team", "Group", Some(group)).await;
-    let grandchild = world.namespace("sub", "Group", Some(child)).await;
+    let fixture = ProvisioningFixture::new().await;
+    let group = fixture.group("acme").await;
+    let child = fixture.namespace("team", "Group", Some(group)).await;
+    let grandchild = fixture.namespace("sub", "Group", Some(child)).await;
     for below in [
         child.to_string(),
         grandchild.to_string(),
         "acme%2FTeam".to_owned(),
         "ACME%2fteam%2Fsub".to_owned(),
     ] {
-        let answer = world.post_bytes(&below, "no document").await;
+        let answer = fixture.post_bytes(&below, "no document").await;
         let expected = json!({ "message": "400 Bad request - Must be root namespace" });
         assert_eq!(answer, (StatusCode::BAD_REQUEST, expected), "{below}");
     }
@@ -156,19 +156,22 @@ async fn only_a_root_is_provisioned() {
 
 #[tokio::test]
 async fn a_group_named_with_digits_is_found_by_its_id_alone() {
-    let world = World::new().await;
-    world.group("4711").await;
+    let fixture = ProvisioningFixture::new().await;
+    fixture.group("4711").await;
     assert_eq!(
-        world.post_bytes("4711", EMPTY).await.0,
+        fixture.post_bytes("4711", EMPTY).await.0,
         StatusCode::NOT_FOUND
     );
 }
 
 #[tokio::test]
 async fn the_token_is_judged_before_anything_else() {
-    let world = World::new().await;
+    let fixture = ProvisioningFixture::new().await;
     for id in ["999999", "acme%2Fteam"] {
-        let request = world.client.post(world.endpoint(id)).body("no document");
+        let request = fixture
+            .client
+            .post(fixture.endpoint(id))
+            .body("no document");
         let response = request.send().await.unwrap();
         assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
         assert_eq!(
@@ -180,20 +183,25 @@ async fn the_token_is_judged_before_anything_else() {
 
 #[tokio::test]
 async fn other_methods_and_paths_are_answered_in_json() {
-    let world = World::new().await;
-    let id = world.group("acme").await;
-    let response = world.client.get(world.endpoint(id)).send().await.unwrap();
+    let fixture = ProvisioningFixture::new().await;
+    let id = fixture.group("acme").await;
+    let response = fixture
+        .client
+        .get(fixture.endpoint(id))
+        .send()
+        .await
+        .unwrap();
     assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED);
     assert_eq!(response.headers()["allow"], "POST");
     assert_eq!(
         response.text().await.unwrap(),
         r#"{"error":"405 Not Allowed"}"#
     );
-    let nowhere = format!("{}/api/v4/users", world.address);
-    let response = world
+    let nowhere = format!("{}/api/v4/users", fixture.address);
+    let response = fixture
         .client
         .post(nowhere)
-        .header(HEADER, world.portal.token())
+        .header(HEADER, fixture.portal.token())
         .send()
         .await
         .unwrap();
@@ -206,8 +214,8 @@ async fn other_methods_and_paths_are_answered_in_json() {
 
 #[tokio::test]
 async fn the_service_stops_when_asked_to() {
-    let world = World::new().await;
-    let id = world.group("acme").await;
-    world.apply(id, document(1)).await;
-    world.stop().await.unwrap();
+    let fixture = ProvisioningFixture::new().await;
+    let id = fixture.group("acme").await;
+    fixture.apply(id, document(1)).await;
+    fixture.stop().await.unwrap();
 }

@@ -6,10 +6,10 @@ use std::collections::BTreeSet;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use super::world::{World, document};
+use super::fixture::{ProvisioningFixture, document};
 
 /// Each number that [`document`] writes, as the namespace's tables hold it.
-async fn numbers(world: &World, id: i64) -> Value {
+async fn numbers(fixture: &ProvisioningFixture, id: i64) -> Value {
     let query = format!(
         "SELECT s.seats, s.max_seats_used, l.additional_purchased_storage_size AS storage,
              n.shared_runners_minutes_limit AS monthly, n.extra_shared_runners_minutes_limit AS extra, p.quantity
@@ -17,19 +17,19 @@ async fn numbers(world: &World, id: i64) -> Value {
          JOIN namespace_limits l ON l.namespace_id = n.id
          JOIN subscription_add_on_purchases p ON p.namespace_id = n.id WHERE n.id = {id}"
     );
-    world.rows(&query).await
+    fixture.rows(&query).await
 }
 
 /// The namespace holds one whole document, and its history every other one that was ever in force.
-async fn assert_serial(world: &World, id: i64, posted: BTreeSet<i64>) {
-    let rows = numbers(world, id).await;
+async fn assert_serial(fixture: &ProvisioningFixture, id: i64, posted: BTreeSet<i64>) {
+    let rows = numbers(fixture, id).await;
     let last = rows[0]["seats"].as_i64().unwrap();
     let whole = json!({ "seats": last, "max_seats_used": last, "storage": last, "monthly": last, "extra": last, "quantity": last });
     assert_eq!(rows, json!([whole]));
     let query = format!(
         "SELECT seats, max_seats_used FROM gitlab_subscription_histories WHERE namespace_id = {id} ORDER BY id"
     );
-    let history = world.rows(&query).await;
+    let history = fixture.rows(&query).await;
     let history = history.as_array().unwrap();
     let mut seen: BTreeSet<i64> = history
         .iter()
@@ -47,38 +47,38 @@ async fn assert_serial(world: &World, id: i64, posted: BTreeSet<i64>) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hundred_posts_at_once_for_one_namespace_are_serial() {
-    let world = World::new().await;
-    let id = world.group("acme").await;
-    let posts = (1..=100).map(|n| world.post(id, document(n)));
+    let fixture = ProvisioningFixture::new().await;
+    let id = fixture.group("acme").await;
+    let posts = (1..=100).map(|n| fixture.post(id, document(n)));
     for (status, answer) in futures::future::join_all(posts).await {
         assert_eq!(status, StatusCode::OK, "{answer}");
     }
-    assert_serial(&world, id, (1..=100).collect()).await;
+    assert_serial(&fixture, id, (1..=100).collect()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_thousand_posts_over_fifty_namespaces_neither_deadlock_nor_lose_one() {
-    let world = World::new().await;
+    let fixture = ProvisioningFixture::new().await;
     let mut groups = Vec::new();
     for group in 0..50 {
-        groups.push(world.group(&format!("group-{group}")).await);
+        groups.push(fixture.group(&format!("group-{group}")).await);
     }
     let posts = (1..=20).flat_map(|n| groups.iter().map(move |id| (n, *id)));
-    let posts = posts.map(|(n, id)| world.post(id, document(n)));
+    let posts = posts.map(|(n, id)| fixture.post(id, document(n)));
     for (status, answer) in futures::future::join_all(posts).await {
         assert_eq!(status, StatusCode::OK, "{answer}");
     }
     for id in groups {
-        assert_serial(&world, id, (1..=20).collect()).await;
+        assert_serial(&fixture, id, (1..=20).collect()).await;
     }
-    let add_ons = world.rows("SELECT name FROM subscription_add_ons").await;
+    let add_ons = fixture.rows("SELECT name FROM subscription_add_ons").await;
     assert_eq!(add_ons, json!([{ "name": 3 }]));
 }
 
 /// Two instances of the service have only the database's lock between them.
 #[tokio::test]
 async fn a_second_service_waits_for_the_first_ones_whole_call() {
-    let first = World::new().await;
+    let first = ProvisioningFixture::new().await;
     let id = first.group("acme").await;
     let second = first.twin().await;
     let gate = first.gate("AFTER INSERT ON namespace_limits", "true").await;
@@ -109,7 +109,7 @@ async fn a_second_service_waits_for_the_first_ones_whole_call() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn posts_spread_over_two_services_are_serial() {
-    let first = World::new().await;
+    let first = ProvisioningFixture::new().await;
     let id = first.group("acme").await;
     let second = first.twin().await;
     let posts = (1..=40).map(|n| {
@@ -127,23 +127,23 @@ async fn posts_spread_over_two_services_are_serial() {
 
 #[tokio::test]
 async fn calls_that_wait_for_their_turn_hold_no_connections() {
-    let world = World::with(|settings| settings.database.max_connections = 2).await;
-    let (busy, other) = (world.group("busy").await, world.group("other").await);
-    let gate = world
+    let fixture = ProvisioningFixture::with(|settings| settings.database.max_connections = 2).await;
+    let (busy, other) = (fixture.group("busy").await, fixture.group("other").await);
+    let gate = fixture
         .gate(
             "AFTER INSERT OR UPDATE ON namespace_limits",
             &format!("NEW.namespace_id = {busy}"),
         )
         .await;
-    let waiting = futures::future::join_all((1..=20).map(|n| world.post(busy, document(n))));
+    let waiting = futures::future::join_all((1..=20).map(|n| fixture.post(busy, document(n))));
     let others = async {
         gate.reached().await;
         for n in 1..=5 {
-            world.apply(other, document(n)).await;
+            fixture.apply(other, document(n)).await;
         }
         gate.open().await;
     };
     let (answers, ()) = tokio::join!(waiting, others);
     assert!(answers.iter().all(|(status, _)| *status == StatusCode::OK));
-    assert_serial(&world, busy, (1..=20).collect()).await;
+    assert_serial(&fixture, busy, (1..=20).collect()).await;
 }

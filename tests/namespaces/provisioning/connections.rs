@@ -19,7 +19,7 @@ use serde_json::json;
 use sqlx::PgPool;
 use testkit::postgres::{PostgresServer, TestDatabase};
 
-use super::world::{World, document};
+use super::fixture::{ProvisioningFixture, document};
 
 fn settings(database: &TestDatabase, migrations: MigrationMode) -> DatabaseSettings {
     let mut settings = DatabaseSettings::new(database.url.clone().into());
@@ -142,9 +142,9 @@ async fn a_database_that_cannot_be_reached_is_an_error_that_keeps_the_password()
 /// GitLab's ids were `integer` for long, and some of its texts still have a limit.
 #[tokio::test]
 async fn the_same_statements_stand_on_narrower_columns_and_other_peoples_tables() {
-    let world = World::new().await;
-    let id = world.group("acme").await;
-    world
+    let fixture = ProvisioningFixture::new().await;
+    let id = fixture.group("acme").await;
+    fixture
         .execute(
             "ALTER TABLE plans ALTER id TYPE integer, ALTER name TYPE varchar(255);
              ALTER TABLE gitlab_subscriptions ALTER id TYPE integer, ALTER hosted_plan_id TYPE integer,
@@ -160,7 +160,7 @@ async fn the_same_statements_stand_on_narrower_columns_and_other_peoples_tables(
              CREATE TABLE schema_migrations (version varchar PRIMARY KEY)",
         )
         .await;
-    let gitlab = world
+    let gitlab = fixture
         .twin_with(|settings| settings.database.migrations = MigrationMode::Verify)
         .await;
     for n in 1..=3 {
@@ -173,18 +173,18 @@ async fn the_same_statements_stand_on_narrower_columns_and_other_peoples_tables(
 /// GitLab's older timestamps have no zone and are meant as UTC, wherever the server is.
 #[tokio::test]
 async fn times_without_a_zone_are_utc_on_a_server_elsewhere() {
-    let world = World::new().await;
-    let id = world.group("acme").await;
-    world
+    let fixture = ProvisioningFixture::new().await;
+    let id = fixture.group("acme").await;
+    fixture
         .execute(
             "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET TimeZone = ''Asia/Tokyo''', current_database()); END $$;
              ALTER TABLE gitlab_subscriptions ALTER created_at TYPE timestamp",
         )
         .await;
-    let elsewhere = world.twin().await;
+    let elsewhere = fixture.twin().await;
     elsewhere.apply(id, document(1)).await;
     let off = "SELECT abs(extract(epoch FROM created_at - (now() AT TIME ZONE 'UTC'))) > 3600 AS off FROM gitlab_subscriptions";
-    assert_eq!(world.rows(off).await, json!([{ "off": false }]));
+    assert_eq!(fixture.rows(off).await, json!([{ "off": false }]));
 }
 
 /// A server with a certificate for 127.0.0.1, and the file of its authority.

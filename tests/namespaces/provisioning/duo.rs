@@ -4,7 +4,7 @@
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use super::world::World;
+use super::fixture::ProvisioningFixture;
 
 const ROWS: &str = "SELECT id, quantity, started_at AS from, expires_on AS to, purchase_xid AS xid \
     FROM subscription_add_on_purchases ORDER BY id";
@@ -26,10 +26,10 @@ fn row(id: i64, quantity: i32, from: &str, to: &str, xid: &str) -> Value {
 }
 
 /// A group with a Pro row, 1, and an Enterprise row, 2, both in force until 2028.
-async fn both() -> (World, i64) {
-    let world = World::new().await;
-    let id = world.group("acme").await;
-    world
+async fn both() -> (ProvisioningFixture, i64) {
+    let fixture = ProvisioningFixture::new().await;
+    let id = fixture.group("acme").await;
+    fixture
         .execute(
             "INSERT INTO subscription_add_ons (id, name, description, created_at, updated_at)
              VALUES (81, 1, '', now(), now()), (83, 3, '', now(), now());
@@ -39,7 +39,7 @@ async fn both() -> (World, i64) {
              FROM namespaces, unnest(ARRAY[1, 3]) AS number ORDER BY number",
         )
         .await;
-    (world, id)
+    (fixture, id)
 }
 
 #[rstest]
@@ -61,10 +61,10 @@ async fn of_two_duo_rows_the_one_that_loses_is_ended(
     #[case] rows: [Value; 2],
 ) {
     for by_uid_alone in [false, true] {
-        let (world, id) = both().await;
+        let (fixture, id) = both().await;
         if by_uid_alone {
             // As from 19.4 on.
-            world
+            fixture
                 .execute(
                     "ALTER TABLE subscription_add_on_purchases ADD COLUMN subscription_add_on_uid smallint;
                      UPDATE subscription_add_on_purchases SET subscription_add_on_uid = subscription_add_on_id - 80;
@@ -75,35 +75,37 @@ async fn of_two_duo_rows_the_one_that_loses_is_ended(
                 .await;
         }
         let document = json!({ "add_on_purchases": add_ons });
-        world.apply(id, document.clone()).await;
+        fixture.apply(id, document.clone()).await;
         assert_eq!(
-            world.rows(ROWS).await,
+            fixture.rows(ROWS).await,
             json!(rows),
             "by uid: {by_uid_alone}"
         );
-        assert_eq!(world.rows(TOGETHER).await, json!([]));
-        world.assert_settled(id, document).await;
+        assert_eq!(fixture.rows(TOGETHER).await, json!([]));
+        fixture.assert_settled(id, document).await;
     }
 }
 
 #[tokio::test]
 async fn where_nothing_is_bought_both_stay_as_they_are() {
-    let (world, id) = both().await;
+    let (fixture, id) = both().await;
     let ended = json!({ "duo_pro": ended(), "duo_core": [] });
-    world.apply(id, json!({ "add_on_purchases": ended })).await;
+    fixture
+        .apply(id, json!({ "add_on_purchases": ended }))
+        .await;
     let rows = [
         row(1, 5, "2025-12-31", "2025-12-31", "old"),
         row(2, 5, "2025-01-01", "2028-01-01", "old"),
     ];
-    assert_eq!(world.rows(ROWS).await, json!(rows));
+    assert_eq!(fixture.rows(ROWS).await, json!(rows));
 }
 
 #[tokio::test]
 async fn a_purchase_that_a_rule_forbids_leaves_the_other_row_alone() {
-    let (world, id) = both().await;
+    let (fixture, id) = both().await;
     let mut forbidden = bought(4);
     forbidden[0]["expires_on"] = json!("2025-01-01");
-    world
+    fixture
         .refused(id, "add_on_purchases", json!({ "duo_pro": forbidden }))
         .await;
 }
@@ -112,9 +114,9 @@ async fn a_purchase_that_a_rule_forbids_leaves_the_other_row_alone() {
 /// and changed into its rival.
 #[tokio::test]
 async fn a_purchase_without_an_add_on_row_is_found_by_its_number() {
-    let world = World::new().await;
-    let id = world.group("acme").await;
-    world
+    let fixture = ProvisioningFixture::new().await;
+    let id = fixture.group("acme").await;
+    fixture
         .execute(
             "ALTER TABLE subscription_add_on_purchases ADD COLUMN subscription_add_on_uid smallint NOT NULL,
                  ALTER COLUMN subscription_add_on_id DROP NOT NULL;
@@ -141,19 +143,19 @@ async fn a_purchase_without_an_add_on_row_is_found_by_its_number() {
         ),
     ];
     for (add_ons, uid, row) in steps {
-        world
+        fixture
             .apply(id, json!({ "add_on_purchases": add_ons }))
             .await;
-        assert_eq!(world.rows(ROWS).await, json!([row]));
+        assert_eq!(fixture.rows(ROWS).await, json!([row]));
         let uids = "SELECT subscription_add_on_uid AS uid FROM subscription_add_on_purchases";
-        assert_eq!(world.rows(uids).await, json!([{ "uid": uid }]));
+        assert_eq!(fixture.rows(uids).await, json!([{ "uid": uid }]));
     }
 }
 
 #[tokio::test]
 async fn several_rows_of_one_add_on_are_ended_together_and_the_named_one_is_changed() {
-    let (world, id) = both().await;
-    world
+    let (fixture, id) = both().await;
+    fixture
         .execute(
             "ALTER TABLE subscription_add_on_purchases
                  DROP CONSTRAINT subscription_add_on_purchases_subscription_add_on_id_namesp_key;
@@ -162,36 +164,36 @@ async fn several_rows_of_one_add_on_are_ended_together_and_the_named_one_is_chan
         )
         .await;
     let document = json!({ "add_on_purchases": { "duo_enterprise": bought(4) } });
-    world.apply(id, document.clone()).await;
+    fixture.apply(id, document.clone()).await;
     let rows = [
         row(1, 4, "2026-01-01", "2027-01-01", "new"),
         row(2, 5, "2025-01-01", "2028-01-01", "old"),
     ];
-    assert_eq!(world.rows(ROWS).await, json!(rows));
-    world.assert_settled(id, document).await;
+    assert_eq!(fixture.rows(ROWS).await, json!(rows));
+    fixture.assert_settled(id, document).await;
     let document = json!({ "add_on_purchases": { "duo_enterprise": ended() } });
-    world.apply(id, document.clone()).await;
+    fixture.apply(id, document.clone()).await;
     let rows = [
         row(1, 4, "2025-12-31", "2025-12-31", "new"),
         row(2, 5, "2025-12-31", "2025-12-31", "old"),
     ];
-    let ended = world.rows(ROWS).await;
+    let ended = fixture.rows(ROWS).await;
     assert_eq!(
         (&ended[0]["to"], &ended[1]["to"]),
         (&rows[0]["to"], &rows[1]["to"])
     );
-    world.assert_settled(id, document).await;
+    fixture.assert_settled(id, document).await;
 }
 
 #[tokio::test]
 async fn a_first_duo_core_switches_its_features_on_unless_somebody_has_said_yes_or_no() {
-    let world = World::new().await;
+    let fixture = ProvisioningFixture::new().await;
     let [acme, globex, initech] = [
-        world.group("acme").await,
-        world.group("globex").await,
-        world.group("initech").await,
+        fixture.group("acme").await,
+        fixture.group("globex").await,
+        fixture.group("initech").await,
     ];
-    world
+    fixture
         .execute(
             "INSERT INTO namespace_settings (namespace_id, duo_nano_features_enabled)
              SELECT id, CASE WHEN path = 'globex' THEN false END FROM namespaces WHERE path <> 'initech'",
@@ -202,21 +204,21 @@ async fn a_first_duo_core_switches_its_features_on_unless_somebody_has_said_yes_
     let settings =
         "SELECT duo_nano_features_enabled AS on FROM namespace_settings ORDER BY namespace_id";
     for id in [acme, globex, initech] {
-        world
+        fixture
             .apply(id, json!({ "add_on_purchases": { "duo_core": bought(1) } }))
             .await;
     }
     assert_eq!(
-        world.rows(settings).await,
+        fixture.rows(settings).await,
         json!([{ "on": null }, { "on": false }])
     );
     for id in [acme, globex, initech] {
         let document = json!({ "add_on_purchases": { "duo_core": first } });
-        world.apply(id, document.clone()).await;
-        world.assert_settled(id, document).await;
+        fixture.apply(id, document.clone()).await;
+        fixture.assert_settled(id, document).await;
     }
     assert_eq!(
-        world.rows(settings).await,
+        fixture.rows(settings).await,
         json!([{ "on": true }, { "on": false }, { "on": true }])
     );
 }

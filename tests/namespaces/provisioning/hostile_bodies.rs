@@ -4,15 +4,15 @@ use reqwest::StatusCode;
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use super::world::World;
+use super::fixture::ProvisioningFixture;
 
 async fn refused(body: impl Into<Vec<u8>>) -> String {
-    let world = World::new().await;
-    let id = world.group("acme").await;
-    let before = world.everything().await;
-    let (status, answer) = world.post_bytes(id, body.into()).await;
+    let fixture = ProvisioningFixture::new().await;
+    let id = fixture.group("acme").await;
+    let before = fixture.everything().await;
+    let (status, answer) = fixture.post_bytes(id, body.into()).await;
     assert_eq!(status, StatusCode::BAD_REQUEST, "{answer}");
-    assert_eq!(before, world.everything().await);
+    assert_eq!(before, fixture.everything().await);
     let Value::Object(answer) = answer else {
         panic!("{answer}")
     };
@@ -48,10 +48,10 @@ async fn depth_is_a_wrong_type_at_a_known_path_and_no_danger_elsewhere() {
         refused(add_on).await,
         "provision[add_on_purchases][duo_core][0] is invalid"
     );
-    let world = World::new().await;
-    let id = world.group("acme").await;
+    let fixture = ProvisioningFixture::new().await;
+    let id = fixture.group("acme").await;
     let unknown = format!(r#"{{"provision":{{"unknown":{}}}}}"#, deep(200_000));
-    assert_eq!(world.post_bytes(id, unknown).await.0, StatusCode::OK);
+    assert_eq!(fixture.post_bytes(id, unknown).await.0, StatusCode::OK);
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use tokio::process::Child;
 
 use super::{
     failures::{BASE, MINUTES, STORAGE, changed, content, next, undisturbed},
-    world::{HEADER, World, document},
+    fixture::{HEADER, ProvisioningFixture, document},
 };
 
 const ALL: [&str; 6] = [
@@ -22,7 +22,7 @@ const ALL: [&str; 6] = [
     "subscription_add_ons",
 ];
 
-/// The service as a process, on the database and the portal of a world.
+/// The service as a process, on the database and the portal of a fixture.
 struct Process {
     child: Child,
     address: String,
@@ -30,13 +30,13 @@ struct Process {
 
 impl Process {
     /// Serves; with a `place` until it comes there.
-    async fn start(world: &World, place: Option<&str>) -> Self {
+    async fn start(fixture: &ProvisioningFixture, place: Option<&str>) -> Self {
         let port = testkit::port::free_port();
         let mut command = testkit::command::isolated(testkit::service_binary!());
         command
             .args(["serve", "provisioning-api", "--log-level=error"])
-            .env("PROVISIONING_DATABASE_URL", world.database_url())
-            .env("PORTAL_URL", &world.portal.address)
+            .env("PROVISIONING_DATABASE_URL", fixture.database_url())
+            .env("PORTAL_URL", &fixture.portal.address)
             .env("PORT", port.to_string())
             .env("HEALTH_PORT", "0")
             .envs(place.map(|place| ("LOOKUP_GITLAB_SYNC_FAIL_AT", place)))
@@ -57,15 +57,20 @@ impl Process {
     }
 
     /// Posts a document that is never answered, and waits for the death.
-    async fn dies_of(mut self, world: &World, id: i64, provision: serde_json::Value) {
+    async fn dies_of(
+        mut self,
+        fixture: &ProvisioningFixture,
+        id: i64,
+        provision: serde_json::Value,
+    ) {
         let path = format!(
             "{}/api/v4/internal/gitlab_subscriptions/namespaces/{id}/provision",
             self.address
         );
-        let post = world
+        let post = fixture
             .client
             .post(path)
-            .header(HEADER, world.portal.token())
+            .header(HEADER, fixture.portal.token())
             .body(json!({ "provision": provision }).to_string());
         let answer = post.send().await;
         assert!(answer.is_err(), "{answer:?}");
@@ -91,17 +96,17 @@ async fn killed_anywhere_it_has_written_whole_steps_and_the_same_again_makes_it_
     #[case] place: &str,
     #[case] written: &[&str],
 ) {
-    let mut world = World::new().await;
-    let id = world.group("acme").await;
-    world.apply(id, document(1)).await;
-    let before = world.everything().await;
-    let process = Process::start(&world, Some(place)).await;
-    process.dies_of(&world, id, next()).await;
-    assert_eq!(changed(&before, &world.everything().await), written);
+    let mut fixture = ProvisioningFixture::new().await;
+    let id = fixture.group("acme").await;
+    fixture.apply(id, document(1)).await;
+    let before = fixture.everything().await;
+    let process = Process::start(&fixture, Some(place)).await;
+    process.dies_of(&fixture, id, next()).await;
+    assert_eq!(changed(&before, &fixture.everything().await), written);
 
-    let process = Process::start(&world, None).await;
-    world.address.clone_from(&process.address);
-    world.apply(id, next()).await;
-    assert_eq!(content(&world).await, undisturbed().await);
-    world.assert_settled(id, next()).await;
+    let process = Process::start(&fixture, None).await;
+    fixture.address.clone_from(&process.address);
+    fixture.apply(id, next()).await;
+    assert_eq!(content(&fixture).await, undisturbed().await);
+    fixture.assert_settled(id, next()).await;
 }

@@ -21,7 +21,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use super::world::{HEADER, World, document};
+use super::fixture::{HEADER, ProvisioningFixture, document};
 
 fn openapi() -> Value {
     serde_saphyr::from_str(include_str!("../../../schemas/provisioning.openapi.yaml")).unwrap()
@@ -191,9 +191,10 @@ fn limits_of_numbers_are_those_of_the_columns() {
 /// Each documented status is brought about, and each of its bodies is as documented.
 #[tokio::test]
 async fn every_status_is_documented_with_its_body() {
-    let world = World::with(|settings| settings.body_deadline = Duration::from_secs(2)).await;
-    let id = world.group("acme").await;
-    let child = world.namespace("team", "Group", Some(id)).await;
+    let fixture =
+        ProvisioningFixture::with(|settings| settings.body_deadline = Duration::from_secs(2)).await;
+    let id = fixture.group("acme").await;
+    let child = fixture.namespace("team", "Group", Some(id)).await;
     assert_eq!(keys(&openapi()["paths"]), [api::PATH.to_owned()].into());
     assert_eq!(
         keys(&responses()),
@@ -203,28 +204,33 @@ async fn every_status_is_documented_with_its_body() {
     );
 
     let storage = document(1)["storage"].clone();
-    assert_documented(world.post(id, json!({ "storage": storage })).await);
+    assert_documented(fixture.post(id, json!({ "storage": storage })).await);
     assert_documented(
-        world
+        fixture
             .post(
                 id,
                 json!({ "storage": storage, "base_product": { "seats": null } }),
             )
             .await,
     );
-    assert_documented(world.post(child, json!({})).await);
-    assert_documented(world.post_bytes(id, "{}").await);
-    assert_documented(world.post_bytes(id, " ".repeat(2_000_000)).await);
+    assert_documented(fixture.post(child, json!({})).await);
+    assert_documented(fixture.post_bytes(id, "{}").await);
+    assert_documented(fixture.post_bytes(id, " ".repeat(2_000_000)).await);
     assert_documented(
-        world
+        fixture
             .post(id, json!({ "base_product": { "start_date": "1.1.2026" } }))
             .await,
     );
-    assert_documented(world.post("nobody", json!({})).await);
-    let anonymous = world.client.post(world.endpoint(id)).send().await.unwrap();
+    assert_documented(fixture.post("nobody", json!({})).await);
+    let anonymous = fixture
+        .client
+        .post(fixture.endpoint(id))
+        .send()
+        .await
+        .unwrap();
     assert_documented((anonymous.status(), anonymous.json().await.unwrap()));
-    assert_documented(unfinished(&world, id).await);
-    world
+    assert_documented(unfinished(&fixture, id).await);
+    fixture
         .execute(
             "CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS
                  $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '53300'; END $$;
@@ -232,21 +238,21 @@ async fn every_status_is_documented_with_its_body() {
         )
         .await;
     assert_documented(
-        world
+        fixture
             .post(
                 id,
                 json!({ "storage": { "additional_purchased_storage_size": 2 } }),
             )
             .await,
     );
-    world
+    fixture
         .execute(
             "DROP TRIGGER fail ON namespace_limits;
              ALTER TABLE namespace_limits ADD CHECK (additional_purchased_storage_size <> 2)",
         )
         .await;
     assert_documented(
-        world
+        fixture
             .post(
                 id,
                 json!({ "storage": { "additional_purchased_storage_size": 2 } }),
@@ -256,15 +262,15 @@ async fn every_status_is_documented_with_its_body() {
 }
 
 /// A request whose body does not come to its end.
-async fn unfinished(world: &World, id: i64) -> (StatusCode, Value) {
+async fn unfinished(fixture: &ProvisioningFixture, id: i64) -> (StatusCode, Value) {
     let (host, path) = (
-        world.address.trim_start_matches("http://"),
-        world.endpoint(id),
+        fixture.address.trim_start_matches("http://"),
+        fixture.endpoint(id),
     );
-    let path = path.trim_start_matches(&world.address);
+    let path = path.trim_start_matches(&fixture.address);
     let head = format!(
         "POST {path} HTTP/1.1\r\nHost: {host}\r\n{HEADER}: {}\r\nContent-Length: 100\r\nConnection: close\r\n\r\n{{",
-        world.portal.token()
+        fixture.portal.token()
     );
     let mut connection = TcpStream::connect(host).await.unwrap();
     connection.write_all(head.as_bytes()).await.unwrap();

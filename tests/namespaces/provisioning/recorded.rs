@@ -17,18 +17,18 @@ use lookup_gitlab_sync::namespaces::provisioning::database::MigrationMode;
 use serde_json::{Map, Value, json};
 use testkit::postgres::TestDatabase;
 
-use super::world::{HEADER, World};
+use super::fixture::{HEADER, ProvisioningFixture};
 use case::{Again, Case, Departure, Departures};
 
 /// A service on GitLab's tables.
-async fn gitlab() -> World {
+async fn gitlab() -> ProvisioningFixture {
     let database = TestDatabase::create().await;
     let pool = database.pool().await;
     sqlx::raw_sql(include_str!("recorded/gitlab.sql"))
         .execute(&pool)
         .await
         .unwrap();
-    World::on(database, |settings| {
+    ProvisioningFixture::on(database, |settings| {
         settings.database.migrations = MigrationMode::Off;
     })
     .await
@@ -43,7 +43,7 @@ struct Happened {
 }
 
 struct Stage<'a> {
-    world: &'a World,
+    fixture: &'a ProvisioningFixture,
     today: Date,
     case: &'a Case,
     start: Timestamp,
@@ -60,7 +60,7 @@ impl Stage<'_> {
     }
 
     async fn post(&self, document: &Value) -> (u16, Value) {
-        let portal = &self.world.portal;
+        let portal = &self.fixture.portal;
         let mut claims = portal.claims();
         let claim = |claims: &mut Value, name: &str, value: Value| {
             claims
@@ -90,9 +90,9 @@ impl Stage<'_> {
         };
         let target = self.case.target.replace('/', "%2F");
         let mut request = self
-            .world
+            .fixture
             .client
-            .post(self.world.endpoint(target))
+            .post(self.fixture.endpoint(target))
             .body(body);
         if let Some(token) = token {
             request = request.header(HEADER, token);
@@ -102,7 +102,7 @@ impl Stage<'_> {
     }
 
     async fn play(&self) -> (Map<String, Value>, Happened) {
-        let pool = &self.world.pool;
+        let pool = &self.fixture.pool;
         rows::populate(pool, self.today).await;
         rows::put(pool, &self.case.before, self.namespace()).await;
         let before = rows::dump(pool, self.start).await;
@@ -248,10 +248,10 @@ fn told(expected: &Map<String, Value>, here: &Map<String, Value>) -> Vec<String>
 
 #[tokio::test]
 async fn every_recorded_document_does_here_what_it_did_in_gitlab_or_is_a_departure_by_name() {
-    let world = gitlab().await;
+    let fixture = gitlab().await;
     let today: Date =
         sqlx::query_scalar::<_, String>("SELECT (now() AT TIME ZONE 'UTC')::date::text")
-            .fetch_one(&world.pool)
+            .fetch_one(&fixture.pool)
             .await
             .unwrap()
             .parse()
@@ -266,7 +266,7 @@ async fn every_recorded_document_does_here_what_it_did_in_gitlab_or_is_a_departu
     let cases = case::all(today);
     for case in &cases {
         let stage = Stage {
-            world: &world,
+            fixture: &fixture,
             today,
             case,
             start: Timestamp::now(),

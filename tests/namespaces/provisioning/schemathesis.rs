@@ -15,7 +15,7 @@ use testkit::{
 };
 use tokio::{process::Command, time::timeout};
 
-use super::world::HEADER;
+use super::fixture::HEADER;
 
 /// How long anything is waited for; a machine under load is slow.
 const PATIENCE: Duration = Duration::from_mins(10);

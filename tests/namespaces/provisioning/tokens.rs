@@ -22,7 +22,7 @@ use testkit::{
     portal::{PortalKey, TestPortal, now, unsigned},
 };
 
-use super::world::{HEADER, World};
+use super::fixture::{HEADER, ProvisioningFixture};
 
 /// A database that cannot be reached: a query would be a 503, never a 401.
 fn without_database(settings: &mut ProvisioningSettings) {
@@ -31,8 +31,8 @@ fn without_database(settings: &mut ProvisioningSettings) {
     settings.database.acquire_timeout = Duration::from_millis(100);
 }
 
-async fn answer(world: &World, token: Option<&str>) -> StatusCode {
-    let mut request = world.client.post(world.endpoint(1)).body("{}");
+async fn answer(fixture: &ProvisioningFixture, token: Option<&str>) -> StatusCode {
+    let mut request = fixture.client.post(fixture.endpoint(1)).body("{}");
     if let Some(token) = token {
         request = request.header(HEADER, token);
     }
@@ -45,8 +45,8 @@ async fn answer(world: &World, token: Option<&str>) -> StatusCode {
     status
 }
 
-async fn passes(world: &World, token: &str) -> bool {
-    match answer(world, Some(token)).await {
+async fn passes(fixture: &ProvisioningFixture, token: &str) -> bool {
+    match answer(fixture, Some(token)).await {
         StatusCode::UNAUTHORIZED => false,
         // It got as far as the database.
         StatusCode::SERVICE_UNAVAILABLE => true,
@@ -71,14 +71,14 @@ fn claims(portal: &TestPortal, differ: Value) -> Value {
 
 #[tokio::test]
 async fn the_portals_token_passes() {
-    let world = World::with(without_database).await;
-    assert!(passes(&world, &world.portal.token()).await);
+    let fixture = ProvisioningFixture::with(without_database).await;
+    assert!(passes(&fixture, &fixture.portal.token()).await);
 }
 
 #[tokio::test]
 async fn claims_within_their_bounds_pass() {
-    let world = World::with(without_database).await;
-    let key = &world.portal.key;
+    let fixture = ProvisioningFixture::with(without_database).await;
+    let key = &fixture.portal.key;
     for differ in [
         json!({ "aud": ["somebody", "gitlab-subscriptions"] }),
         json!({ "exp": now() - 20 }),
@@ -86,19 +86,19 @@ async fn claims_within_their_bounds_pass() {
         json!({ "nbf": null, "iat": null }),
         json!({ "more": { "than": "needed" } }),
     ] {
-        let token = key.sign(&key.header(), &claims(&world.portal, differ.clone()));
-        assert!(passes(&world, &token).await, "{differ}");
+        let token = key.sign(&key.header(), &claims(&fixture.portal, differ.clone()));
+        assert!(passes(&fixture, &token).await, "{differ}");
     }
 }
 
 #[tokio::test]
 async fn claims_out_of_their_bounds_are_refused() {
-    let world = World::with(without_database).await;
-    let key = &world.portal.key;
+    let fixture = ProvisioningFixture::with(without_database).await;
+    let key = &fixture.portal.key;
     for differ in [
         json!({ "iss": "https://elsewhere.example" }),
-        json!({ "iss": [world.portal.address] }),
-        json!({ "iss": format!("{}/", world.portal.address) }),
+        json!({ "iss": [fixture.portal.address] }),
+        json!({ "iss": format!("{}/", fixture.portal.address) }),
         json!({ "iss": null }),
         json!({ "aud": "somebody" }),
         json!({ "aud": ["somebody"] }),
@@ -116,19 +116,19 @@ async fn claims_out_of_their_bounds_are_refused() {
         json!({ "nbf": now() + 40 }),
         json!({ "nbf": "later" }),
     ] {
-        let token = key.sign(&key.header(), &claims(&world.portal, differ.clone()));
-        assert!(!passes(&world, &token).await, "{differ}");
+        let token = key.sign(&key.header(), &claims(&fixture.portal, differ.clone()));
+        assert!(!passes(&fixture, &token).await, "{differ}");
     }
 }
 
 #[tokio::test]
 async fn no_token_several_and_no_jwt_are_refused() {
-    let world = World::with(without_database).await;
-    assert_eq!(answer(&world, None).await, StatusCode::UNAUTHORIZED);
-    let good = world.portal.token();
-    let twice = world
+    let fixture = ProvisioningFixture::with(without_database).await;
+    assert_eq!(answer(&fixture, None).await, StatusCode::UNAUTHORIZED);
+    let good = fixture.portal.token();
+    let twice = fixture
         .client
-        .post(world.endpoint(1))
+        .post(fixture.endpoint(1))
         .header(HEADER, &good)
         .header(HEADER, &good);
     assert_eq!(
@@ -149,41 +149,41 @@ async fn no_token_several_and_no_jwt_are_refused() {
         &format!("Bearer {good}"),
         &format!("{header}.{body}x.{signature}"),
         &format!("{message}.{}", &signature[..signature.len() - 4]),
-        &unsigned(&json!([]), &world.portal.claims()),
+        &unsigned(&json!([]), &fixture.portal.claims()),
         &format!(
             "{}.{signature}",
-            unsigned(&world.portal.key.header(), &json!("claims"))
+            unsigned(&fixture.portal.key.header(), &json!("claims"))
         ),
     ] {
-        assert!(!passes(&world, token).await, "{token}");
+        assert!(!passes(&fixture, token).await, "{token}");
     }
 }
 
 #[tokio::test]
 async fn an_oversized_token_is_refused_though_it_is_signed() {
-    let world = World::with(without_database).await;
-    let key = &world.portal.key;
+    let fixture = ProvisioningFixture::with(without_database).await;
+    let key = &fixture.portal.key;
     for length in [9_000, 200_000] {
         let token = key.sign(
             &key.header(),
-            &claims(&world.portal, json!({ "padding": "x".repeat(length) })),
+            &claims(&fixture.portal, json!({ "padding": "x".repeat(length) })),
         );
-        assert!(!passes(&world, &token).await, "{length}");
+        assert!(!passes(&fixture, &token).await, "{length}");
     }
 }
 
 #[tokio::test]
 async fn every_way_to_sign_but_rs256_is_refused() {
-    let world = World::with(without_database).await;
-    let (key, claims) = (&world.portal.key, world.portal.claims());
+    let fixture = ProvisioningFixture::with(without_database).await;
+    let (key, claims) = (&fixture.portal.key, fixture.portal.claims());
     let header = |alg: &str| json!({ "alg": alg, "typ": "JWT", "kid": key.kid });
     for alg in ["none", "None", "NONE", "nOnE", ""] {
         assert!(
-            !passes(&world, &format!("{}.", unsigned(&header(alg), &claims))).await,
+            !passes(&fixture, &format!("{}.", unsigned(&header(alg), &claims))).await,
             "{alg}"
         );
         assert!(
-            !passes(&world, &key.sign(&header(alg), &claims)).await,
+            !passes(&fixture, &key.sign(&header(alg), &claims)).await,
             "{alg}"
         );
     }
@@ -199,73 +199,73 @@ async fn every_way_to_sign_but_rs256_is_refused() {
                 message.as_bytes(),
             );
             let token = format!("{message}.{}", URL_SAFE_NO_PAD.encode(tag.as_ref()));
-            assert!(!passes(&world, &token).await, "{alg}");
+            assert!(!passes(&fixture, &token).await, "{alg}");
         }
     }
     assert!(
         !passes(
-            &world,
+            &fixture,
             &key.sign_with(&RSA_PKCS1_SHA512, &header("RS512"), &claims)
         )
         .await
     );
     assert!(
         !passes(
-            &world,
+            &fixture,
             &key.sign_with(&RSA_PSS_SHA256, &header("PS256"), &claims)
         )
         .await
     );
-    assert!(!passes(&world, &key.sign(&header("RS512"), &claims)).await);
+    assert!(!passes(&fixture, &key.sign(&header("RS512"), &claims)).await);
 }
 
 #[tokio::test]
 async fn a_key_in_the_token_itself_is_not_believed() {
-    let world = World::with(without_database).await;
+    let fixture = ProvisioningFixture::with(without_database).await;
     let stranger = PortalKey::new("first");
-    let claims = world.portal.claims();
-    assert!(!passes(&world, &stranger.sign(&stranger.header(), &claims)).await);
+    let claims = fixture.portal.claims();
+    assert!(!passes(&fixture, &stranger.sign(&stranger.header(), &claims)).await);
     for (name, value) in [
         ("jwk", stranger.jwk()),
-        ("jku", json!(format!("{}/keys", world.portal.address))),
+        ("jku", json!(format!("{}/keys", fixture.portal.address))),
         ("crit", json!(["exp"])),
     ] {
         let mut header = stranger.header();
         header[name] = value;
         assert!(
-            !passes(&world, &stranger.sign(&header, &claims)).await,
+            !passes(&fixture, &stranger.sign(&header, &claims)).await,
             "{name}"
         );
     }
-    let mut critical = world.portal.key.header();
+    let mut critical = fixture.portal.key.header();
     critical["crit"] = json!(["b64"]);
-    assert!(!passes(&world, &world.portal.key.sign(&critical, &claims)).await);
+    assert!(!passes(&fixture, &fixture.portal.key.sign(&critical, &claims)).await);
 }
 
 #[tokio::test]
 async fn a_token_without_a_kid_is_refused() {
-    let world = World::with(without_database).await;
+    let fixture = ProvisioningFixture::with(without_database).await;
     let header = json!({ "alg": "RS256" });
     assert!(
         !passes(
-            &world,
-            &world.portal.key.sign(&header, &world.portal.claims())
+            &fixture,
+            &fixture.portal.key.sign(&header, &fixture.portal.claims())
         )
         .await
     );
-    assert_eq!(world.portal.fetches(), 0);
+    assert_eq!(fixture.portal.fetches(), 0);
 }
 
 #[tokio::test]
 async fn keys_of_other_kinds_and_uses_are_passed_over() {
-    let world = World::with(without_database).await;
-    let key = &world.portal.key;
+    let fixture = ProvisioningFixture::with(without_database).await;
+    let key = &fixture.portal.key;
     let (mut encrypts, mut other) = (key.jwk(), key.jwk());
     encrypts["kid"] = json!("encrypts");
     encrypts["use"] = json!("enc");
     other["kid"] = json!("other");
     other["alg"] = json!("RS512");
-    world.portal.serve(|served| {
+    fixture.portal.serve(|served| {
         served.keys = vec![
             json!({ "kty": "oct", "kid": "secret", "k": "c2VjcmV0" }),
             json!({ "kty": "EC", "kid": "curve" }),
@@ -275,11 +275,11 @@ async fn keys_of_other_kinds_and_uses_are_passed_over() {
             key.jwk(),
         ];
     });
-    assert!(passes(&world, &world.portal.token()).await);
+    assert!(passes(&fixture, &fixture.portal.token()).await);
     for kid in ["encrypts", "other", "secret"] {
         let header = json!({ "alg": "RS256", "kid": kid });
         assert!(
-            !passes(&world, &key.sign(&header, &world.portal.claims())).await,
+            !passes(&fixture, &key.sign(&header, &fixture.portal.claims())).await,
             "{kid}"
         );
     }
@@ -290,12 +290,12 @@ async fn keys_of_other_kinds_and_uses_are_passed_over() {
 #[tokio::test]
 async fn a_key_that_cannot_be_used_is_told_once_with_its_kid() {
     let warnings = CapturedLogs::from_level(tracing::Level::WARN);
-    let world = World::with(|settings| {
+    let fixture = ProvisioningFixture::with(|settings| {
         without_database(settings);
         settings.keys.refetch_pause = Duration::ZERO;
     })
     .await;
-    let key = &world.portal.key;
+    let key = &fixture.portal.key;
     let of = |kid: &str, n: String| {
         let mut jwk = key.jwk();
         jwk["kid"] = json!(kid);
@@ -307,7 +307,7 @@ async fn a_key_that_cannot_be_used_is_told_once_with_its_kid() {
     let zero = URL_SAFE_NO_PAD.encode([&[0], modulus.as_slice()].concat());
     let mut nameless = key.jwk();
     nameless.as_object_mut().unwrap().remove("kid");
-    world.portal.serve(|served| {
+    fixture.portal.serve(|served| {
         served.keys = vec![
             of("zero", zero),
             of("padded", format!("{n}==")),
@@ -320,14 +320,14 @@ async fn a_key_that_cannot_be_used_is_told_once_with_its_kid() {
     });
     let signed = |kid: &str| {
         let header = json!({ "alg": "RS256", "kid": kid });
-        key.sign(&header, &world.portal.claims())
+        key.sign(&header, &fixture.portal.claims())
     };
-    assert!(passes(&world, &world.portal.token()).await);
-    assert!(passes(&world, &signed("twice")).await);
+    assert!(passes(&fixture, &fixture.portal.token()).await);
+    assert!(passes(&fixture, &signed("twice")).await);
     for kid in ["zero", "padded", "plain", "made-up"] {
-        assert!(!passes(&world, &signed(kid)).await, "{kid}");
+        assert!(!passes(&fixture, &signed(kid)).await, "{kid}");
     }
-    assert!(world.portal.fetches() > 1, "it was fetched again");
+    assert!(fixture.portal.fetches() > 1, "it was fetched again");
     let told = warnings.text();
     let lines: Vec<&str> = told
         .lines()

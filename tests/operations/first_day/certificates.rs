@@ -16,7 +16,7 @@ const LOOKUPS: &str = "LOOKUP_GITLAB_SYNC__DIRECTORY__CA_FILE";
 const SYSTEMS: &str = "SSL_CERT_FILE";
 
 /// GitLab and Lookup behind TLS, each with a certificate of another authority.
-struct Stand {
+struct TlsServers {
     scene: ServiceEnvironment,
     gitlab: String,
     lookup: String,
@@ -26,7 +26,7 @@ struct Stand {
     _folder: TempDir,
 }
 
-impl Stand {
+impl TlsServers {
     async fn new(certificate: Certificate) -> Self {
         let scene = environment(
             vec![SimulatedUser::new(42, "spqr1")],
@@ -36,16 +36,16 @@ impl Stand {
         let folder = tempfile::tempdir().unwrap();
         let [gitlab, lookup, unrelated] = ["gitlab", "lookup", "unrelated"].map(Authority::new);
         let file = |name: &str| folder.path().join(name);
-        let environment = scene.world.environment();
+        let environment = scene.servers.environment();
         let plain = |name: &str| {
             let found = environment.iter().find(|(set, _)| *set == name);
             found.unwrap().1.clone()
         };
         let gitlab_port = gitlab
-            .stand_before(scene.world.gitlab.url(), certificate)
+            .stand_before(scene.servers.gitlab.url(), certificate)
             .await;
         let lookup_port = lookup
-            .stand_before(scene.world.lookup.control_url(), Certificate::Good)
+            .stand_before(scene.servers.lookup.control_url(), Certificate::Good)
             .await;
         let secured = |address: &str, port: u16| {
             let mut address = reqwest::Url::parse(address).unwrap();
@@ -89,16 +89,16 @@ impl Stand {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_authority_of_each_upstreams_own_is_trusted_beside_the_systems() {
-    let stand = Stand::new(Certificate::Good).await;
-    let (gitlab, lookup) = (stand.gitlab.as_str(), stand.lookup.as_str());
-    let unrelated = stand.unrelated.as_str();
+    let servers = TlsServers::new(Certificate::Good).await;
+    let (gitlab, lookup) = (servers.gitlab.as_str(), servers.lookup.as_str());
+    let unrelated = servers.unrelated.as_str();
     for trusted in [
         [(GITLABS, gitlab), (LOOKUPS, lookup)].as_slice(),
         // Added to the system's, which are whatever `SSL_CERT_FILE` says.
         &[(SYSTEMS, gitlab), (LOOKUPS, lookup)],
         &[(SYSTEMS, gitlab), (GITLABS, unrelated), (LOOKUPS, lookup)],
     ] {
-        let (code, said) = stand.plan(trusted).await;
+        let (code, said) = servers.plan(trusted).await;
         assert_eq!(code, Some(0), "{trusted:?}: {said}");
     }
     for (trusted, key) in [
@@ -110,7 +110,7 @@ async fn an_authority_of_each_upstreams_own_is_trusted_beside_the_systems() {
         // One upstream's authority is nobody to another.
         ([(GITLABS, lookup), (LOOKUPS, lookup)], "gitlab.ca_file"),
     ] {
-        let (code, said) = stand.plan(&trusted).await;
+        let (code, said) = servers.plan(&trusted).await;
         assert_eq!(code, Some(4), "{trusted:?}: {said}");
         let told = said.lines().next().unwrap();
         assert!(
@@ -128,20 +128,23 @@ async fn a_certificate_that_cannot_be_used_is_told_with_its_cause_by_plan_and_by
     #[case] certificate: Certificate,
     #[case] told: &[&str],
 ) {
-    let stand = Stand::new(certificate).await;
-    let trusted = [(GITLABS, stand.gitlab.as_str()), (LOOKUPS, &stand.lookup)];
-    let (code, said) = stand.plan(&trusted).await;
+    let servers = TlsServers::new(certificate).await;
+    let trusted = [
+        (GITLABS, servers.gitlab.as_str()),
+        (LOOKUPS, &servers.lookup),
+    ];
+    let (code, said) = servers.plan(&trusted).await;
     assert_eq!(code, Some(4), "{said}");
     let first = said.lines().next().unwrap();
     for words in told {
         assert!(first.contains(words), "{words} in {first}");
     }
 
-    let mut serving = stand
+    let mut serving = servers
         .scene
-        .spawn(&["serve"], &stand.variables(&trusted), "json");
+        .spawn(&["serve"], &servers.variables(&trusted), "json");
     let port = serving.port().await;
-    stand
+    servers
         .scene
         .tick(lookup_gitlab_sync::messaging::wire::SyncTick::default())
         .await;
@@ -173,7 +176,7 @@ async fn a_certificate_that_cannot_be_used_is_told_with_its_cause_by_plan_and_by
 #[tokio::test(flavor = "multi_thread")]
 async fn what_answers_without_tls_and_a_name_that_is_nobodys_are_told_apart() {
     let scene = environment(Vec::new(), Vec::new()).await;
-    let plain = scene.world.gitlab.url().replace("http://", "https://");
+    let plain = scene.servers.gitlab.url().replace("http://", "https://");
     for (address, told) in [
         (plain.as_str(), "does not speak TLS there"),
         ("https://gitlab.invalid", "cannot be looked up"),

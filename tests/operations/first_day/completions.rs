@@ -20,24 +20,24 @@ const TYPED: [(&str, &[&str]); 8] = [
 ];
 
 /// A folder with the program on its path and its scripts.
-struct Desk(TempDir);
+struct ShellFolder(TempDir);
 
-impl Desk {
+impl ShellFolder {
     async fn new() -> Self {
-        let desk = Self(tempfile::tempdir().unwrap());
-        let program = desk.path().join("lookup-gitlab-sync");
+        let folder = Self(tempfile::tempdir().unwrap());
+        let program = folder.path().join("lookup-gitlab-sync");
         std::os::unix::fs::symlink(testkit::service_binary!(), program).unwrap();
         for (shell, file) in [
             ("bash", "lookup-gitlab-sync.bash"),
             ("zsh", "_lookup-gitlab-sync"),
             ("fish", "lookup-gitlab-sync.fish"),
         ] {
-            let script = desk
+            let script = folder
                 .said(&format!("lookup-gitlab-sync completions {shell}"), "sh")
                 .await;
-            std::fs::write(desk.path().join(file), script).unwrap();
+            std::fs::write(folder.path().join(file), script).unwrap();
         }
-        desk
+        folder
     }
 
     fn path(&self) -> &Path {
@@ -85,7 +85,7 @@ async fn has(shell: &str) -> bool {
 }
 
 /// Asks bash's own registration, as its line editor does, for what the last word may become.
-async fn bash(desk: &Desk, typed: &str) -> Vec<String> {
+async fn bash(folder: &ShellFolder, typed: &str) -> Vec<String> {
     let script = format!(
         "source lookup-gitlab-sync.bash\n\
          COMP_LINE='lookup-gitlab-sync {typed}'\n\
@@ -97,12 +97,12 @@ async fn bash(desk: &Desk, typed: &str) -> Vec<String> {
          $function lookup-gitlab-sync \"${{COMP_WORDS[COMP_CWORD]}}\" \"${{COMP_WORDS[COMP_CWORD-1]}}\"\n\
          printf '%s\\n' \"${{COMPREPLY[@]}}\""
     );
-    words(&desk.said(&script, "bash").await)
+    words(&folder.said(&script, "bash").await)
 }
 
 /// Types the line into an interactive zsh on a terminal of its own and lists what its completion
 /// system offers.
-async fn zsh(desk: &Desk, typed: &str) -> Vec<String> {
+async fn zsh(folder: &ShellFolder, typed: &str) -> Vec<String> {
     // `compadd` is what every completion ends in; with -O it tells the matches and offers none.
     let script = format!(
         "zmodload zsh/zpty\n\
@@ -118,18 +118,18 @@ async fn zsh(desk: &Desk, typed: &str) -> Vec<String> {
          until grep -q END {file}; do sleep 0.05; done\n\
          zpty -d z\n\
          cat {file}",
-        file = desk.path().join("offered").display()
+        file = folder.path().join("offered").display()
     );
-    let told = desk.said(&script, "zsh").await;
-    std::fs::remove_file(desk.path().join("offered")).unwrap();
+    let told = folder.said(&script, "zsh").await;
+    std::fs::remove_file(folder.path().join("offered")).unwrap();
     words(&told)
 }
 
-async fn fish(desk: &Desk, typed: &str) -> Vec<String> {
+async fn fish(folder: &ShellFolder, typed: &str) -> Vec<String> {
     let script =
         format!("source lookup-gitlab-sync.fish; complete -C 'lookup-gitlab-sync {typed}'");
     // A description follows each word.
-    words(&desk.said(&script, "fish").await)
+    words(&folder.said(&script, "fish").await)
         .iter()
         .filter_map(|line| line.split('\t').next())
         .map(str::to_owned)
@@ -154,15 +154,15 @@ fn offers(shell: &str, typed: &str, offered: &[String], wanted: &[&str]) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn bash_completes_every_word_of_a_line() {
-    let desk = Desk::new().await;
+    let folder = ShellFolder::new().await;
     for (typed, wanted) in TYPED {
-        offers("bash", typed, &bash(&desk, typed).await, wanted);
+        offers("bash", typed, &bash(&folder, typed).await, wanted);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn bash_knows_the_flags_of_every_command() {
-    let desk = Desk::new().await;
+    let folder = ShellFolder::new().await;
     let mut cli = Cli::command();
     cli.build();
     let mut commands = Vec::new();
@@ -171,7 +171,7 @@ async fn bash_knows_the_flags_of_every_command() {
     for (path, flags) in commands {
         let typed = format!("{path} --");
         let wanted: Vec<&str> = flags.iter().map(String::as_str).collect();
-        offers("bash", &typed, &bash(&desk, &typed).await, &wanted);
+        offers("bash", &typed, &bash(&folder, &typed).await, &wanted);
     }
 }
 
@@ -193,9 +193,9 @@ async fn zsh_completes_every_word_of_a_line() {
     if !has("zsh").await {
         return;
     }
-    let desk = Desk::new().await;
+    let folder = ShellFolder::new().await;
     for (typed, wanted) in TYPED {
-        offers("zsh", typed, &zsh(&desk, typed).await, wanted);
+        offers("zsh", typed, &zsh(&folder, typed).await, wanted);
     }
 }
 
@@ -204,8 +204,8 @@ async fn fish_completes_every_word_of_a_line() {
     if !has("fish").await {
         return;
     }
-    let desk = Desk::new().await;
+    let folder = ShellFolder::new().await;
     for (typed, wanted) in TYPED {
-        offers("fish", typed, &fish(&desk, typed).await, wanted);
+        offers("fish", typed, &fish(&folder, typed).await, wanted);
     }
 }

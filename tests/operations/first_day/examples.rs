@@ -76,7 +76,7 @@ async fn type_in(scene: &ServiceEnvironment, line: &str, folder: &Path) -> std::
     let path = format!("{}:/usr/bin:/bin", binary.parent().unwrap().display());
     testkit::command::isolated("sh")
         .args(["-c", line])
-        .envs(scene.world.environment())
+        .envs(scene.servers.environment())
         .env("PATH", path)
         .current_dir(folder)
         .output()
@@ -89,7 +89,7 @@ async fn every_example_of_every_help_works_as_it_stands() {
     let scene = scene().await;
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("production.toml"), "mode = 'apply'\n").unwrap();
-    let host = scene.world.broker.as_ref().unwrap().host();
+    let host = scene.servers.broker.as_ref().unwrap().host();
     let id = dead_letter(&scene).await;
     let all = examples();
     assert!(all.len() >= 19, "{all:?}");

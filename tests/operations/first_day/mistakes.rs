@@ -59,7 +59,7 @@ async fn m03_an_expired_token() {
         ..TokenChange::default()
     };
     scene
-        .world
+        .servers
         .gitlab
         .change_token(ADMINISTRATORS_TOKEN, expired);
     insta::assert_snapshot!(told(&scene.run(&["plan"], &[]).await));

@@ -9,7 +9,7 @@ use std::{
 
 use regex::Regex;
 use serde_json::Value;
-use simulator::world::PROJECT;
+use simulator::servers::PROJECT;
 use simulator::{
     control::InjectedFault,
     gitlab::{ADMINISTRATORS_TOKEN, SimulatedUser, TokenChange},
@@ -127,7 +127,10 @@ async fn scene() -> ServiceEnvironment {
         expires_at: Some(tomorrow),
         ..TokenChange::default()
     };
-    scene.world.gitlab.change_token(ADMINISTRATORS_TOKEN, soon);
+    scene
+        .servers
+        .gitlab
+        .change_token(ADMINISTRATORS_TOKEN, soon);
     scene
 }
 
@@ -139,7 +142,7 @@ async fn life(scene: &ServiceEnvironment, mut running: ChildProcess) -> (Vec<Str
         times: 1,
         ..InjectedFault::on("GET", "/api/v4/users?*")
     };
-    scene.world.gitlab.control().inject(once).unwrap();
+    scene.servers.gitlab.control().inject(once).unwrap();
     let attributes = BTreeMap::from([
         ("run".to_owned(), "run-1".to_owned()),
         (

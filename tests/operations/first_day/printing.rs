@@ -25,7 +25,7 @@ async fn bash(
 ) -> (String, String) {
     let output = testkit::command::isolated("bash")
         .args(["-c", script])
-        .envs(scene.world.environment())
+        .envs(scene.servers.environment())
         .env("B", testkit::service_binary!())
         .env("PATH", "/usr/bin:/bin")
         .env("TERM", "xterm")
@@ -70,7 +70,7 @@ async fn a_service_whose_log_nobody_reads_any_more_serves_on() {
     let scene = populated().await;
     let mut child = testkit::command::isolated(testkit::service_binary!())
         .args(["serve", "--log-format=json"])
-        .envs(scene.world.environment())
+        .envs(scene.servers.environment())
         .env("PORT", "0")
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

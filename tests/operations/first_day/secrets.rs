@@ -37,7 +37,7 @@ async fn a_token_that_is_replaced_in_its_file_is_taken_up_at_the_first_refusal_a
     let scene = environment(accounts, people).await;
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("token");
-    let token = scene.world.gitlab.token();
+    let token = scene.servers.gitlab.token();
     put(&file, token);
     let variables = [
         ("GITLAB_TOKEN", ""),
@@ -53,14 +53,14 @@ async fn a_token_that_is_replaced_in_its_file_is_taken_up_at_the_first_refusal_a
         scopes: Some(vec!["api".to_owned(), "admin_mode".to_owned()]),
         ..TokenChange::default()
     };
-    scene.world.gitlab.change_token(REDUCED_TOKEN, successor);
+    scene.servers.gitlab.change_token(REDUCED_TOKEN, successor);
     let revoked = TokenChange {
         revoked: Some(true),
         ..TokenChange::default()
     };
     put(&file, REDUCED_TOKEN);
-    scene.world.gitlab.change_token(token, revoked);
-    scene.world.lookup.set_cancelled("spqr2", true);
+    scene.servers.gitlab.change_token(token, revoked);
+    scene.servers.lookup.set_cancelled("spqr2", true);
     scene.resync_person("spqr2").await;
     scene.quiet().await;
     assert_eq!(scene.state(43), UserState::Blocked);

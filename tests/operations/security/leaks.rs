@@ -174,7 +174,10 @@ const ONE_ATTEMPT: &[(&str, &str)] = &[
 async fn a_command_that_fails_in_any_way_tells_no_secret_and_nobodys_name() {
     let stage = stage().await;
     for fault in failures() {
-        for upstream in [stage.world.gitlab.control(), stage.world.lookup.control()] {
+        for upstream in [
+            stage.servers.gitlab.control(),
+            stage.servers.lookup.control(),
+        ] {
             upstream.inject(fault.clone()).unwrap();
             let output = stage.run(&["explain", "ab42"], ONE_ATTEMPT).await;
             assert!(!output.stderr.is_empty());
@@ -199,7 +202,7 @@ async fn a_command_that_fails_in_any_way_tells_no_secret_and_nobodys_name() {
 #[tokio::test(flavor = "multi_thread")]
 async fn direct_access_tells_the_groups_password_to_lookup_alone() {
     let stage = stage().await;
-    let direct = stage.world.lookup.direct_url();
+    let direct = stage.servers.lookup.direct_url();
     let group = [
         ("LOOKUP_URL", direct.as_str()),
         ("LOOKUP_TOKEN_URL", ""),
@@ -252,7 +255,7 @@ async fn a_service_in_trouble_tells_no_secret_and_nobodys_name() {
         ..InjectedFault::on("POST", &block(43))
     };
     for fault in [broken, lost] {
-        stage.world.gitlab.control().inject(fault).unwrap();
+        stage.servers.gitlab.control().inject(fault).unwrap();
     }
     tick(&stage).await;
     for body in POISON {
@@ -261,21 +264,21 @@ async fn a_service_in_trouble_tells_no_secret_and_nobodys_name() {
     }
     stage.quiet().await;
     assert_eq!(
-        stage.world.gitlab.account(43).unwrap().state,
+        stage.servers.gitlab.account(43).unwrap().state,
         UserState::Blocked
     );
 
     // An unblock, and both upstreams failing in every way in the middle of it.
-    stage.world.lookup.set_cancelled("ab43", false);
+    stage.servers.lookup.set_cancelled("ab43", false);
     for fault in failures() {
         stage.fail(&fault);
-        stage.world.lookup.revoke_tokens();
-        let asked = stage.world.gitlab.control().count("*", "*")
-            + stage.world.lookup.control().count("*", "*");
+        stage.servers.lookup.revoke_tokens();
+        let asked = stage.servers.gitlab.control().count("*", "*")
+            + stage.servers.lookup.control().count("*", "*");
         publish(&stage, Topic::UserSync, br#"{"crsid":"ab43"}"#).await;
         until("the fault is met, or its gate is shut", async || {
-            let now = stage.world.gitlab.control().count("*", "*")
-                + stage.world.lookup.control().count("*", "*");
+            let now = stage.servers.gitlab.control().count("*", "*")
+                + stage.servers.lookup.control().count("*", "*");
             now > asked || stage.ask(&process, "/readyz").await == 503
         })
         .await;
@@ -286,7 +289,7 @@ async fn a_service_in_trouble_tells_no_secret_and_nobodys_name() {
     }
     stage.quiet().await;
     assert_eq!(
-        stage.world.gitlab.account(43).unwrap().state,
+        stage.servers.gitlab.account(43).unwrap().state,
         UserState::Active
     );
 

@@ -75,7 +75,7 @@ async fn a_forged_plan_changes_nobody_for_whom_it_is_not_the_decision_too() {
     stage.quiet().await;
     assert_eq!(stage.writes(), 0);
     assert_eq!(
-        stage.world.gitlab.account(43).unwrap().state,
+        stage.servers.gitlab.account(43).unwrap().state,
         UserState::Blocked
     );
     assert_eq!(process.terminate().await, Some(0));
@@ -95,7 +95,7 @@ async fn a_plan_for_another_reason_is_another_plan() {
         );
         publish(&stage, Topic::UserSync, &body, &[("run", reason)]).await;
         stage.quiet().await;
-        let account = stage.world.gitlab.account(45).unwrap();
+        let account = stage.servers.gitlab.account(45).unwrap();
         assert_eq!(account.state, state, "{reason}");
     }
     assert_eq!(process.terminate().await, Some(0));

@@ -92,13 +92,13 @@ impl RecordedEnvironment {
 
     /// One answer of GitLab and of Lookup each way a server can fail.
     pub fn fail(&self, fault: &InjectedFault) {
-        self.world.gitlab.control().inject(fault.clone()).unwrap();
-        self.world.lookup.control().inject(fault.clone()).unwrap();
+        self.servers.gitlab.control().inject(fault.clone()).unwrap();
+        self.servers.lookup.control().inject(fault.clone()).unwrap();
     }
 
     pub fn heal(&self) {
-        self.world.gitlab.control().clear_faults();
-        self.world.lookup.control().clear_faults();
+        self.servers.gitlab.control().clear_faults();
+        self.servers.lookup.control().clear_faults();
     }
 
     /// The log of processes that served and have ended.

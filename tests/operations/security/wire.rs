@@ -67,7 +67,10 @@ async fn a_redirect_is_not_followed_by_any_call_of_any_upstream() {
             headers: [("location".to_owned(), target)].into(),
             ..InjectedFault::on("*", "*")
         };
-        for upstream in [stage.world.gitlab.control(), stage.world.lookup.control()] {
+        for upstream in [
+            stage.servers.gitlab.control(),
+            stage.servers.lookup.control(),
+        ] {
             upstream.inject(moved.clone()).unwrap();
             let output = stage.run(&["explain", "spqr1"], &[]).await;
             assert_eq!(output.status.code(), Some(4), "{status}");

@@ -2,7 +2,7 @@
 //! simulated servers.
 
 use regex::Regex;
-use simulator::{gitlab::SimulatedUser, lookup::SimulatedPerson, world::WorldSettings};
+use simulator::{gitlab::SimulatedUser, lookup::SimulatedPerson, servers::ServerSettings};
 use tempfile::TempDir;
 use testkit::{command, environment::ServiceEnvironment, project};
 
@@ -55,7 +55,7 @@ async fn scene() -> ServiceEnvironment {
         SimulatedPerson::cancelled("spqr2", "Gone"),
     ];
     let binary = testkit::service_binary!();
-    let settings = WorldSettings::default();
+    let settings = ServerSettings::default();
     let mut scene = ServiceEnvironment::start(binary, accounts, people, settings).await;
     let applied = scene.run(&["topology", "apply"], &[]).await;
     assert!(applied.status.success(), "{applied:?}");
@@ -96,7 +96,7 @@ async fn every_command_of_the_operations_document_does_its_work() {
             .replace("WHO", "spqr1");
         let mut bash = command::isolated("bash");
         bash.args(["-euo", "pipefail", "-c", &typed])
-            .envs(scene.world.environment())
+            .envs(scene.servers.environment())
             .env("PATH", &path)
             .current_dir(folder.path());
         let ended = command::output(&mut bash).await;

@@ -8,7 +8,7 @@ use simulator::{
     gitlab::{SimulatedUser, UserState},
     lookup::SimulatedPerson,
     population::Population,
-    world::WorldSettings,
+    servers::ServerSettings,
 };
 use testkit::environment::ServiceEnvironment;
 
@@ -106,12 +106,12 @@ async fn plan_exits_4_where_an_upstream_is_unavailable() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn plan_says_when_it_waits_for_a_rate_limit() {
-    let limited = WorldSettings {
+    let limited = ServerSettings {
         rate_limit: Some(RateLimit {
             requests: 2,
             period: Duration::from_secs(6),
         }),
-        ..WorldSettings::default()
+        ..ServerSettings::default()
     };
     let accounts = (10..410)
         .map(|id| SimulatedUser::new(id, &format!("external-{id}")))

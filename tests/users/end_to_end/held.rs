@@ -31,7 +31,7 @@ async fn a_resync_held_through_maintenance_counts_once_against_the_hours_bound()
         times: 4,
         ..InjectedFault::on("PUT", "*")
     };
-    scene.world.gitlab.control().inject(maintenance).unwrap();
+    scene.servers.gitlab.control().inject(maintenance).unwrap();
     scene.resync_person("spqr1").await;
     scene.quiet().await;
     assert_eq!(scene.counts("user-sync-dead-hold").published, 0);
@@ -41,7 +41,7 @@ async fn a_resync_held_through_maintenance_counts_once_against_the_hours_bound()
 #[tokio::test(flavor = "multi_thread")]
 async fn a_revoked_token_is_asked_about_itself_at_start_and_then_only_once_it_works_again() {
     let mut scene = one_cancelled_member().await;
-    let (gitlab, token) = (&scene.world.gitlab, scene.world.gitlab.token());
+    let (gitlab, token) = (&scene.servers.gitlab, scene.servers.gitlab.token());
     let revoked = |revoked| TokenChange {
         revoked: Some(revoked),
         ..TokenChange::default()
@@ -49,14 +49,15 @@ async fn a_revoked_token_is_asked_about_itself_at_start_and_then_only_once_it_wo
     gitlab.change_token(token, revoked(true));
     scene.serve(&[], &[]).await;
     scene.tick(SyncTick::default()).await;
-    let asked = |scene: &ServiceEnvironment, path| scene.world.gitlab.control().count("GET", path);
+    let asked =
+        |scene: &ServiceEnvironment, path| scene.servers.gitlab.control().count("GET", path);
     until("it was probed twice", async || {
         asked(&scene, "/api/v4/user") >= 3
     })
     .await;
     // Its refusal there means a token of another kind: an answer, which would open the gate.
     assert_eq!(asked(&scene, "/api/v4/personal_access_tokens/self"), 1);
-    scene.world.gitlab.change_token(token, revoked(false));
+    scene.servers.gitlab.change_token(token, revoked(false));
     scene.quiet().await;
     assert_eq!(scene.state(42), UserState::Blocked);
 }
@@ -70,7 +71,7 @@ async fn the_record_of_a_dead_letter_names_the_account() {
         body: Some(json!({"message": "400 Bad request"})),
         ..InjectedFault::on("POST", "*/block")
     };
-    scene.world.gitlab.control().inject(refusal).unwrap();
+    scene.servers.gitlab.control().inject(refusal).unwrap();
     let output = scene
         .run(&["resync", "42", "--follow", "--output=json"], &[])
         .await;
@@ -99,7 +100,7 @@ async fn a_closed_gate_is_told_by_readiness_and_a_metric_and_kills_nothing() {
         times: 0,
         ..InjectedFault::on("*", "/api/v4/*")
     };
-    scene.world.gitlab.control().inject(down).unwrap();
+    scene.servers.gitlab.control().inject(down).unwrap();
     scene.tick(SyncTick::default()).await;
     let ask = async |scene: &mut ServiceEnvironment, path| {
         let answer = reqwest::get(scene.serving(0).url(path)).await.unwrap();
@@ -126,7 +127,7 @@ async fn a_closed_gate_is_told_by_readiness_and_a_metric_and_kills_nothing() {
     let gauge = r#"sync_upstream_gate_open{upstream="gitlab",gate="read"}"#;
     let (_, metrics) = ask(&mut scene, "/metrics").await;
     assert!(metrics.contains(&format!("{gauge} 0")), "{metrics}");
-    scene.world.gitlab.control().clear_faults();
+    scene.servers.gitlab.control().clear_faults();
     scene.quiet().await;
     is(200).await;
     let (_, metrics) = ask(&mut scene, "/metrics").await;
@@ -153,7 +154,7 @@ async fn a_follower_is_told_that_the_run_reads_and_what_it_is_held_by_and_sees_i
         times: 0,
         ..InjectedFault::on(method, "/api/v4/*")
     };
-    scene.world.gitlab.control().inject(down).unwrap();
+    scene.servers.gitlab.control().inject(down).unwrap();
     let ready = scene.serving(0).url("/readyz");
     let follow = ["tick", "--follow", "--output=json"];
     let (followed, ()) = tokio::join!(scene.run(&follow, &[]), async {
@@ -161,7 +162,7 @@ async fn a_follower_is_told_that_the_run_reads_and_what_it_is_held_by_and_sees_i
             reqwest::get(&ready).await.unwrap().status() == 503
         })
         .await;
-        scene.world.gitlab.control().clear_faults();
+        scene.servers.gitlab.control().clear_faults();
     });
     let said = String::from_utf8_lossy(&followed.stderr);
     assert_eq!(followed.status.code(), Some(0), "{said}");

@@ -19,7 +19,10 @@ fn crsid(number: u64) -> String {
 
 fn cancel(scene: &ServiceEnvironment, mut numbers: std::ops::Range<u64>, cancelled: bool) {
     numbers.by_ref().for_each(|number| {
-        scene.world.lookup.set_cancelled(&crsid(number), cancelled);
+        scene
+            .servers
+            .lookup
+            .set_cancelled(&crsid(number), cancelled);
     });
 }
 
@@ -53,7 +56,7 @@ async fn two_runs_planned_while_the_worker_stands_still_block_no_more_than_one_m
     })
     .await;
 
-    let blocked = scene.world.gitlab.snapshot();
+    let blocked = scene.servers.gitlab.snapshot();
     let blocked = blocked
         .values()
         .filter(|one| one.state == UserState::Blocked);

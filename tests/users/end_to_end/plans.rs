@@ -100,7 +100,7 @@ async fn a_plan_is_compared_with_an_earlier_one_and_with_another_configuration()
     }
     let all = ["plan", "--all", "--output", "json"];
     std::fs::write(&file, scene.run(&all, &[]).await.stdout).unwrap();
-    scene.world.lookup.set_cancelled("aa40", false);
+    scene.servers.lookup.set_cancelled("aa40", false);
     let exempt = [(
         "LOOKUP_GITLAB_SYNC__USERS__EXEMPT_USERNAMES",
         r#"["external-mei"]"#,

@@ -30,14 +30,14 @@ async fn a_tick_brings_every_account_to_its_end_and_a_second_changes_nothing() {
 
     scene.tick(SyncTick::default()).await;
     scene.quiet().await;
-    assert_eq!(population.check(&scene.world.gitlab.snapshot()), []);
+    assert_eq!(population.check(&scene.servers.gitlab.snapshot()), []);
     assert_each_change_was_posted_once(&scene, &population);
 
     let writes = scene.writes();
     scene.tick(SyncTick::default()).await;
     scene.quiet().await;
     assert_eq!(scene.writes(), writes, "the second tick writes nothing");
-    assert_eq!(population.check(&scene.world.gitlab.snapshot()), []);
+    assert_eq!(population.check(&scene.servers.gitlab.snapshot()), []);
 }
 
 /// Every message of the topic a second time: what a redelivery, or a publisher that repeats itself,
@@ -74,7 +74,7 @@ async fn ten_ticks_at_once_with_every_message_twice_post_each_change_once() {
     let in_scope = scene.in_scope().await;
     publish_every_message_again(&scene, 10 * in_scope).await;
     scene.quiet().await;
-    assert_eq!(population.check(&scene.world.gitlab.snapshot()), []);
+    assert_eq!(population.check(&scene.servers.gitlab.snapshot()), []);
     assert_each_change_was_posted_once(&scene, &population);
 }
 
@@ -93,9 +93,9 @@ async fn three_workers_on_doubled_messages_reach_the_same_end_with_one_true_an_a
         scene.serve(&["user-worker"], &[]).await;
     }
     scene.quiet().await;
-    assert_eq!(population.check(&scene.world.gitlab.snapshot()), []);
+    assert_eq!(population.check(&scene.servers.gitlab.snapshot()), []);
     let mut changed = std::collections::BTreeMap::<String, usize>::new();
-    for entry in scene.world.gitlab.control().requests(0) {
+    for entry in scene.servers.gitlab.control().requests(0) {
         if entry.method == "POST" && entry.answer == Some("true") {
             *changed.entry(entry.path).or_default() += 1;
         }
@@ -137,7 +137,7 @@ async fn sigterm_stops_it_with_exit_code_0_and_what_was_begun_is_finished_later(
     scene.lapse_leases().await;
     scene.serve(&[], &[]).await;
     scene.quiet().await;
-    assert_eq!(population.check(&scene.world.gitlab.snapshot()), []);
+    assert_eq!(population.check(&scene.servers.gitlab.snapshot()), []);
     assert_eq!(
         scene.counts("user-sync-dead-hold").published,
         0,
@@ -156,7 +156,7 @@ async fn a_process_killed_in_the_middle_loses_nothing() {
     scene.lapse_leases().await;
     scene.serve(&[], &[]).await;
     scene.quiet().await;
-    assert_eq!(population.check(&scene.world.gitlab.snapshot()), []);
+    assert_eq!(population.check(&scene.servers.gitlab.snapshot()), []);
 }
 
 /// The platform may change its mind while a process still looks for its topics.

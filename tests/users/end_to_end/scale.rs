@@ -15,13 +15,16 @@ async fn twenty_thousand_users_with_one_percent_changes_cost_what_the_design_say
     let counts = population.counts();
     let mut scene = environment_of(&population).await;
     scene.serve(&[], &[]).await;
-    let (gitlab, lookup) = (scene.world.gitlab.control(), scene.world.lookup.control());
+    let (gitlab, lookup) = (
+        scene.servers.gitlab.control(),
+        scene.servers.lookup.control(),
+    );
     gitlab.forget_requests();
     lookup.forget_requests();
 
     scene.tick(SyncTick::default()).await;
     scene.quiet().await;
-    assert_eq!(population.check(&scene.world.gitlab.snapshot()), []);
+    assert_eq!(population.check(&scene.servers.gitlab.snapshot()), []);
 
     let humans = population
         .accounts()

@@ -92,7 +92,7 @@ async fn accounts_that_gitlab_cannot_show_stop_nobody_and_are_named() {
 async fn a_sweep_goes_on_from_its_last_page_when_gitlab_comes_back() {
     let (accounts, people) = members(750);
     let mut scene = environment(accounts, people).await;
-    let control = scene.world.gitlab.control().clone();
+    let control = scene.servers.gitlab.control().clone();
     let slow = InjectedFault {
         delay_ms: 200,
         ..InjectedFault::on("GET", "/api/v4/users")

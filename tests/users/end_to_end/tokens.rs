@@ -24,7 +24,7 @@ async fn scene() -> ServiceEnvironment {
         scopes: Some(vec!["read_user".to_owned()]),
         ..TokenChange::default()
     };
-    scene.world.gitlab.change_token(READING, reading);
+    scene.servers.gitlab.change_token(READING, reading);
     scene
 }
 
@@ -91,12 +91,12 @@ async fn tokens_of_two_accounts_are_refused_at_start() {
         ..SimulatedUser::new(7, "another-admin")
     };
     let row = serde_json::json!({"username": other.username, "is_admin": true});
-    scene.world.gitlab.change_user(7, row).unwrap();
+    scene.servers.gitlab.change_user(7, row).unwrap();
     let theirs = TokenChange {
         user_id: Some(7),
         ..TokenChange::default()
     };
-    scene.world.gitlab.change_token(READING, theirs);
+    scene.servers.gitlab.change_token(READING, theirs);
     let said = serve_fails(&scene, &[], &[("GITLAB_READ_TOKEN", READING)]).await;
     assert!(said.contains("use one account for both"), "{said}");
 }
@@ -130,9 +130,9 @@ async fn config_check_connect_says_what_each_token_may_do_and_what_is_missing() 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_account_is_an_owner_without_a_warning() {
     let scene = scene().await;
-    let own = scene.world.gitlab.owner();
+    let own = scene.servers.gitlab.owner();
     let row = serde_json::json!({"user_type": "service_account"});
-    scene.world.gitlab.change_user(own, row).unwrap();
+    scene.servers.gitlab.change_user(own, row).unwrap();
     let output = scene.run(&["config", "check", "--connect"], &[]).await;
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(0), "{said}");

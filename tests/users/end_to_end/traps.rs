@@ -60,8 +60,8 @@ async fn a_token_without_admin_rights_decides_nothing() {
         vec![cancelled("spqr1")],
     )
     .await;
-    let token = scene.world.gitlab.token();
-    scene.world.gitlab.change_token(
+    let token = scene.servers.gitlab.token();
+    scene.servers.gitlab.change_token(
         token,
         TokenChange {
             admin: Some(false),
@@ -82,7 +82,7 @@ async fn a_token_without_admin_rights_decides_nothing() {
         (0, 0)
     );
 
-    scene.world.gitlab.change_token(
+    scene.servers.gitlab.change_token(
         token,
         TokenChange {
             admin: Some(true),
@@ -114,19 +114,19 @@ async fn a_token_that_loses_admin_rights_in_mid_sweep_decides_nothing() {
         times: 1,
         ..InjectedFault::on("GET", "/api/v4/users?*cursor=*")
     };
-    scene.world.gitlab.control().inject(second_page).unwrap();
+    scene.servers.gitlab.control().inject(second_page).unwrap();
     scene.tick(SyncTick::default()).await;
     until("the second page was asked for", async || {
         scene
-            .world
+            .servers
             .gitlab
             .control()
             .count("GET", "/api/v4/users?*cursor=*")
             > 0
     })
     .await;
-    let token = scene.world.gitlab.token();
-    scene.world.gitlab.change_token(
+    let token = scene.servers.gitlab.token();
+    scene.servers.gitlab.change_token(
         token,
         TokenChange {
             admin: Some(false),
@@ -213,11 +213,11 @@ async fn null_on_block_means_that_somebody_else_was_first() {
         times: 1,
         ..InjectedFault::on("POST", "/api/v4/users/42/block")
     };
-    scene.world.gitlab.control().inject(slow).unwrap();
+    scene.servers.gitlab.control().inject(slow).unwrap();
     scene.tick(SyncTick::default()).await;
     let posted = async || {
         scene
-            .world
+            .servers
             .gitlab
             .control()
             .count("POST", "/api/v4/users/42/block")
@@ -225,7 +225,7 @@ async fn null_on_block_means_that_somebody_else_was_first() {
     };
     until("the block was asked for", posted).await;
     scene
-        .world
+        .servers
         .gitlab
         .change_user(
             42,
@@ -235,7 +235,7 @@ async fn null_on_block_means_that_somebody_else_was_first() {
     scene.quiet().await;
 
     let post = scene
-        .world
+        .servers
         .gitlab
         .control()
         .requests(0)
@@ -248,7 +248,7 @@ async fn null_on_block_means_that_somebody_else_was_first() {
         2,
         "the marker and the block, and nothing more"
     );
-    let account = scene.world.gitlab.account(42).unwrap();
+    let account = scene.servers.gitlab.account(42).unwrap();
     assert!(
         account.custom_attributes["blocked_by"].starts_with("root/7+"),
         "the block stays theirs"
@@ -259,7 +259,7 @@ async fn null_on_block_means_that_somebody_else_was_first() {
         "the message is done, and does not come again"
     );
 
-    scene.world.lookup.set_cancelled("spqr1", false);
+    scene.servers.lookup.set_cancelled("spqr1", false);
     scene.resync_person("spqr1").await;
     scene.quiet().await;
     assert_eq!(scene.state(42), UserState::Blocked, "and is not undone");

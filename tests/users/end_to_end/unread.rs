@@ -44,7 +44,7 @@ async fn a_tick_whose_messages_nobody_would_get_is_no_run() {
         "{detail}"
     );
     let topic = scene.pubsub.topic("user-sync");
-    let broker = scene.world.broker.as_ref().unwrap();
+    let broker = scene.servers.broker.as_ref().unwrap();
     assert_eq!(broker.published(&topic), Some(0));
 
     let at_once = RetryDelays {

@@ -59,12 +59,12 @@ async fn what_scim_unblocks_is_blocked_again_three_times_and_then_told_as_a_figh
     for _ in 0..3 {
         assert_eq!(scene.state(42), UserState::Blocked);
         let scim = json!({"scim": true});
-        scene.world.gitlab.change_user(42, scim).unwrap();
+        scene.servers.gitlab.change_user(42, scim).unwrap();
         assert_eq!(scene.state(42), UserState::Active);
         tick(&scene).await;
     }
     assert_eq!(scene.state(42), UserState::Blocked);
-    let marker = scene.world.gitlab.account(42).unwrap();
+    let marker = scene.servers.gitlab.account(42).unwrap();
     let marker = format!("{:?}", marker.custom_attributes);
     assert!(
         marker.contains("unblocked_by_identity_provider"),
@@ -72,7 +72,7 @@ async fn what_scim_unblocks_is_blocked_again_three_times_and_then_told_as_a_figh
     );
 
     scene
-        .world
+        .servers
         .gitlab
         .change_user(42, json!({"scim": true}))
         .unwrap();
@@ -217,8 +217,8 @@ async fn a_token_that_lost_its_rights_is_refused_and_nobody_is_called_gone() {
         admin: Some(admin),
         ..TokenChange::default()
     };
-    let token = scene.world.gitlab.token();
-    scene.world.gitlab.change_token(token, admin(false));
+    let token = scene.servers.gitlab.token();
+    scene.servers.gitlab.change_token(token, admin(false));
     for who in ["ab40", "40"] {
         let told = scene.run(&["explain", who], &[]).await;
         let said = String::from_utf8(told.stderr).unwrap();
@@ -234,10 +234,15 @@ async fn a_token_that_lost_its_rights_is_refused_and_nobody_is_called_gone() {
         })
         .await;
     testkit::wait::until("it has asked", async || {
-        scene.world.gitlab.control().count("GET", "/api/v4/users/*") > 2
+        scene
+            .servers
+            .gitlab
+            .control()
+            .count("GET", "/api/v4/users/*")
+            > 2
     })
     .await;
     assert_eq!(scene.counts("user-sync-worker").acked, 0, "they are held");
-    scene.world.gitlab.change_token(token, admin(true));
+    scene.servers.gitlab.change_token(token, admin(true));
     scene.quiet().await;
 }

@@ -9,9 +9,9 @@ use reqwest::Method;
 use tokio::time::{Instant, sleep};
 
 use super::{
+    conditions::Conditions,
     process::{Process, Queues},
-    weather::Weather,
-    world::World,
+    upstreams::Upstreams,
 };
 
 /// In the suite; a campaign is some hundreds.
@@ -158,33 +158,33 @@ async fn schedule(seed: u64) -> Vec<String> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let odd = rng.random_range(1..=100_u64);
     let accounts = odd + rng.random_range(1..=150);
-    let world = Arc::new(World::of_members(accounts));
+    let upstreams = Arc::new(Upstreams::of_members(accounts));
     let mut ids: Vec<u64> = (10..10 + accounts).collect();
     let mut odd_ones = BTreeSet::new();
     while (odd_ones.len() as u64) < odd {
         let id = ids.swap_remove(rng.random_range(0..ids.len()));
         odd_ones.insert(id);
-        world.lock().odd.insert(id, Anything::draw(&mut rng));
+        upstreams.lock().odd.insert(id, Anything::draw(&mut rng));
     }
-    world.lock().weather = Weather::Fine;
+    upstreams.lock().conditions = Conditions::Fine;
     let places = *[4, 20, 50, 1_000].choose(&mut rng).unwrap();
-    let queues = Queues::new(&world);
-    let process = Process::start(&world, &queues, places);
+    let queues = Queues::new(&upstreams);
+    let process = Process::start(&upstreams, &queues, places);
     let mut wrong = Vec::new();
     for _ in 0..ROUNDS {
         queues
             .ticks
             .put("{}".into(), std::collections::BTreeMap::new());
         let until = Instant::now() + ROUND;
-        while Instant::now() < until && !(queues.is_empty() && all_right(&world, &ids)) {
+        while Instant::now() < until && !(queues.is_empty() && all_right(&upstreams, &ids)) {
             sleep(Duration::from_secs(10)).await;
         }
-        if all_right(&world, &ids) {
+        if all_right(&upstreams, &ids) {
             break;
         }
     }
     drop(process);
-    for id in ids.iter().filter(|id| !is_right(&world, **id)) {
+    for id in ids.iter().filter(|id| !is_right(&upstreams, **id)) {
         wrong.push(format!("account {id} never reached its end"));
     }
     for id in queues.users.dead_accounts() {
@@ -192,9 +192,9 @@ async fn schedule(seed: u64) -> Vec<String> {
             wrong.push(format!("the message of account {id} is a dead letter"));
         }
     }
-    wrong.append(&mut world.lock().wrong);
+    wrong.append(&mut upstreams.lock().wrong);
     if !wrong.is_empty() {
-        let kinds: Vec<_> = world.lock().odd.values().cloned().collect();
+        let kinds: Vec<_> = upstreams.lock().odd.values().cloned().collect();
         wrong.push(format!(
             "{places} places, {accounts} accounts, {odd} odd: {kinds:?}"
         ));
@@ -202,11 +202,11 @@ async fn schedule(seed: u64) -> Vec<String> {
     wrong
 }
 
-fn all_right(world: &World, ids: &[u64]) -> bool {
-    ids.iter().all(|id| is_right(world, *id))
+fn all_right(upstreams: &Upstreams, ids: &[u64]) -> bool {
+    ids.iter().all(|id| is_right(upstreams, *id))
 }
 
-fn is_right(world: &World, id: u64) -> bool {
-    let expected = world.lock().ledger.expected(id);
-    world.gitlab.account(id).map(|account| account.state) == expected
+fn is_right(upstreams: &Upstreams, id: u64) -> bool {
+    let expected = upstreams.lock().ledger.expected(id);
+    upstreams.gitlab.account(id).map(|account| account.state) == expected
 }

@@ -4,7 +4,7 @@ use std::env;
 
 use super::{
     schedule::{Report, play},
-    world::Figures,
+    upstreams::Figures,
 };
 
 /// In the suite; a campaign is some thousands.

@@ -11,7 +11,7 @@ use rstest::rstest;
 use simulator::{
     gitlab::{SimulatedUser, UserState},
     lookup::SimulatedPerson,
-    world::WorldSettings,
+    servers::ServerSettings,
 };
 use testkit::proxy::FaultProxy;
 
@@ -185,12 +185,12 @@ impl Stage {
             ledger.owners.insert(id, owner);
             accounts.push(account);
         }
-        let settings = WorldSettings {
+        let settings = ServerSettings {
             latency: Duration::from_millis(2),
-            ..WorldSettings::default()
+            ..ServerSettings::default()
         };
         let scene = environment_with(accounts, people, settings).await;
-        let broker = scene.world.broker.as_ref().unwrap().host();
+        let broker = scene.servers.broker.as_ref().unwrap().host();
         Self {
             scene,
             proxy: FaultProxy::to(broker).await,
@@ -294,7 +294,7 @@ impl Stage {
     }
 
     fn broker(&self) -> &Broker {
-        self.scene.world.broker.as_ref().unwrap()
+        self.scene.servers.broker.as_ref().unwrap()
     }
 
     async fn is_right(&self) {

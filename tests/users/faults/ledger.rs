@@ -1,4 +1,4 @@
-//! What the world truly looked like, and when: the truth that a write is judged by. It is kept from
+//! What both upstreams truly looked like, and when: the truth that a write is judged by. It is kept from
 //! what was done, by whom, and never read back from what the service itself reads.
 
 use std::collections::BTreeMap;

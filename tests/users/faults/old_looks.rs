@@ -15,10 +15,10 @@ use simulator::gitlab::UserState;
 use tokio::time::sleep;
 
 use super::{
+    conditions::Conditions,
     process::{rules_with, worker_over},
-    weather::Weather,
+    upstreams::Upstreams,
     wire::Way,
-    world::World,
 };
 
 /// The only account, of a member whom Lookup calls cancelled.
@@ -28,7 +28,7 @@ const ID: u64 = 10;
 struct SlowToStore {
     way: Arc<Way>,
     takes: Duration,
-    world: Arc<World>,
+    upstreams: Arc<Upstreams>,
 }
 
 impl fmt::Debug for SlowToStore {
@@ -42,7 +42,9 @@ impl Transport for SlowToStore {
         Box::pin(async move {
             if request.method() == Method::PUT {
                 sleep(self.takes).await;
-                self.world.lookup.set_cancelled(&format!("ab{ID}"), false);
+                self.upstreams
+                    .lookup
+                    .set_cancelled(&format!("ab{ID}"), false);
             }
             self.way.send(request).await
         })
@@ -58,15 +60,15 @@ async fn a_marker_that_takes_long_to_store_is_followed_by_another_look_and_not_b
     #[case] state: UserState,
     #[case] result: &str,
 ) {
-    let world = Arc::new(World::of_one(ID, 1));
-    world.lock().weather = Weather::Fine;
+    let upstreams = Arc::new(Upstreams::of_one(ID, 1));
+    upstreams.lock().conditions = Conditions::Fine;
     let way = SlowToStore {
-        way: Way::to_gitlab(&world),
+        way: Way::to_gitlab(&upstreams),
         takes: Duration::from_secs(seconds),
-        world: Arc::clone(&world),
+        upstreams: Arc::clone(&upstreams),
     };
     let rules = Arc::new(rules_with(&GuardConfig::default()));
-    let worker = worker_over(Arc::new(way), &world, &rules, 50);
+    let worker = worker_over(Arc::new(way), &upstreams, &rules, 50);
     let delivery = Delivery {
         message_id: "m1".to_owned(),
         body: format!(r#"{{"gitlab_user_id":{ID}}}"#).into(),
@@ -77,6 +79,6 @@ async fn a_marker_that_takes_long_to_store_is_followed_by_another_look_and_not_b
     let Disposition::Done(record) = worker.handle(Arc::new(delivery)).await else {
         panic!("it is done");
     };
-    assert_eq!(world.gitlab.account(ID).unwrap().state, state);
+    assert_eq!(upstreams.gitlab.account(ID).unwrap().state, state);
     assert_eq!(record.result.as_deref(), Some(result));
 }

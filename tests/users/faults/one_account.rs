@@ -110,7 +110,7 @@ fn inject(scene: &ServiceEnvironment, fault: InjectedFault, path: String) {
         times: 0,
         ..fault
     };
-    scene.world.gitlab.control().inject(fault).unwrap();
+    scene.servers.gitlab.control().inject(fault).unwrap();
 }
 
 async fn plan_block(scene: &ServiceEnvironment, id: u64) {
@@ -184,7 +184,7 @@ async fn whatever_the_blocks_of_some_accounts_answer_they_die_by_themselves_and_
         assert!(told[0]["why"].as_str().unwrap().contains(text), "{told:?}");
         for (method, path) in [("POST", "block"), ("PUT", "custom_attributes/*")] {
             let path = format!("/api/v4/users/{id}/{path}");
-            let times = scene.world.gitlab.control().count(method, &path);
+            let times = scene.servers.gitlab.control().count(method, &path);
             assert!(times <= 30, "{method} {path}: {times} times");
         }
     }
@@ -202,7 +202,7 @@ async fn five_accounts_that_fail_for_ever_stop_no_later_tick() {
     let later = FIRST + 5..FIRST + 5 + TICKS;
     let mut scene = cancelled(FIRST..later.end + 20).await;
     for id in later.start..later.end + 20 {
-        scene.world.lookup.set_cancelled(&name(id), false);
+        scene.servers.lookup.set_cancelled(&name(id), false);
     }
     for id in FIRST..FIRST + 5 {
         let refusal = InjectedFault {
@@ -218,7 +218,7 @@ async fn five_accounts_that_fail_for_ever_stop_no_later_tick() {
     ];
     scene.serve(&["user-worker", "fan-out"], &variables).await;
     for id in later {
-        scene.world.lookup.set_cancelled(&name(id), true);
+        scene.servers.lookup.set_cancelled(&name(id), true);
         scene.tick(SyncTick::default()).await;
         until("the tick's new account is blocked", async || {
             scene.state(id) == UserState::Blocked
@@ -242,7 +242,7 @@ async fn blocks_that_fail_for_everybody_are_held_by_one_closed_gate_and_asked_fo
     for id in ids.clone() {
         plan_block(&scene, id).await;
     }
-    let posts = || scene.world.gitlab.control().count("POST", "*/block");
+    let posts = || scene.servers.gitlab.control().count("POST", "*/block");
     let closed = || {
         let lines = running.lines();
         lines
@@ -255,11 +255,11 @@ async fn blocks_that_fail_for_everybody_are_held_by_one_closed_gate_and_asked_fo
     // 24 may be under way when the fifth fails; then one probe at a time, after 1, 2, 4, 8 s and
     // more.
     assert!(posts() <= 24 + 5 + 8, "{} posts", posts());
-    let markers = scene.world.gitlab.control().count("PUT", "*");
+    let markers = scene.servers.gitlab.control().count("PUT", "*");
     assert!(markers <= 24 + 5 + 8, "{markers} markers");
     assert_eq!(closed(), 1, "it closes once");
     assert_eq!(scene.counts("user-sync-dead-hold").published, 0);
-    scene.world.gitlab.control().clear_faults();
+    scene.servers.gitlab.control().clear_faults();
     scene.quiet().await;
     for id in ids {
         assert_eq!(scene.state(id), UserState::Blocked, "account {id}");
@@ -324,11 +324,11 @@ async fn maintenance_is_told_in_gitlabs_words_below_error_and_costs_no_attempt()
         plan_block(&scene, id).await;
     }
     let changes = || {
-        let control = scene.world.gitlab.control();
+        let control = scene.servers.gitlab.control();
         control.count("PUT", "*") + control.count("POST", "*")
     };
     until("it is tried again", async || changes() > 2).await;
-    scene.world.gitlab.control().clear_faults();
+    scene.servers.gitlab.control().clear_faults();
     scene.quiet().await;
     for id in ids {
         assert_eq!(scene.state(id), UserState::Blocked, "account {id}");
@@ -377,7 +377,7 @@ async fn external_accounts_go_on_while_lookup_answers_nobody(
         times: 0,
         ..InjectedFault::on("*", path)
     };
-    scene.world.lookup.control().inject(silent).unwrap();
+    scene.servers.lookup.control().inject(silent).unwrap();
     for id in MEMBERS.chain(EXTERNALS) {
         let request = UserSync {
             gitlab_user_id: Some(id),
@@ -396,5 +396,5 @@ async fn external_accounts_go_on_while_lookup_answers_nobody(
             .into_iter()
             .all(|id| scene.state(id) == UserState::Active)
     );
-    scene.world.lookup.control().clear_faults();
+    scene.servers.lookup.control().clear_faults();
 }

@@ -24,11 +24,11 @@ use tokio_util::sync::CancellationToken;
 use super::{
     queue::{Ends, Queue},
     schedule::{Report, settle},
+    upstreams::Upstreams,
     wire::Way,
-    world::World,
 };
 
-/// The only account of a world, beside the service's own.
+/// The only account, beside the service's own.
 const ID: u64 = 10;
 /// A text in a server's answer, and what the service reads in its place.
 type Lie = (&'static str, &'static str);
@@ -53,8 +53,8 @@ enum Case {
     Unclear,
 }
 
-/// A world of one member, in which the service is told `lie`.
-fn deceived(case: Case, lie: Lie) -> World {
+/// Upstreams with one member, in which the service is told `lie`.
+fn deceived(case: Case, lie: Lie) -> Upstreams {
     let number = match case {
         Case::Current => 0,
         Case::Cancelled => 1,
@@ -62,7 +62,7 @@ fn deceived(case: Case, lie: Lie) -> World {
         Case::Banned => 7,
         Case::Unclear => 11,
     };
-    let world = World::of_one(ID, number);
+    let upstreams = Upstreams::of_one(ID, number);
     let marker =
         r#"{"v":1,"reason":"cancelled_in_lookup","at":"2026-01-05T02:00:02Z","run":"old"}"#;
     let ours = "lookup-gitlab-sync/1+2026-01-05 02:00:03 UTC";
@@ -72,13 +72,16 @@ fn deceived(case: Case, lie: Lie) -> World {
         Case::Banned => json!({"lookup_gitlab_sync": marker, "blocked_by": ours}),
     };
     let attributes = json!({ "custom_attributes": attributes });
-    world.gitlab.change_user(ID, attributes).unwrap();
+    upstreams.gitlab.change_user(ID, attributes).unwrap();
     if matches!(case, Case::Unclear) {
         let odd = Map::from_iter([("cancelled".to_owned(), json!("yes"))]);
-        world.lookup.change_person(&format!("ab{ID}"), odd);
+        upstreams.lookup.change_person(&format!("ab{ID}"), odd);
     }
-    world.lock().lies.extend((!lie.0.is_empty()).then_some(lie));
-    world
+    upstreams
+        .lock()
+        .lies
+        .extend((!lie.0.is_empty()).then_some(lie));
+    upstreams
 }
 
 #[rstest]
@@ -131,14 +134,14 @@ async fn an_account_that_is_left_as_it_must_not_be_is_found() {
 
 #[tokio::test(start_paused = true)]
 async fn a_write_that_no_message_asked_for_is_found() {
-    let world = Arc::new(World::of_one(ID, 1));
+    let upstreams = Arc::new(Upstreams::of_one(ID, 1));
     let url = "http://gitlab.example/api/v4/users/10/block".parse();
     let mut request = Request::new(Method::POST, url.unwrap());
     let token = HeaderValue::from_static(ADMINISTRATORS_TOKEN);
     request.headers_mut().insert("private-token", token);
-    let answer = Way::to_gitlab(&world).send(request).await.unwrap();
+    let answer = Way::to_gitlab(&upstreams).send(request).await.unwrap();
     assert_eq!(answer.body, "true");
-    let wrong = world.lock().wrong.clone();
+    let wrong = upstreams.lock().wrong.clone();
     assert_eq!(wrong, ["Block of account 10 is in nobody's plan"]);
 }
 
@@ -174,11 +177,11 @@ fn says(report: &Report, what: &str, more: &str) -> bool {
 }
 
 fn wrong(queue: &Queue) -> Vec<String> {
-    queue.world.lock().wrong.clone()
+    queue.upstreams.lock().wrong.clone()
 }
 
 fn with_message(body: &str) -> Queue {
-    let queue = Queue::new("user", &Arc::new(World::of_one(ID, 1)));
+    let queue = Queue::new("user", &Arc::new(Upstreams::of_one(ID, 1)));
     queue.put(body.to_owned().into(), std::collections::BTreeMap::new());
     queue
 }

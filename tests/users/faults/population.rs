@@ -10,7 +10,7 @@ use simulator::{
 
 use super::{
     ledger::{Ledger, Owner, Said, Truth},
-    world::{MARKER, truth},
+    upstreams::{MARKER, truth},
 };
 
 /// One of each case of the decision table, and some more by lot.

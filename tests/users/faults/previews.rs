@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 
 use super::{
     process::{Queues, directory, fan_out, gitlab, rules_with, worker},
-    world::World,
+    upstreams::Upstreams,
 };
 
 const STATES: u64 = 40;
@@ -36,17 +36,17 @@ async fn a_preview_of_a_users_message_says_what_the_worker_does() {
     let rules = Arc::new(rules_with(&GuardConfig::default()));
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
     for seed in 0..STATES {
-        let world = Arc::new(World::new(seed));
+        let upstreams = Arc::new(Upstreams::new(seed));
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        let previewer = previewer(&world, &rules);
+        let previewer = previewer(&upstreams, &rules);
         for _ in 0..MESSAGES {
             if rng.random_bool(0.5) {
-                world.meddle_somewhere();
+                upstreams.meddle_somewhere();
             }
-            let body = message(&world, &mut rng);
+            let body = message(&upstreams, &mut rng);
             let preview = previewer.user(body.to_string().as_bytes(), RUN).await;
             // A process of its own: what is in one's memory, no preview knows.
-            let worker = worker(&world, &rules, 50);
+            let worker = worker(&upstreams, &rules, 50);
             let done = worker.handle(delivery(&body)).await;
             let (foretold, done) = (foretold(preview.unwrap()), ending(done));
             assert_eq!(foretold, done, "state {seed}: {body}");
@@ -78,13 +78,13 @@ async fn a_preview_of_a_tick_says_what_the_fan_out_does() {
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
     for (seed, guard) in (0..STATES).zip([narrow, wide].iter().cycle()) {
         let rules = Arc::new(rules_with(guard));
-        let world = Arc::new(World::new(seed));
+        let upstreams = Arc::new(Upstreams::new(seed));
         let body = json!({ "dry_run": seed % 3 == 0 });
-        let preview = previewer(&world, &rules)
+        let preview = previewer(&upstreams, &rules)
             .tick(body.to_string().as_bytes())
             .await;
-        let queues = Queues::new(&world);
-        let done = fan_out(&world, &queues.users, &rules)
+        let queues = Queues::new(&upstreams);
+        let done = fan_out(&upstreams, &queues.users, &rules)
             .handle(delivery(&body))
             .await;
         let foretold = match preview.unwrap() {
@@ -112,14 +112,19 @@ async fn a_preview_of_a_tick_says_what_the_fan_out_does() {
     );
 }
 
-fn previewer(world: &Arc<World>, rules: &Arc<Rules>) -> Previewer {
-    let looks = SharedLooks::new(directory(world), 200);
-    Previewer::new(gitlab(world), directory(world), looks, Arc::clone(rules))
+fn previewer(upstreams: &Arc<Upstreams>, rules: &Arc<Rules>) -> Previewer {
+    let looks = SharedLooks::new(directory(upstreams), 200);
+    Previewer::new(
+        gitlab(upstreams),
+        directory(upstreams),
+        looks,
+        Arc::clone(rules),
+    )
 }
 
 /// About anybody, by whatever names them, from a run or from a person.
-fn message(world: &World, rng: &mut ChaCha8Rng) -> Value {
-    let accounts: Vec<(u64, String)> = world
+fn message(upstreams: &Upstreams, rng: &mut ChaCha8Rng) -> Value {
+    let accounts: Vec<(u64, String)> = upstreams
         .gitlab
         .snapshot()
         .into_iter()

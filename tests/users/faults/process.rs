@@ -23,11 +23,11 @@ use url::Url;
 
 use super::{
     queue::{Ends, Queue},
+    upstreams::Upstreams,
     wire::Way,
-    world::World,
 };
 
-/// The subscriptions of a world.
+/// The subscriptions of the service.
 #[derive(Clone)]
 pub struct Queues {
     pub ticks: Queue,
@@ -35,10 +35,10 @@ pub struct Queues {
 }
 
 impl Queues {
-    pub fn new(world: &Arc<World>) -> Self {
+    pub fn new(upstreams: &Arc<Upstreams>) -> Self {
         Self {
-            ticks: Queue::new("tick", world),
-            users: Queue::new("user", world),
+            ticks: Queue::new("tick", upstreams),
+            users: Queue::new("user", upstreams),
         }
     }
 
@@ -56,10 +56,10 @@ pub struct Process {
 
 impl Process {
     /// Begins to consume with `places` user messages at once.
-    pub fn start(world: &Arc<World>, queues: &Queues, places: usize) -> Self {
+    pub fn start(upstreams: &Arc<Upstreams>, queues: &Queues, places: usize) -> Self {
         let rules = Arc::new(rules());
-        let fan_out = fan_out(world, &queues.users, &rules);
-        let worker = worker(world, &rules, 50);
+        let fan_out = fan_out(upstreams, &queues.users, &rules);
+        let worker = worker(upstreams, &rules, 50);
         let stopping = CancellationToken::new();
         let mut tasks = JoinSet::new();
         tasks.spawn(consume(queues.ticks.clone(), fan_out, 1, stopping.clone()));
@@ -77,10 +77,10 @@ impl Process {
 }
 
 /// The first stage in a process of its own.
-pub fn fan_out(world: &Arc<World>, users: &Queue, rules: &Arc<Rules>) -> FanOut<Queue> {
+pub fn fan_out(upstreams: &Arc<Upstreams>, users: &Queue, rules: &Arc<Rules>) -> FanOut<Queue> {
     FanOut::new(
-        gitlab(world),
-        directory(world),
+        gitlab(upstreams),
+        directory(upstreams),
         Arc::clone(rules),
         Mode::Apply,
         FanOutMessages::All,
@@ -89,28 +89,33 @@ pub fn fan_out(world: &Arc<World>, users: &Queue, rules: &Arc<Rules>) -> FanOut<
 }
 
 /// The second.
-pub fn worker(world: &Arc<World>, rules: &Arc<Rules>, resyncs_per_hour: u32) -> UserWorker {
-    worker_over(Way::to_gitlab(world), world, rules, resyncs_per_hour)
+pub fn worker(upstreams: &Arc<Upstreams>, rules: &Arc<Rules>, resyncs_per_hour: u32) -> UserWorker {
+    worker_over(
+        Way::to_gitlab(upstreams),
+        upstreams,
+        rules,
+        resyncs_per_hour,
+    )
 }
 
 /// The second, with another way to GitLab.
 pub fn worker_over(
     way: Arc<dyn Transport>,
-    world: &Arc<World>,
+    upstreams: &Arc<Upstreams>,
     rules: &Arc<Rules>,
     resyncs_per_hour: u32,
 ) -> UserWorker {
-    let looks = SharedLooks::new(directory(world), 200);
+    let looks = SharedLooks::new(directory(upstreams), 200);
     let gitlab = gitlab::Client::over(way, &gitlab_config(), Mode::Apply).unwrap();
     UserWorker::new(gitlab, looks, Arc::clone(rules), resyncs_per_hour)
 }
 
-pub fn gitlab(world: &Arc<World>) -> gitlab::Client {
-    gitlab::Client::over(Way::to_gitlab(world), &gitlab_config(), Mode::Apply).unwrap()
+pub fn gitlab(upstreams: &Arc<Upstreams>) -> gitlab::Client {
+    gitlab::Client::over(Way::to_gitlab(upstreams), &gitlab_config(), Mode::Apply).unwrap()
 }
 
-pub fn directory(world: &Arc<World>) -> Arc<dyn directory::Directory> {
-    Arc::new(directory::Lookup::over(Way::to_lookup(world), &lookup_config()).unwrap())
+pub fn directory(upstreams: &Arc<Upstreams>) -> Arc<dyn directory::Directory> {
+    Arc::new(directory::Lookup::over(Way::to_lookup(upstreams), &lookup_config()).unwrap())
 }
 
 /// Delivers `places` messages at once, each taken to its end by the service's own dispatch.

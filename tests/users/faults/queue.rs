@@ -19,7 +19,7 @@ use tokio::time::{Instant, sleep};
 
 use lookup_gitlab_sync::users::fan_out::UserMessages;
 
-use super::{ledger::Action, world::World};
+use super::{ledger::Action, upstreams::Upstreams};
 
 /// How long a lease lasts that nobody ends: its process was killed.
 const LEASE: Duration = Duration::from_mins(1);
@@ -31,7 +31,7 @@ const AMONG: usize = 100;
 #[derive(Clone)]
 pub struct Queue {
     name: &'static str,
-    pub world: Arc<World>,
+    pub upstreams: Arc<Upstreams>,
     inner: Arc<Mutex<Inner>>,
 }
 
@@ -65,10 +65,10 @@ enum ListingPosition {
 }
 
 impl Queue {
-    pub fn new(name: &'static str, world: &Arc<World>) -> Self {
+    pub fn new(name: &'static str, upstreams: &Arc<Upstreams>) -> Self {
         Self {
             name,
-            world: Arc::clone(world),
+            upstreams: Arc::clone(upstreams),
             inner: Arc::default(),
         }
     }
@@ -88,8 +88,8 @@ impl Queue {
         };
         inner.messages.insert(id, message);
         drop(inner);
-        self.world.lock().figures.messages += 1;
-        self.world
+        self.upstreams.lock().figures.messages += 1;
+        self.upstreams
             .trace(format!("{} message {id} published", self.name));
         format!("{}-{id}", self.name)
     }
@@ -103,14 +103,14 @@ impl Queue {
             return;
         }
         let by_name = request.username.or(request.crsid).and_then(|name| {
-            let accounts = self.world.gitlab.snapshot();
+            let accounts = self.upstreams.gitlab.snapshot();
             let account = accounts.values().find(|account| account.username == name)?;
             Some(account.id)
         });
         let Some(id) = request.gitlab_user_id.or(by_name) else {
             return;
         };
-        let planned = &mut self.world.lock().planned;
+        let planned = &mut self.upstreams.lock().planned;
         if matches!(request.planned.as_deref(), Some("block") | None) {
             planned.insert((id, Action::Block));
         }
@@ -130,15 +130,15 @@ impl Queue {
             .map(|(id, _)| *id)
             .take(AMONG)
             .collect();
-        let id = *ready.choose(&mut self.world.lock().rng)?;
+        let id = *ready.choose(&mut self.upstreams.lock().rng)?;
         let message = inner.messages.get_mut(&id).unwrap();
         let (twice, unknown) = {
-            let mut world = self.world.lock();
-            world.figures.deliveries += 1;
-            let storm = world.meddling > 0.0;
+            let mut upstreams = self.upstreams.lock();
+            upstreams.figures.deliveries += 1;
+            let storm = upstreams.meddling > 0.0;
             (
-                storm && world.rng.random_bool(0.05),
-                world.rng.random_bool(0.1),
+                storm && upstreams.rng.random_bool(0.05),
+                upstreams.rng.random_bool(0.1),
             )
         };
         message.attempts += 1;
@@ -194,7 +194,7 @@ impl Queue {
         for (name, reason) in poison {
             let dead = self.inner.lock().unwrap().dead.get(name).copied();
             if dead.map(DeadLetterReason::as_str) != Some(reason) {
-                self.world.wrong(format!(
+                self.upstreams.wrong(format!(
                     "{name} should be a dead letter for {reason} and is {dead:?}"
                 ));
             }
@@ -210,8 +210,8 @@ impl Queue {
 
     /// Whether the network between us and the broker fails just now.
     fn fails(&self, share: f64) -> bool {
-        let mut world = self.world.lock();
-        world.meddling > 0.0 && world.rng.random_bool(share)
+        let mut upstreams = self.upstreams.lock();
+        upstreams.meddling > 0.0 && upstreams.rng.random_bool(share)
     }
 }
 
@@ -233,11 +233,11 @@ impl Lease for Leased {
         };
         if !told {
             queue
-                .world
+                .upstreams
                 .wrong(format!("{name} was acked and nobody knows why"));
         }
         if queue.fails(0.1) {
-            queue.world.lock().figures.lost_acks += 1;
+            queue.upstreams.lock().figures.lost_acks += 1;
             return queue.again(id, LEASE);
         }
         queue.inner.lock().unwrap().messages.remove(&id);
@@ -312,11 +312,11 @@ impl DeadLetters for Ends {
         }
         if known.is_none() {
             let exhausted = letter.reason == DeadLetterReason::AttemptsExhausted;
-            let figures = &mut queue.world.lock().figures;
+            let figures = &mut queue.upstreams.lock().figures;
             figures.dead_letters += 1;
             figures.exhausted += u64::from(exhausted);
         }
-        queue.world.trace(format!(
+        queue.upstreams.trace(format!(
             "{} is a dead letter: {}",
             delivery.message_id, letter.reason
         ));
@@ -341,7 +341,7 @@ impl Records for Ends {
         drop(inner);
         if lost {
             let said = format!("{id} is said to be a dead letter and is nowhere");
-            queue.world.wrong(said);
+            queue.upstreams.wrong(said);
         }
     }
 }

@@ -77,7 +77,7 @@ async fn with_dead_letters() -> ServiceEnvironment {
 /// What the killed replay had leased would be hidden from the next one for a minute.
 async fn lapse_holds(scene: &ServiceEnvironment) {
     let name = scene.pubsub.subscription(HOLD);
-    let broker = scene.world.broker.as_ref().unwrap();
+    let broker = scene.servers.broker.as_ref().unwrap();
     until("its leases are over", async || {
         broker.lapse_leases(&name).unwrap();
         scene.counts(HOLD).outstanding == 0

@@ -15,7 +15,7 @@ use serde_json::json;
 use super::{
     process::{fan_out, rules_with, worker},
     queue::Queue,
-    world::World,
+    upstreams::Upstreams,
 };
 
 const MEMBERS: u64 = 20;
@@ -37,19 +37,19 @@ const LENIENT: GuardConfig = GuardConfig {
 const OVERRIDE: &str = r#"{"max_block_percent":100,"reason":"graduation"}"#;
 
 struct Stage {
-    world: Arc<World>,
+    upstreams: Arc<Upstreams>,
     users: Queue,
     handler: FanOut<Queue>,
 }
 
 impl Stage {
     fn guarded_by(guard: &GuardConfig) -> Self {
-        let world = Arc::new(World::of_members(MEMBERS));
-        let users = Queue::new("user", &world);
+        let upstreams = Arc::new(Upstreams::of_members(MEMBERS));
+        let users = Queue::new("user", &upstreams);
         let rules = Arc::new(rules_with(guard));
-        let handler = fan_out(&world, &users, &rules);
+        let handler = fan_out(&upstreams, &users, &rules);
         Self {
-            world,
+            upstreams,
             users,
             handler,
         }
@@ -75,11 +75,11 @@ impl Stage {
     }
 
     fn requests(&self) -> u64 {
-        self.world.lock().figures.requests
+        self.upstreams.lock().figures.requests
     }
 
     fn published(&self) -> u64 {
-        self.world.lock().figures.messages
+        self.upstreams.lock().figures.messages
     }
 }
 
@@ -169,10 +169,10 @@ async fn an_override_is_good_once_and_for_an_hour() {
 
 #[tokio::test(start_paused = true)]
 async fn a_flood_of_resyncs_changes_no_more_than_the_hours_number() {
-    let world = Arc::new(World::of_members(MEMBERS));
-    let handler: UserWorker = worker(&world, &Arc::new(rules_with(&LENIENT)), 3);
+    let upstreams = Arc::new(Upstreams::of_members(MEMBERS));
+    let handler: UserWorker = worker(&upstreams, &Arc::new(rules_with(&LENIENT)), 3);
     // Whoever publishes them has one in mind that needs a change, by turns a block and an unblock.
-    let queue = Queue::new("user", &world);
+    let queue = Queue::new("user", &upstreams);
     let mut ends = Vec::new();
     for id in 10..10 + MEMBERS {
         let body = json!({ "gitlab_user_id": id }).to_string();
@@ -184,7 +184,7 @@ async fn a_flood_of_resyncs_changes_no_more_than_the_hours_number() {
     let refused = DeadLetterReason::GuardRefused.as_str();
     assert!(ends[..3].iter().all(|end| end == "applied"), "{ends:?}");
     assert!(ends[3..].iter().all(|end| end == refused), "{ends:?}");
-    assert_eq!(world.lock().figures.changes, 3);
+    assert_eq!(upstreams.lock().figures.changes, 3);
     let again = delivery("m10", r#"{"gitlab_user_id":10}"#, None, &[]);
     assert_eq!(
         end(handler.handle(again).await),

@@ -9,9 +9,9 @@ use serde_json::json;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::{
+    conditions::Conditions,
     process::{Process, Queues},
-    weather::Weather,
-    world::{Figures, World},
+    upstreams::{Figures, Upstreams},
 };
 
 /// How long it may take, after all is well again, until nothing waits any more: the longest
@@ -36,15 +36,15 @@ pub fn play(seed: u64) -> Report {
         .block_on(Schedule::play(seed))
 }
 
-/// One run over `world` in fine weather, compared like any other.
-pub async fn settle(world: World) -> Report {
-    let mut schedule = Schedule::new(world);
+/// One run over `upstreams` with nothing wrong, compared like any other.
+pub async fn settle(upstreams: Upstreams) -> Report {
+    let mut schedule = Schedule::new(upstreams);
     schedule.start_process();
     schedule.last_run().await
 }
 
 struct Schedule {
-    world: Arc<World>,
+    upstreams: Arc<Upstreams>,
     queues: Queues,
     processes: Vec<Process>,
     /// The reason for which each must be a dead letter, by message id.
@@ -52,18 +52,18 @@ struct Schedule {
 }
 
 impl Schedule {
-    fn new(world: World) -> Self {
-        let world = Arc::new(world);
+    fn new(upstreams: Upstreams) -> Self {
+        let upstreams = Arc::new(upstreams);
         Self {
-            queues: Queues::new(&world),
-            world,
+            queues: Queues::new(&upstreams),
+            upstreams,
             processes: Vec::new(),
             poison: BTreeMap::new(),
         }
     }
 
     async fn play(seed: u64) -> Report {
-        let mut schedule = Self::new(World::new(seed));
+        let mut schedule = Self::new(Upstreams::new(seed));
         schedule.storm().await;
         schedule.calm();
         schedule.drain("after the storm").await;
@@ -91,23 +91,24 @@ impl Schedule {
                 rng.random_range(0.001..0.15),
             )
         });
-        self.world.lock().meddling = share;
+        self.upstreams.lock().meddling = share;
         let processes = self.draw(|rng| rng.random_range(1..=2));
         for _ in 0..processes {
             self.start_process();
         }
         self.put_tick("{}");
-        let mut weather_until = Instant::now();
+        let mut conditions_until = Instant::now();
         while Instant::now() < end {
-            if weather_until <= Instant::now() {
-                let (weather, lasts) = self.draw(Weather::draw);
-                self.world.trace(format!("{weather:?} for {lasts:?}"));
-                self.world.lock().weather = weather;
-                weather_until = Instant::now() + lasts;
+            if conditions_until <= Instant::now() {
+                let (conditions, lasts) = self.draw(Conditions::draw);
+                self.upstreams
+                    .trace(format!("{conditions:?} for {lasts:?}"));
+                self.upstreams.lock().conditions = conditions;
+                conditions_until = Instant::now() + lasts;
             }
             let next = Instant::now()
                 + self.draw(|rng| Duration::from_millis(rng.random_range(1..20_000)));
-            sleep_until(next.min(weather_until)).await;
+            sleep_until(next.min(conditions_until)).await;
             self.event().await;
         }
     }
@@ -119,7 +120,7 @@ impl Schedule {
             4 => self.poison(),
             5 | 6 => self.kill().await,
             7 => self.again(),
-            8..=12 => self.world.meddle_somewhere(),
+            8..=12 => self.upstreams.meddle_somewhere(),
             _ => {}
         }
     }
@@ -197,8 +198,8 @@ impl Schedule {
                 sleep(Duration::from_secs(8)).await;
             }
             drop(process);
-            self.world.trace("a process is killed");
-            self.world.lock().figures.kills += 1;
+            self.upstreams.trace("a process is killed");
+            self.upstreams.lock().figures.kills += 1;
             sleep(Duration::from_millis(pause)).await;
             self.start_process();
         }
@@ -207,22 +208,22 @@ impl Schedule {
     fn start_process(&mut self) {
         let places = self.draw(|rng| rng.random_range(1..8));
         self.processes
-            .push(Process::start(&self.world, &self.queues, places));
+            .push(Process::start(&self.upstreams, &self.queues, places));
     }
 
     fn calm(&self) {
-        let mut inner = self.world.lock();
-        inner.weather = Weather::Calm;
+        let mut inner = self.upstreams.lock();
+        inner.conditions = Conditions::Calm;
         inner.meddling = 0.0;
         drop(inner);
-        self.world.trace("calm");
+        self.upstreams.trace("calm");
     }
 
     async fn drain(&self, when: &str) {
         let until = Instant::now() + QUIET;
         while !self.queues.is_empty() {
             if Instant::now() > until {
-                return self.world.wrong(format!("{when} messages still wait"));
+                return self.upstreams.wrong(format!("{when} messages still wait"));
             }
             sleep(Duration::from_secs(1)).await;
         }
@@ -232,16 +233,27 @@ impl Schedule {
 
     /// Every account is where the rules leave it, and nothing is a dead letter that should not be.
     fn compare(&self) {
-        let ids: Vec<u64> = self.world.lock().ledger.owners.keys().copied().collect();
+        let ids: Vec<u64> = self
+            .upstreams
+            .lock()
+            .ledger
+            .owners
+            .keys()
+            .copied()
+            .collect();
         for id in ids {
             let (expected, truth, owner) = {
-                let inner = self.world.lock();
+                let inner = self.upstreams.lock();
                 let owner = inner.ledger.owners.get(&id).cloned();
                 (inner.ledger.expected(id), inner.ledger.now(id), owner)
             };
-            let is = self.world.gitlab.account(id).map(|account| account.state);
+            let is = self
+                .upstreams
+                .gitlab
+                .account(id)
+                .map(|account| account.state);
             if is != expected {
-                self.world.wrong(format!(
+                self.upstreams.wrong(format!(
                     "account {id} ({owner:?}) is {is:?} and should be {expected:?}: {truth:?}"
                 ));
             }
@@ -258,14 +270,14 @@ impl Schedule {
         let dead = [self.queues.users.dead(), self.queues.ticks.dead()].concat();
         for reason in dead {
             if !allowed.contains(&reason) {
-                self.world.wrong(format!("a dead letter for {reason}"));
+                self.upstreams.wrong(format!("a dead letter for {reason}"));
             }
         }
     }
 
     fn report(self) -> Report {
         drop(self.processes);
-        let mut inner = self.world.lock();
+        let mut inner = self.upstreams.lock();
         Report {
             wrong: std::mem::take(&mut inner.wrong),
             figures: inner.figures.clone(),
@@ -274,6 +286,6 @@ impl Schedule {
     }
 
     fn draw<T>(&self, draw: impl FnOnce(&mut rand_chacha::ChaCha8Rng) -> T) -> T {
-        draw(&mut self.world.lock().rng)
+        draw(&mut self.upstreams.lock().rng)
     }
 }

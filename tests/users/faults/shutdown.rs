@@ -8,7 +8,7 @@ use lookup_gitlab_sync::messaging::{
     topology::RetryDelays,
 };
 use serde_json::json;
-use simulator::{gitlab::SimulatedUser, lookup::SimulatedPerson, world::WorldSettings};
+use simulator::{gitlab::SimulatedUser, lookup::SimulatedPerson, servers::ServerSettings};
 use testkit::environment::ServiceEnvironment;
 use testkit::wait::until;
 use tokio_util::sync::CancellationToken;
@@ -24,9 +24,9 @@ async fn with_messages() -> ServiceEnvironment {
     let name = |id: u64| format!("ab{id}");
     let accounts = (10..10 + ACCOUNTS).map(|id| SimulatedUser::new(id, &name(id)));
     let people = (10..10 + ACCOUNTS).map(|id| SimulatedPerson::current(&name(id), "Person"));
-    let settings = WorldSettings {
+    let settings = ServerSettings {
         latency: Duration::from_millis(2),
-        ..WorldSettings::default()
+        ..ServerSettings::default()
     };
     let scene = environment_with(accounts.collect(), people.collect(), settings).await;
     let publisher = connection(&scene)

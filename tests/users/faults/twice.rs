@@ -19,8 +19,8 @@ use tokio::time::sleep;
 
 use super::{
     process::{rules_with, worker, worker_over},
+    upstreams::Upstreams,
     wire::Way,
-    world::World,
 };
 
 /// The only account.
@@ -54,15 +54,19 @@ async fn the_second_delivery_of_what_was_done_says_that_it_was_applied_and_write
     #[case] planned: &str,
     #[case] state: UserState,
 ) {
-    let world = Arc::new(World::of_one(ID, case));
-    let worker = worker(&world, &Arc::new(rules_with(&GuardConfig::default())), 50);
+    let upstreams = Arc::new(Upstreams::of_one(ID, case));
+    let worker = worker(
+        &upstreams,
+        &Arc::new(rules_with(&GuardConfig::default())),
+        50,
+    );
     let plan = |at: Timestamp| json!({"gitlab_user_id": ID, "cause": "tick", "planned": planned, "planned_at": at});
     let first = plan(Timestamp::now());
     for _ in 0..3 {
         assert_eq!(work(&worker, &first, "run-1").await, "applied");
     }
-    assert_eq!(world.gitlab.account(ID).unwrap().state, state);
-    assert_eq!(world.lock().figures.changes, 1);
+    assert_eq!(upstreams.gitlab.account(ID).unwrap().state, state);
+    assert_eq!(upstreams.lock().figures.changes, 1);
     let later = plan(Timestamp::now() + jiff::SignedDuration::from_hours(1));
     assert_eq!(
         work(&worker, &later, "run-2").await,
@@ -95,12 +99,17 @@ impl Transport for Mute {
 
 #[tokio::test(start_paused = true)]
 async fn a_block_after_which_the_process_died_is_undone_when_the_person_comes_back() {
-    let world = Arc::new(World::of_one(ID, CANCELLED));
+    let upstreams = Arc::new(Upstreams::of_one(ID, CANCELLED));
     let rules = Arc::new(rules_with(&GuardConfig::default()));
     let resync = json!({ "gitlab_user_id": ID });
-    let dying = worker_over(Arc::new(Mute(Way::to_gitlab(&world))), &world, &rules, 50);
+    let dying = worker_over(
+        Arc::new(Mute(Way::to_gitlab(&upstreams))),
+        &upstreams,
+        &rules,
+        50,
+    );
     let blocked = async {
-        while world.gitlab.account(ID).unwrap().state != UserState::Blocked {
+        while upstreams.gitlab.account(ID).unwrap().state != UserState::Blocked {
             sleep(Duration::from_millis(10)).await;
         }
     };
@@ -108,8 +117,11 @@ async fn a_block_after_which_the_process_died_is_undone_when_the_person_comes_ba
         end = work(&dying, &resync, "run-1") => panic!("{end}"),
         () = blocked => {}
     }
-    world.lookup.set_cancelled(&format!("ab{ID}"), false);
-    let next = worker(&world, &rules, 50);
+    upstreams.lookup.set_cancelled(&format!("ab{ID}"), false);
+    let next = worker(&upstreams, &rules, 50);
     assert_eq!(work(&next, &resync, "run-2").await, "applied");
-    assert_eq!(world.gitlab.account(ID).unwrap().state, UserState::Active);
+    assert_eq!(
+        upstreams.gitlab.account(ID).unwrap().state,
+        UserState::Active
+    );
 }

@@ -14,35 +14,35 @@ use tower::ServiceExt;
 
 use super::{
     anything::Odd,
+    conditions::{Fate, Side},
     ledger::{Action, is_open},
     seconds::give_its_own_second,
-    weather::{Fate, Side},
-    world::World,
+    upstreams::Upstreams,
 };
 
 /// How old a look may be when a write is sent.
 const LOOK: Duration = Duration::from_secs(5);
 
-/// To one server of a world.
+/// To one of the upstreams.
 #[derive(Clone)]
 pub struct Way {
-    world: Arc<World>,
+    upstreams: Arc<Upstreams>,
     side: Side,
     router: Router,
 }
 
 impl Way {
-    pub fn to_gitlab(world: &Arc<World>) -> Arc<Self> {
-        Self::new(world, Side::GitLab, world.gitlab.router())
+    pub fn to_gitlab(upstreams: &Arc<Upstreams>) -> Arc<Self> {
+        Self::new(upstreams, Side::GitLab, upstreams.gitlab.router())
     }
 
-    pub fn to_lookup(world: &Arc<World>) -> Arc<Self> {
-        Self::new(world, Side::Lookup, world.lookup.router())
+    pub fn to_lookup(upstreams: &Arc<Upstreams>) -> Arc<Self> {
+        Self::new(upstreams, Side::Lookup, upstreams.lookup.router())
     }
 
-    fn new(world: &Arc<World>, side: Side, router: Router) -> Arc<Self> {
+    fn new(upstreams: &Arc<Upstreams>, side: Side, router: Router) -> Arc<Self> {
         Arc::new(Self {
-            world: Arc::clone(world),
+            upstreams: Arc::clone(upstreams),
             side,
             router,
         })
@@ -92,7 +92,7 @@ impl Way {
         request: &Request,
         target: Option<u64>,
     ) -> Option<impl Future<Output = Result<UpstreamResponse, TransportError>> + Send + use<>> {
-        let odd = self.world.lock().odd.get(&target?).cloned()?;
+        let odd = self.upstreams.lock().odd.get(&target?).cloned()?;
         odd.strikes(request.method()).then_some(async move {
             sleep(Duration::from_millis(10)).await;
             match odd.answer {
@@ -111,10 +111,10 @@ impl Way {
 
     fn fate(&self, request: &Request) -> Fate {
         let fate = {
-            let mut inner = self.world.lock();
+            let mut inner = self.upstreams.lock();
             let inner = &mut *inner;
             let fate = inner
-                .weather
+                .conditions
                 .fate(self.side, request.method(), &mut inner.rng);
             inner.figures.requests += 1;
             inner.asked.push((Instant::now(), self.side));
@@ -122,7 +122,7 @@ impl Way {
             fate
         };
         let (method, path) = (request.method(), request.url().path());
-        self.world.trace(format!("{method} {path} {fate:?}"));
+        self.upstreams.trace(format!("{method} {path} {fate:?}"));
         fate
     }
 
@@ -138,13 +138,19 @@ impl Way {
 
     fn takes_effect(&self, request: &Request, sent: Instant) -> UpstreamResponse {
         let write = write_of(request);
-        let before = write.and_then(|(id, _)| self.world.gitlab.account(id));
+        let before = write.and_then(|(id, _)| self.upstreams.gitlab.account(id));
         let answer = self.ask(request);
         let Some((id, call)) = write else {
             return answer;
         };
         let Some(before) = before else { return answer };
-        let changed = self.world.gitlab.account(id).expect("still there").state != before.state;
+        let changed = self
+            .upstreams
+            .gitlab
+            .account(id)
+            .expect("still there")
+            .state
+            != before.state;
         let action = match call {
             Write::Marker if answer.status.is_success() => Action::Block,
             Write::Block if changed => Action::Block,
@@ -153,14 +159,14 @@ impl Way {
         };
         self.judge(id, call, action, &before.state, sent);
         match call {
-            Write::Marker => self.world.note_of_service(id, false),
+            Write::Marker => self.upstreams.note_of_service(id, false),
             Write::Block => {
-                give_its_own_second(&self.world.gitlab, id, "blocked_by");
-                self.world.note_of_service(id, true);
+                give_its_own_second(&self.upstreams.gitlab, id, "blocked_by");
+                self.upstreams.note_of_service(id, true);
             }
             Write::Unblock => {
-                give_its_own_second(&self.world.gitlab, id, "unblocked_by");
-                self.world.note(id);
+                give_its_own_second(&self.upstreams.gitlab, id, "unblocked_by");
+                self.upstreams.note(id);
             }
         }
         answer
@@ -170,27 +176,27 @@ impl Way {
     fn judge(&self, id: u64, call: Write, action: Action, before: &UserState, sent: Instant) {
         let since = sent - LOOK;
         let (right, now_right, planned) = {
-            let inner = self.world.lock();
+            let inner = self.upstreams.lock();
             (
                 inner.ledger.was_right(id, action, since),
                 inner.ledger.was_right(id, action, Instant::now()),
                 inner.planned.contains(&(id, action)),
             )
         };
-        self.world
+        self.upstreams
             .trace(format!("account {id} {call:?} took effect on {before:?}"));
         if !right {
-            let owner = self.world.lock().ledger.owners.get(&id).cloned();
+            let owner = self.upstreams.lock().ledger.owners.get(&id).cloned();
             let said = format!(
                 "{call:?} of account {id} ({owner:?}) in state {before:?} was never called for"
             );
-            self.world.wrong(said);
+            self.upstreams.wrong(said);
         }
         if !planned {
-            self.world
+            self.upstreams
                 .wrong(format!("{call:?} of account {id} is in nobody's plan"));
         }
-        let mut inner = self.world.lock();
+        let mut inner = self.upstreams.lock();
         if call != Write::Marker {
             inner.figures.changes += 1;
             inner.figures.raced += u64::from(!now_right);
@@ -225,7 +231,7 @@ impl Way {
     }
 
     fn deceive(&self, answer: UpstreamResponse) -> UpstreamResponse {
-        let lies = self.world.lock().lies.clone();
+        let lies = self.upstreams.lock().lies.clone();
         if lies.is_empty() {
             return answer;
         }
@@ -242,13 +248,13 @@ impl Way {
     /// Perhaps somebody else is at work on the same account just now.
     fn meddle(&self, target: Option<u64>) {
         let meddles = {
-            let mut inner = self.world.lock();
+            let mut inner = self.upstreams.lock();
             let share = inner.meddling;
             share > 0.0 && inner.rng.random_bool(share)
         };
         match target {
-            Some(id) if meddles => self.world.meddle(id),
-            None if meddles => self.world.meddle_somewhere(),
+            Some(id) if meddles => self.upstreams.meddle(id),
+            None if meddles => self.upstreams.meddle_somewhere(),
             Some(_) | None => {}
         }
     }

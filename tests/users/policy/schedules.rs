@@ -73,7 +73,7 @@ struct Message {
     planned_at: Timestamp,
 }
 
-struct World {
+struct Simulation {
     now: Timestamp,
     accounts: Vec<Account>,
     cancelled: Vec<bool>,
@@ -85,7 +85,7 @@ struct World {
     blocks: Vec<(Timestamp, usize)>,
 }
 
-impl World {
+impl Simulation {
     fn new() -> Self {
         let accounts = (0..PEOPLE).map(|number| Account {
             id: AccountId(100 + number as u64),
@@ -233,10 +233,10 @@ proptest! {
 
     #[test]
     fn never_more_than_allowed_are_blocked_in_any_24_hours(events in events()) {
-        let mut world = World::new();
+        let mut simulation = Simulation::new();
         for event in &events {
-            world.happen(event);
-            prop_assert!(world.blocked_in_the_last_24_hours() <= ALLOWED, "after {event:?}");
+            simulation.happen(event);
+            prop_assert!(simulation.blocked_in_the_last_24_hours() <= ALLOWED, "after {event:?}");
         }
     }
 }
@@ -244,7 +244,7 @@ proptest! {
 /// As it was seen: two runs are planned while no worker runs, and the directory flaps between them.
 #[test]
 fn what_an_earlier_run_still_has_on_its_way_is_counted() {
-    let mut world = World::new();
+    let mut simulation = Simulation::new();
     let schedule = [
         Event::Directory(0, 8, true),
         Event::Tick,
@@ -255,18 +255,18 @@ fn what_an_earlier_run_still_has_on_its_way_is_counted() {
         Event::Work(0, 100, false),
     ];
     for event in &schedule {
-        world.happen(event);
+        simulation.happen(event);
     }
-    assert_eq!(world.blocks.len(), 8);
+    assert_eq!(simulation.blocks.len(), 8);
     // What was refused is done once the first run's changes count no more.
     for event in [
         Event::Minutes(25 * 60),
         Event::Tick,
         Event::Work(0, 100, false),
     ] {
-        world.happen(&event);
+        simulation.happen(&event);
     }
-    assert_eq!(world.blocks.len(), 16);
+    assert_eq!(simulation.blocks.len(), 16);
 }
 
 #[test]

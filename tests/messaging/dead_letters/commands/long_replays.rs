@@ -8,9 +8,9 @@ async fn ten_thousand_dead_letters_are_replayed_exactly_and_in_bounded_memory() 
     /// All bodies together are twice the memory allowed.
     const BODY: usize = 20_000;
     const MEMORY_KIB: u64 = 100 * 1024;
-    let desk = Desk::start().await;
-    let publisher = desk
-        .bench
+    let commands = CommandFixture::start().await;
+    let publisher = commands
+        .fixture
         .connection
         .publisher_with("user-sync-dead", &PublisherOptions::default());
     let body = bytes::Bytes::from(vec![b'x'; BODY]);
@@ -28,7 +28,7 @@ async fn ten_thousand_dead_letters_are_replayed_exactly_and_in_bounded_memory() 
                 .unwrap();
         })
         .await;
-    let mut child = desk.spawn(&["replay", "--all"]);
+    let mut child = commands.spawn(&["replay", "--all"]);
     let mut peak = 0;
     let status = loop {
         peak = peak.max(peak_memory_kib(child.id()).unwrap_or(0));
@@ -39,9 +39,10 @@ async fn ten_thousand_dead_letters_are_replayed_exactly_and_in_bounded_memory() 
     };
     let output = child.wait_with_output().await.unwrap();
     assert!(status.success(), "{}", errors(&output));
-    assert_eq!(desk.bench.held(), 0);
+    assert_eq!(commands.fixture.held(), 0);
     assert_eq!(
-        desk.bench
+        commands
+            .fixture
             .counts(Stage::UserWorker.subscription())
             .published,
         LETTERS as u64
@@ -52,10 +53,11 @@ async fn ten_thousand_dead_letters_are_replayed_exactly_and_in_bounded_memory() 
 #[tokio::test]
 async fn a_replay_that_is_killed_outright_loses_nothing() {
     const LETTERS: usize = 40;
-    let desk = Desk::start().await;
-    desk.bench.lapse_soon().await;
+    let commands = CommandFixture::start().await;
+    commands.fixture.lapse_soon().await;
     for number in 1..=LETTERS {
-        desk.bench
+        commands
+            .fixture
             .give_up(
                 &format!(r#"{{"gitlab_user_id":{number}}}"#),
                 DeadLetterReason::Refused,
@@ -63,9 +65,9 @@ async fn a_replay_that_is_killed_outright_loses_nothing() {
             .await;
     }
     let worker = Stage::UserWorker.subscription();
-    let mut killed = desk.spawn(&["replay", "--all", "--rate", "50/s"]);
+    let mut killed = commands.spawn(&["replay", "--all", "--rate", "50/s"]);
     let killing = async {
-        while desk.bench.counts(worker).published < 5 {
+        while commands.fixture.counts(worker).published < 5 {
             tokio::task::yield_now().await;
         }
         killed.kill().await.unwrap();
@@ -73,32 +75,35 @@ async fn a_replay_that_is_killed_outright_loses_nothing() {
     tokio::time::timeout(PATIENCE, killing)
         .await
         .expect("it publishes");
-    assert!(desk.bench.held() > 0, "it was killed too late");
+    assert!(commands.fixture.held() > 0, "it was killed too late");
     let rest = async {
-        while desk.bench.held() > 0 {
-            assert!(desk.run(&["replay", "--all"]).await.status.success());
+        while commands.fixture.held() > 0 {
+            assert!(commands.run(&["replay", "--all"]).await.status.success());
         }
     };
     tokio::time::timeout(PATIENCE, rest)
         .await
         .expect("the rest is replayed");
-    let published = usize::try_from(desk.bench.counts(worker).published).unwrap();
-    let messages = desk.bench.take(worker, published).await;
+    let published = usize::try_from(commands.fixture.counts(worker).published).unwrap();
+    let messages = commands.fixture.take(worker, published).await;
     let bodies: BTreeSet<_> = messages.into_iter().map(|message| message.data).collect();
     assert_eq!(bodies.len(), LETTERS);
 }
 
 #[tokio::test]
 async fn an_interrupted_replay_gives_back_its_leases_says_what_it_did_and_exits_with_130() {
-    let desk = Desk::start().await;
+    let commands = CommandFixture::start().await;
     for _ in 0..40 {
-        desk.bench.give_up("{}", DeadLetterReason::Refused).await;
+        commands
+            .fixture
+            .give_up("{}", DeadLetterReason::Refused)
+            .await;
     }
     let worker = Stage::UserWorker.subscription();
-    let child = desk.spawn(&["replay", "--all", "--rate", "2/s", "--output", "json"]);
+    let child = commands.spawn(&["replay", "--all", "--rate", "2/s", "--output", "json"]);
     let process = child.id().unwrap().to_string();
     let interrupting = async {
-        while desk.bench.counts(worker).published < 1 {
+        while commands.fixture.counts(worker).published < 1 {
             tokio::task::yield_now().await;
         }
         Command::new("kill")
@@ -113,9 +118,11 @@ async fn an_interrupted_replay_gives_back_its_leases_says_what_it_did_and_exits_
         .expect("it ends");
     assert_eq!(ended.status.code(), Some(130), "{}", errors(&ended));
     let said = lines(&ended);
-    let replayed = desk.bench.counts(worker).published;
+    let replayed = commands.fixture.counts(worker).published;
     assert_eq!(said.last().unwrap()["replayed"], replayed);
-    let counts = desk.bench.counts(Stage::UserWorker.hold_subscription());
+    let counts = commands
+        .fixture
+        .counts(Stage::UserWorker.hold_subscription());
     assert_eq!(
         (counts.outstanding, counts.waiting as u64),
         (0, 40 - replayed)

@@ -16,7 +16,7 @@ async fn a_new_term_restarts_the_seats_used_from_those_in_use() {
 #[tokio::test]
 async fn a_restart_within_the_seats_owes_none() {
     let case = Case::having(paid()).await;
-    case.world
+    case.fixture
         .execute("UPDATE gitlab_subscriptions SET seats_owed = 3")
         .await;
     case.apply(json!({ "start_date": "2027-06-01", "end_date": "2028-06-01" }))

@@ -4,26 +4,29 @@ use super::*;
 
 #[tokio::test]
 async fn known_keys_are_fetched_once() {
-    let world = World::with(without_database).await;
+    let fixture = ProvisioningFixture::with(without_database).await;
     for _ in 0..5 {
-        assert!(passes(&world, &world.portal.token()).await);
+        assert!(passes(&fixture, &fixture.portal.token()).await);
     }
-    assert_eq!((world.portal.discoveries(), world.portal.fetches()), (1, 1));
+    assert_eq!(
+        (fixture.portal.discoveries(), fixture.portal.fetches()),
+        (1, 1)
+    );
 }
 
 #[tokio::test]
 async fn any_number_of_made_up_kids_costs_one_fetch() {
-    let world = World::with(without_database).await;
+    let fixture = ProvisioningFixture::with(without_database).await;
     let tokens = (0..50).map(|number| {
         let header = json!({ "alg": "RS256", "kid": format!("made-up-{number}") });
-        world.portal.key.sign(&header, &world.portal.claims())
+        fixture.portal.key.sign(&header, &fixture.portal.claims())
     });
     let passed =
-        futures::future::join_all(tokens.map(async |token| passes(&world, &token).await)).await;
+        futures::future::join_all(tokens.map(async |token| passes(&fixture, &token).await)).await;
     assert_eq!(passed, [false; 50]);
-    assert_eq!(world.portal.fetches(), 1);
-    assert!(passes(&world, &world.portal.token()).await);
-    assert_eq!(world.portal.fetches(), 1);
+    assert_eq!(fixture.portal.fetches(), 1);
+    assert!(passes(&fixture, &fixture.portal.token()).await);
+    assert_eq!(fixture.portal.fetches(), 1);
 }
 
 /// The first made-up `kid` after the pause fetches, and what it fetches serves the rotated key's
@@ -31,31 +34,31 @@ async fn any_number_of_made_up_kids_costs_one_fetch() {
 #[tokio::test]
 async fn made_up_kids_do_not_keep_a_rotated_key_out() {
     let pause = Duration::from_millis(300);
-    let world = World::with(|settings| {
+    let fixture = ProvisioningFixture::with(|settings| {
         without_database(settings);
         settings.keys.refetch_pause = pause;
     })
     .await;
-    assert!(passes(&world, &world.portal.token()).await);
+    assert!(passes(&fixture, &fixture.portal.token()).await);
     let rotated = PortalKey::new("second");
-    world.portal.serve(|served| {
+    fixture.portal.serve(|served| {
         served.keys.push(rotated.jwk());
         served.delay = Duration::from_millis(200);
     });
-    let token = rotated.sign(&rotated.header(), &world.portal.claims());
-    let made_up = world.portal.key.sign(
+    let token = rotated.sign(&rotated.header(), &fixture.portal.claims());
+    let made_up = fixture.portal.key.sign(
         &json!({ "alg": "RS256", "kid": "made-up" }),
-        &world.portal.claims(),
+        &fixture.portal.claims(),
     );
     // An attacker asks all the time; the portal's tokens with the old key pass meanwhile.
     let attack = async {
         loop {
-            assert!(!passes(&world, &made_up).await);
+            assert!(!passes(&fixture, &made_up).await);
         }
     };
     let rotation = tokio::time::timeout(Duration::from_secs(30), async {
-        while !passes(&world, &token).await {
-            assert!(passes(&world, &world.portal.token()).await);
+        while !passes(&fixture, &token).await {
+            assert!(passes(&fixture, &fixture.portal.token()).await);
         }
     });
     tokio::select! {
@@ -68,11 +71,11 @@ async fn made_up_kids_do_not_keep_a_rotated_key_out() {
 /// docs/namespaces.md.
 #[tokio::test]
 async fn a_key_that_is_rotated_by_the_book_is_never_refused() {
-    let world = World::with(without_database).await;
-    let (old, new) = (&world.portal.key, PortalKey::new("second"));
-    let with = |key: &PortalKey| key.sign(&key.header(), &world.portal.claims());
+    let fixture = ProvisioningFixture::with(without_database).await;
+    let (old, new) = (&fixture.portal.key, PortalKey::new("second"));
+    let with = |key: &PortalKey| key.sign(&key.header(), &fixture.portal.claims());
     let all_pass = async |tokens: &[&PortalKey]| {
-        let fresh = world.twin_with(without_database).await;
+        let fresh = fixture.twin_with(without_database).await;
         for key in tokens {
             assert!(
                 passes(&fresh, &with(key)).await,
@@ -80,7 +83,7 @@ async fn a_key_that_is_rotated_by_the_book_is_never_refused() {
                 key.kid
             );
             assert!(
-                passes(&world, &with(key)).await,
+                passes(&fixture, &with(key)).await,
                 "an old service, {}",
                 key.kid
             );
@@ -88,21 +91,21 @@ async fn a_key_that_is_rotated_by_the_book_is_never_refused() {
     };
     // The new key is published before it signs.
     let published = [old.jwk(), new.jwk()];
-    world
+    fixture
         .portal
         .serve(|served| served.keys = published.to_vec());
     all_pass(&[old]).await;
-    let fetches = world.portal.fetches();
-    assert!(passes(&world, &with(old)).await);
+    let fetches = fixture.portal.fetches();
+    assert!(passes(&fixture, &with(old)).await);
     // It signs; tokens of the old one are still under way.
     all_pass(&[&new, old]).await;
     // The old one is dropped when its last token has expired.
     let last = new.jwk();
-    world.portal.serve(|served| served.keys = vec![last]);
+    fixture.portal.serve(|served| served.keys = vec![last]);
     all_pass(&[&new]).await;
     let started = 2;
     assert_eq!(
-        world.portal.fetches(),
+        fixture.portal.fetches(),
         fetches + started,
         "the old service has fetched again"
     );
@@ -110,43 +113,43 @@ async fn a_key_that_is_rotated_by_the_book_is_never_refused() {
 
 #[tokio::test]
 async fn a_portal_that_cannot_be_asked_refuses_every_token_until_it_can() {
-    let world = World::with(|settings| {
+    let fixture = ProvisioningFixture::with(|settings| {
         without_database(settings);
         settings.keys.failure_pause = Duration::ZERO;
     })
     .await;
-    world.portal.serve(|served| served.down = true);
+    fixture.portal.serve(|served| served.down = true);
     let errors = CapturedLogs::errors();
-    assert!(!passes(&world, &world.portal.token()).await);
+    assert!(!passes(&fixture, &fixture.portal.token()).await);
     let told = errors.text();
     assert!(told.contains("portal_keys_unavailable"), "{told}");
-    world.portal.serve(|served| served.down = false);
+    fixture.portal.serve(|served| served.down = false);
     assert!(
-        passes(&world, &world.portal.token()).await,
+        passes(&fixture, &fixture.portal.token()).await,
         "a failed fetch was kept"
     );
 }
 
 #[tokio::test]
 async fn a_failed_refetch_keeps_the_keys_there_are() {
-    let world = World::with(|settings| {
+    let fixture = ProvisioningFixture::with(|settings| {
         without_database(settings);
         settings.keys.refetch_pause = Duration::ZERO;
     })
     .await;
-    assert!(passes(&world, &world.portal.token()).await);
-    world.portal.serve(|served| served.down = true);
-    let made_up = world.portal.key.sign(
+    assert!(passes(&fixture, &fixture.portal.token()).await);
+    fixture.portal.serve(|served| served.down = true);
+    let made_up = fixture.portal.key.sign(
         &json!({ "alg": "RS256", "kid": "made-up" }),
-        &world.portal.claims(),
+        &fixture.portal.claims(),
     );
-    assert!(!passes(&world, &made_up).await);
-    assert!(passes(&world, &world.portal.token()).await);
+    assert!(!passes(&fixture, &made_up).await);
+    assert!(passes(&fixture, &fixture.portal.token()).await);
 }
 
 #[tokio::test]
 async fn a_key_that_the_portal_withdrew_is_refused_when_the_set_is_old() {
-    let world = World::with(|settings| {
+    let fixture = ProvisioningFixture::with(|settings| {
         without_database(settings);
         settings.keys = KeyTiming {
             key_set: Duration::ZERO,
@@ -154,18 +157,21 @@ async fn a_key_that_the_portal_withdrew_is_refused_when_the_set_is_old() {
         };
     })
     .await;
-    assert!(passes(&world, &world.portal.token()).await);
-    world.portal.serve(|served| served.keys.clear());
-    assert!(!passes(&world, &world.portal.token()).await);
-    assert_eq!((world.portal.discoveries(), world.portal.fetches()), (1, 2));
+    assert!(passes(&fixture, &fixture.portal.token()).await);
+    fixture.portal.serve(|served| served.keys.clear());
+    assert!(!passes(&fixture, &fixture.portal.token()).await);
+    assert_eq!(
+        (fixture.portal.discoveries(), fixture.portal.fetches()),
+        (1, 2)
+    );
 }
 
 #[tokio::test]
 async fn a_discovery_document_of_another_issuer_is_not_believed() {
-    let world = World::with(without_database).await;
-    world
+    let fixture = ProvisioningFixture::with(without_database).await;
+    fixture
         .portal
         .serve(|served| served.issuer = Some("https://elsewhere.example".to_owned()));
-    assert!(!passes(&world, &world.portal.token()).await);
-    assert_eq!(world.portal.fetches(), 0);
+    assert!(!passes(&fixture, &fixture.portal.token()).await);
+    assert_eq!(fixture.portal.fetches(), 0);
 }

@@ -58,7 +58,7 @@ async fn many_small_runs_do_not_add_up_past_the_guard() {
     run_a_tick(&mut scene).await;
     assert_eq!(scene.writes(), 16, "eight blocks");
     for id in 18..21 {
-        scene.world.lookup.set_cancelled(&format!("ab{id}"), true);
+        scene.servers.lookup.set_cancelled(&format!("ab{id}"), true);
     }
     scene.tick(SyncTick::default()).await;
     scene.quiet().await;

@@ -25,7 +25,7 @@ async fn a_gitlab_that_is_down_holds_every_message_through_restarts_until_it_ret
         times: 0,
         ..InjectedFault::on("*", "/api/v4/*")
     };
-    scene.world.gitlab.control().inject(down).unwrap();
+    scene.servers.gitlab.control().inject(down).unwrap();
     let publisher = connection(&scene)
         .await
         .publisher(Topic::UserSync)
@@ -40,9 +40,9 @@ async fn a_gitlab_that_is_down_holds_every_message_through_restarts_until_it_ret
     join_all(publishing).await;
     for round in 0..3 {
         scene.launch_serve(&["user-worker"], &[]).await;
-        let asked = scene.world.gitlab.control().count("*", "*");
+        let asked = scene.servers.gitlab.control().count("*", "*");
         until("it asks in vain", async || {
-            scene.world.gitlab.control().count("*", "*") > asked + 5
+            scene.servers.gitlab.control().count("*", "*") > asked + 5
         })
         .await;
         // Long enough for its gate to close and to be tried again.
@@ -53,7 +53,7 @@ async fn a_gitlab_that_is_down_holds_every_message_through_restarts_until_it_ret
         }
     }
     assert_eq!(scene.counts("user-sync-worker").acked, 0);
-    scene.world.gitlab.control().clear_faults();
+    scene.servers.gitlab.control().clear_faults();
     scene.quiet().await;
     assert_eq!(scene.counts("user-sync-dead-hold").published, 0);
     for id in 10..10 + MESSAGES {

@@ -17,11 +17,11 @@ use testkit::port::free_port;
 use testkit::wait::until;
 use tokio::process::{Child, Command};
 
-use crate::{desk::bought, key_files::KeyFiles, receiver::Receiver};
+use crate::{key_files::KeyFiles, receiver::Receiver, worker_fixture::bought};
 
 pub const TOKEN: &str = "open-sesame";
 
-pub struct Stand {
+pub struct NamespaceStages {
     pub receiver: Receiver,
     pub database: String,
     pub key: KeyFiles,
@@ -41,13 +41,13 @@ pub enum Stage {
 
 const NAMES: [&str; 3] = ["portal", "provisioning-api", "namespace-worker"];
 
-impl Stand {
+impl NamespaceStages {
     /// All three, with the ledger and GitLab's tables in `database`. On the broker unless
     /// `emulator` is one.
     pub async fn new(database: &str, emulator: Option<&str>) -> Self {
-        let mut stand = Self::without_worker(database, emulator).await;
-        stand.start(Stage::Worker).await;
-        stand
+        let mut stages = Self::without_worker(database, emulator).await;
+        stages.start(Stage::Worker).await;
+        stages
     }
 
     /// The portal and the API.
@@ -60,7 +60,7 @@ impl Stand {
             .as_ref()
             .map_or_else(|| emulator.unwrap().to_owned(), Broker::host);
         prepare(&pubsub).await;
-        let mut stand = Self {
+        let mut stages = Self {
             receiver: Receiver::start().await,
             database: database.to_owned(),
             pubsub,
@@ -69,11 +69,11 @@ impl Stand {
             processes: [None, None, None],
             broker,
         };
-        stand.receiver.forward_to(&stand.address(Stage::Api));
+        stages.receiver.forward_to(&stages.address(Stage::Api));
         for stage in [Stage::Portal, Stage::Api] {
-            stand.start(stage).await;
+            stages.start(stage).await;
         }
-        stand
+        stages
     }
 
     /// Nothing but Pub/Sub and what the stages are told; no stage runs.
@@ -214,7 +214,7 @@ impl Stand {
         testkit::command::output(&mut command).await
     }
 
-    /// What every process of the stand is told.
+    /// What every process is told.
     pub fn variables(&self) -> Vec<(OsString, OsString)> {
         let command = self.command(&[]);
         let told = command.as_std().get_envs();

@@ -91,14 +91,14 @@ where
 }
 
 /// A consumer at work.
-pub struct Stagehand {
+pub struct TestConsumer {
     pub seen: Seen,
     stopping: CancellationToken,
     pub liveness: Liveness,
     running: JoinHandle<()>,
 }
 
-impl Stagehand {
+impl TestConsumer {
     pub fn start<F, A>(connection: &Connection, settings: ConsumerSettings, answer: F) -> Self
     where
         F: Fn(Arc<Delivery>) -> A + Send + Sync + 'static,

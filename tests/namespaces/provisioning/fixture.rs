@@ -32,7 +32,7 @@ const TABLES: [&str; 10] = [
     "namespace_settings",
 ];
 
-pub struct World {
+pub struct ProvisioningFixture {
     pub portal: Arc<TestPortal>,
     /// The test's own way to the tables.
     pub pool: PgPool,
@@ -43,7 +43,7 @@ pub struct World {
     database: Arc<TestDatabase>,
 }
 
-impl World {
+impl ProvisioningFixture {
     pub async fn new() -> Self {
         Self::with(|_| {}).await
     }
@@ -228,7 +228,7 @@ impl World {
     }
 }
 
-impl World {
+impl ProvisioningFixture {
     /// Holds whatever comes to `place`, as [`RowGate::close`] says.
     pub async fn gate(&self, place: &str, condition: &str) -> RowGate {
         RowGate::close(&self.database.url, &self.pool, place, condition).await

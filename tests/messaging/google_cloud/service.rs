@@ -10,7 +10,7 @@ pub use testkit::command::Variables;
 use super::google::Google;
 
 /// The project, in which the embedded broker has what the service needs.
-pub const PROJECT: &str = simulator::world::PROJECT;
+pub const PROJECT: &str = simulator::servers::PROJECT;
 
 /// A command that finds `google` where Google Cloud would be, with the key file of a person.
 pub fn command(google: &Google, arguments: &[&str], variables: Variables<'_>) -> Command {

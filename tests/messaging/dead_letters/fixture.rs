@@ -20,13 +20,13 @@ use testkit::wait::PATIENCE;
 
 pub type Attributes = BTreeMap<String, String>;
 
-pub struct Bench {
+pub struct DeadLetterFixture {
     pub connection: Connection,
     /// None on the emulator.
     pub broker: Option<Broker>,
 }
 
-impl Bench {
+impl DeadLetterFixture {
     pub async fn start() -> Self {
         let broker = Broker::start(BrokerSettings::default()).await.unwrap();
         let connection = connect(&broker.host()).await;

@@ -15,7 +15,7 @@ pub enum Side {
 
 /// What holds for a while.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub enum Weather {
+pub enum Conditions {
     /// Nothing goes wrong.
     #[default]
     Calm,
@@ -56,7 +56,7 @@ pub enum Fate {
     Late(Duration),
 }
 
-impl Weather {
+impl Conditions {
     /// What is next, and for how long.
     pub fn draw(rng: &mut ChaCha8Rng) -> (Self, Duration) {
         let side = if rng.random_bool(0.7) {
@@ -64,7 +64,7 @@ impl Weather {
         } else {
             Side::Lookup
         };
-        let weather = match rng.random_range(0..14) {
+        let conditions = match rng.random_range(0..14) {
             0..=4 => Self::Flaky(rng.random_range(0.05..0.5)),
             5 => Self::Down(side),
             6 => Self::Maintenance,
@@ -74,7 +74,7 @@ impl Weather {
             10 => Self::NoChanges,
             _ => Self::Calm,
         };
-        (weather, Duration::from_secs(rng.random_range(5..240)))
+        (conditions, Duration::from_secs(rng.random_range(5..240)))
     }
 
     pub fn fate(self, side: Side, method: &Method, rng: &mut ChaCha8Rng) -> Fate {

@@ -1,10 +1,10 @@
-//! What the tables of a stand say: the ledger's attempts, and what GitLab has got.
+//! What the tables of the stages say: the ledger's attempts, and what GitLab has got.
 
 use testkit::wait::until;
 
-use crate::stand::Stand;
+use crate::stages::NamespaceStages;
 
-impl Stand {
+impl NamespaceStages {
     /// Waits until the newest sync has arrived.
     pub async fn arrived(&self, id: i64) {
         let pool = self.pool().await;

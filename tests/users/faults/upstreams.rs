@@ -14,17 +14,17 @@ use tokio::time::Instant;
 
 use super::{
     anything::Anything,
+    conditions::{Conditions, Side},
     ledger::{Action, Ledger, Owner, Said, Truth},
     population::{member, population},
     seconds::give_its_own_second,
-    weather::{Side, Weather},
 };
 
 pub const MARKER: &str = "lookup_gitlab_sync";
 const EXEMPT: &str = "lookup_gitlab_sync_exempt";
 
 /// Both servers and everything that is known about them.
-pub struct World {
+pub struct Upstreams {
     pub gitlab: SimulatedGitLab,
     pub lookup: SimulatedLookup,
     inner: Mutex<Inner>,
@@ -33,8 +33,8 @@ pub struct World {
 pub struct Inner {
     pub rng: ChaCha8Rng,
     pub ledger: Ledger,
-    pub weather: Weather,
-    /// What the calls about some accounts meet, whatever the weather.
+    pub conditions: Conditions,
+    /// What the calls about some accounts meet, whatever the conditions.
     pub odd: std::collections::BTreeMap<u64, Anything>,
     /// How likely somebody changes something between two calls.
     pub meddling: f64,
@@ -71,7 +71,7 @@ pub struct Figures {
     pub raced_unblocks: u64,
 }
 
-impl World {
+impl Upstreams {
     pub fn new(seed: u64) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let mut ledger = Ledger::default();
@@ -118,13 +118,13 @@ impl World {
             people,
             ..lookup::LookupSettings::default()
         });
-        let world = Self {
+        let upstreams = Self {
             gitlab,
             lookup,
             inner: Mutex::new(Inner {
                 rng,
                 ledger,
-                weather: Weather::default(),
+                conditions: Conditions::default(),
                 odd: std::collections::BTreeMap::new(),
                 meddling: 0.0,
                 lies: Vec::new(),
@@ -136,11 +136,11 @@ impl World {
                 began: Instant::now(),
             }),
         };
-        world.lock().ledger.owners.insert(1, Owner::Nobody);
-        for id in world.gitlab.snapshot().into_keys() {
-            world.note(id);
+        upstreams.lock().ledger.owners.insert(1, Owner::Nobody);
+        for id in upstreams.gitlab.snapshot().into_keys() {
+            upstreams.note(id);
         }
-        world
+        upstreams
     }
 
     pub fn lock(&self) -> MutexGuard<'_, Inner> {

@@ -21,7 +21,7 @@ use crate::{key_files::KeyFiles, receiver::Receiver};
 
 pub const NAMESPACE: i64 = 42;
 
-pub struct Desk {
+pub struct WorkerFixture {
     pub ledger: Ledger,
     pub receiver: Receiver,
     pub worker: Arc<NamespaceWorker>,
@@ -31,7 +31,7 @@ pub struct Desk {
     database: TestDatabase,
 }
 
-impl Desk {
+impl WorkerFixture {
     pub async fn new() -> Self {
         Self::with(Duration::from_mins(1), Duration::from_secs(30)).await
     }

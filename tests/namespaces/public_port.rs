@@ -5,11 +5,11 @@ use std::time::Duration;
 use testkit::{postgres::PostgresServer, process::ChildProcess, wait::until};
 use tokio::{io::AsyncWriteExt, net::TcpStream, time::timeout};
 
-use crate::stand::{Stage, Stand};
+use crate::stages::{NamespaceStages, Stage};
 
 /// `serve portal` under a shell that allows it so many files; it, its public port and the one of
 /// its health.
-async fn portal(stand: &Stand, database: &str, files: u32) -> (ChildProcess, [u64; 2]) {
+async fn portal(stages: &NamespaceStages, database: &str, files: u32) -> (ChildProcess, [u64; 2]) {
     let mut command = testkit::command::isolated("sh");
     command
         .args([
@@ -17,7 +17,7 @@ async fn portal(stand: &Stand, database: &str, files: u32) -> (ChildProcess, [u6
             &format!("ulimit -n {files}; exec \"$0\" serve portal --log-format=json"),
         ])
         .arg(testkit::service_binary!())
-        .envs(stand.variables())
+        .envs(stages.variables())
         .env("DATABASE_URL", database)
         .env("PORT", "0")
         .env("LOG_LEVEL", "info");
@@ -37,8 +37,8 @@ async fn get(port: u64, path: &str) -> (u16, String) {
 #[tokio::test]
 async fn half_sent_requests_leave_the_portal_alive_and_answering() {
     let server = PostgresServer::start(|_| Vec::new());
-    let stand = Stand::idle(server.url().as_str()).await;
-    let (_portal, [public, health]) = portal(&stand, server.url().as_str(), 200).await;
+    let stages = NamespaceStages::idle(server.url().as_str()).await;
+    let (_portal, [public, health]) = portal(&stages, server.url().as_str(), 200).await;
     let mut halves = Vec::new();
     for _ in 0..300 {
         let mut half = TcpStream::connect(("127.0.0.1", u16::try_from(public).unwrap()))
@@ -64,8 +64,8 @@ async fn half_sent_requests_leave_the_portal_alive_and_answering() {
 #[tokio::test]
 async fn a_stranger_learns_neither_reasons_nor_metrics_nor_where_the_database_is() {
     let mut server = PostgresServer::start(|_| Vec::new());
-    let stand = Stand::idle(server.url().as_str()).await;
-    let (_portal, [public, health]) = portal(&stand, server.url().as_str(), 1024).await;
+    let stages = NamespaceStages::idle(server.url().as_str()).await;
+    let (_portal, [public, health]) = portal(&stages, server.url().as_str(), 1024).await;
     assert_eq!(get(public, "/metrics").await.0, 404);
     assert_eq!(get(health, "/metrics").await.0, 200);
     assert_eq!(get(public, "/.well-known/jwks.json").await.0, 200);
@@ -91,7 +91,7 @@ async fn a_stranger_learns_neither_reasons_nor_metrics_nor_where_the_database_is
 #[tokio::test]
 async fn a_worker_whose_settings_do_not_go_together_does_not_start() {
     let server = PostgresServer::start(|_| Vec::new());
-    let stand = Stand::idle(server.url().as_str()).await;
+    let stages = NamespaceStages::idle(server.url().as_str()).await;
     for (name, value, said) in [
         (
             "LOOKUP_GITLAB_SYNC__NAMESPACES__CONCURRENCY",
@@ -104,7 +104,7 @@ async fn a_worker_whose_settings_do_not_go_together_does_not_start() {
             "namespaces.settle is 9s",
         ),
     ] {
-        let ended = stand
+        let ended = stages
             .run_as(
                 &["serve", "namespace-worker"],
                 &[(name, value), ("PORT", "0")],
@@ -114,7 +114,7 @@ async fn a_worker_whose_settings_do_not_go_together_does_not_start() {
         assert_eq!(ended.status.code(), Some(78), "{told}");
         assert!(told.contains(said), "{told}");
     }
-    let taken = stand.address(Stage::Portal);
+    let taken = stages.address(Stage::Portal);
     let port = taken.rsplit(':').next().unwrap().to_owned();
     let _held = tokio::net::TcpListener::bind(format!("0.0.0.0:{port}"))
         .await
@@ -125,7 +125,7 @@ async fn a_worker_whose_settings_do_not_go_together_does_not_start() {
         ("namespace-worker", "PORT"),
     ] {
         let ports = [("PORT", "0"), ("HEALTH_PORT", "0"), (variable, &port)];
-        let ended = stand
+        let ended = stages
             .run_as(
                 &["serve", stage],
                 if stage == "portal" {

@@ -16,7 +16,7 @@ pub const PROJECT: &str = "simulated";
 
 /// What to start. Ports on 127.0.0.1; 0 takes a free one.
 #[derive(Clone, Copy, Debug)]
-pub struct WorldSettings {
+pub struct ServerSettings {
     /// The simulated GitLab's port.
     pub gitlab_port: u16,
     /// The simulated Lookup's port.
@@ -33,7 +33,7 @@ pub struct WorldSettings {
     pub restarts_every: Option<u64>,
 }
 
-impl Default for WorldSettings {
+impl Default for ServerSettings {
     fn default() -> Self {
         Self {
             gitlab_port: 0,
@@ -49,7 +49,7 @@ impl Default for WorldSettings {
 
 /// Why the servers did not start.
 #[derive(Debug, thiserror::Error)]
-pub enum WorldError {
+pub enum ServersError {
     /// GitLab's or Lookup's port.
     #[error("the simulated {server} cannot listen on port {port}")]
     Listen {
@@ -70,7 +70,7 @@ type GitLabTokens = BTreeMap<String, gitlab::SimulatedToken>;
 
 /// A GitLab, a Lookup and perhaps a Pub/Sub, at work until they are dropped.
 #[derive(Debug)]
-pub struct World {
+pub struct SimulatedServers {
     /// GitLab.
     pub gitlab: SimulatedGitLab,
     /// Lookup.
@@ -79,15 +79,15 @@ pub struct World {
     pub broker: Option<Broker>,
 }
 
-impl World {
+impl SimulatedServers {
     /// Starts the servers with `population` in them.
     ///
     /// # Errors
     /// When a port cannot be had.
     pub async fn start(
         population: &Population,
-        settings: WorldSettings,
-    ) -> Result<Self, WorldError> {
+        settings: ServerSettings,
+    ) -> Result<Self, ServersError> {
         let accounts = population.accounts().to_vec();
         let people = population.people().to_vec();
         Self::assemble(accounts, population.tokens().clone(), people, settings).await
@@ -100,8 +100,8 @@ impl World {
     pub async fn of(
         accounts: Vec<gitlab::SimulatedUser>,
         people: Vec<lookup::SimulatedPerson>,
-        settings: WorldSettings,
-    ) -> Result<Self, WorldError> {
+        settings: ServerSettings,
+    ) -> Result<Self, ServersError> {
         Self::assemble(accounts, GitLabTokens::new(), people, settings).await
     }
 
@@ -109,9 +109,9 @@ impl World {
         accounts: Vec<gitlab::SimulatedUser>,
         tokens: GitLabTokens,
         people: Vec<lookup::SimulatedPerson>,
-        settings: WorldSettings,
-    ) -> Result<Self, WorldError> {
-        let WorldSettings {
+        settings: ServerSettings,
+    ) -> Result<Self, ServersError> {
+        let ServerSettings {
             gitlab_port,
             lookup_port,
             pubsub_port,
@@ -136,7 +136,7 @@ impl World {
             ..lookup::LookupSettings::default()
         };
         let failed = |server, port| {
-            move |source| WorldError::Listen {
+            move |source| ServersError::Listen {
                 server,
                 port,
                 source,
