@@ -65,10 +65,7 @@ async fn publishing_to_a_topic_that_is_not_there_is_an_error_that_names_it() {
 
 #[tokio::test]
 async fn a_server_that_is_not_there_is_unreachable_at_once() {
-    let port = {
-        let probe = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        probe.local_addr().unwrap().port()
-    };
+    let port = testkit::port::free_port();
     let error = Connection::open(&config::PubSubConfig {
         project: "test-project".to_owned(),
         emulator_host: Some(format!("127.0.0.1:{port}")),

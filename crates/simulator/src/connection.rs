@@ -19,7 +19,7 @@ use axum::{
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
     sync::Notify,
     time::{Instant, sleep, sleep_until},
 };
@@ -28,6 +28,8 @@ use super::control::lock;
 
 /// How long a port that cannot be had again is waited for.
 const AGAIN: Duration = Duration::from_millis(50);
+/// Connections that wait to be accepted, as many as the standard library has.
+const BACKLOG: u32 = 1024;
 
 /// The connection a request came in on, as its handler sees it.
 #[derive(Clone, Debug, Default)]
@@ -98,6 +100,31 @@ impl Sockets {
     }
 }
 
+impl Sockets {
+    /// Refuses connections, and keeps the port meanwhile: it would be handed out to somebody else,
+    /// who would answer in this server's place.
+    async fn refuse_until(&mut self, until: Instant) {
+        self.listener = None;
+        let kept = keep(self.address);
+        sleep_until(until).await;
+        self.listener = kept.and_then(|kept| kept.listen(BACKLOG)).ok();
+    }
+}
+
+/// A socket on `address` that refuses connections until it listens.
+fn keep(address: SocketAddr) -> io::Result<TcpSocket> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4(),
+        SocketAddr::V6(_) => TcpSocket::new_v6(),
+    }?;
+    // Former connections may linger on the port.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    // Nobody else may bind it.
+    socket.set_reuseaddr(false)?;
+    Ok(socket)
+}
+
 impl Listener for Sockets {
     type Io = Socket;
     type Addr = SocketAddr;
@@ -105,11 +132,12 @@ impl Listener for Sockets {
     async fn accept(&mut self) -> (Socket, SocketAddr) {
         loop {
             if let Some(until) = self.outage.until() {
-                self.listener = None;
-                sleep_until(until).await;
+                self.refuse_until(until).await;
             }
             let Some(listener) = &mut self.listener else {
-                self.listener = TcpListener::bind(self.address).await.ok();
+                self.listener = keep(self.address)
+                    .and_then(|kept| kept.listen(BACKLOG))
+                    .ok();
                 if self.listener.is_none() {
                     sleep(AGAIN).await;
                 }

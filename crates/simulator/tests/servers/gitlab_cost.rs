@@ -63,6 +63,9 @@ async fn after_so_many_pages_the_server_is_reset_and_comes_back() {
         }
         assert!(request(&gitlab, "GET", "/users").send().await.is_err());
         assert!(request(&gitlab, "GET", "/user").send().await.is_err());
+        let address = gitlab.url().strip_prefix("http://").unwrap().to_owned();
+        let stolen = tokio::net::TcpListener::bind(address).await;
+        assert!(stolen.is_err(), "the port of a server that is away is kept");
         let deadline = Instant::now() + PATIENCE;
         while request(&gitlab, "GET", "/user").send().await.is_err() {
             assert!(Instant::now() < deadline, "it does not come back");
