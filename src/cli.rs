@@ -1,5 +1,6 @@
 //! The commands, one file each: parse, load what the command needs, do it, say what became of it.
 
+mod adopt;
 mod common;
 mod completions;
 mod config;
@@ -82,6 +83,7 @@ pub enum Command {
     Serve(serve::ServeArgs),
     Plan(plan::PlanArgs),
     Explain(explain::ExplainArgs),
+    Adopt(adopt::AdoptArgs),
     Tick(tick::TickArgs),
     Resync(resync::ResyncArgs),
     DeadLetters(dead_letters::DeadLettersArgs),
@@ -113,6 +115,7 @@ impl Command {
             Self::Demo(_) => false,
             Self::Plan(_)
             | Self::Explain(_)
+            | Self::Adopt(_)
             | Self::Tick(_)
             | Self::Resync(_)
             | Self::Namespaces(_)
@@ -132,6 +135,7 @@ impl Command {
             Self::Serve(args) => args.run(context).await,
             Self::Plan(args) => args.run(context).await,
             Self::Explain(args) => args.run(context).await,
+            Self::Adopt(args) => args.run(context).await,
             Self::Tick(args) => args.run(context).await,
             Self::Resync(args) => args.run(context).await,
             Self::DeadLetters(args) => args.run(context).await,

@@ -5,6 +5,7 @@
 
 mod about;
 pub mod account;
+pub mod adoption;
 pub mod apply;
 pub mod block_record;
 pub mod class;

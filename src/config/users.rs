@@ -12,6 +12,9 @@ pub struct UsersConfig {
     /// Accounts that this service used before its present one. What they blocked counts as blocked
     /// by this service.
     pub former_ids: Vec<u64>,
+    /// Accounts of an earlier service. What they blocked counts as blocked by this service once
+    /// `adopt` has marked it.
+    pub predecessors: Vec<u64>,
     /// Usernames never touched.
     pub exempt_usernames: Vec<String>,
     /// Patterns of usernames never touched.
@@ -44,6 +47,7 @@ impl Default for UsersConfig {
     fn default() -> Self {
         Self {
             former_ids: Vec::new(),
+            predecessors: Vec::new(),
             exempt_usernames: Vec::new(),
             exempt_username_patterns: Vec::new(),
             exempt_administrators: false,
@@ -60,6 +64,7 @@ impl UsersConfig {
         let d = Self::default();
         Self {
             former_ids: reader.value_or("users.former_ids", &AccountIdList, d.former_ids),
+            predecessors: reader.value_or("users.predecessors", &AccountIdList, d.predecessors),
             exempt_usernames: reader.value_or(
                 "users.exempt_usernames",
                 &StringList,

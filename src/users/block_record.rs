@@ -51,13 +51,18 @@ impl BlockRecord {
             | AccountState::BlockedPendingApproval
             | AccountState::Unrecognised => return None,
         }
+        let ours = block_is_ours(account, own);
         let ChangeRecord::By(act) = &account.blocked_by else {
-            return unrecorded(Blocker::Nobody);
+            return unrecorded(if ours {
+                Blocker::ThisService
+            } else {
+                Blocker::Nobody
+            });
         };
         if is_undone_since(&account.unblocked_by, act.at) {
             return unrecorded(Blocker::Nobody);
         }
-        let by = if block_is_ours(account, own) {
+        let by = if ours {
             Blocker::ThisService
         } else {
             Blocker::Account {

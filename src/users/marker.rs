@@ -14,7 +14,8 @@ const REMEMBERED: SignedDuration = SignedDuration::from_hours(8 * 24);
 /// And how many of them: more than are ever made in that time.
 const REMEMBERED_AT_MOST: usize = 16;
 
-/// What we write on an account immediately before we block it. It is never deleted.
+/// What we write on an account immediately before we block it, or when we adopt a block. It is
+/// never deleted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Marker {
     /// The version of this form: 1.
@@ -29,6 +30,10 @@ pub struct Marker {
     /// remembered. Versions that do not know it pass it over.
     #[serde(default)]
     pub again: Vec<Timestamp>,
+    /// The custom attribute of an earlier service that stands in for GitLab's record of the block,
+    /// where the block was adopted without one.
+    #[serde(default)]
+    pub mark: Option<String>,
 }
 
 impl Marker {
@@ -40,7 +45,16 @@ impl Marker {
             at,
             run: run.to_owned(),
             again: Vec::new(),
+            mark: None,
         }
+    }
+
+    /// The same, of a block that GitLab has no record of and that the custom attribute `key` of an
+    /// earlier service speaks for.
+    #[must_use]
+    pub fn resting_on(mut self, key: &str) -> Self {
+        self.mark = Some(key.to_owned());
+        self
     }
 
     /// The same, remembering what `previous`, the one that stands on the account, remembers;
@@ -75,9 +89,15 @@ impl Marker {
     pub fn to_value(&self) -> String {
         let mut value =
             serde_json::json!({"v": self.v, "reason": self.reason, "at": self.at, "run": self.run});
-        if let (Some(fields), false) = (value.as_object_mut(), self.again.is_empty()) {
+        let Some(fields) = value.as_object_mut() else {
+            return value.to_string();
+        };
+        if !self.again.is_empty() {
             let times = self.again.iter().map(ToString::to_string);
             fields.insert("again".to_owned(), times.collect());
+        }
+        if let Some(mark) = &self.mark {
+            fields.insert("mark".to_owned(), mark.as_str().into());
         }
         value.to_string()
     }

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// How old a look may be when it is acted on.
-const FRESH: Duration = Duration::from_secs(5);
+pub(super) const FRESH: Duration = Duration::from_secs(5);
 
 /// One account and its person as they are now.
 #[derive(Debug)]

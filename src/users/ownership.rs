@@ -3,11 +3,15 @@
 //!
 //! A block is ours only if both agree. The marker alone would claim a block that a person made
 //! after our own attempt failed; GitLab's record alone would claim a block that somebody made by
-//! hand with the service's token.
+//! hand with the service's token. A block adopted from an earlier service carries a marker with the
+//! block's own time.
 
 use jiff::{SignedDuration, Timestamp, civil::Date, fmt::strtime, tz::TimeZone};
 
-use super::account::{Account, AccountId, AccountState};
+use super::{
+    account::{Account, AccountId, AccountState},
+    marker::Marker,
+};
 
 /// Where GitLab records a block (`app/models/user_custom_attribute.rb`).
 pub const BLOCKED_BY_KEY: &str = "blocked_by";
@@ -134,6 +138,7 @@ pub enum OwnershipProof {
 pub fn proof(account: &Account, own: AccountId) -> OwnershipProof {
     let act = match &account.blocked_by {
         _ if account.state != AccountState::Blocked => return OwnershipProof::NotBlocked,
+        ChangeRecord::Absent if is_adopted_without_record(account) => return OwnershipProof::Ours,
         ChangeRecord::Absent | ChangeRecord::Unreadable => return OwnershipProof::NoRecord,
         ChangeRecord::By(act) if act.by != own => return OwnershipProof::AnotherAccount(act.by),
         ChangeRecord::By(act) => act,
@@ -148,6 +153,13 @@ pub fn proof(account: &Account, own: AccountId) -> OwnershipProof {
         return OwnershipProof::UndoneSince;
     }
     OwnershipProof::Ours
+}
+
+/// Whether the block was adopted from an earlier service whose own mark spoke for it. Whoever has
+/// blocked or unblocked it since through GitLab's API or interface has left a record.
+fn is_adopted_without_record(account: &Account) -> bool {
+    let adopted = |marker: &Marker| marker.mark.is_some();
+    account.marker.as_ref().is_some_and(adopted) && account.unblocked_by == ChangeRecord::Absent
 }
 
 /// Whether an unblock is recorded of `blocked_at` or later. GitLab writes whole seconds: of two

@@ -18,7 +18,7 @@ pub struct Rules {
     pub classes: Classes,
     /// What is decided for them.
     pub policy: Policy,
-    /// The accounts that this service used before its present one.
+    /// The accounts that this service used before its present one, and those of its predecessors.
     pub former: Vec<AccountId>,
     /// How much a run may change.
     pub limits: GuardLimits,
@@ -29,8 +29,13 @@ pub struct Rules {
 }
 
 impl Rules {
-    /// The account of one row, with what the service did under its former names counted as done by
-    /// `own`.
+    /// Whether what `account` did counts as done by this service, where a marker agrees.
+    pub fn recognises(&self, account: AccountId) -> bool {
+        self.former.contains(&account)
+    }
+
+    /// The account of one row, with what the service did under its former names, and what its
+    /// predecessors did, counted as done by `own`.
     pub fn account(&self, row: &gitlab::User, own: AccountId) -> Account {
         observe::account(row).recognising(&self.former, own)
     }
@@ -56,7 +61,13 @@ impl Rules {
             policy: Policy {
                 inactive_months: users.inactive_months,
             },
-            former: users.former_ids.iter().copied().map(AccountId).collect(),
+            former: users
+                .former_ids
+                .iter()
+                .chain(&users.predecessors)
+                .copied()
+                .map(AccountId)
+                .collect(),
             limits: limits(guard),
             min_known_percent: guard.min_known_percent,
             // Configuration allows no more than the guard's window.

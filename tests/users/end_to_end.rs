@@ -1,6 +1,7 @@
 //! The whole service: the real binary as child processes, over real HTTP and gRPC, against the
 //! simulated GitLab, Lookup and Pub/Sub.
 
+mod adopting;
 mod bad_input;
 mod commands;
 mod dry_run;

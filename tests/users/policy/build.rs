@@ -104,6 +104,7 @@ pub fn blocked_by_us() -> Account {
 pub fn users() -> config::UsersConfig {
     config::UsersConfig {
         former_ids: Vec::new(),
+        predecessors: Vec::new(),
         exempt_usernames: Vec::new(),
         exempt_username_patterns: Vec::new(),
         exempt_administrators: false,
