@@ -2,6 +2,7 @@
 
 mod adopt;
 mod common;
+mod compare;
 mod completions;
 mod config;
 mod dead_letters;
@@ -83,6 +84,7 @@ pub enum Command {
     Serve(serve::ServeArgs),
     Plan(plan::PlanArgs),
     Explain(explain::ExplainArgs),
+    Compare(compare::CompareArgs),
     Adopt(adopt::AdoptArgs),
     Tick(tick::TickArgs),
     Resync(resync::ResyncArgs),
@@ -115,6 +117,7 @@ impl Command {
             Self::Demo(_) => false,
             Self::Plan(_)
             | Self::Explain(_)
+            | Self::Compare(_)
             | Self::Adopt(_)
             | Self::Tick(_)
             | Self::Resync(_)
@@ -135,6 +138,7 @@ impl Command {
             Self::Serve(args) => args.run(context).await,
             Self::Plan(args) => args.run(context).await,
             Self::Explain(args) => args.run(context).await,
+            Self::Compare(args) => args.run(context).await,
             Self::Adopt(args) => args.run(context).await,
             Self::Tick(args) => args.run(context).await,
             Self::Resync(args) => args.run(context).await,

@@ -9,6 +9,7 @@ pub mod adoption;
 pub mod apply;
 pub mod block_record;
 pub mod class;
+pub mod comparison;
 pub mod evaluate;
 mod failure;
 pub mod fan_out;

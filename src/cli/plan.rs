@@ -130,7 +130,7 @@ impl PlanArgs {
 }
 
 /// Reads both sides with a spinner that counts accounts, and decides as on `day`.
-async fn make_plan(
+pub(super) async fn make_plan(
     clients: &UserClients,
     now: Timestamp,
     day: Date,

@@ -21,6 +21,8 @@ fn told(output: &Output) -> String {
     let said = Regex::new(r"tick [0-9]+ ")
         .unwrap()
         .replace_all(&said, "tick N ");
+    // Published beside the run, so that it may come after the run's end, and is not shown then.
+    let said = said.replace("the run reads GitLab and the directory\n", "");
     format!("exit code {code}\n{said}")
 }
 

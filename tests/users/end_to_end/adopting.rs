@@ -298,3 +298,45 @@ async fn what_was_adopted_is_told_in_a_table() {
         insta::assert_snapshot!(format!("adopt_{width}"), said);
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_earlier_service_and_this_one_are_compared_account_by_account() {
+    let external = |id, seen: &str| {
+        blocked(id, &format!("external-{id}"), EARLIER).with("last_activity_on", seen)
+    };
+    let accounts = vec![
+        by_earlier(40),
+        by_earlier(41),
+        by_earlier(42),
+        in_state(43, UserState::Active),
+        in_state(44, UserState::Active),
+        in_state(45, UserState::Banned),
+        blocked(46, "ab46", "admin/7"),
+        external(47, "2099-01-01"),
+        external(48, "2001-01-01").with("created_at", "2001-01-01T00:00:00Z"),
+    ];
+    let people = vec![
+        SimulatedPerson::cancelled("ab40", "Gone"),
+        SimulatedPerson::current("ab41", "Here"),
+        SimulatedPerson::cancelled("ab43", "Gone"),
+        SimulatedPerson::current("ab44", "Here"),
+        SimulatedPerson::cancelled("ab45", "Gone"),
+        SimulatedPerson::cancelled("ab46", "Gone"),
+    ];
+    let scene = environment(accounts, people).await;
+    for width in ["80", "120"] {
+        let columns = [("COLUMNS", width)];
+        let ran = scene
+            .run(&["compare", "--with", "17", "--all"], &columns)
+            .await;
+        assert_eq!(ran.status.code(), Some(0), "{ran:?}");
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        let said = format!("{}\n{}", text(ran.stdout), text(ran.stderr));
+        insta::assert_snapshot!(format!("compare_{width}"), said);
+    }
+    let ran = scene
+        .run(&["compare", "--with", "17", "--output", "json"], &[])
+        .await;
+    insta::assert_snapshot!(String::from_utf8(ran.stdout).unwrap());
+    assert_eq!(scene.writes(), 0);
+}
