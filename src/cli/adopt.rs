@@ -38,12 +38,13 @@ const FAILURES: u32 = 3;
 /// Makes the blocks of an earlier service this service's own, by marking them, so that they are
 /// lifted where the directory calls for it
 ///
-/// Changes no account's state. Run it with --dry-run first. Exit code 3 where it would adopt more
+/// Changes no account's state. Never adopted are blocks that a person has lifted since, or in the same second; bans; what
+/// LDAP, SAML or SCIM blocked; and blocks that GitLab has no record of, unless --custom-attribute names the earlier
+/// service's own mark. Run it with --dry-run first. Exit code 3 where it would adopt more
 /// than guard.max_blocks, 1 where an account could not be marked.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Example:\n  lookup-gitlab-sync adopt --blocked-by 17 --before 2026-09-01 --dry-run\n\nBlocks are never adopted that a person has lifted since, or in the same second; bans; what LDAP, SAML or SCIM blocked; \
-                  and blocks that GitLab has no record of, unless --custom-attribute names the earlier service's own mark."
+    after_help = "Example:\n  lookup-gitlab-sync adopt --blocked-by 17 --before 2026-09-01 --dry-run"
 )]
 pub struct AdoptArgs {
     /// The id of an account that the earlier service used; also this service's own, if the token was the same
@@ -77,7 +78,8 @@ impl AdoptArgs {
         let rules = Rules::new(&config.users, &config.guard)?;
         let own = AccountId(gitlab.current_user().await?.id);
         let request = self.request()?;
-        check_recognised(&request, own, &rules)?;
+        let permit = gitlab.permit(self.dry_run);
+        check_recognised(&request, own, &rules, permit.is_some())?;
         let run = RunId::new();
         let adopter = Adopter {
             request: &request,
@@ -88,7 +90,6 @@ impl AdoptArgs {
         output::note(TRUST)?;
         let survey = survey(&adopter, &gitlab.for_reading(&config.gitlab)?).await?;
         let limit = u64::from(config.guard.max_blocks);
-        let permit = gitlab.permit(self.dry_run);
         let is_allowed = |_: &&WritePermit| survey.adoptable.len() as u64 <= limit;
         let (lines, failure) = match permit.as_ref().filter(is_allowed) {
             Some(permit) => adopt(&adopter, &survey, &gitlab, permit).await,
@@ -174,22 +175,28 @@ async fn is_about_one(error: &CallError, gitlab: &gitlab::Client) -> bool {
     error.was_sent() && gitlab.current_user().await.is_ok()
 }
 
-/// A marker beside the block of an account that is not recognised is without effect.
+/// A marker beside the block of an account that is not recognised is without effect, so none is
+/// written.
 fn check_recognised(
     request: &AdoptionRequest,
     own: AccountId,
     rules: &Rules,
+    writes: bool,
 ) -> Result<(), CommandFailure> {
     let unknown = |id: &&AccountId| **id != own && !rules.recognises(**id);
     let unknown: Vec<_> = request.blocked_by.iter().filter(unknown).copied().collect();
     if unknown.is_empty() {
         return Ok(());
     }
-    Err(CommandFailure::usage(format!(
+    let advice = format!(
         "set users.predecessors = {} for this command and for the service first: it recognises a block by the account that \
          made it",
         line::list(&unknown)
-    )))
+    );
+    if writes {
+        return Err(CommandFailure::usage(advice));
+    }
+    Ok(output::note(&advice)?)
 }
 
 /// A key of a custom attribute that can be an earlier service's.

@@ -6,7 +6,10 @@ use std::collections::BTreeSet;
 use clap::CommandFactory;
 use lookup_gitlab_sync::cli::Cli;
 use serde_json::Value;
-use simulator::{gitlab::SimulatedUser, lookup::SimulatedPerson};
+use simulator::{
+    gitlab::{OWNER, SimulatedUser, UserState},
+    lookup::SimulatedPerson,
+};
 use testkit::environment::ServiceEnvironment;
 use testkit::output_form::is_of_form;
 use testkit::wait::until;
@@ -14,10 +17,12 @@ use testkit::wait::until;
 use crate::support::environment;
 
 /// How each command is called. `ID` is a dead letter's id, `FILE` a new file.
-const CALLS: [(&str, &[&str]); 17] = [
+const CALLS: [(&str, &[&str]); 19] = [
     ("demo", &["demo", "--users", "60"]),
     ("plan", &["plan", "--all"]),
     ("explain", &["explain", "spqr1"]),
+    ("compare", &["compare", "--with", "7", "--all"]),
+    ("adopt", &["adopt", "--blocked-by", "1", "--all"]),
     ("tick", &["tick"]),
     ("tick", &["tick", "--follow"]),
     ("resync", &["resync", "spqr1", "42"]),
@@ -87,6 +92,11 @@ async fn scene() -> ServiceEnvironment {
     let accounts = vec![
         SimulatedUser::new(42, "spqr1"),
         SimulatedUser::new(43, "spqr2"),
+        SimulatedUser {
+            state: UserState::Blocked,
+            ..SimulatedUser::new(44, "spqr3")
+                .with_attribute("blocked_by", format!("{OWNER}/1+2026-01-10 02:00:03 UTC"))
+        },
     ];
     let people = vec![
         SimulatedPerson::cancelled("spqr1", "Gone"),
