@@ -1,10 +1,12 @@
 //! What only the embedded broker has: its end, its counts, its refusals, its size.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use google_cloud_googleapis::pubsub::v1::{
-    CreateSnapshotRequest, PullRequest, StreamingPullRequest, Subscription,
+    CreateSnapshotRequest, GetTopicRequest, PullRequest, StreamingPullRequest, Subscription, Topic,
+    UpdateTopicRequest,
 };
+use prost_types::FieldMask;
 use pubsub_emulator::{Broker, BrokerError, BrokerSettings, DeliveryCounts};
 use tokio::time::timeout;
 use tonic::Code;
@@ -162,6 +164,35 @@ async fn what_is_not_offered_is_refused_by_name() {
         "{}",
         refusal.message()
     );
+}
+
+/// By Google's list of limitations its emulator has no `UpdateTopic`.
+#[tokio::test]
+async fn labels_of_a_topic_are_kept_and_replaced_as_a_whole() {
+    let (_broker, server) = start().await;
+    let name = server.topic().await;
+    let mut publisher = server.publisher();
+    for labels in [vec![("a", "1"), ("b", "2")], vec![("c", "3")], vec![]] {
+        let owned = |(key, value): (&str, &str)| (key.to_owned(), value.to_owned());
+        let labels: HashMap<String, String> = labels.into_iter().map(owned).collect();
+        let update = UpdateTopicRequest {
+            topic: Some(Topic {
+                name: name.clone(),
+                labels: labels.clone(),
+                ..Topic::default()
+            }),
+            update_mask: Some(FieldMask {
+                paths: vec!["labels".to_owned()],
+            }),
+        };
+        let updated = publisher.update_topic(update).await.unwrap().into_inner();
+        assert_eq!(updated.labels, labels);
+        let get = GetTopicRequest {
+            topic: name.clone(),
+        };
+        let kept = publisher.get_topic(get).await.unwrap().into_inner();
+        assert_eq!(kept.labels, labels);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
