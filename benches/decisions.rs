@@ -15,7 +15,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use futures::future::BoxFuture;
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use lookup_gitlab_sync::{
-    config::{self, CallsConfig, LookupCredentials, Mode},
+    config::{self, CallsConfig, LookupCredentials},
     directory::{Crsid, Directory, Lookup, Standing, Standings},
     gitlab::Client,
     upstream::{CallError, Transport, TransportError, UpstreamResponse},
@@ -125,7 +125,7 @@ impl Recording {
         };
         let recorder = Recorder::new();
         let seen = recorder.seen();
-        let client = Client::over(Arc::new(recorder), &config, Mode::DryRun).unwrap();
+        let client = Client::over(Arc::new(recorder), &config, None).unwrap();
         let people = people_of(&client).await;
         let answers = std::mem::take(&mut *seen.lock().unwrap());
         let pages = answers
@@ -133,7 +133,7 @@ impl Recording {
             .values()
             .map(|answer| answer.body.clone())
             .collect();
-        let gitlab = Client::over(Arc::new(answers), &config, Mode::DryRun).unwrap();
+        let gitlab = Client::over(Arc::new(answers), &config, None).unwrap();
         let (lookup, lists) = Self::record_lookup(&population, &people).await;
         Self {
             gitlab,

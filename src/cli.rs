@@ -10,7 +10,9 @@ mod dead_letters;
 mod demo;
 mod explain;
 mod namespaces;
+mod pause;
 mod plan;
+mod resume;
 mod resync;
 mod serve;
 #[cfg(feature = "simulate")]
@@ -88,6 +90,8 @@ pub enum Command {
     Adopt(adopt::AdoptArgs),
     Tick(tick::TickArgs),
     Resync(resync::ResyncArgs),
+    Pause(pause::PauseArgs),
+    Resume(resume::ResumeArgs),
     DeadLetters(dead_letters::DeadLettersArgs),
     Namespaces(namespaces::NamespacesArgs),
     Topology(topology::TopologyArgs),
@@ -121,6 +125,8 @@ impl Command {
             | Self::Adopt(_)
             | Self::Tick(_)
             | Self::Resync(_)
+            | Self::Pause(_)
+            | Self::Resume(_)
             | Self::Namespaces(_)
             | Self::Topology(_)
             | Self::Config(_)
@@ -142,6 +148,8 @@ impl Command {
             Self::Adopt(args) => args.run(context).await,
             Self::Tick(args) => args.run(context).await,
             Self::Resync(args) => args.run(context).await,
+            Self::Pause(args) => args.run(context).await,
+            Self::Resume(args) => args.run(context).await,
             Self::DeadLetters(args) => args.run(context).await,
             Self::Namespaces(args) => args.run(context).await,
             Self::Topology(args) => args.run(context).await,

@@ -8,11 +8,15 @@ pub mod failpoint;
 
 mod keyed_lock;
 
+mod moment;
+
 pub mod telemetry;
 
 pub mod config;
 
 pub mod gate;
+
+pub mod pause;
 
 pub mod upstream;
 

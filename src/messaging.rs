@@ -16,6 +16,7 @@ mod line;
 mod names;
 mod operation;
 mod outcomes;
+mod pause_topic;
 mod publisher;
 mod recipients;
 mod run_id;
@@ -24,7 +25,9 @@ pub use crate::telemetry::Traceparent;
 pub use connect::{Connection, PubSubTimeouts};
 pub(crate) use consumer::LAST_ATTEMPT;
 pub use consumer::{Consumer, ConsumerSettings, Liveness};
-pub use disposition::{DeadLetter, DeadLetterReason, Delivery, Disposition, Handler, Hold, Stage};
+pub use disposition::{
+    DeadLetter, DeadLetterReason, Delivery, Disposition, Handler, Hold, HoldPoint, Stage,
+};
 pub use error::PubSubError;
 pub use follow::Follow;
 pub use line::MAX_DETAIL_BYTES;
@@ -32,6 +35,7 @@ pub(crate) use line::detail;
 pub use names::{Names, Topic};
 pub use operation::Operation;
 pub use outcomes::Outcomes;
+pub use pause_topic::PauseTopic;
 pub use publisher::{Batching, Publisher, PublisherOptions};
 pub use recipients::StageMessages;
 pub use run_id::RunId;

@@ -16,7 +16,6 @@ pub mod fan_out;
 pub mod guard;
 pub mod lapse;
 pub mod marker;
-mod moment;
 pub mod notices;
 pub mod observe;
 pub mod on_its_way;

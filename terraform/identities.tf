@@ -94,7 +94,8 @@ resource "google_secret_manager_secret_iam_member" "stage_reads" {
   member    = local.stage_members[each.value.stage]
 }
 
-# Operators ask for runs, compare the topology and handle dead letters; they read no secret and take no working message.
+# Operators ask for runs, compare the topology, handle dead letters and pause all writes; they read no secret and take
+# no working message.
 
 resource "google_pubsub_topic_iam_member" "operator_publishes" {
   for_each = { for pair in setproduct(var.operators, keys(local.topics)) : "${pair[0]}/${pair[1]}" => { member = pair[0], topic = pair[1] } }
@@ -103,6 +104,16 @@ resource "google_pubsub_topic_iam_member" "operator_publishes" {
   topic   = google_pubsub_topic.this[each.value.topic].name
   role    = "roles/pubsub.publisher"
   member  = each.value.member
+}
+
+# A pause is labels of this topic, and no smaller predefined role may set them.
+resource "google_pubsub_topic_iam_member" "operator_pauses" {
+  for_each = toset(var.operators)
+
+  project = var.project_id
+  topic   = google_pubsub_topic.this["sync-outcome"].name
+  role    = "roles/pubsub.editor"
+  member  = each.value
 }
 
 resource "google_pubsub_subscription_iam_member" "operator_handles" {

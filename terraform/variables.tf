@@ -239,7 +239,7 @@ variable "vpc" {
 # Who may, and who hears of it
 
 variable "operators" {
-  description = "Members who may publish ticks and resyncs and handle dead letters, such as group:gitlab-team@example.ac.uk."
+  description = "Members who may publish ticks and resyncs, handle dead letters, and pause and resume all writes, such as group:gitlab-team@example.ac.uk."
   type        = set(string)
   default     = []
 

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use super::error::AppError;
 use crate::{
-    config::{Config, DirectoryConfig, GitLabConfig, Mode, PubSubConfig},
+    config::{Config, DirectoryConfig, GitLabConfig, PubSubConfig},
     directory::{self, Directory, SharedLooks},
     gitlab,
     messaging::{Connection, PubSubError},
+    pause::WriteSwitch,
     users::{preview::Previewer, rules::Rules},
 };
 
@@ -27,29 +28,25 @@ pub(crate) struct UserClients {
 }
 
 impl UserClients {
-    /// As `config` says, with its mode.
-    pub fn new<P>(config: &Config<GitLabConfig, DirectoryConfig, P>) -> Result<Self, AppError> {
-        Self::in_mode(config, config.mode)
-    }
-
-    /// For reading only, whatever the configured mode: no permit to write can be had.
-    pub fn for_reading<P>(
+    /// For a stage, which writes as `writes_when` allows, and in dry run (`None`) never.
+    pub fn new<P>(
         config: &Config<GitLabConfig, DirectoryConfig, P>,
+        writes_when: Option<WriteSwitch>,
     ) -> Result<Self, AppError> {
-        Self::in_mode(config, Mode::DryRun)
-    }
-
-    fn in_mode<P>(
-        config: &Config<GitLabConfig, DirectoryConfig, P>,
-        mode: Mode,
-    ) -> Result<Self, AppError> {
-        let gitlab = gitlab::Client::new(&config.gitlab, mode)?;
+        let gitlab = gitlab::Client::new(&config.gitlab, writes_when)?;
         Ok(Self {
             reader: gitlab.for_reading(&config.gitlab)?,
             gitlab,
             directory: directory::open(&config.directory)?,
             rules: Arc::new(Rules::new(&config.users, &config.guard)?),
         })
+    }
+
+    /// For reading only, whatever the configured mode: no permit to write can be had.
+    pub fn for_reading<P>(
+        config: &Config<GitLabConfig, DirectoryConfig, P>,
+    ) -> Result<Self, AppError> {
+        Self::new(config, None)
     }
 
     /// The directory for single looks that share calls.

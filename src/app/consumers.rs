@@ -14,14 +14,15 @@ use super::{
     token_check,
 };
 use crate::{
-    config::{Config, NamespacesConfig, ServeConfig},
+    config::{Config, Mode, NamespacesConfig, ServeConfig},
     gate::Gate,
     gitlab,
     messaging::{
-        Connection, Consumer, ConsumerSettings, Handler, Liveness, Outcomes, Stage, StageMessages,
-        Topic, Topology,
+        Connection, Consumer, ConsumerSettings, Handler, Liveness, Outcomes, PauseTopic, Stage,
+        StageMessages, Topic, Topology,
     },
     namespaces::{ledger::Ledger, worker::NamespaceWorker},
+    pause::WriteSwitch,
     users::{fan_out::FanOut, worker::UserWorker},
 };
 
@@ -36,6 +37,9 @@ pub(crate) struct StageConsumers {
     pub gates: Vec<Arc<Gate>>,
     /// The ledgers that are open, for readiness.
     pub ledgers: Vec<Ledger>,
+    /// What the writes of this process ask, if it may make any. One for all stages, for it reads
+    /// the pause by itself.
+    pub switch: Option<WriteSwitch>,
     /// Each stage's pull loop.
     pub loops: Vec<(Stage, Liveness)>,
     waiting: Vec<(Stage, BoxFuture<'static, ()>)>,
@@ -62,15 +66,19 @@ impl StageConsumers {
         if stages.user_worker {
             topology.check_stage(Stage::UserWorker).await?;
         }
-        let clients = UserClients::new(config)?;
+        let writes_when = match config.mode {
+            Mode::Apply => Some(self.switch(connection).await?),
+            Mode::DryRun => None,
+        };
+        let clients = UserClients::new(config, writes_when.clone())?;
         token_check::check(config, &clients, stages).await?;
         self.gates.extend(gates(&clients, stages));
         let outcomes = Outcomes::new(connection.publisher(Topic::SyncOutcome).await?);
         let grace = config.serve.grace;
         if stages.fan_out {
             let settings = ConsumerSettings::new(TICKS_AT_ONCE, grace);
-            let handler =
-                fan_out(config, &clients, connection).reporting_to(Arc::new(outcomes.clone()));
+            let handler = fan_out(config, &clients, connection, writes_when)
+                .reporting_to(Arc::new(outcomes.clone()));
             self.wait(connection, settings, handler, &outcomes);
         }
         if stages.user_worker {
@@ -99,11 +107,23 @@ impl StageConsumers {
         namespaces.check_worker()?;
         let ledger = ledger(namespaces).await?;
         self.ledgers.push(ledger.clone());
-        let handler = NamespaceWorker::new(ledger, provisioner(namespaces)?, namespaces.settle);
+        let writes_when = self.switch(connection).await?;
+        let provisioner = provisioner(namespaces, writes_when)?;
+        let handler = NamespaceWorker::new(ledger, provisioner, namespaces.settle);
         self.gates.extend(handler.gates());
         let settings = ConsumerSettings::new(namespaces.concurrency, serve.grace);
         self.wait(connection, settings, handler, &outcomes);
         Ok(())
+    }
+
+    /// The switch of this process, which is made for the first stage that may write.
+    async fn switch(&mut self, connection: &Connection) -> Result<WriteSwitch, AppError> {
+        if let Some(switch) = &self.switch {
+            return Ok(switch.clone());
+        }
+        let switch = PauseTopic::of(connection).switch().await?;
+        self.switch = Some(switch.clone());
+        Ok(switch)
     }
 
     fn wait(
@@ -181,12 +201,17 @@ fn gates(clients: &UserClients, stages: UserStages) -> Vec<Arc<Gate>> {
     gates
 }
 
-fn fan_out(config: &Config, clients: &UserClients, connection: &Connection) -> FanOut {
+fn fan_out(
+    config: &Config,
+    clients: &UserClients,
+    connection: &Connection,
+    writes_when: Option<WriteSwitch>,
+) -> FanOut {
     FanOut::new(
         clients.reader.clone(),
         Arc::clone(&clients.directory),
         Arc::clone(&clients.rules),
-        config.mode,
+        writes_when,
         config.fan_out.messages,
         StageMessages::to(Stage::UserWorker, connection),
     )

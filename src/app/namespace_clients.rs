@@ -12,6 +12,7 @@ use crate::{
         provisioning::{self, ProvisioningState},
         worker::client::ProvisioningClient,
     },
+    pause::WriteSwitch,
 };
 
 /// The ledger as configured, its tables up to date.
@@ -35,13 +36,17 @@ pub(crate) fn ledger_for_reading(
     Some(Ledger::for_reading(&database.into()))
 }
 
-/// The API that provisions, called with the portal's tokens.
-pub(crate) fn provisioner(namespaces: &NamespacesConfig) -> Result<ProvisioningClient, AppError> {
+/// The API that provisions, called with the portal's tokens as `writes_when` allows.
+pub(crate) fn provisioner(
+    namespaces: &NamespacesConfig,
+    writes_when: WriteSwitch,
+) -> Result<ProvisioningClient, AppError> {
     let url = namespaces.provisioning_url()?;
     Ok(ProvisioningClient::new(
         url,
         &namespaces.calls,
         keys(namespaces)?,
+        writes_when,
     )?)
 }
 

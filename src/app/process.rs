@@ -154,8 +154,8 @@ impl PreparedProcess {
         tracing::info!(event = "stage_started", stage, "stage {stage} answers");
     }
 
-    /// Alive while Pub/Sub reaches every stage; ready while besides every gate is open and every
-    /// database answers.
+    /// Alive while Pub/Sub reaches every stage; ready while besides every gate is open, every
+    /// database answers and it is known whether writes are paused.
     fn register(&self, health: &HealthChecks) {
         for (stage, liveness) in &self.consumers.loops {
             let alive = liveness.clone();
@@ -170,6 +170,13 @@ impl PreparedProcess {
         for gate in &self.consumers.gates {
             let (name, gate) = (gate.upstream().as_str(), Arc::clone(gate));
             health.register_readiness(name, move || std::future::ready(open(&gate)));
+        }
+        if let Some(switch) = self.consumers.switch.clone() {
+            let known = switch.clone();
+            health.register_readiness("pause", move || {
+                std::future::ready(known.unknown_because().map_or(Ok(()), Err))
+            });
+            health.register_note(move || Some(format!("writes are {}", switch.pause()?)));
         }
         for ledger in self.consumers.ledgers.iter().chain(&self.portal) {
             let ledger = ledger.clone();

@@ -14,10 +14,11 @@ use super::{
     common::output::{self, OutputFormat},
 };
 use crate::{
-    app::context::ProcessContext,
-    config::{Config, DirectoryConfig, GitLabConfig, PubSubConfig},
+    app::{clients::connect, context::ProcessContext},
+    config::{Config, DirectoryConfig, GitLabConfig, Mode, PubSubConfig},
     gitlab::{self, WritePermit},
-    messaging::RunId,
+    messaging::{PauseTopic, RunId},
+    pause::WriteSwitch,
     upstream::CallError,
     users::{
         account::AccountId,
@@ -68,13 +69,13 @@ pub struct AdoptArgs {
     output: OutputFormat,
 }
 
-/// GitLab's account and the rules; Lookup and Pub/Sub have no part in it.
+/// GitLab's account and the rules; Lookup has no part in it, and Pub/Sub only tells of a pause.
 type AdoptionConfig = Config<GitLabConfig, Option<DirectoryConfig>, Option<PubSubConfig>>;
 
 impl AdoptArgs {
     pub(super) async fn run(self, context: &ProcessContext) -> Result<(), CommandFailure> {
         let config: AdoptionConfig = context.start(false)?;
-        let gitlab = gitlab::Client::new(&config.gitlab, config.mode)?;
+        let gitlab = gitlab::Client::new(&config.gitlab, self.writes_when(&config).await?)?;
         let rules = Rules::new(&config.users, &config.guard)?;
         let own = AccountId(gitlab.current_user().await?.id);
         let request = self.request()?;
@@ -98,6 +99,22 @@ impl AdoptArgs {
         let summary = AdoptionSummary::of(&survey, &lines, permit.is_none(), run.as_str());
         summary.print(self.output, &self.listed(&survey, lines))?;
         failure.map_or_else(|| summary.verdict(limit), Err)
+    }
+
+    /// What its writes ask: nothing where it makes none, or where no Pub/Sub could keep a pause.
+    async fn writes_when(
+        &self,
+        config: &AdoptionConfig,
+    ) -> Result<Option<WriteSwitch>, CommandFailure> {
+        match (config.mode, &config.pubsub) {
+            (Mode::DryRun, _) => Ok(None),
+            (Mode::Apply, _) if self.dry_run => Ok(None),
+            (Mode::Apply, None) => Ok(Some(WriteSwitch::unwatched())),
+            (Mode::Apply, Some(pubsub)) => {
+                let topic = PauseTopic::of(&connect(pubsub).await?);
+                Ok(Some(topic.switch().await?))
+            }
+        }
     }
 
     fn request(&self) -> Result<AdoptionRequest, CommandFailure> {

@@ -5,6 +5,7 @@ pub(super) mod failure;
 pub(super) mod follow;
 pub(super) mod global;
 pub(super) mod output;
+pub(super) mod pause_row;
 pub(super) mod percent;
 #[cfg(feature = "simulate")]
 pub(super) mod population;

@@ -141,6 +141,7 @@ async fn is_about_one(error: &CallError, clients: &UserClients) -> bool {
     let gitlabs = match &error.scope {
         FaultScope::Upstream(gate) => gate.upstream() == UpstreamId::GitLab,
         FaultScope::Request | FaultScope::Subject { .. } | FaultScope::Unclear(_) => true,
+        FaultScope::Paused(_) => false,
     };
     gitlabs && error.may_lie_in_what_was_asked() && clients.reader.proves_well().await.is_ok()
 }

@@ -4,6 +4,7 @@ mod against;
 mod blockers;
 mod due;
 mod line;
+mod pause;
 mod summary;
 
 use std::{
@@ -22,6 +23,7 @@ use self::{
     blockers::blockers,
     due::{days, due},
     line::PlanLine,
+    pause::PlannedPause,
     summary::summarise,
 };
 use super::{
@@ -85,7 +87,11 @@ impl PlanArgs {
         let day = self.day(now)?;
         let earlier = self.against.as_deref().map(EarlierPlan::read).transpose()?;
         let clients = UserClients::for_reading(&config)?;
-        let plan = make_plan(&clients, now, day).await?;
+        let (plan, pause) = tokio::join!(
+            make_plan(&clients, now, day),
+            PlannedPause::read(config.pubsub.as_ref())
+        );
+        let plan = plan?;
         notices::tell(&plan);
         match &earlier {
             Some(earlier) => output::print(self.output, &earlier.differences(&plan))?,
@@ -93,7 +99,8 @@ impl PlanArgs {
         }
         let limits = self.limits(clients.rules.limits);
         let verdict = plan.check(&limits);
-        summarise(self.output, &plan, &limits, verdict.as_ref().err())?;
+        let refusal = verdict.as_ref().err();
+        summarise(self.output, &plan, &limits, refusal, &pause)?;
         verdict.map_err(|refusal| {
             CommandFailure::guard_refused(format!("the guard would refuse this run: {refusal}"))
         })

@@ -73,7 +73,7 @@ impl Lookup {
         let line = Exchange::new(UpstreamId::Lookup, transport, config.calls.timeout);
         let (settings, authorize) = credentials(&config.credentials, &line)?;
         Ok(Self {
-            upstream: Upstream::new(line, &config.calls, settings, authorize),
+            upstream: Upstream::new(line, &config.calls, settings, authorize, None),
             base: config.url.clone(),
             batch_size: config.batch_size.max(1),
             in_flight: config.calls.concurrency.max(1),

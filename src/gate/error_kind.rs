@@ -35,6 +35,8 @@ pub enum ErrorKind {
     ClockSkew,
     /// A listing that contradicts itself: it goes round, or ends before its end.
     Inconsistent,
+    /// Not sent: writes are paused, or it is not known whether they are.
+    Paused,
 }
 
 impl ErrorKind {
@@ -68,6 +70,7 @@ impl ErrorKind {
             Self::TooLarge => "too_large",
             Self::ClockSkew => "clock_skew",
             Self::Inconsistent => "inconsistent",
+            Self::Paused => "paused",
         }
     }
 
@@ -89,7 +92,8 @@ impl ErrorKind {
             | Self::Redirected
             | Self::UnexpectedStatus
             | Self::TooLarge
-            | Self::ClockSkew => false,
+            | Self::ClockSkew
+            | Self::Paused => false,
         }
     }
 
@@ -112,7 +116,8 @@ impl ErrorKind {
             | Self::Inconsistent
             | Self::Maintenance
             | Self::Rejected
-            | Self::ClockSkew => false,
+            | Self::ClockSkew
+            | Self::Paused => false,
         }
     }
 }

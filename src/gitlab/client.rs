@@ -9,8 +9,9 @@ use super::{
     tokens::credentials,
 };
 use crate::{
-    config::{self, Mode},
+    config,
     gate::{CallKind, ErrorKind, Gate, Subject, UpstreamId},
+    pause::WriteSwitch,
     upstream::{
         BuildError, CallError, Exchange, Fault, HttpTransport, Transport, Upstream,
         UpstreamRequest, UpstreamResponse, UpstreamSettings,
@@ -32,7 +33,8 @@ pub(super) const FULL: usize = 100;
 const HUMANS: (&str, &str) = ("humans", "true");
 
 /// The proof that a write may be made: this process runs in `mode = "apply"` and the message is not
-/// dry-run. Only [`Client::permit`] makes one, and every write asks for it.
+/// dry-run. Only [`Client::permit`] makes one, and every write asks for it. A pause is not looked at
+/// here but where the request is sent: it may begin between the two.
 #[derive(Debug)]
 pub struct WritePermit {
     _private: (),
@@ -43,7 +45,8 @@ pub struct WritePermit {
 pub struct Client {
     pub(super) upstream: Upstream,
     pub(super) base: Arc<Url>,
-    pub(super) mode: Mode,
+    /// `None` in dry run.
+    pub(super) writes_when: Option<WriteSwitch>,
     /// The token's owner, once it is known.
     pub(super) own: Arc<Mutex<Option<Own>>>,
 }
@@ -56,12 +59,17 @@ pub(super) struct Own {
 }
 
 impl Client {
-    /// A client for `config`; no call is made yet.
+    /// A client for `config`, which writes as `writes_when` allows, and in dry run (`None`) never;
+    /// no call is made yet.
     ///
     /// # Errors
     /// When the HTTP client cannot be built.
-    pub fn new(config: &config::GitLabConfig, mode: Mode) -> Result<Self, BuildError> {
-        Self::over(Arc::new(HttpTransport::new(&config.calls)?), config, mode)
+    pub fn new(
+        config: &config::GitLabConfig,
+        writes_when: Option<WriteSwitch>,
+    ) -> Result<Self, BuildError> {
+        let transport = Arc::new(HttpTransport::new(&config.calls)?);
+        Self::over(transport, config, writes_when)
     }
 
     /// A client over another transport than HTTP.
@@ -71,29 +79,34 @@ impl Client {
     pub fn over(
         transport: Arc<dyn Transport>,
         config: &config::GitLabConfig,
-        mode: Mode,
+        writes_when: Option<WriteSwitch>,
     ) -> Result<Self, BuildError> {
         let token = credentials(&config.token, SETTINGS.credentials)?;
         if config.url.cannot_be_a_base() {
             return Err(BuildError::Address("GITLAB_URL"));
         }
         let line = Exchange::new(UpstreamId::GitLab, transport, config.calls.timeout);
-        let upstream = Upstream::new(line, &config.calls, &SETTINGS, token);
+        let upstream = Upstream::new(line, &config.calls, &SETTINGS, token, writes_when.clone());
         upstream.keep_time();
         Ok(Self {
             upstream,
             base: Arc::new(config.url.clone()),
-            mode,
+            writes_when,
             own: Arc::default(),
         })
     }
 
     /// `Some` only in `mode = "apply"` and for a message that is not dry-run.
     pub fn permit(&self, message_is_dry: bool) -> Option<WritePermit> {
-        match self.mode {
-            Mode::Apply if !message_is_dry => Some(WritePermit { _private: () }),
-            Mode::Apply | Mode::DryRun => None,
-        }
+        (self.writes_when.is_some() && !message_is_dry).then_some(WritePermit { _private: () })
+    }
+
+    /// What holds the writes of a message back now, if it has leave to make any.
+    pub fn held_by(&self, message_is_dry: bool) -> Option<WriteSwitch> {
+        self.writes_when
+            .as_ref()
+            .filter(|_| !message_is_dry)?
+            .if_held()
     }
 
     /// Takes `calls` from the rate budget at once, and a place among the concurrent calls, waiting
@@ -104,7 +117,7 @@ impl Client {
         Self {
             upstream,
             base: Arc::clone(&self.base),
-            mode: self.mode,
+            writes_when: self.writes_when.clone(),
             own: Arc::clone(&self.own),
         }
     }

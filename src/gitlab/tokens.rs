@@ -6,7 +6,7 @@ use reqwest::header::HeaderName;
 
 use super::Client;
 use crate::{
-    config::{self, Mode, Secret},
+    config::{self, Secret},
     upstream::{Authorize, BuildError, SecretHeader, UpstreamSettings, credential_of},
 };
 
@@ -26,7 +26,7 @@ impl Client {
     /// A token that HTTP cannot carry.
     pub fn for_reading(&self, config: &config::GitLabConfig) -> Result<Self, BuildError> {
         let same_token = || Self {
-            mode: Mode::DryRun,
+            writes_when: None,
             ..self.clone()
         };
         Ok(self.with_read_token(config)?.unwrap_or_else(same_token))
@@ -49,7 +49,7 @@ impl Client {
         Ok(Some(Self {
             upstream,
             base: Arc::clone(&self.base),
-            mode: Mode::DryRun,
+            writes_when: None,
             own: Arc::default(),
         }))
     }

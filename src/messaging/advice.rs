@@ -11,6 +11,10 @@ pub(super) fn after(operation: &Operation, code: Code, message: &str) -> String 
     let advice = match code {
         Code::PermissionDenied => forbidden(operation, message),
         Code::NotFound => missing(message),
+        Code::Unimplemented if matches!(operation, Operation::LabelTopic(_)) => {
+            "this emulator keeps no labels, so it cannot keep a pause: stop the workers instead"
+                .to_owned()
+        }
         Code::Unauthenticated => {
             "the token is not accepted: run `gcloud auth application-default login` again, \
              or replace the key that GOOGLE_APPLICATION_CREDENTIALS names"
@@ -72,6 +76,7 @@ mod tests {
         "roles/pubsub.publisher on the topic sync-tick"
     )]
     #[case(Operation::GetTopic("user-sync".to_owned()), "roles/pubsub.viewer on the topic user-sync")]
+    #[case(Operation::LabelTopic("t".to_owned()), "roles/pubsub.editor on the topic t")]
     #[case(Operation::GetSubscription("s".to_owned()), "roles/pubsub.viewer on the subscription s")]
     #[case(
         Operation::ReadDeadLetters("h".to_owned()),

@@ -8,7 +8,7 @@ mod timeouts;
 
 pub use timeouts::PubSubTimeouts;
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use google_cloud_auth::credentials::anonymous;
 use google_cloud_googleapis::pubsub::v1::{
@@ -92,6 +92,20 @@ impl Connection {
             channel: Arc::new(channels(&self.target).await?),
             ..self.clone()
         })
+    }
+
+    /// The same connection for calls that are given up sooner: one attempt after `call`, all of them
+    /// after `calls`.
+    pub(super) fn waiting_for(&self, call: Duration, calls: Duration) -> Self {
+        let timeouts = PubSubTimeouts {
+            call,
+            calls,
+            ..self.timeouts
+        };
+        Self {
+            timeouts,
+            ..self.clone()
+        }
     }
 
     /// Google's client for streaming pull, on a connection of its own, which closes with the last

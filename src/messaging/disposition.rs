@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     gate::{Gate, Subject},
+    pause::WriteSwitch,
     telemetry::Traceparent,
     upstream::{CallError, FaultScope},
 };
@@ -114,9 +115,9 @@ pub trait Handler: Send + Sync + 'static {
         }
     }
 
-    /// Whether whatever this stage is given waits at `gate` while it withholds everything: then
+    /// Whether whatever this stage is given waits at `point` while that withholds everything: then
     /// held messages need not leave their places to others.
-    fn all_wait_at(&self, _gate: &Gate) -> bool {
+    fn all_wait_at(&self, _point: &HoldPoint) -> bool {
         true
     }
 }
@@ -139,10 +140,19 @@ pub enum Disposition {
 /// Where a message waits, and what its own call met.
 #[derive(Clone, Debug)]
 pub struct Hold {
-    /// The gate that it waits for.
-    pub gate: Arc<Gate>,
+    /// What it waits for.
+    pub at: HoldPoint,
     /// `None` where its call was withheld: then it says nothing of the message.
     pub met: Option<Met>,
+}
+
+/// What a message waits for.
+#[derive(Clone, Debug)]
+pub enum HoldPoint {
+    /// An upstream that works.
+    Gate(Arc<Gate>),
+    /// Writes that are not paused.
+    Pause(WriteSwitch),
 }
 
 /// What a message's own call met.
@@ -156,7 +166,45 @@ pub struct Met {
 
 impl From<Arc<Gate>> for Hold {
     fn from(gate: Arc<Gate>) -> Self {
-        Self { gate, met: None }
+        Self {
+            at: HoldPoint::Gate(gate),
+            met: None,
+        }
+    }
+}
+
+impl From<WriteSwitch> for Hold {
+    fn from(switch: WriteSwitch) -> Self {
+        Self {
+            at: HoldPoint::Pause(switch),
+            met: None,
+        }
+    }
+}
+
+impl HoldPoint {
+    /// Its name in records: the upstream and the kind of calls, or `pause`.
+    pub fn label(&self) -> String {
+        match self {
+            Self::Gate(gate) => format!("{} {}", gate.upstream().as_str(), gate.side().as_str()),
+            Self::Pause(_) => "pause".to_owned(),
+        }
+    }
+
+    /// Why messages wait there, if they have to.
+    pub fn held_because(&self) -> Option<String> {
+        match self {
+            Self::Gate(gate) => gate.closed_because(),
+            Self::Pause(switch) => switch.held_because(),
+        }
+    }
+
+    /// Whether it withholds every call that comes to it.
+    pub(super) fn withholds_all(&self) -> bool {
+        match self {
+            Self::Gate(gate) => gate.withholds_all(),
+            Self::Pause(_) => true,
+        }
     }
 }
 
@@ -167,7 +215,10 @@ impl Hold {
             purpose: error.purpose(),
             why: error.to_string(),
         });
-        Self { gate, met }
+        Self {
+            at: HoldPoint::Gate(gate),
+            met,
+        }
     }
 }
 
@@ -186,17 +237,17 @@ impl Disposition {
                     record: None,
                 });
             }
+            FaultScope::Paused(switch) => return Self::Hold(switch.clone().into()),
             FaultScope::Upstream(gate) => return Self::Hold(Hold::after(Arc::clone(gate), error)),
             FaultScope::Subject { certain: true, .. } => return Self::Retry(error.to_string()),
             FaultScope::Subject { certain: false, .. } => None,
             FaultScope::Unclear(gate) => Some(gate),
         };
-        if let Err(CallError {
-            scope: FaultScope::Upstream(down),
-            ..
-        }) = probe.await
-        {
-            return Self::Hold(down.into());
+        match probe.await.map_err(|error| error.scope) {
+            Err(FaultScope::Upstream(down)) => return Self::Hold(down.into()),
+            Err(FaultScope::Paused(switch)) => return Self::Hold(switch.into()),
+            Ok(())
+            | Err(FaultScope::Request | FaultScope::Subject { .. } | FaultScope::Unclear(_)) => {}
         }
         match gate {
             Some(gate) => Self::Hold(Hold::after(Arc::clone(gate), error)),

@@ -9,6 +9,8 @@ pub enum Operation {
     Publish(String),
     /// Reads this topic's settings.
     GetTopic(String),
+    /// Changes this topic's labels.
+    LabelTopic(String),
     /// Reads this subscription's settings.
     GetSubscription(String),
     /// Creates this topic.
@@ -38,6 +40,7 @@ impl Operation {
         match self {
             Self::Publish(topic) => format!("roles/pubsub.publisher on the topic {topic}"),
             Self::GetTopic(topic) => format!("roles/pubsub.viewer on the topic {topic}"),
+            Self::LabelTopic(topic) => format!("roles/pubsub.editor on the topic {topic}"),
             Self::GetSubscription(subscription) => {
                 format!("roles/pubsub.viewer on the subscription {subscription}")
             }
@@ -64,6 +67,7 @@ impl fmt::Display for Operation {
         match self {
             Self::Publish(topic) => write!(f, "publish to {topic}"),
             Self::GetTopic(topic) => write!(f, "get topic {topic}"),
+            Self::LabelTopic(topic) => write!(f, "change the labels of topic {topic}"),
             Self::GetSubscription(subscription) => write!(f, "get subscription {subscription}"),
             Self::CreateTopic(topic) => write!(f, "create topic {topic}"),
             Self::CreateSubscription(subscription) => {

@@ -122,6 +122,10 @@ impl NamespaceWorker {
 
     /// Takes the namespace's lock, and sends the newest sync if it has to be sent.
     async fn step(&self, job: &SyncJob<'_>) -> Result<SendStep, SendError> {
+        // Before an attempt is recorded; the call itself asks again.
+        if let Some(switch) = self.provisioner.held_by() {
+            return Ok(SendStep::Ended(Disposition::Hold(switch.into())));
+        }
         let Ok(guard) = self.gate.enter() else {
             return Ok(SendStep::Ended(Disposition::Hold(
                 Arc::clone(&self.gate).into(),

@@ -15,6 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 type Check = Arc<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
 type Checks = Arc<RwLock<Vec<(&'static str, Check)>>>;
+type Note = Arc<dyn Fn() -> Option<String> + Send + Sync>;
 
 /// How long what the readiness checks found is good: they ask databases, and anybody may ask for
 /// them.
@@ -25,6 +26,7 @@ const GOOD_FOR: Duration = Duration::from_secs(1);
 pub struct HealthChecks {
     liveness: Checks,
     readiness: Checks,
+    notes: Arc<RwLock<Vec<Note>>>,
     /// What readiness was last, and when that was found.
     found: Arc<Mutex<Option<(Instant, HealthReport)>>>,
 }
@@ -36,6 +38,9 @@ pub struct HealthReport {
     pub ok: bool,
     /// Each check, in the order of registration.
     pub checks: Vec<HealthFinding>,
+    /// What whoever asks should know, though nothing is wrong.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// What one check found.
@@ -74,6 +79,14 @@ impl HealthChecks {
         register(&self.readiness, name, check);
     }
 
+    /// Adds something that readiness tells of and does not depend on.
+    pub fn register_note(&self, note: impl Fn() -> Option<String> + Send + Sync + 'static) {
+        self.notes
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(Arc::new(note));
+    }
+
     /// Runs the liveness checks, all at once.
     pub async fn live(&self) -> HealthReport {
         run(&self.liveness).await
@@ -87,9 +100,15 @@ impl HealthChecks {
         {
             return report.clone();
         }
-        let report = run(&self.readiness).await;
+        let mut report = run(&self.readiness).await;
+        report.notes = self.notes();
         *found = Some((Instant::now(), report.clone()));
         report
+    }
+
+    fn notes(&self) -> Vec<String> {
+        let notes = self.notes.read().unwrap_or_else(PoisonError::into_inner);
+        notes.iter().filter_map(|note| note()).collect()
     }
 }
 
@@ -127,6 +146,7 @@ async fn run(checks: &Checks) -> HealthReport {
     HealthReport {
         ok: checks.iter().all(|finding| finding.ok),
         checks,
+        notes: Vec::new(),
     }
 }
 
@@ -171,6 +191,18 @@ mod tests {
             tokio::time::sleep(Duration::from_millis(500)).await;
         }
         assert_eq!(asked.load(Ordering::Relaxed), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_note_is_told_and_makes_nothing_unready() {
+        let health = HealthChecks::new();
+        let as_json = async || serde_json::to_string(&health.ready().await).unwrap();
+        assert_eq!(as_json().await, r#"{"ok":true,"checks":[]}"#);
+        health.register_note(|| None);
+        health.register_note(|| Some("writes are paused".to_owned()));
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let told = r#"{"ok":true,"checks":[],"notes":["writes are paused"]}"#;
+        assert_eq!(as_json().await, told);
     }
 
     #[tokio::test(start_paused = true)]

@@ -16,7 +16,7 @@ enum MetricKind {
 }
 
 /// Every metric of the service. Labels are closed sets: never a user.
-const METRICS: [(&str, MetricKind, Unit, &str); 11] = [
+const METRICS: [(&str, MetricKind, Unit, &str); 12] = [
     (
         "sync_messages_total",
         MetricKind::Counter,
@@ -52,6 +52,12 @@ const METRICS: [(&str, MetricKind, Unit, &str); 11] = [
         MetricKind::Gauge,
         Unit::Count,
         "1 while calls to the upstream pass, 0 while its gate is closed",
+    ),
+    (
+        "sync_paused",
+        MetricKind::Gauge,
+        Unit::Count,
+        "1 while writes are paused, as this process read it last; 0 while they are not",
     ),
     (
         "sync_dead_letters_total",

@@ -38,6 +38,7 @@ pub(super) fn advice(kind: ErrorKind, settings: &UpstreamSettings) -> String {
             "does something in front of it remove or change the headers of its answers?".to_owned()
         }
         ErrorKind::TooLarge => format!("is {url} right, or is max_response_bytes too small?"),
+        ErrorKind::Paused => "nothing was sent, and it is done once writes go on".to_owned(),
         ErrorKind::ClockSkew => {
             "set the clock that is wrong: nothing is decided while they are more than five minutes apart"
                 .to_owned()

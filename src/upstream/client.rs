@@ -9,6 +9,7 @@ use std::{
 };
 
 use jiff::Timestamp;
+use reqwest::Method;
 use tokio::{
     sync::Semaphore,
     time::{Instant, sleep},
@@ -21,6 +22,7 @@ use super::{
 use crate::{
     config,
     gate::{CallKind, Completion, ErrorKind, Gate},
+    pause::WriteSwitch,
 };
 
 /// An API as this process calls it: the one behaviour of every upstream. Cheap to clone.
@@ -38,6 +40,8 @@ pub(super) struct UpstreamState {
     pub(super) exchange: Exchange,
     pub(super) settings: &'static UpstreamSettings,
     authorize: Box<dyn Authorize>,
+    /// What every request asks that is more than a question; `None` where there is none such.
+    writes_when: Option<WriteSwitch>,
     attempts: usize,
     pub(super) permits: Arc<Semaphore>,
     /// Held while a permit is waited for, but by who had one and comes back to it with a look that
@@ -52,18 +56,21 @@ pub(super) struct UpstreamState {
 }
 
 impl Upstream {
-    /// An upstream reached by `exchange`. Its gates are open, its budget is full.
+    /// An upstream reached by `exchange`. Its gates are open, its budget is full. Without
+    /// `writes_when` it can only be asked.
     pub fn new(
         exchange: Exchange,
         calls: &config::CallsConfig,
         settings: &'static UpstreamSettings,
         authorize: Box<dyn Authorize>,
+        writes_when: Option<WriteSwitch>,
     ) -> Self {
         let name = exchange.name();
         let shared = UpstreamState {
             exchange,
             settings,
             authorize,
+            writes_when,
             attempts: calls.read_attempts.max(1),
             permits: Arc::new(Semaphore::new(
                 calls.concurrency.clamp(1, Semaphore::MAX_PERMITS),
@@ -78,8 +85,9 @@ impl Upstream {
         Self::of(shared)
     }
 
-    /// The same API with other credentials: it shares the exchange, the rate budget and the
-    /// permits, and has gates of its own, since what is refused to one is not refused to the other.
+    /// The same API with other credentials, to be asked only: it shares the exchange, the rate
+    /// budget and the permits, and has gates of its own, since what is refused to one is not refused
+    /// to the other.
     #[must_use]
     pub fn beside(
         &self,
@@ -91,6 +99,7 @@ impl Upstream {
             exchange: self.shared.exchange.clone(),
             settings,
             authorize,
+            writes_when: None,
             attempts: self.shared.attempts,
             permits: Arc::clone(&self.shared.permits),
             newcomers: Arc::clone(&self.shared.newcomers),
@@ -269,6 +278,8 @@ impl Upstream {
             if let Some((name, value)) = credentials.clone() {
                 request.headers_mut().insert(name, value);
             }
+            // Nothing may lie between this and the request.
+            self.may_send(&call.method)?;
             self.made.fetch_add(1, Ordering::Relaxed);
             let exchange = &self.shared.exchange;
             let deadline = self.deadline.unwrap_or(exchange.deadline());
@@ -288,6 +299,23 @@ impl Upstream {
                 }
                 verdict => return verdict,
             }
+        }
+    }
+
+    /// Whether a request with this method may be sent now. This is the one place that every request
+    /// passes: here a pause stops all that is more than a question.
+    fn may_send(&self, method: &Method) -> Result<(), Fault> {
+        if method == Method::GET {
+            return Ok(());
+        }
+        match &self.shared.writes_when {
+            None => Err(Fault::new(
+                ErrorKind::BadRequest,
+                "was not called: this client only reads",
+            )),
+            Some(switch) => switch
+                .held_because()
+                .map_or(Ok(()), |why| Err(Fault::paused(switch, &why))),
         }
     }
 

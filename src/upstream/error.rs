@@ -3,7 +3,10 @@
 use std::{error::Error, sync::Arc};
 
 use super::{Fault, UpstreamSettings, advice::advice};
-use crate::gate::{ErrorKind, Gate, GateClosed, UpstreamId};
+use crate::{
+    gate::{ErrorKind, Gate, GateClosed, UpstreamId},
+    pause::WriteSwitch,
+};
 
 /// Whose fault a failed call is (the messaging design has the same question).
 #[derive(Clone, Debug)]
@@ -23,6 +26,8 @@ pub enum FaultScope {
     Unclear(Arc<Gate>),
     /// The upstream as a whole: wait for this gate.
     Upstream(Arc<Gate>),
+    /// Nobody's: writes are paused, or it is not known whether they are. Wait for this switch.
+    Paused(WriteSwitch),
 }
 
 /// A call that got no usable answer. Its text is one line, without secrets, bodies or people.

@@ -3,7 +3,10 @@
 use std::{error::Error, fmt, sync::Arc, time::Duration};
 
 use super::{UpstreamSettings, obstacle::Obstacle};
-use crate::gate::{ErrorKind, GateFailure};
+use crate::{
+    gate::{ErrorKind, GateFailure},
+    pause::WriteSwitch,
+};
 
 /// Whose fault an answer tells that it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -27,6 +30,8 @@ pub struct Fault {
     pub(super) settings: Option<&'static UpstreamSettings>,
     pub(super) advice: Option<&'static str>,
     pub(super) obstacle: Option<Obstacle>,
+    /// What held it back before it was sent.
+    pub(super) held_by: Option<WriteSwitch>,
     pub(super) source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
@@ -46,7 +51,16 @@ impl Fault {
             settings: None,
             advice: None,
             obstacle: None,
+            held_by: None,
             source: None,
+        }
+    }
+
+    /// The fault of a request that `switch` held back before it was sent.
+    pub(super) fn paused(switch: &WriteSwitch, why: &str) -> Self {
+        Self {
+            held_by: Some(switch.clone()),
+            ..Self::new(ErrorKind::Paused, format!("was not called: {why}"))
         }
     }
 

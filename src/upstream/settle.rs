@@ -14,6 +14,12 @@ impl Upstream {
         guard: CallGuard,
         fault: &Fault,
     ) -> CallError {
+        if let Some(switch) = &fault.held_by {
+            // The upstream has no part in it: the gate learns nothing.
+            drop(guard);
+            let scope = FaultScope::Paused(switch.clone());
+            return self.error(call, scope, fault.clone()).not_sent();
+        }
         let gate = self.gate(side);
         let (kind, whose) = (fault.kind, fault.whose);
         let mut error = self.error(call, FaultScope::Upstream(Arc::clone(&gate)), fault.clone());

@@ -28,7 +28,7 @@ use super::{
     sweeping::Sweeping,
 };
 use crate::{
-    config::{self, FanOutMessages, Mode},
+    config::{self, FanOutMessages},
     directory::Directory,
     failpoint, gitlab,
     messaging::{
@@ -37,6 +37,7 @@ use crate::{
         dead_letters,
         wire::{Cause, OutcomeKind, SyncTick, UserRequest, Who},
     },
+    pause::WriteSwitch,
 };
 
 /// How long before a sweep a tick must have been published to be covered by it: two clocks.
@@ -54,7 +55,8 @@ pub struct FanOut<P = StageMessages> {
     gitlab: gitlab::Client,
     directory: Arc<dyn Directory>,
     rules: Arc<Rules>,
-    mode: Mode,
+    /// `None` in dry run.
+    writes_when: Option<WriteSwitch>,
     messages: FanOutMessages,
     users: P,
     last_sweep: Mutex<Option<FinishedSweep>>,
@@ -108,12 +110,13 @@ impl Asked<'_> {
 }
 
 impl<P: UserMessages> FanOut<P> {
-    /// A fan-out that publishes to `users`.
+    /// A fan-out that publishes to `users`: dry runs alone without `writes_when`, and while that
+    /// holds writes back.
     pub fn new(
         gitlab: gitlab::Client,
         directory: Arc<dyn Directory>,
         rules: Arc<Rules>,
-        mode: Mode,
+        writes_when: Option<WriteSwitch>,
         messages: FanOutMessages,
         users: P,
     ) -> Self {
@@ -122,7 +125,7 @@ impl<P: UserMessages> FanOut<P> {
             gitlab,
             directory,
             rules,
-            mode,
+            writes_when,
             messages,
             users,
             last_sweep: Mutex::new(None),
@@ -153,7 +156,7 @@ impl<P: UserMessages> FanOut<P> {
             Ok(tick) => tick,
             Err(error) => return error.into(),
         };
-        let dry_run = self.mode == Mode::DryRun || tick.dry_run == Some(true);
+        let dry_run = self.writes_when.is_none() || tick.dry_run == Some(true);
         let run = Asked {
             delivery,
             tick,
@@ -165,16 +168,31 @@ impl<P: UserMessages> FanOut<P> {
         if self.is_covered(&run) {
             return Disposition::Done(recorder.run(OutcomeKind::Coalesced, None));
         }
+        if let Some(switch) = self.held_by(&run) {
+            return Disposition::Hold(switch.into());
+        }
         if let Err(unread) = self.users.check_reader().await {
             return Disposition::Retry(format!("the run does not start: {unread}"));
         }
         match self.read_and_decide(&run).await {
-            Ok(plan) => self.guard_and_publish(&run, &plan, recorder).await,
+            Ok(plan) => match self.held_by(&run) {
+                Some(switch) => Disposition::Hold(switch.into()),
+                None => self.guard_and_publish(&run, &plan, recorder).await,
+            },
             Err(error) => match RunRefusal::try_from(error) {
                 Ok(refusal) => refuse(refusal, recorder, None),
                 Err(error) => super::failure::disposition(error, &self.gitlab).await,
             },
         }
+    }
+
+    /// What holds back the writes that this run would lead to: a plan that is made meanwhile would
+    /// lapse.
+    fn held_by(&self, run: &Asked<'_>) -> Option<WriteSwitch> {
+        self.writes_when
+            .as_ref()
+            .filter(|_| !run.dry_run)?
+            .if_held()
     }
 
     /// Whether a sweep that began after this tick was published has done its work.
@@ -356,7 +374,8 @@ impl<P: UserMessages> Handler for FanOut<P> {
     }
 
     async fn handle(&self, delivery: Arc<Delivery>) -> Disposition {
-        self.tick(&delivery).await
+        // Boxed: it is large, and there is one at a time.
+        Box::pin(self.tick(&delivery)).await
     }
 }
 

@@ -5,7 +5,6 @@ use std::time::Duration;
 use super::{
     account::{Account, AccountId, AccountState, LastSeen},
     marker::{EXEMPT_KEY, MARKER_KEY, Marker},
-    moment::Moment,
     ownership::{BLOCKED_BY_KEY, ChangeRecord, UNBLOCKED_BY_KEY},
     policy::Facts,
     rules::Rules,
@@ -14,6 +13,7 @@ use crate::{
     directory::{SharedLooks, Standing},
     failpoint,
     gitlab::{self, Timed},
+    moment::Moment,
     upstream::CallError,
 };
 

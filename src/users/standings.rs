@@ -14,9 +14,9 @@ use std::{
 use futures::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use jiff::Timestamp;
 
-use super::moment::Moment;
 use crate::{
     directory::{Crsid, Directory, Standing, Standings},
+    moment::Moment,
     upstream::CallError,
 };
 

@@ -11,7 +11,6 @@ use jiff::Timestamp;
 use super::{
     account::AccountId,
     class::Class,
-    moment::Moment,
     rules::Rules,
     standings::StandingsReader,
     sweep::{Progress, Sweep, SweepError, SweptAccount, fill_standings},
@@ -19,6 +18,7 @@ use super::{
 use crate::{
     directory::{Crsid, Directory, Standing},
     gitlab::{self, Listing, ListingPosition, Unreadable},
+    moment::Moment,
 };
 
 /// So many accounts, and so many people, may be unreadable in any run; of accounts one more for

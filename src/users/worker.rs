@@ -27,11 +27,11 @@ use super::{
 };
 use crate::{
     directory::SharedLooks,
-    gate::{Gate, Subject, UpstreamId},
+    gate::{Subject, UpstreamId},
     gitlab::{self, WritePermit},
     keyed_lock::KeyedLock,
     messaging::{
-        Delivery, Disposition, Handler, Stage,
+        Delivery, Disposition, Handler, HoldPoint, Stage,
         wire::{Cause, Planned, SyncOutcome, UserRequest},
     },
     upstream::CallError,
@@ -101,6 +101,10 @@ impl UserWorker {
         self.saw_plan(&request);
         if is_kept_by_plan(&request) {
             return planned_to_keep(&request, recorder);
+        }
+        // Before anything is asked; the write itself asks again.
+        if let Some(switch) = self.gitlab.held_by(request.dry_run) {
+            return Disposition::Hold(switch.into());
         }
         // Boxed: it is large, and nearly every message of a run ends above.
         Box::pin(self.work(delivery, &request, recorder)).await
@@ -274,9 +278,13 @@ impl Handler for UserWorker {
         about::superseded(self.about(delivery))
     }
 
-    /// Who needs no directory goes on while that is down; nothing goes on without GitLab.
-    fn all_wait_at(&self, gate: &Gate) -> bool {
-        gate.upstream() == UpstreamId::GitLab
+    /// Who needs no directory goes on while that is down, and who writes nothing while writes are
+    /// paused; nothing goes on without GitLab.
+    fn all_wait_at(&self, point: &HoldPoint) -> bool {
+        match point {
+            HoldPoint::Gate(gate) => gate.upstream() == UpstreamId::GitLab,
+            HoldPoint::Pause(_) => false,
+        }
     }
 }
 

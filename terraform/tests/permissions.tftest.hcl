@@ -107,6 +107,10 @@ run "operators_ask_for_runs_and_handle_dead_letters_and_no_more" {
     error_message = "operators take messages elsewhere than from the dead letters"
   }
   assert {
+    condition     = toset([for it in google_pubsub_topic_iam_member.operator_pauses : "${it.member} ${it.role} ${it.topic}"]) == toset(["group:gitlab-team@example.ac.uk roles/pubsub.editor sync-outcome"])
+    error_message = "operators pause by the labels of the outcomes' topic alone"
+  }
+  assert {
     condition     = alltrue([for it in concat(values(google_pubsub_topic_iam_member.operator_sees), values(google_pubsub_subscription_iam_member.operator_sees)) : it.role == "roles/pubsub.viewer"])
     error_message = "to see is to see"
   }

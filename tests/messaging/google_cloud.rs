@@ -4,5 +4,6 @@
 
 mod google;
 mod mistakes;
+mod pausing;
 mod runs;
 mod service;

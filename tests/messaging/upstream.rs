@@ -13,6 +13,7 @@ mod lookup;
 mod lookup_halving;
 mod lookup_token;
 mod memory;
+mod paused;
 mod refusals;
 mod server;
 mod shared_looks;

@@ -23,6 +23,7 @@ mod kills;
 mod ledger;
 mod newest_wins;
 mod outputs;
+mod paused;
 mod pooler;
 mod portal;
 mod provisioning;

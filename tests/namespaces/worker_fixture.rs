@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use lookup_gitlab_sync::{
     config::CallsConfig,
-    messaging::{Delivery, Disposition, Handler},
+    messaging::{Delivery, Disposition, Handler, HoldPoint},
     namespaces::{
         contract::document::Document,
         database::DatabaseSettings,
@@ -12,6 +12,7 @@ use lookup_gitlab_sync::{
         portal::signing_keys::SigningKeys,
         worker::{NamespaceWorker, client::ProvisioningClient},
     },
+    pause::WriteSwitch,
 };
 use serde_json::{Value, json};
 use sqlx::PgPool;
@@ -47,7 +48,8 @@ impl WorkerFixture {
         let files = KeyFiles::new();
         let portal = "https://portal.example.ac.uk".parse().unwrap();
         let keys = SigningKeys::load(&portal, &files.private(), &[] as &[&str]).unwrap();
-        let worker = worker(&ledger, &receiver, &keys, timeout, settle);
+        let switch = WriteSwitch::unwatched();
+        let worker = worker(&ledger, &receiver, &keys, timeout, settle, switch);
         Self {
             pool: database.pool().await,
             worker: Arc::new(worker),
@@ -68,7 +70,21 @@ impl WorkerFixture {
             &self.keys,
             timeout,
             settle,
+            WriteSwitch::unwatched(),
         ))
+    }
+
+    /// A worker in a process whose writes this switch allows.
+    pub fn worker_when(&self, writes_when: WriteSwitch) -> NamespaceWorker {
+        let (timeout, settle) = (Duration::from_mins(1), Duration::from_secs(30));
+        worker(
+            &self.ledger,
+            &self.receiver,
+            &self.keys,
+            timeout,
+            settle,
+            writes_when,
+        )
     }
 
     pub fn url(&self) -> String {
@@ -140,13 +156,14 @@ fn worker(
     keys: &SigningKeys,
     timeout: Duration,
     settle: Duration,
+    writes_when: WriteSwitch,
 ) -> NamespaceWorker {
     let calls = CallsConfig {
         timeout,
         ..CallsConfig::default()
     };
     let base = receiver.address.parse().unwrap();
-    let provisioner = ProvisioningClient::new(&base, &calls, keys.clone()).unwrap();
+    let provisioner = ProvisioningClient::new(&base, &calls, keys.clone(), writes_when).unwrap();
     NamespaceWorker::new(ledger.clone(), provisioner, settle)
 }
 
@@ -177,7 +194,10 @@ pub fn word(disposition: &Disposition) -> String {
     match disposition {
         Disposition::Done(outcome) => format!("done: {}", outcome.result.as_deref().unwrap()),
         Disposition::Retry(_) => "retry".to_owned(),
-        Disposition::Hold(hold) => format!("hold: {}", hold.gate.upstream().as_str()),
+        Disposition::Hold(hold) => match &hold.at {
+            HoldPoint::Gate(gate) => format!("hold: {}", gate.upstream().as_str()),
+            HoldPoint::Pause(_) => "hold: pause".to_owned(),
+        },
         Disposition::DeadLetter(letter) => format!("dead: {}: {}", letter.reason, letter.detail),
     }
 }

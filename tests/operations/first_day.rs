@@ -8,5 +8,6 @@ mod examples;
 mod mistakes;
 mod observability;
 mod outputs;
+mod pausing;
 mod printing;
 mod secrets;

@@ -8,10 +8,10 @@ use std::{
 
 /// From the lowest to the highest. Modules on one line do not know each other either.
 const LAYERS: [&[&str]; 11] = [
-    &["failpoint", "keyed_lock"],
+    &["failpoint", "keyed_lock", "moment"],
     &["telemetry"],
     &["config"],
-    &["gate"],
+    &["gate", "pause"],
     &["upstream"],
     &["directory"],
     &["gitlab"],

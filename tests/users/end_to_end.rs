@@ -8,6 +8,7 @@ mod dry_run;
 mod held;
 mod metrics;
 mod on_their_way;
+mod paused;
 mod plans;
 mod recording;
 mod runs;

@@ -31,7 +31,7 @@ pub async fn check(
     mode: Mode,
     output: OutputFormat,
 ) -> Result<(), CommandFailure> {
-    let writer = Client::new(config, Mode::DryRun)?;
+    let writer = Client::new(config, None)?;
     let mut tokens = Vec::new();
     if let Some(reader) = writer.with_read_token(config)? {
         tokens.push(ask("GITLAB_READ_TOKEN", &reader).await?);

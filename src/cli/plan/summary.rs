@@ -4,6 +4,7 @@ use std::io;
 
 use serde::Serialize;
 
+use super::pause::PlannedPause;
 use crate::{
     cli::common::output::{self, OutputFormat, OutputRow},
     gitlab::Unreadable,
@@ -20,10 +21,17 @@ pub(super) fn summarise(
     plan: &Plan,
     limits: &GuardLimits,
     refusal: Option<&GuardRefusal>,
+    pause: &PlannedPause,
 ) -> io::Result<()> {
     match output {
-        OutputFormat::Json => output::print(output, &[PlanSummary::new(plan, limits, refusal)]),
-        OutputFormat::Table | OutputFormat::Csv => output::note(&in_words(plan, limits, refusal)),
+        OutputFormat::Json => {
+            let summary = PlanSummary::new(plan, limits, refusal, pause);
+            output::print(output, &[summary])
+        }
+        OutputFormat::Table | OutputFormat::Csv => {
+            let words = in_words(plan, limits, refusal);
+            output::note(&format!("{words}{}", pause.in_words()))
+        }
     }
 }
 
@@ -126,6 +134,9 @@ struct PlanSummary {
     counts: Vec<DecisionCount>,
     unreadable_accounts: Vec<u64>,
     unreadable_people: Vec<String>,
+    /// Null where it could not be read, or no Pub/Sub is configured.
+    paused: Option<bool>,
+    pause: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -136,7 +147,12 @@ struct DecisionCount {
 }
 
 impl PlanSummary {
-    fn new(plan: &Plan, limits: &GuardLimits, refusal: Option<&GuardRefusal>) -> Self {
+    fn new(
+        plan: &Plan,
+        limits: &GuardLimits,
+        refusal: Option<&GuardRefusal>,
+        pause: &PlannedPause,
+    ) -> Self {
         let allowed = plan.tally.allowed(limits);
         let enough = |excess: Option<GuardExcess>| excess?.enough();
         let count = |(&(decision, reason), &accounts): (&(&'static str, &'static str), &u64)| {
@@ -176,6 +192,8 @@ impl PlanSummary {
                 .iter()
                 .map(ToString::to_string)
                 .collect(),
+            paused: pause.is_paused(),
+            pause: pause.detail(),
         }
     }
 }

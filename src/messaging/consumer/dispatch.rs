@@ -15,10 +15,10 @@ use super::{
 };
 use crate::{
     failpoint,
-    gate::{Gate, ProbePermit},
+    gate::{ProbePermit, Subject},
     messaging::{
-        DeadLetter, DeadLetterReason, Delivery, Disposition, Handler, Hold, Outcomes, PubSubError,
-        Stage, Traceparent, line,
+        DeadLetter, DeadLetterReason, Delivery, Disposition, Handler, Hold, HoldPoint, Outcomes,
+        PubSubError, Stage, Traceparent, line,
         wire::{OutcomeKind, SyncOutcome},
     },
 };
@@ -123,7 +123,7 @@ impl<H: Handler, D: DeadLetters, R: Records> Dispatch<H, D, R> {
             subject.held();
             let pause = backoff.pause(&hold);
             match Box::pin(self.wait(delivery, &hold, pause, stopping)).await {
-                Waited::Passes(leave) => permit = Some(leave),
+                Waited::Passes(leave) => permit = leave,
                 Waited::Superseded => {
                     let record = self.handler.superseded(delivery);
                     return self.done(&subject, record);
@@ -142,22 +142,22 @@ impl<H: Handler, D: DeadLetters, R: Records> Dispatch<H, D, R> {
         pause: Duration,
         stopping: &CancellationToken,
     ) -> Waited {
-        let gate = &hold.gate;
+        let at = &hold.at;
         let about = self.handler.subject(delivery);
         let again =
-            hold.met.is_some() || about.as_ref().is_some_and(|about| gate.is_failing(about));
+            hold.met.is_some() || about.as_ref().is_some_and(|about| is_failing_at(at, about));
         let covers = |one: &Delivery, other: &Delivery| self.handler.covers(one, other);
         let Some(waiting) = self.holds.hold(delivery, about, covers) else {
             return Waited::Superseded;
         };
-        let others = || !(gate.withholds_all() && self.handler.all_wait_at(gate));
+        let others = || !(at.withholds_all() && self.handler.all_wait_at(at));
         // In this order always: an order drawn by lot would be a schedule of faults that no seed
         // replays.
         tokio::select! {
             biased;
             () = stopping.cancelled() => Waited::Stops,
             () = waiting.superseded() => Waited::Superseded,
-            leave = pass(gate, pause, again) => Waited::Passes(leave),
+            leave = pass(at, pause, again) => Waited::Passes(leave),
             () = self.holds.leaves(delivery, others) => Waited::Leaves,
             never = self.holds.runs.tell(&self.records, self.handler.stage(), delivery, hold) => match never {},
         }
@@ -338,8 +338,8 @@ impl SettledDelivery<'_> {
 
 /// How a wait ended.
 enum Waited {
-    /// It may be handled again.
-    Passes(ProbePermit),
+    /// It may be handled again, and is the probe of a gate where it has leave to be.
+    Passes(Option<ProbePermit>),
     /// Another message covers it.
     Superseded,
     /// It is given back, for others to have its slot.
@@ -349,11 +349,22 @@ enum Waited {
 }
 
 /// Pauses first: who has been let through a gate may be its probe, and must go at once.
-async fn pass(gate: &Arc<Gate>, pause: Duration, again: bool) -> ProbePermit {
+async fn pass(at: &HoldPoint, pause: Duration, again: bool) -> Option<ProbePermit> {
     sleep(pause).await;
-    if again {
-        gate.passable_again().await
-    } else {
-        gate.passable().await
+    match at {
+        HoldPoint::Gate(gate) if again => Some(gate.passable_again().await),
+        HoldPoint::Gate(gate) => Some(gate.passable().await),
+        HoldPoint::Pause(switch) => {
+            switch.passable().await;
+            None
+        }
+    }
+}
+
+/// Whether the last call about `about` failed where the message waits.
+fn is_failing_at(at: &HoldPoint, about: &Subject) -> bool {
+    match at {
+        HoldPoint::Gate(gate) => gate.is_failing(about),
+        HoldPoint::Pause(_) => false,
     }
 }

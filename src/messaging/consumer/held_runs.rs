@@ -1,4 +1,4 @@
-//! Tells who follows a run that its messages wait at a gate.
+//! Tells who follows a run that its messages wait at a gate, or for the end of a pause.
 
 use std::{
     collections::HashMap,
@@ -11,12 +11,9 @@ use jiff::Timestamp;
 use tokio::time::{Instant, sleep};
 
 use super::Records;
-use crate::{
-    gate::{CallKind, UpstreamId},
-    messaging::{
-        Delivery, Hold, Stage,
-        wire::{OutcomeKind, SyncOutcome},
-    },
+use crate::messaging::{
+    Delivery, Hold, Stage,
+    wire::{OutcomeKind, SyncOutcome},
 };
 
 /// How often it is told of a run and a gate. A follower gives up after a minute of silence.
@@ -27,11 +24,11 @@ const MOST_RUNS: usize = 20;
 /// How often a message that waits looks whether that is due: the one that told it may be gone.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
 
-/// When it was last told of which run, and of which gate.
+/// When it was last told of which run, and of what it waits for.
 #[derive(Debug, Default)]
 pub(super) struct HeldRuns(Mutex<HashMap<HeldRun, Instant>>);
 
-type HeldRun = (String, UpstreamId, CallKind);
+type HeldRun = (String, String);
 
 impl HeldRuns {
     /// Records, at once and then every half minute, that `delivery`'s run waits, and why. The
@@ -55,16 +52,16 @@ impl HeldRuns {
     /// the message is tried again.
     fn due(&self, stage: Stage, delivery: &Delivery, hold: &Hold) -> Option<SyncOutcome> {
         let met = || hold.met.as_ref().map(|met| met.why.clone());
-        let detail = hold.gate.closed_because().or_else(met)?;
-        let (upstream, side) = (hold.gate.upstream(), hold.gate.side());
-        self.is_due((delivery.run().to_owned(), upstream, side))
+        let detail = hold.at.held_because().or_else(met)?;
+        let at = hold.at.label();
+        self.is_due((delivery.run().to_owned(), at.clone()))
             .then(|| SyncOutcome {
                 kind: Some(OutcomeKind::RunHeld.as_str().to_owned()),
                 run: Some(delivery.run().to_owned()),
                 stage: Some(stage.as_str().to_owned()),
                 message_id: Some(delivery.message_id.clone()),
                 delivery_attempt: delivery.delivery_attempt,
-                gate: Some(format!("{} {}", upstream.as_str(), side.as_str())),
+                gate: Some(at),
                 detail: Some(detail),
                 at: Some(Timestamp::now().to_string()),
                 ..SyncOutcome::default()
@@ -93,7 +90,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        gate::{ErrorKind, Gate},
+        gate::{CallKind, ErrorKind, Gate, UpstreamId},
         messaging::Traceparent,
         upstream::Fault,
     };

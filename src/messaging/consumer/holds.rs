@@ -15,7 +15,7 @@ use tokio::{
 use super::held_runs::HeldRuns;
 use crate::{
     gate::Subject,
-    messaging::{Delivery, Hold, topology::MAX_DELIVERY_ATTEMPTS},
+    messaging::{Delivery, Hold, HoldPoint, topology::MAX_DELIVERY_ATTEMPTS},
 };
 
 /// Before a message that was held waits again. The gate has its own pauses; these are for a message
@@ -265,7 +265,10 @@ impl HoldBackoff {
     /// What the message is to blame for, where it was held long enough.
     pub(super) fn ends<'a>(&mut self, hold: &'a Hold) -> Option<&'a str> {
         let met = hold.met.as_ref()?;
-        let successes = hold.gate.successes(met.purpose);
+        let successes = match &hold.at {
+            HoldPoint::Gate(gate) => gate.successes(met.purpose),
+            HoldPoint::Pause(_) => return None,
+        };
         if let Some((purpose, before)) = self.seen.replace((met.purpose, successes))
             && purpose == met.purpose
             && successes > before

@@ -18,12 +18,14 @@ use std::{
 
 use tokio::time::Instant;
 
-use self::doubles::Scene;
+use self::doubles::{PausedFor, Scene};
 use crate::{
     gate::{CallKind, ErrorKind, Gate, UpstreamId},
     messaging::{
-        DeadLetter, DeadLetterReason, Disposition, Hold, disposition::Met, wire::SyncOutcome,
+        DeadLetter, DeadLetterReason, Disposition, Hold, HoldPoint, disposition::Met,
+        wire::SyncOutcome,
     },
+    pause::WriteSwitch,
     upstream::Fault,
 };
 
@@ -214,7 +216,7 @@ async fn a_message_whose_probes_fail_gives_its_place_to_another_and_spends_no_at
             guard.failed(&fault.at_gate("GitLab does not answer"));
         }
         Disposition::Hold(Hold {
-            gate: Arc::clone(gate),
+            at: HoldPoint::Gate(Arc::clone(gate)),
             met: Some(Met {
                 purpose: "block_user",
                 why: "GitLab does not answer".to_owned(),
@@ -252,11 +254,31 @@ async fn a_message_whose_probes_fail_gives_its_place_to_another_and_spends_no_at
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_message_waits_for_the_end_of_a_pause_and_its_run_is_told_so() {
+    let paused = PausedFor(Instant::now() + Duration::from_hours(30));
+    let switch = WriteSwitch::watching(paused).await.unwrap();
+    let scene = Scene::new()
+        .at_attempt(Some(10))
+        .answering(move || Disposition::Hold(switch.into()))
+        .answering(done);
+    let held = Arc::clone(&scene.records.held);
+    let began = Instant::now();
+    let (journal, _) = scene.play().await;
+    assert_eq!(journal, ["record user", "ack"]);
+    let waited = began.elapsed();
+    assert!(waited >= Duration::from_hours(30) && waited < Duration::from_hours(31));
+    let held = held.lock().unwrap();
+    assert_eq!(held[0].gate.as_deref(), Some("pause"));
+    let why = held[0].detail.as_deref().unwrap();
+    assert!(why.contains("paused since"), "{why}");
+}
+
 /// At an open gate, by its own failed call, after so many others succeeded.
 fn held_alone(gate: &Arc<Gate>) -> Disposition {
     gate.enter_for("block_user").unwrap().succeeded();
     Disposition::Hold(Hold {
-        gate: Arc::clone(gate),
+        at: HoldPoint::Gate(Arc::clone(gate)),
         met: Some(Met {
             purpose: "block_user",
             why: "GitLab answered 422 (not this one)".to_owned(),

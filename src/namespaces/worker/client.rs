@@ -29,6 +29,7 @@ use crate::namespaces::{
 use crate::{
     config::CallsConfig,
     gate::{CallKind, ErrorKind, Gate, Subject, UpstreamId},
+    pause::WriteSwitch,
     upstream::{
         Authorize, BuildError, CallError, ClaimedScope, Exchange, Fault, HttpTransport,
         TransportError, Upstream, UpstreamRequest, UpstreamResponse, UpstreamSettings,
@@ -47,6 +48,7 @@ static SETTINGS: UpstreamSettings = UpstreamSettings {
 pub struct ProvisioningClient {
     upstream: Upstream,
     base: Url,
+    writes_when: WriteSwitch,
 }
 
 /// What the API made of a document.
@@ -73,11 +75,16 @@ pub struct ProvisionCall {
 }
 
 impl ProvisioningClient {
-    /// The API at `base`, called with the tokens of `keys`.
+    /// The API at `base`, called with the tokens of `keys` as `writes_when` allows.
     ///
     /// # Errors
     /// When the client cannot be set up, or nothing can be put under the address.
-    pub fn new(base: &Url, calls: &CallsConfig, keys: SigningKeys) -> Result<Self, BuildError> {
+    pub fn new(
+        base: &Url,
+        calls: &CallsConfig,
+        keys: SigningKeys,
+        writes_when: WriteSwitch,
+    ) -> Result<Self, BuildError> {
         if base.cannot_be_a_base() {
             return Err(BuildError::Address("namespaces.provisioning_url"));
         }
@@ -91,9 +98,15 @@ impl ProvisioningClient {
             current: Mutex::default(),
         });
         Ok(Self {
-            upstream: Upstream::new(line, calls, &SETTINGS, authorize),
+            upstream: Upstream::new(line, calls, &SETTINGS, authorize, Some(writes_when.clone())),
             base: base.clone(),
+            writes_when,
         })
+    }
+
+    /// What holds calls back now, if anything does.
+    pub fn held_by(&self) -> Option<WriteSwitch> {
+        self.writes_when.if_held()
     }
 
     /// Sends `document` for `namespace_id`, once.

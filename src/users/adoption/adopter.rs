@@ -5,8 +5,9 @@ use jiff::Timestamp;
 use super::{AdoptableBlock, Adoption, AdoptionRequest, LeaveReason};
 use crate::{
     gitlab::{self, Listing, Unreadable, WritePermit},
+    moment::Moment,
     upstream::CallError,
-    users::{account::AccountId, marker::MARKER_KEY, moment::Moment, observe, rules::Rules},
+    users::{account::AccountId, marker::MARKER_KEY, observe, rules::Rules},
 };
 
 /// The calls of one adoption: look, marker.

@@ -8,12 +8,12 @@ use super::{
     service::{Variables, command, run},
 };
 
-const NOT_AUTHORIZED: &str = "User not authorized to perform this action.";
-const FORBIDDEN: u8 = 7;
+pub const NOT_AUTHORIZED: &str = "User not authorized to perform this action.";
+pub const FORBIDDEN: u8 = 7;
 const NOT_FOUND: u8 = 5;
 
 /// Exit code and what was told on standard error, with what differs from run to run replaced.
-fn told(google: &Google, output: &Output) -> String {
+pub fn told(google: &Google, output: &Output) -> String {
     let code = output.status.code().expect("it ends by itself");
     let said = String::from_utf8(output.stderr.clone()).unwrap();
     let said = said

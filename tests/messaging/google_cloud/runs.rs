@@ -21,13 +21,13 @@ use super::{
 
 /// The servers, with topics and subscriptions as Terraform would have made them, and Google in
 /// front of the broker.
-struct Cloud {
-    servers: SimulatedServers,
-    google: Google,
+pub struct Cloud {
+    pub servers: SimulatedServers,
+    pub google: Google,
 }
 
 impl Cloud {
-    async fn with_a_cancelled_member() -> Self {
+    pub async fn with_a_cancelled_member() -> Self {
         let accounts = vec![SimulatedUser::new(42, "spqr1")];
         let people = vec![SimulatedPerson::cancelled("spqr1", "Gone")];
         let servers = SimulatedServers::of(accounts, people, ServerSettings::default())
@@ -48,7 +48,7 @@ impl Cloud {
     }
 
     /// The variables that lead to both upstreams; Pub/Sub's own are not among them.
-    fn upstreams(&self) -> Vec<(&'static str, String)> {
+    pub fn upstreams(&self) -> Vec<(&'static str, String)> {
         let mut variables = self.servers.environment();
         variables.retain(|(name, _)| *name != "PUBSUB_EMULATOR_HOST");
         variables

@@ -80,7 +80,7 @@ async fn gitlab_peak(body: String) -> u64 {
     let server = Server::always(Reply::json(200, body)).await;
     let mut config = gitlab_config(&server.url);
     config.calls.max_response_bytes = ALLOWED;
-    let client = gitlab::Client::new(&config, lookup_gitlab_sync::config::Mode::DryRun).unwrap();
+    let client = gitlab::Client::new(&config, None).unwrap();
     peak_of(async {
         let _ = client.users_page(None).await;
     })

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 use lookup_gitlab_sync::{
-    config::Mode,
     directory::{Crsid, Directory, Lookup},
     gate::ErrorKind,
     gitlab::Client,
+    pause::WriteSwitch,
     upstream::{CallError, Transport, TransportError, UpstreamResponse},
 };
 use reqwest::{
@@ -103,7 +103,12 @@ impl Transport for Bare {
 #[tokio::test]
 async fn where_gitlab_says_no_time_the_directory_does() {
     let url = "https://gitlab.example.ac.uk".parse().unwrap();
-    let client = Client::over(Arc::new(Bare), &gitlab_config(&url), Mode::Apply).unwrap();
+    let client = Client::over(
+        Arc::new(Bare),
+        &gitlab_config(&url),
+        Some(WriteSwitch::unwatched()),
+    )
+    .unwrap();
     client.current_user().await.unwrap();
     assert!(client.is_without_clock());
 

@@ -3,7 +3,7 @@
 use std::{error::Error, time::Duration};
 
 use lookup_gitlab_sync::{
-    config::{GitLabConfig, Mode},
+    config::GitLabConfig,
     gate::ErrorKind,
     gitlab::Client,
     upstream::{CallError, FaultScope},
@@ -165,7 +165,7 @@ async fn an_answer_that_takes_too_long_ends_at_the_deadline() {
     let server = Server::always(Reply::json(200, CURRENT_USER).after(Duration::from_mins(1))).await;
     let mut config = gitlab_config(&server.url);
     config.calls.timeout = Duration::from_millis(100);
-    let error = Client::new(&config, Mode::DryRun)
+    let error = Client::new(&config, None)
         .unwrap()
         .current_user()
         .await
@@ -185,7 +185,7 @@ async fn a_read_that_fails_for_a_moment_succeeds_and_its_attempts_are_counted() 
     .await;
     let mut config = gitlab_config(&server.url);
     config.calls.read_attempts = 3;
-    let client = Client::new(&config, Mode::DryRun).unwrap();
+    let client = Client::new(&config, None).unwrap();
     assert_eq!(client.current_user().await.unwrap().id, 1);
     assert_eq!(client.calls_made(), 3);
     assert_eq!(client.read_gate().closed_because(), None);
@@ -198,10 +198,7 @@ async fn an_answer_as_large_as_allowed_is_read_and_one_byte_more_is_not() {
     for (bound, accepted) in [(body.len(), true), (body.len() - 1, false)] {
         let mut config = gitlab_config(&server.url);
         config.calls.max_response_bytes = bound;
-        let answer = Client::new(&config, Mode::DryRun)
-            .unwrap()
-            .current_user()
-            .await;
+        let answer = Client::new(&config, None).unwrap().current_user().await;
         assert_eq!(answer.is_ok(), accepted);
     }
 }
@@ -213,10 +210,10 @@ fn an_address_or_token_that_http_cannot_carry_is_refused_when_the_client_is_made
         token: "a\nb".into(),
         ..gitlab_config(&url)
     };
-    let error = Client::new(&broken, Mode::DryRun).unwrap_err();
+    let error = Client::new(&broken, None).unwrap_err();
     insta::assert_snapshot!(error, @"GITLAB_TOKEN holds characters that no HTTP header can carry");
     let broken = gitlab_config(&Url::parse("mailto:a@b").unwrap());
-    assert!(Client::new(&broken, Mode::DryRun).is_err());
+    assert!(Client::new(&broken, None).is_err());
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use std::{
 use base64::{Engine, prelude::BASE64_URL_SAFE};
 use futures::future::BoxFuture;
 use lookup_gitlab_sync::{
-    config::{CallsConfig, GitLabConfig, Mode},
+    config::{CallsConfig, GitLabConfig},
     gitlab,
     upstream::{Transport, TransportError, UpstreamResponse},
 };
@@ -118,7 +118,7 @@ impl Model {
             },
             ..gitlab_config(&Url::parse("https://gitlab.example.ac.uk").unwrap())
         };
-        gitlab::Client::over(Arc::new(self.clone()), &config, Mode::DryRun).unwrap()
+        gitlab::Client::over(Arc::new(self.clone()), &config, None).unwrap()
     }
 
     fn change(self, change: impl FnOnce(&mut Inner)) -> Self {

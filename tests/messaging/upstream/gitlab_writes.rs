@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use lookup_gitlab_sync::{
-    config::{GitLabConfig, Mode},
+    config::GitLabConfig,
     gate::ErrorKind,
     gitlab::{Change, Client},
+    pause::WriteSwitch,
     upstream::{CallError, FaultScope},
 };
 use rstest::rstest;
@@ -26,11 +27,14 @@ async fn block(reply: Reply) -> (Result<Change, CallError>, Server) {
 #[test]
 fn a_permit_needs_the_mode_and_a_message_that_is_not_dry() {
     let config = gitlab_config(&"https://gitlab.example.ac.uk".parse().unwrap());
-    let permits = |mode, dry| Client::new(&config, mode).unwrap().permit(dry).is_some();
-    assert!(permits(Mode::Apply, false));
-    assert!(!permits(Mode::Apply, true));
-    assert!(!permits(Mode::DryRun, false));
-    assert!(!permits(Mode::DryRun, true));
+    let permits = |writes_when, dry| {
+        let client = Client::new(&config, writes_when).unwrap();
+        client.permit(dry).is_some()
+    };
+    assert!(permits(Some(WriteSwitch::unwatched()), false));
+    assert!(!permits(Some(WriteSwitch::unwatched()), true));
+    assert!(!permits(None, false));
+    assert!(!permits(None, true));
 }
 
 #[rstest]
@@ -234,7 +238,7 @@ async fn a_write_not_answered_in_time_may_be_the_accounts_own_fault_and_is_sent_
     let server = Server::always(slow).await;
     let mut config = gitlab_config(&server.url);
     config.calls.timeout = Duration::from_millis(200);
-    let client = Client::new(&config, Mode::Apply).unwrap();
+    let client = Client::new(&config, Some(WriteSwitch::unwatched())).unwrap();
     let error = client
         .block(&client.permit(false).unwrap(), 42)
         .await
@@ -353,7 +357,7 @@ async fn a_reserved_client_counts_its_own_calls_and_nothing_of_it_waits_for_othe
     let server = Server::always(Reply::json(201, "true")).await;
     let mut config: GitLabConfig = gitlab_config(&server.url);
     config.calls.concurrency = 2;
-    let client = Client::new(&config, Mode::Apply).unwrap();
+    let client = Client::new(&config, Some(WriteSwitch::unwatched())).unwrap();
     let (one, other) = (client.reserve(3).await, client.reserve(3).await);
     let permit = one.permit(false).unwrap();
     one.block(&permit, 1).await.unwrap();

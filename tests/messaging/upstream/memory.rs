@@ -9,8 +9,9 @@ use std::{
 
 use futures::future::BoxFuture;
 use lookup_gitlab_sync::{
-    config::{CallsConfig, GitLabConfig, LookupConfig, LookupCredentials, Mode, Secret},
+    config::{CallsConfig, GitLabConfig, LookupConfig, LookupCredentials, Secret},
     gitlab,
+    pause::WriteSwitch,
     upstream::{Transport, TransportError, UpstreamResponse},
 };
 use reqwest::{Request, StatusCode, header::HeaderMap};
@@ -38,7 +39,7 @@ pub fn gitlab_config(url: &Url) -> GitLabConfig {
 }
 
 pub fn gitlab(url: &Url) -> gitlab::Client {
-    gitlab::Client::new(&gitlab_config(url), Mode::Apply).unwrap()
+    gitlab::Client::new(&gitlab_config(url), Some(WriteSwitch::unwatched())).unwrap()
 }
 
 pub fn lookup_config(url: &Url) -> LookupConfig {
@@ -116,7 +117,12 @@ impl Memory {
             calls,
             ..gitlab_config(&url)
         };
-        gitlab::Client::over(Arc::new(self.clone()), &config, Mode::Apply).unwrap()
+        gitlab::Client::over(
+            Arc::new(self.clone()),
+            &config,
+            Some(WriteSwitch::unwatched()),
+        )
+        .unwrap()
     }
 
     /// When each request came.

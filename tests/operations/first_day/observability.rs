@@ -102,7 +102,7 @@ fn the_document_lists_every_event_of_the_source_and_no_other() {
 #[test]
 fn the_document_lists_every_metric_of_the_source_and_no_other() {
     let documented: BTreeSet<String> = documented_metrics().into_keys().collect();
-    let source = named_in_the_source(r#""(sync_[a-z_]+_(?:total|seconds|open))""#);
+    let source = named_in_the_source(r#""(sync_(?:[a-z_]+_(?:total|seconds|open)|paused))""#);
     assert_eq!(documented, source);
 }
 

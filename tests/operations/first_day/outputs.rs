@@ -17,7 +17,7 @@ use testkit::wait::until;
 use crate::support::environment;
 
 /// How each command is called. `ID` is a dead letter's id, `FILE` a new file.
-const CALLS: [(&str, &[&str]); 19] = [
+const CALLS: [(&str, &[&str]); 21] = [
     ("demo", &["demo", "--users", "60"]),
     ("plan", &["plan", "--all"]),
     ("explain", &["explain", "spqr1"]),
@@ -57,6 +57,8 @@ const CALLS: [(&str, &[&str]); 19] = [
         "dead-letters list",
         &["dead-letters", "list", "--topic", "sync-tick"],
     ),
+    ("pause", &["pause"]),
+    ("resume", &["resume"]),
 ];
 
 /// They need a database: `tests/namespaces/outputs.rs` calls them.

@@ -7,13 +7,14 @@ use futures::future::BoxFuture;
 use google_cloud_googleapis::pubsub::v1::{DeleteSubscriptionRequest, Subscription, Topic};
 use jiff::Timestamp;
 use lookup_gitlab_sync::{
-    config::{self, CallsConfig, Config, LookupCredentials, Mode, Secret, Sources},
+    config::{self, CallsConfig, Config, LookupCredentials, Secret, Sources},
     directory::{Crsid, Directory as _, Lookup, Standing},
     gitlab,
     messaging::{
         Connection, dead_letters,
         wire::{Cause, DecodeError, SyncTick, UserRequest, Who},
     },
+    pause::WriteSwitch,
     telemetry::escape,
     upstream::{CallError, Transport, TransportError, UpstreamResponse},
     users::{
@@ -85,7 +86,7 @@ fn gitlab(answer: UpstreamResponse) -> gitlab::Client {
         answer,
         token: None,
     };
-    gitlab::Client::over(Arc::new(says), &config, Mode::Apply).unwrap()
+    gitlab::Client::over(Arc::new(says), &config, Some(WriteSwitch::unwatched())).unwrap()
 }
 
 fn lookup(answer: UpstreamResponse, token: UpstreamResponse) -> Lookup {

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use lookup_gitlab_sync::{
     config::{
         CallsConfig, FanOutMessages, GitLabConfig, GuardConfig, LookupConfig, LookupCredentials,
-        Mode, Secret, UsersConfig,
+        Secret, UsersConfig,
     },
     directory::{self, SharedLooks},
     gitlab,
@@ -13,6 +13,7 @@ use lookup_gitlab_sync::{
         Handler,
         consumer::{Dispatch, Holds},
     },
+    pause::WriteSwitch,
     upstream::Transport,
     users::{fan_out::FanOut, rules::Rules, worker::UserWorker},
 };
@@ -82,7 +83,7 @@ pub fn fan_out(upstreams: &Arc<Upstreams>, users: &Queue, rules: &Arc<Rules>) ->
         gitlab(upstreams),
         directory(upstreams),
         Arc::clone(rules),
-        Mode::Apply,
+        Some(WriteSwitch::unwatched()),
         FanOutMessages::All,
         users.clone(),
     )
@@ -106,12 +107,18 @@ pub fn worker_over(
     resyncs_per_hour: u32,
 ) -> UserWorker {
     let looks = SharedLooks::new(directory(upstreams), 200);
-    let gitlab = gitlab::Client::over(way, &gitlab_config(), Mode::Apply).unwrap();
+    let gitlab =
+        gitlab::Client::over(way, &gitlab_config(), Some(WriteSwitch::unwatched())).unwrap();
     UserWorker::new(gitlab, looks, Arc::clone(rules), resyncs_per_hour)
 }
 
 pub fn gitlab(upstreams: &Arc<Upstreams>) -> gitlab::Client {
-    gitlab::Client::over(Way::to_gitlab(upstreams), &gitlab_config(), Mode::Apply).unwrap()
+    gitlab::Client::over(
+        Way::to_gitlab(upstreams),
+        &gitlab_config(),
+        Some(WriteSwitch::unwatched()),
+    )
+    .unwrap()
 }
 
 pub fn directory(upstreams: &Arc<Upstreams>) -> Arc<dyn directory::Directory> {

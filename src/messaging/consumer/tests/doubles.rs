@@ -7,6 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::messaging::{
@@ -18,6 +19,7 @@ use crate::messaging::{
     },
     wire::SyncOutcome,
 };
+use crate::pause::{PauseNotice, PauseSource};
 
 /// What happened, in its order.
 #[derive(Clone, Default)]
@@ -30,6 +32,18 @@ impl Journal {
 
     pub(super) fn lines(&self) -> Vec<String> {
         self.0.lock().unwrap().clone()
+    }
+}
+
+/// Says that writes are paused until then.
+pub(super) struct PausedFor(pub(super) Instant);
+
+impl PauseSource for PausedFor {
+    type Error = std::convert::Infallible;
+
+    async fn read(&self) -> Result<Option<PauseNotice>, Self::Error> {
+        let notice = PauseNotice::new(jiff::Timestamp::UNIX_EPOCH, None, None);
+        Ok((Instant::now() < self.0).then_some(notice))
     }
 }
 

@@ -107,7 +107,7 @@ proptest! {
         r#"\[\{("id"|"username"|"is_admin"|"custom_attributes"|"bot"):(null|1|-1|1e9|"x"|\[\]|\{\}|true)\}?\]?"#
             .prop_map(String::into_bytes),
     ]) {
-        use lookup_gitlab_sync::{config::Mode, gitlab::Client, upstream::{UpstreamResponse, Transport, TransportError}};
+        use lookup_gitlab_sync::{gitlab::Client, pause::WriteSwitch, upstream::{UpstreamResponse, Transport, TransportError}};
         #[derive(Debug)]
         struct Bytes(Vec<u8>);
         impl Transport for Bytes {
@@ -125,7 +125,7 @@ proptest! {
         runtime.block_on(async {
             let url = "https://gitlab.example.ac.uk".parse().unwrap();
             let config = super::super::memory::gitlab_config(&url);
-            let client = Client::over(std::sync::Arc::new(Bytes(body)), &config, Mode::Apply).unwrap();
+            let client = Client::over(std::sync::Arc::new(Bytes(body)), &config, Some(WriteSwitch::unwatched())).unwrap();
             let permit = client.permit(false).unwrap();
             let _ = client.users_page(None).await;
             let _ = client.block(&permit, 1).await;

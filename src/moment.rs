@@ -8,13 +8,13 @@ use tokio::time::Instant;
 /// A moment by both clocks. The monotonic one stands still while a machine sleeps, the other may be
 /// set.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Moment {
+pub(crate) struct Moment {
     monotonic: Instant,
     wall: SystemTime,
 }
 
 impl Moment {
-    pub(super) fn now() -> Self {
+    pub(crate) fn now() -> Self {
         Self {
             monotonic: Instant::now(),
             wall: SystemTime::now(),
@@ -23,13 +23,22 @@ impl Moment {
 
     /// The larger age of the two: a clock that was set back says nothing of it, and one that ran on
     /// says all.
-    pub(super) fn age(&self) -> Duration {
+    pub(crate) fn age(&self) -> Duration {
         let by_wall = self.wall.elapsed().unwrap_or_default();
         self.monotonic.elapsed().max(by_wall)
     }
 
+    /// The same where the machine slept for `slept` afterwards: the monotonic clock stood still.
+    #[cfg(test)]
+    pub(crate) fn as_if_slept(self, slept: Duration) -> Self {
+        Self {
+            wall: self.wall - slept,
+            ..self
+        }
+    }
+
     /// When it was by the wall clock; `None` where no calendar reaches.
-    pub(super) fn wall(&self) -> Option<Timestamp> {
+    pub(crate) fn wall(&self) -> Option<Timestamp> {
         self.wall.try_into().ok()
     }
 }
@@ -45,12 +54,7 @@ mod tests {
     async fn a_machine_that_slept_has_no_fresh_look() {
         let awake = Moment::now();
         assert!(awake.age() < LONG);
-        // The monotonic clock stood still meanwhile.
-        let slept = Moment {
-            wall: SystemTime::now() - LONG,
-            ..Moment::now()
-        };
-        assert!(slept.age() >= LONG);
+        assert!(Moment::now().as_if_slept(LONG).age() >= LONG);
         // A clock that was set back says nothing of the age.
         let set_back = Moment {
             wall: SystemTime::now() + LONG,
