@@ -6,6 +6,7 @@ mod activity;
 mod admin_api;
 mod answers;
 mod attributes;
+mod audit;
 mod authorization;
 mod cost;
 mod cursor;
@@ -50,6 +51,7 @@ use super::{
 pub use account::{RowError, SimulatedUser};
 pub use admin_api::ChangeError;
 pub use attributes::Attributes;
+pub use audit::RecordedChange;
 pub use cost::Cost;
 pub use hidden::{Deletion, Hidden};
 pub use kinds::{Kind, UserIdentity, UserState};
@@ -144,6 +146,7 @@ impl SimulatedGitLab {
             activity: Activity::default(),
             addresses: BTreeMap::new(),
             restorations: Vec::new(),
+            changes: Vec::new(),
         });
         let app = GitLabServer {
             store,
@@ -193,6 +196,11 @@ impl SimulatedGitLab {
     /// One account as it is now.
     pub fn account(&self, id: u64) -> Option<SimulatedUser> {
         self.app.store().accounts.get(&id).cloned()
+    }
+
+    /// What people and programs did to accounts' states through GitLab, the oldest first.
+    pub fn changes(&self) -> Vec<RecordedChange> {
+        self.app.store().changes.clone()
     }
 
     /// What `PUT /simulate/users/{id}` does: merges keys of a row into the account, or creates it;

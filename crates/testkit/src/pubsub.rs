@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use google_cloud_googleapis::pubsub::v1::{
-    AcknowledgeRequest, ModifyAckDeadlineRequest, PublishRequest, PubsubMessage, PullRequest,
-    ReceivedMessage, Subscription, publisher_client::PublisherClient,
+    AcknowledgeRequest, DeleteSubscriptionRequest, ModifyAckDeadlineRequest, PublishRequest,
+    PubsubMessage, PullRequest, ReceivedMessage, Subscription, publisher_client::PublisherClient,
     subscriber_client::SubscriberClient,
 };
 use tonic::transport::Channel;
@@ -85,6 +85,15 @@ impl PubsubClient {
         };
         let created = self.subscriber().create_subscription(subscription).await;
         created.unwrap();
+    }
+
+    /// Takes a subscription away, as an installation without it has it.
+    pub async fn unsubscribe(&self, name: &str) {
+        let request = DeleteSubscriptionRequest {
+            subscription: self.subscription(name),
+        };
+        let deleted = self.subscriber().delete_subscription(request).await;
+        deleted.unwrap();
     }
 
     /// What one Pull brings: it waits for a first message, as long as the server does.

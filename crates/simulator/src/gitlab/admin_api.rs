@@ -112,9 +112,11 @@ pub(super) fn change(
         .map(|value| ("custom_attributes".to_owned(), value));
     row.remove("id");
     account.merge(row)?;
-    if let Some(actor) = actor {
-        account.stamp_change(&before, &actor, at.unwrap_or_else(Timestamp::now));
-    }
+    let at = at.unwrap_or_else(Timestamp::now);
+    let changed = actor.and_then(|actor| {
+        let action = account.stamp_change(&before, &actor, at)?;
+        Some((action, actor))
+    });
     if let Some(active) = scim {
         account.set_by_scim(active);
     }
@@ -123,6 +125,9 @@ pub(super) fn change(
     }
     account.merge(attributes.into_iter().collect())?;
     store.accounts.insert(id, account);
+    if let Some((action, actor)) = changed {
+        store.audit(action, id, &actor, at);
+    }
     Ok(())
 }
 

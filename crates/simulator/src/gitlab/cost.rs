@@ -132,6 +132,7 @@ pub(super) fn price(route: &Route, response: &Response) -> Duration {
         Route::Current
         | Route::SimulatedToken
         | Route::Version
+        | Route::AuditEvents
         | Route::Change(_)
         | Route::Delete(_)
         | Route::Review(..)

@@ -15,6 +15,8 @@ pub(super) enum Route {
     SimulatedToken,
     /// `GET /version`, `GET /metadata`
     Version,
+    /// `GET /audit_events`
+    AuditEvents,
     /// `GET /users`
     List,
     /// `GET /users/:id`
@@ -70,6 +72,7 @@ impl Route {
             ["user"] if read => Self::Current,
             ["version" | "metadata"] if read => Self::Version,
             ["personal_access_tokens", "self"] if read => Self::SimulatedToken,
+            ["audit_events"] if read => Self::AuditEvents,
             ["users"] if read => Self::List,
             ["users", id, rest @ ..] => match number(id) {
                 Some(id) => Self::user(method, id, rest),

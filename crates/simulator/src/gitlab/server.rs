@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use std::time::Duration;
 
 use super::{
-    answers, authorization,
+    answers, audit, authorization,
     cost::{AWAY, Processes, price},
     reads,
     request::{ApiRequest, RequestBody},
@@ -153,6 +153,7 @@ impl GitLabServer {
             Route::Current => reads::current(store, call, url, now),
             Route::SimulatedToken => reads::token(store, call, url, now),
             Route::Version => reads::version(store, call, url, now),
+            Route::AuditEvents => audit::events(store, call, url, now),
             Route::List => reads::list(store, call, url, now),
             Route::Show(id) => reads::show(store, call, url, now, *id),
             Route::Change(id) => writes::change(store, call, url, now, *id),

@@ -27,6 +27,8 @@ pub struct Conditions {
     pub database: Health,
     /// Redis, which has no read-only mode here.
     pub redis: Health,
+    /// A licence with audit events; without one `GET /audit_events` is a 403.
+    pub audit_events: bool,
     /// Milliseconds between GitLab's look at an account and the change of its state. Two changes
     /// that fall into one such time both answer `true`, as was recorded.
     pub state_change_ms: u64,
@@ -72,6 +74,7 @@ impl Default for Conditions {
             throttles: Throttles::default(),
             database: Health::Up,
             redis: Health::Up,
+            audit_events: false,
             state_change_ms: 0,
         }
     }

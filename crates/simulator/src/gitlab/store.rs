@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::{
     account::SimulatedUser,
     activity::Activity,
+    audit::RecordedChange,
     kinds::UserState,
     settings::Conditions,
     states::{Action, DORMANT_DAYS, TransitionResult},
@@ -27,6 +28,8 @@ pub(super) struct GitLabStore {
     pub(super) addresses: BTreeMap<u64, Vec<String>>,
     /// Accounts that an identity provider will make active again, and when.
     pub(super) restorations: Vec<(Timestamp, u64)>,
+    /// What people and programs did to accounts' states, the oldest first.
+    pub(super) changes: Vec<RecordedChange>,
 }
 
 /// Who changed a state, as `blocked_by` and `unblocked_by` name them.
@@ -86,14 +89,22 @@ impl GitLabStore {
         let met = met.map(|met| (met, met.verdict(account, false, dormant)));
         account.state = state.clone();
         account.stamp(action, &actor, now);
-        if let Some((met, TransitionResult::Becomes(state))) = met {
-            account.state = state;
-            account.stamp(met, &other, now);
+        let met = met.and_then(|(met, verdict)| match verdict {
+            TransitionResult::Becomes(state) => Some((met, state)),
+            _ => None,
+        });
+        if let Some((met, state)) = &met {
+            account.state = state.clone();
+            account.stamp(*met, &other, now);
         }
         if let (Action::Block, Some(after)) = (action, account.hidden.scim_restores_after_ms) {
             let after = SignedDuration::from_millis(i64::try_from(after).unwrap_or(i64::MAX));
             let due = now.saturating_add(after).unwrap_or(Timestamp::MAX);
             self.restorations.push((due, id));
+        }
+        self.audit(action, id, &actor, now);
+        if let Some((met, _)) = met {
+            self.audit(met, id, &other, now);
         }
         self.activity.touch(id, now);
     }
@@ -167,16 +178,26 @@ impl SimulatedUser {
             .upsert(key.to_owned(), actor.stamp(now));
     }
 
-    /// Puts a person's change of state on record, as the administrators' pages do.
-    pub(super) fn stamp_change(&mut self, before: &UserState, actor: &Actor, now: Timestamp) {
-        if *before == self.state {
-            return;
-        }
-        match (before, &self.state) {
-            (_, UserState::Blocked) => self.stamp(Action::Block, actor, now),
-            (UserState::Blocked, UserState::Active) => self.stamp(Action::Unblock, actor, now),
-            _ => {}
-        }
+    /// Puts a person's change of state on record, as the administrators' pages do; which one it
+    /// was.
+    pub(super) fn stamp_change(
+        &mut self,
+        before: &UserState,
+        actor: &Actor,
+        now: Timestamp,
+    ) -> Option<Action> {
+        let action = match (before, &self.state) {
+            (before, after) if before == after => return None,
+            (_, UserState::Blocked) => Action::Block,
+            (UserState::Blocked, UserState::Active) => Action::Unblock,
+            (_, UserState::Banned) => Action::Ban,
+            (UserState::Banned, UserState::Active) => Action::Unban,
+            (_, UserState::Deactivated) => Action::Deactivate,
+            (UserState::Deactivated, UserState::Active) => Action::Activate,
+            _ => return None,
+        };
+        self.stamp(action, actor, now);
+        Some(action)
     }
 }
 

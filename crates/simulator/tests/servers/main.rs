@@ -11,6 +11,7 @@ mod asking;
 mod control;
 mod faults;
 mod gitlab_attributes;
+mod gitlab_audit;
 mod gitlab_cost;
 mod gitlab_listing;
 mod gitlab_odd_accounts;
