@@ -11,6 +11,7 @@ pub mod wire;
 
 mod connect;
 mod error;
+mod held_messages;
 mod leases;
 mod line;
 mod names;

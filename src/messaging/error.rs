@@ -58,6 +58,17 @@ pub enum PubSubError {
 }
 
 impl PubSubError {
+    /// Whether what was asked for is not there.
+    pub(super) const fn is_not_found(&self) -> bool {
+        matches!(
+            self,
+            Self::Refused {
+                code: Code::NotFound,
+                ..
+            }
+        )
+    }
+
     /// Pub/Sub's answer to `operation`, or that there was none in time.
     pub(crate) fn refused(operation: &Operation, status: &Status) -> Self {
         let operation = operation.clone();

@@ -11,6 +11,7 @@ use crate::messaging::{
     Stage,
     attributes::RUN,
     dead_letters::{History, REPLAY_ID},
+    held_messages::published,
 };
 
 /// A dead letter, leased.
@@ -56,10 +57,8 @@ impl Seen {
 impl Letter {
     /// The message of `stage`'s dead-letter topic.
     pub(super) fn new(message: PubsubMessage, stage: Stage) -> Self {
+        let published = published(&message);
         let attributes: BTreeMap<_, _> = message.attributes.into_iter().collect();
-        let published = message
-            .publish_time
-            .and_then(|at| Timestamp::new(at.seconds, at.nanos).ok());
         Self {
             seen: Seen {
                 id: message.message_id,

@@ -3,7 +3,6 @@
 use std::{collections::BTreeSet, vec};
 
 use tokio_util::sync::CancellationToken;
-use tonic::Code;
 
 use super::{Letter, Selection, queue::Queue};
 use crate::messaging::{Connection, PubSubError, Stage};
@@ -104,7 +103,7 @@ impl Scan {
             };
             match Queue::open(&self.connection, stage).await {
                 Ok(queue) => self.queue = Some(queue),
-                Err(error) if self.may_be_absent(stage) && is_not_found(&error) => {}
+                Err(error) if self.may_be_absent(stage) && error.is_not_found() => {}
                 Err(error) => return Err(error),
             }
         }
@@ -133,14 +132,4 @@ impl Scan {
             queue.release().await;
         }
     }
-}
-
-fn is_not_found(error: &PubSubError) -> bool {
-    matches!(
-        error,
-        PubSubError::Refused {
-            code: Code::NotFound,
-            ..
-        }
-    )
 }
