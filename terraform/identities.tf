@@ -125,6 +125,15 @@ resource "google_pubsub_subscription_iam_member" "operator_handles" {
   member       = each.value.member
 }
 
+resource "google_pubsub_subscription_iam_member" "operator_reads_history" {
+  for_each = toset(var.operators)
+
+  project      = var.project_id
+  subscription = google_pubsub_subscription.history.name
+  role         = "roles/pubsub.subscriber"
+  member       = each.value
+}
+
 resource "google_pubsub_topic_iam_member" "operator_sees" {
   for_each = { for pair in setproduct(var.operators, flatten([for it in local.schemas : [it.name, "${it.name}-dead"]])) : "${pair[0]}/${pair[1]}" => { member = pair[0], topic = pair[1] } }
 
@@ -137,12 +146,12 @@ resource "google_pubsub_topic_iam_member" "operator_sees" {
 }
 
 resource "google_pubsub_subscription_iam_member" "operator_sees" {
-  for_each = { for pair in setproduct(var.operators, concat(values(local.subscriptions), [for it in local.schemas : "${it.name}-dead-hold"])) : "${pair[0]}/${pair[1]}" => { member = pair[0], subscription = pair[1] } }
+  for_each = { for pair in setproduct(var.operators, concat(values(local.subscriptions), [local.outcome_history], [for it in local.schemas : "${it.name}-dead-hold"])) : "${pair[0]}/${pair[1]}" => { member = pair[0], subscription = pair[1] } }
 
   project      = var.project_id
   subscription = each.value.subscription
   role         = "roles/pubsub.viewer"
   member       = each.value.member
 
-  depends_on = [google_pubsub_subscription.work, google_pubsub_subscription.hold, google_pubsub_subscription.outcome]
+  depends_on = [google_pubsub_subscription.work, google_pubsub_subscription.hold, google_pubsub_subscription.outcome, google_pubsub_subscription.history]
 }

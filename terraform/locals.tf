@@ -36,6 +36,9 @@ locals {
     subscription = "${var.pubsub_prefix}sync-outcome-bigquery"
   }
 
+  # Nobody acks there: it is read again and again.
+  outcome_history = "${var.pubsub_prefix}sync-outcome-history"
+
   # Every topic with a schema, and every subscription that needs a dead letter.
   schemas = merge(
     { for topic, it in local.topics : topic => { name = it.name, schema = it.schema } },

@@ -88,3 +88,27 @@ resource "google_pubsub_subscription" "outcome" {
 
   depends_on = [google_bigquery_table_iam_member.agent_writes, google_pubsub_topic_iam_member.agent_forwards]
 }
+
+# What `history` shows: changes, what GitLab refused, and runs that were refused. Everybody reads it without acking,
+# so it needs neither a dead letter nor an alert; a filter cannot be changed without making it anew.
+resource "google_pubsub_subscription" "history" {
+  project         = var.project_id
+  name            = local.outcome_history
+  topic           = google_pubsub_topic.this["sync-outcome"].id
+  labels          = local.labels
+  deletion_policy = local.precious
+
+  ack_deadline_seconds       = 60
+  message_retention_duration = "${var.history_retention_days * 86400}s"
+  filter = join(" OR ", [
+    "attributes.result = \"applied\"",
+    "attributes.result = \"state_forbids\"",
+    "attributes.kind = \"guard_refused\"",
+    "attributes.kind = \"directory_implausible\"",
+    "attributes.kind = \"too_many_unreadable\"",
+  ])
+
+  expiration_policy {
+    ttl = ""
+  }
+}

@@ -279,6 +279,17 @@ variable "runbook_url" {
   }
 }
 
+variable "history_retention_days" {
+  description = "Days that the command history sees outcomes for; what Pub/Sub keeps costs a little."
+  type        = number
+  default     = 7
+
+  validation {
+    condition     = var.history_retention_days >= 7 && var.history_retention_days <= 31 && floor(var.history_retention_days) == var.history_retention_days
+    error_message = "history_retention_days is between 7 and 31, Pub/Sub's upper bound."
+  }
+}
+
 variable "outcome_retention_days" {
   description = "Days that the audit table keeps a record."
   type        = number

@@ -8,6 +8,8 @@ use crate::telemetry::Traceparent;
 pub const RUN: &str = "run";
 /// What kind of message it is.
 pub const KIND: &str = "kind";
+/// What a message came to, where an outcome says so. Subscriptions can filter by attributes alone.
+pub const RESULT: &str = "result";
 /// The trace it belongs to, as W3C Trace Context writes it.
 pub const TRACEPARENT: &str = "traceparent";
 

@@ -2,6 +2,10 @@
 
 use super::Stage;
 
+/// The subscription that holds the changes and refusals of `sync-outcome` for `history`, without
+/// prefix. Nobody acks there.
+pub const OUTCOME_HISTORY: &str = "sync-outcome-history";
+
 /// The topics. Names take the configured prefix; see [`Names`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Topic {
@@ -14,7 +18,7 @@ pub enum Topic {
     /// `namespace-sync`, read by `namespace-sync-worker`, dead letters in `namespace-sync-dead`,
     /// held by `namespace-sync-dead-hold`. There only where namespaces are provisioned.
     NamespaceSync,
-    /// `sync-outcome`: no subscription of its own, no dead letters.
+    /// `sync-outcome`: held by [`OUTCOME_HISTORY`], no dead letters.
     SyncOutcome,
 }
 

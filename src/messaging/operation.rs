@@ -23,6 +23,8 @@ pub enum Operation {
     PullFromStage,
     /// Pulls from this subscription of dead letters.
     ReadDeadLetters(String),
+    /// Pulls from the subscription that holds outcomes.
+    ReadOutcomes(String),
     /// Acks messages.
     Acknowledge,
     /// Extends leases or gives them back.
@@ -44,7 +46,7 @@ impl Operation {
             Self::GetSubscription(subscription) => {
                 format!("roles/pubsub.viewer on the subscription {subscription}")
             }
-            Self::ReadDeadLetters(subscription) => {
+            Self::ReadDeadLetters(subscription) | Self::ReadOutcomes(subscription) => {
                 format!("roles/pubsub.subscriber on the subscription {subscription}")
             }
             Self::SubscribeToOutcomes => {
@@ -80,6 +82,7 @@ impl fmt::Display for Operation {
             Self::ReadDeadLetters(subscription) => {
                 write!(f, "read dead letters from {subscription}")
             }
+            Self::ReadOutcomes(subscription) => write!(f, "read outcomes from {subscription}"),
             Self::Acknowledge => f.write_str("ack messages"),
             Self::ChangeLeases => f.write_str("change leases"),
             Self::SubscribeToOutcomes => f.write_str("subscribe to the run's outcomes"),

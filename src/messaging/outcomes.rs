@@ -96,11 +96,14 @@ impl Outcomes {
 
 impl Copies {
     fn publish(&self, record: &SyncOutcome, traceparent: &Traceparent) {
-        let attributes = attributes::for_message(
+        let mut attributes = attributes::for_message(
             record.run.as_deref().unwrap_or_default(),
             record.kind.as_deref().unwrap_or_default(),
             traceparent,
         );
+        if let Some(result) = &record.result {
+            attributes.insert(attributes::RESULT.to_owned(), result.clone());
+        }
         match self.publisher.publish_soon(record, attributes) {
             // It fails only where the task is gone, and the copy goes out all the same.
             Ok(Some(copy)) => drop(self.waiting.send(OutcomeQueueItem::Copy(Box::new(copy)))),

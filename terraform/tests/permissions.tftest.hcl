@@ -111,6 +111,10 @@ run "operators_ask_for_runs_and_handle_dead_letters_and_no_more" {
     error_message = "operators pause by the labels of the outcomes' topic alone"
   }
   assert {
+    condition     = [for it in google_pubsub_subscription_iam_member.operator_reads_history : "${it.member} ${it.role} ${it.subscription}"] == ["group:gitlab-team@example.ac.uk roles/pubsub.subscriber sync-outcome-history"]
+    error_message = "operators cannot read the history, or read another subscription"
+  }
+  assert {
     condition     = alltrue([for it in concat(values(google_pubsub_topic_iam_member.operator_sees), values(google_pubsub_subscription_iam_member.operator_sees)) : it.role == "roles/pubsub.viewer"])
     error_message = "to see is to see"
   }

@@ -111,6 +111,31 @@ run "working_subscriptions_never_expire_and_back_off" {
   }
 }
 
+run "what_history_shows_is_held_for_seven_days_and_nobody_takes_it_away" {
+  assert {
+    condition     = google_pubsub_subscription.history.name == "sync-outcome-history" && google_pubsub_subscription.history.topic == google_pubsub_topic.this["sync-outcome"].id
+    error_message = "history reads another subscription, or this one another topic"
+  }
+  assert {
+    condition     = google_pubsub_subscription.history.message_retention_duration == "604800s" && google_pubsub_subscription.history.expiration_policy[0].ttl == "" && google_pubsub_subscription.history.ack_deadline_seconds == 60 && length(google_pubsub_subscription.history.dead_letter_policy) == 0
+    error_message = "the subscription expires, forgets early, or gives away what was read often"
+  }
+  assert {
+    condition     = google_pubsub_subscription.history.filter == "attributes.result = \"applied\" OR attributes.result = \"state_forbids\" OR attributes.kind = \"guard_refused\" OR attributes.kind = \"directory_implausible\" OR attributes.kind = \"too_many_unreadable\""
+    error_message = "the filter is not the service's: ${google_pubsub_subscription.history.filter}"
+  }
+}
+
+run "history_can_be_kept_for_31_days" {
+  variables {
+    history_retention_days = 31
+  }
+  assert {
+    condition     = google_pubsub_subscription.history.message_retention_duration == "2678400s"
+    error_message = "31 days are ${google_pubsub_subscription.history.message_retention_duration}"
+  }
+}
+
 run "messages_stay_in_the_region_and_pass_the_schema" {
   assert {
     condition = alltrue([for it in concat(values(google_pubsub_topic.this), values(google_pubsub_topic.dead)) :

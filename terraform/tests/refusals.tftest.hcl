@@ -282,6 +282,14 @@ run "refuses_an_audit_of_a_week" {
   expect_failures = [var.outcome_retention_days]
 }
 
+run "refuses_a_history_that_pubsub_cannot_keep" {
+  command = plan
+  variables {
+    history_retention_days = 32
+  }
+  expect_failures = [var.history_retention_days]
+}
+
 run "refuses_namespaces_without_a_portal" {
   command = plan
   variables {

@@ -21,6 +21,7 @@ mod dead_letters;
 mod emulator;
 mod google_cloud;
 mod half_dead;
+mod outcome_history;
 mod publishing;
 mod pubsub;
 mod test_consumer;

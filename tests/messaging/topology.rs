@@ -42,7 +42,7 @@ async fn apply_makes_everything_once_and_check_finds_nothing_after() {
     let topology = Topology::new(&server.connect().await);
 
     let missing = topology.check().await.unwrap();
-    assert_eq!(missing.len(), 9, "{:?}", lines(&missing));
+    assert_eq!(missing.len(), 10, "{:?}", lines(&missing));
 
     let first = topology.apply().await.unwrap();
     insta::assert_debug_snapshot!(first, @r#"
@@ -57,6 +57,7 @@ async fn apply_makes_everything_once_and_check_finds_nothing_after() {
             "t1-sync-tick-dead-hold",
             "t1-user-sync-worker",
             "t1-user-sync-dead-hold",
+            "t1-sync-outcome-history",
         ],
         updated: [],
         remaining: [],

@@ -7,10 +7,10 @@ use tonic::Code;
 
 use super::{
     Topology,
-    settings::{differing_settings, id_of},
+    settings::{differing_settings, id_of, kept_as_long},
 };
 use crate::messaging::{
-    Operation, PubSubError, Stage, Topic, advice,
+    OUTCOME_HISTORY, Operation, PubSubError, Stage, Topic, advice,
     connect::{subscriptions, topics},
 };
 
@@ -296,6 +296,9 @@ impl Topology {
             })
             .await;
         match found {
+            Ok(found) if id == self.names().id(OUTCOME_HISTORY) => {
+                Ok(differing_settings(&kept_as_long(wanted, &found), &found))
+            }
             Ok(found) => Ok(differing_settings(wanted, &found)),
             Err(error) if is_missing(&error) => {
                 Ok(vec![Difference::MissingSubscription { subscription: id }])

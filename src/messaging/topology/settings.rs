@@ -22,6 +22,17 @@ pub(super) fn differing_settings(wanted: &Subscription, found: &Subscription) ->
         .collect()
 }
 
+/// `wanted`, keeping messages as long as `found` does where that is longer: how much of the past an
+/// installation keeps is its own choice.
+pub(super) fn kept_as_long(wanted: &Subscription, found: &Subscription) -> Subscription {
+    let longer = retention(found) > retention(wanted);
+    let kept = if longer { found } else { wanted };
+    Subscription {
+        message_retention_duration: kept.message_retention_duration,
+        ..wanted.clone()
+    }
+}
+
 fn harm(setting: &str, wanted: &Subscription, found: &Subscription) -> Harm {
     match setting {
         "topic" | "detached" | "filter" | "push_config" => Harm::Fatal,

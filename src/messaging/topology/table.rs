@@ -8,7 +8,7 @@ use prost_types::Duration as ProtoDuration;
 use super::{RetryDelays, Topology};
 use crate::{
     config::ACK_DEADLINE,
-    messaging::{Stage, Topic},
+    messaging::{OUTCOME_HISTORY, Stage, Topic},
 };
 
 /// A last net only: restarts and lapsed leases count there too. The service itself gives up at
@@ -19,6 +19,12 @@ pub(super) const RETENTION_SECONDS: i64 = 7 * DAY;
 /// How long dead letters are held, in seconds: Pub/Sub's upper bound.
 pub(super) const HOLD_RETENTION_SECONDS: i64 = 31 * DAY;
 const DAY: i64 = 24 * 60 * 60;
+/// What `history` shows: changes, what GitLab refused, and runs that were refused. Nearly every
+/// other outcome says that nothing was to be done. Pub/Sub takes 256 bytes at most, and keeps a
+/// filter for a subscription's lifetime.
+const OUTCOME_HISTORY_FILTER: &str = "attributes.result = \"applied\" OR attributes.result = \"state_forbids\" \
+    OR attributes.kind = \"guard_refused\" OR attributes.kind = \"directory_implausible\" \
+    OR attributes.kind = \"too_many_unreadable\"";
 
 impl Topology {
     /// The topics the service needs, without prefix.
@@ -39,7 +45,21 @@ impl Topology {
         self.stages
             .iter()
             .flat_map(|stage| self.subscriptions_of(*stage))
+            .chain([self.outcome_history()])
             .collect()
+    }
+
+    /// Holds what `history` shows. It has no policies of its own: `history` reads without acking,
+    /// so that everybody can read again.
+    fn outcome_history(&self) -> Subscription {
+        Subscription {
+            filter: OUTCOME_HISTORY_FILTER.to_owned(),
+            ..self.lasting(
+                OUTCOME_HISTORY,
+                Topic::SyncOutcome.as_str(),
+                RETENTION_SECONDS,
+            )
+        }
     }
 
     pub(super) fn subscriptions_of(&self, stage: Stage) -> [Subscription; 2] {

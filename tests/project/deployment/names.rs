@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use lookup_gitlab_sync::{
     config::{self, Config, LoadedConfig},
-    messaging::{Stage, Topic},
+    messaging::{OUTCOME_HISTORY, Stage, Topic},
 };
 use regex::Regex;
 use testkit::project;
@@ -29,7 +29,7 @@ fn every_topic_and_subscription_has_one_name() {
     let locals = project::read("terraform/locals.tf");
     let topics = found(r#"name\s+= "\$\{var\.pubsub_prefix\}([a-z-]+)""#, &locals);
     let subscriptions = found(
-        r#"subscription = "\$\{var\.pubsub_prefix\}([a-z-]+)""#,
+        r#"(?:subscription|outcome_history) = "\$\{var\.pubsub_prefix\}([a-z-]+)""#,
         &locals,
     );
     let mut made: BTreeSet<String> = topics
@@ -54,7 +54,7 @@ fn every_topic_and_subscription_has_one_name() {
                 stage.hold_subscription(),
             ]
         })
-        .chain([Topic::SyncOutcome.as_str()])
+        .chain([Topic::SyncOutcome.as_str(), OUTCOME_HISTORY])
         .map(str::to_owned)
         .collect();
     assert_eq!(made, used);
