@@ -9,6 +9,7 @@ mod dead_letters;
 #[cfg(feature = "simulate")]
 mod demo;
 mod explain;
+mod history;
 mod namespaces;
 mod pause;
 mod plan;
@@ -86,6 +87,7 @@ pub enum Command {
     Serve(serve::ServeArgs),
     Plan(plan::PlanArgs),
     Explain(explain::ExplainArgs),
+    History(history::HistoryArgs),
     Compare(compare::CompareArgs),
     Adopt(adopt::AdoptArgs),
     Tick(tick::TickArgs),
@@ -116,7 +118,7 @@ impl Command {
         match self {
             #[cfg(feature = "simulate")]
             Self::Simulate(_) => true,
-            Self::Serve(_) | Self::DeadLetters(_) => true,
+            Self::Serve(_) | Self::DeadLetters(_) | Self::History(_) => true,
             #[cfg(feature = "simulate")]
             Self::Demo(_) => false,
             Self::Plan(_)
@@ -144,6 +146,7 @@ impl Command {
             Self::Serve(args) => args.run(context).await,
             Self::Plan(args) => args.run(context).await,
             Self::Explain(args) => args.run(context).await,
+            Self::History(args) => args.run(context).await,
             Self::Compare(args) => args.run(context).await,
             Self::Adopt(args) => args.run(context).await,
             Self::Tick(args) => args.run(context).await,

@@ -106,6 +106,9 @@ pub struct Config<G = GitLabConfig, D = DirectoryConfig, P = PubSubConfig> {
 /// Needs GitLab and the directory: `plan`, `explain`.
 pub type ReadingConfig = Config<GitLabConfig, DirectoryConfig, Option<PubSubConfig>>;
 
+/// Needs GitLab: `history`.
+pub type HistoryConfig = Config<GitLabConfig, Option<DirectoryConfig>, Option<PubSubConfig>>;
+
 /// Needs Pub/Sub: `tick`, `resync`, `topology`, `dead-letters`.
 pub type MessagingConfig = Config<Option<GitLabConfig>, Option<DirectoryConfig>, PubSubConfig>;
 

@@ -3,6 +3,7 @@
 //! Facts are those of GitLab 18.9, read in its source: `lib/api/users.rb`, `lib/api/entities/`,
 //! `lib/api/custom_attributes_endpoints.rb`, `lib/gitlab/pagination/keyset/`.
 
+mod audit;
 mod blame;
 mod change;
 mod client;
@@ -17,6 +18,7 @@ mod tokens;
 mod user;
 mod writes;
 
+pub use audit::{AuditAction, AuditAnswer, AuditEvent, AuditPage, AuditScope};
 pub use change::Change;
 pub use client::{Client, WritePermit};
 pub use listing::{Listing, ListingBatch};

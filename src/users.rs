@@ -1,7 +1,7 @@
 //! The user pipeline: who is who, what is decided for them, and how it is done.
 //!
-//! `account`, `class`, `ownership`, `block_record`, `policy` and `guard` are pure, and so is `evaluate`; the rest
-//! reads, applies and records.
+//! `account`, `class`, `ownership`, `block_record`, `policy` and `guard` are pure, and so are
+//! `evaluate` and what `history` merges; the rest reads, applies and records.
 
 mod about;
 pub mod account;
@@ -14,6 +14,7 @@ pub mod evaluate;
 mod failure;
 pub mod fan_out;
 pub mod guard;
+pub mod history;
 pub mod lapse;
 pub mod marker;
 pub mod notices;

@@ -66,6 +66,25 @@ impl UserClients {
     }
 }
 
+/// GitLab and the rules, for who only reads and asks the directory nothing.
+pub(crate) struct GitLabReader {
+    /// GitLab: no permit to write can be had of it.
+    pub gitlab: gitlab::Client,
+    /// Who is who.
+    pub rules: Rules,
+}
+
+impl GitLabReader {
+    /// As `config` says, whatever its mode.
+    pub fn new<D, P>(config: &Config<GitLabConfig, D, P>) -> Result<Self, AppError> {
+        let gitlab = gitlab::Client::new(&config.gitlab, None)?;
+        Ok(Self {
+            gitlab: gitlab.for_reading(&config.gitlab)?,
+            rules: Rules::new(&config.users, &config.guard)?,
+        })
+    }
+}
+
 /// Pub/Sub as `config` says.
 pub(crate) async fn connect(config: &PubSubConfig) -> Result<Connection, PubSubError> {
     Connection::open(config).await

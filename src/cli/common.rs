@@ -1,5 +1,6 @@
 //! What several commands share: their options, what they print, and how they fail.
 
+pub(super) mod age;
 pub(super) mod attempt_text;
 pub(super) mod failure;
 pub(super) mod follow;
@@ -11,4 +12,5 @@ pub(super) mod percent;
 pub(super) mod population;
 pub(super) mod requested_run;
 pub(super) mod requester;
+pub(super) mod stopping;
 pub(super) mod target;

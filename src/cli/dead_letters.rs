@@ -12,8 +12,8 @@ mod text;
 use clap::Subcommand;
 use tokio_util::sync::CancellationToken;
 
-use super::CommandFailure;
-use crate::app::{context::ProcessContext, signals::StopSignals};
+use super::{CommandFailure, common::stopping::stopping_in_order};
+use crate::app::context::ProcessContext;
 
 /// Lists, shows, replays or discards messages that were given up
 #[derive(Debug, clap::Args)]
@@ -35,20 +35,8 @@ enum DeadLettersAction {
 }
 
 impl DeadLettersArgs {
-    /// Ends in order on a first signal, so that leases are given back and what was done is said; at
-    /// once on a second.
     pub(super) async fn run(self, context: &ProcessContext) -> Result<(), CommandFailure> {
-        let mut signals = StopSignals::catch()?;
-        let stopping = CancellationToken::new();
-        let mut work = Box::pin(self.action.run(context, &stopping));
-        tokio::select! {
-            result = &mut work => return result,
-            () = signals.next() => stopping.cancel(),
-        }
-        tokio::select! {
-            result = work => result.and_then(|()| Err(CommandFailure::interrupted())),
-            () = signals.next() => Err(CommandFailure::interrupted()),
-        }
+        stopping_in_order(async |stopping| self.action.run(context, stopping).await).await
     }
 }
 

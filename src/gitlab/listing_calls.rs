@@ -139,7 +139,7 @@ impl Client {
         ))
     }
 
-    fn patient(&self) -> Upstream {
+    pub(super) fn patient(&self) -> Upstream {
         self.upstream.allowing(PAGE_DEADLINE)
     }
 

@@ -164,7 +164,7 @@ fn goes_round(how: &str) -> Fault {
 
 /// `X-NEXT-CURSOR`, else the cursor of the `Link` header. The link itself is not followed: its host
 /// is the one GitLab is configured with, which need not be the one it is reached by.
-fn next_cursor(headers: &HeaderMap) -> Result<Option<String>, Fault> {
+pub(super) fn next_cursor(headers: &HeaderMap) -> Result<Option<String>, Fault> {
     if let Some(cursor) = headers.get("x-next-cursor") {
         let cursor = cursor
             .to_str()

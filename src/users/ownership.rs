@@ -19,7 +19,7 @@ pub const BLOCKED_BY_KEY: &str = "blocked_by";
 pub const UNBLOCKED_BY_KEY: &str = "unblocked_by";
 
 /// How far the marker and GitLab's record of the same block may lie apart: one call, two clocks.
-const SAME_BLOCK: SignedDuration = SignedDuration::from_mins(10);
+pub(super) const SAME_BLOCK: SignedDuration = SignedDuration::from_mins(10);
 
 /// Who changed an account's state, and when.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,6 +6,7 @@ mod bad_input;
 mod commands;
 mod dry_run;
 mod held;
+mod history;
 mod metrics;
 mod on_their_way;
 mod paused;

@@ -17,10 +17,11 @@ use testkit::wait::until;
 use crate::support::environment;
 
 /// How each command is called. `ID` is a dead letter's id, `FILE` a new file.
-const CALLS: [(&str, &[&str]); 21] = [
+const CALLS: [(&str, &[&str]); 22] = [
     ("demo", &["demo", "--users", "60"]),
     ("plan", &["plan", "--all"]),
     ("explain", &["explain", "spqr1"]),
+    ("history", &["history", "spqr3"]),
     ("compare", &["compare", "--with", "7", "--all"]),
     ("adopt", &["adopt", "--blocked-by", "1", "--all"]),
     ("tick", &["tick"]),
