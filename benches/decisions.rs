@@ -235,7 +235,7 @@ fn reading(criterion: &mut Criterion) {
         bench.iter(|| runtime.block_on(read_pages(&recording.gitlab)));
     });
     group.bench_function("nothing", |bench| {
-        bench.iter(|| into_nothing(&recording.pages))
+        bench.iter(|| into_nothing(&recording.pages));
     });
     group.finish();
 
@@ -249,7 +249,7 @@ fn reading(criterion: &mut Criterion) {
         });
     });
     group.bench_function("nothing", |bench| {
-        bench.iter(|| into_nothing(&recording.lists))
+        bench.iter(|| into_nothing(&recording.lists));
     });
     group.finish();
 

@@ -42,7 +42,7 @@ const FAILURES: u32 = 3;
 /// Changes no account's state. Never adopted are blocks that a person has lifted since, or in the same second; bans; what
 /// LDAP, SAML or SCIM blocked; and blocks that GitLab has no record of, unless --custom-attribute names the earlier
 /// service's own mark. Run it with --dry-run first. Exit code 3 where it would adopt more
-/// than guard.max_blocks, 1 where an account could not be marked.
+/// than the maximum of blocks of the guard, 1 where an account could not be marked.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  lookup-gitlab-sync adopt --blocked-by 17 --before 2026-09-01 --dry-run"

@@ -43,7 +43,7 @@ async fn a_proxy_has_no_say_in_what_goes_to_this_machine_in_the_clear() {
     assert_eq!(stages.buy(42, &bought(30)).await, 201);
     tokio::select! {
         _ = proxy.accept() => panic!("the proxy is asked"),
-        states = stages.attempts(42, 1) => assert_eq!(states, ["completed"]),
+        ends = stages.attempts(42, 1) => assert_eq!(ends, ["completed"]),
     }
 }
 

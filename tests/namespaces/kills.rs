@@ -50,14 +50,14 @@ impl NamespaceStages {
 #[tokio::test]
 async fn a_worker_killed_anywhere_sends_the_sync_once_and_leaves_no_attempt_open(
     #[case] place: &str,
-    #[case] states: &[&str],
+    #[case] ends: &[&str],
     #[case] calls: usize,
 ) {
     let database = TestDatabase::create().await;
     let mut stages = bought_two(&database).await;
     stages.worker_dies_at(place).await;
     stages.worker_recovers().await;
-    assert_eq!(stages.states(42).await, states);
+    assert_eq!(stages.states(42).await, ends);
     assert_eq!(stages.receiver.seats(), vec![2; calls]);
     assert_eq!(stages.seats(42).await, Some(2));
     assert_eq!(stages.former_seats(42).await, [1], "history is doubled");
@@ -89,9 +89,9 @@ async fn a_worker_killed_after_a_skip_skips_again() {
     assert_eq!(stages.buy(42, &bought(2)).await, 200);
     stages.worker_dies_at("after_skip").await;
     stages.worker_recovers().await;
-    let states = stages.states(42).await;
-    assert_eq!(states[..2], ["completed", "skipped"]);
-    assert!(states[2..].iter().all(|state| state == "skipped"));
+    let ends = stages.states(42).await;
+    assert_eq!(ends[..2], ["completed", "skipped"]);
+    assert!(ends[2..].iter().all(|state| state == "skipped"));
     assert_eq!(stages.receiver.seats(), [2]);
     assert_eq!(stages.former_seats(42).await, [1]);
 }
@@ -154,12 +154,12 @@ async fn an_api_killed_anywhere_gets_the_sync_again_and_history_is_not_doubled(
     stages.start(Stage::Api).await;
     stages.arrived(42).await;
     stages.quiet().await;
-    let states = stages.states(42).await;
-    let (last, others) = states.split_last().unwrap();
+    let ends = stages.states(42).await;
+    let (last, others) = ends.split_last().unwrap();
     assert_eq!(last, "completed");
     assert!(
         !others.is_empty() && others.iter().all(|state| state == "retrying"),
-        "{states:?}"
+        "{ends:?}"
     );
     assert_eq!(stages.seats(42).await, Some(2));
     assert_eq!(stages.former_seats(42).await, [1]);

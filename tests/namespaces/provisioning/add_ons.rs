@@ -53,7 +53,7 @@ impl Case {
     /// For a newer GitLab, which carries out every add-on there is.
     async fn new() -> Self {
         let fixture = ProvisioningFixture::with(|settings| {
-            settings.rules = DocumentRules::new(PLAN_CODES, EVERY)
+            settings.rules = DocumentRules::new(PLAN_CODES, EVERY);
         })
         .await;
         let id = fixture.group("acme").await;

@@ -261,7 +261,7 @@ async fn tables_that_are_not_as_expected_are_a_500_and_are_looked_at_again() {
 #[tokio::test]
 async fn a_lock_that_somebody_else_keeps_is_waited_for_in_bounds() {
     let fixture = ProvisioningFixture::with(|settings| {
-        settings.database.lock_timeout = Duration::from_millis(200)
+        settings.database.lock_timeout = Duration::from_millis(200);
     })
     .await;
     let id = fixture.group("acme").await;
@@ -279,7 +279,7 @@ async fn a_lock_that_somebody_else_keeps_is_waited_for_in_bounds() {
 #[tokio::test]
 async fn a_statement_that_takes_too_long_is_ended_by_the_server() {
     let fixture = ProvisioningFixture::with(|settings| {
-        settings.database.statement_timeout = Duration::from_millis(500)
+        settings.database.statement_timeout = Duration::from_millis(500);
     })
     .await;
     let id = fixture.group("acme").await;
