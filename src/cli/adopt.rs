@@ -1,17 +1,16 @@
 //! `adopt`: makes the blocks of an earlier service this service's own.
 
 mod line;
-mod progress;
 
 use jiff::{civil::Date, tz::TimeZone};
 
-use self::{
-    line::{AdoptionLine, AdoptionSummary},
-    progress::AdoptionBar,
-};
+use self::line::{AdoptionLine, AdoptionSummary};
 use super::{
     CommandFailure,
-    common::output::{self, OutputFormat},
+    common::{
+        output::{self, OutputFormat},
+        progress,
+    },
 };
 use crate::{
     app::{clients::connect, context::ProcessContext},
@@ -146,9 +145,10 @@ async fn survey(
     adopter: &Adopter<'_>,
     reader: &gitlab::Client,
 ) -> Result<AdoptionSurvey, CallError> {
-    let bar = AdoptionBar::reading();
-    let survey = adopter.survey(reader, &|accounts| bar.read(accounts)).await;
-    bar.finish();
+    let spinner = progress::spinner();
+    let told = |accounts| spinner.set_message(format!("reading GitLab, {accounts} accounts"));
+    let survey = adopter.survey(reader, &told).await;
+    spinner.finish_and_clear();
     survey
 }
 
@@ -167,14 +167,14 @@ async fn adopt(
     gitlab: &gitlab::Client,
     permit: &WritePermit,
 ) -> (Vec<AdoptionLine>, Option<CommandFailure>) {
-    let bar = AdoptionBar::adopting(survey.adoptable.len() as u64);
+    let bar = progress::bar(survey.adoptable.len() as u64, "adopted");
     let mut lines = Vec::new();
     let mut failure = None;
     let mut failed_in_a_row = 0;
     for (account, block) in &survey.adoptable {
         let outcome = adopter.adopt(account.id, gitlab, permit).await;
         lines.push(AdoptionLine::tried(account, block, &outcome));
-        bar.adopted();
+        bar.inc(1);
         failed_in_a_row = outcome.as_ref().map_or(failed_in_a_row + 1, |_| 0);
         if let Err(error) = outcome
             && (failed_in_a_row == FAILURES || !is_about_one(&error, gitlab).await)
@@ -183,7 +183,7 @@ async fn adopt(
             break;
         }
     }
-    bar.finish();
+    bar.finish_and_clear();
     (lines, failure)
 }
 

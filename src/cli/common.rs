@@ -10,6 +10,7 @@ pub(super) mod pause_row;
 pub(super) mod percent;
 #[cfg(feature = "simulate")]
 pub(super) mod population;
+pub(super) mod progress;
 pub(super) mod requested_run;
 pub(super) mod requester;
 pub(super) mod stopping;

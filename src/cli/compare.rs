@@ -120,6 +120,7 @@ impl Default for ComparisonSummary {
             Agreement::BothOpen,
             Agreement::OnlyTheyBlock,
             Agreement::OnlyWeBlock,
+            Agreement::Ours,
             Agreement::DecidedElsewhere,
         ];
         Self {
@@ -137,21 +138,24 @@ impl ComparisonSummary {
     fn in_words(&self) -> String {
         let of = |agreement: Agreement| self.accounts.get(agreement.as_str()).copied().unwrap_or(0);
         format!(
-            "both block {} and keep {} open; {} only the earlier service has blocked, {} only this one would block; {} are \
-             decided about by others",
+            "both block {} and keep {} open; {} only the earlier service has blocked, {} only this one would block; {} this \
+             one has blocked or adopted, {} are decided about by others",
             of(Agreement::BothBlock),
             of(Agreement::BothOpen),
             of(Agreement::OnlyTheyBlock),
             of(Agreement::OnlyWeBlock),
+            of(Agreement::Ours),
             of(Agreement::DecidedElsewhere),
         )
     }
 }
 
 impl OutputRow for ComparisonSummary {
-    const COLUMNS: &'static [&'static str] = &[];
+    const COLUMNS: &'static [&'static str] = &["accounts"];
 
     fn cells(&self) -> Vec<String> {
-        Vec::new()
+        let counts = self.accounts.iter();
+        let counts = counts.map(|(agreement, accounts)| format!("{agreement} {accounts}"));
+        vec![counts.collect::<Vec<_>>().join(", ")]
     }
 }

@@ -340,8 +340,8 @@ fn inactive_on(last_seen: LastSeen, policy: Policy) -> Option<ExplainedStep> {
 fn recorded(recorded: &ChangeRecord, own: AccountId) -> String {
     match recorded {
         ChangeRecord::Absent => "nobody".to_owned(),
-        ChangeRecord::By(act) if act.by == own => format!("this service at {}", act.at),
-        ChangeRecord::By(act) => format!("{} ({}) at {}", act.username, act.by, act.at),
+        ChangeRecord::By(act) if act.recorded == own => format!("this service at {}", act.at),
+        ChangeRecord::By(act) => format!("{} ({}) at {}", act.username, act.recorded, act.at),
         ChangeRecord::Unreadable => "a record that cannot be read".to_owned(),
     }
 }

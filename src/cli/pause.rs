@@ -1,11 +1,5 @@
 //! `pause`: stops every write at once, everywhere, and says when that holds.
 
-use std::{
-    io::{self, IsTerminal},
-    time::Duration,
-};
-
-use indicatif::ProgressBar;
 use jiff::Timestamp;
 use tokio::time::{Instant, sleep};
 
@@ -14,6 +8,7 @@ use super::{
     common::{
         output::{self, OutputFormat},
         pause_row::PauseRow,
+        progress::spinner,
         requester::{reason, requester},
     },
 };
@@ -69,7 +64,7 @@ impl PauseArgs {
 /// monotonic clock: asleep it waits longer.
 async fn until_it_holds(topic: &PauseTopic) -> Result<PauseNotice, CommandFailure> {
     let until = Instant::now() + GOOD_FOR;
-    let progress = progress();
+    let progress = spinner();
     loop {
         let left = until.saturating_duration_since(Instant::now());
         progress.set_message(format!(
@@ -93,15 +88,5 @@ async fn until_it_holds(topic: &PauseTopic) -> Result<PauseNotice, CommandFailur
             Err(error) if is_over => return Err(error.into()),
             Ok(Some(_)) | Err(_) => {}
         }
-    }
-}
-
-fn progress() -> ProgressBar {
-    if io::stderr().is_terminal() {
-        let spinner = ProgressBar::new_spinner();
-        spinner.enable_steady_tick(Duration::from_millis(100));
-        spinner
-    } else {
-        ProgressBar::hidden()
     }
 }

@@ -7,15 +7,9 @@ mod line;
 mod pause;
 mod summary;
 
-use std::{
-    io::{self, IsTerminal},
-    path::PathBuf,
-    sync::Arc,
-    time::Duration,
-};
+use std::{io, path::PathBuf, sync::Arc};
 
 use clap::ValueHint;
-use indicatif::ProgressBar;
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
 use self::{
@@ -31,6 +25,7 @@ use super::{
     common::{
         output::{self, OutputFormat},
         percent::percent,
+        progress::spinner,
     },
 };
 use crate::{
@@ -142,12 +137,7 @@ pub(super) async fn make_plan(
     now: Timestamp,
     day: Date,
 ) -> Result<Plan, CommandFailure> {
-    let spinner = if io::stderr().is_terminal() {
-        ProgressBar::new_spinner()
-    } else {
-        ProgressBar::hidden()
-    };
-    spinner.enable_steady_tick(Duration::from_millis(100));
+    let spinner = spinner();
     let progress = |so_far: Progress| {
         let Progress {
             accounts, people, ..

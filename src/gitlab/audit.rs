@@ -166,7 +166,8 @@ fn change(row: &Value, action: AuditAction) -> Option<AuditEvent> {
 }
 
 impl AuditAction {
-    /// The action that GitLab calls `name` (`config/audit_events/types/`).
+    /// The action that GitLab calls `name` (`config/audit_events/types/`). `user_blocked` and
+    /// `unblock_user` are recorded, the others inferred; one that is called otherwise is not told.
     fn named(name: &str) -> Option<Self> {
         match name {
             "user_blocked" => Some(Self::Blocked),

@@ -66,7 +66,7 @@ impl BlockRecord {
             Blocker::ThisService
         } else {
             Blocker::Account {
-                id: act.by,
+                id: act.recorded,
                 username: act.username.clone(),
             }
         };

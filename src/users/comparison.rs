@@ -20,6 +20,8 @@ pub enum Agreement {
     OnlyTheyBlock,
     /// It is open, and this one would block it.
     OnlyWeBlock,
+    /// This service blocked it, or has adopted the block.
+    Ours,
     /// Somebody else blocked it, or has the say over it: neither service decides.
     DecidedElsewhere,
 }
@@ -32,6 +34,7 @@ impl Agreement {
             Self::BothOpen => "both_open",
             Self::OnlyTheyBlock => "only_they_block",
             Self::OnlyWeBlock => "only_we_block",
+            Self::Ours => "ours",
             Self::DecidedElsewhere => "decided_elsewhere",
         }
     }
@@ -40,7 +43,7 @@ impl Agreement {
     pub const fn is_difference(self) -> bool {
         match self {
             Self::OnlyTheyBlock | Self::OnlyWeBlock => true,
-            Self::BothBlock | Self::BothOpen | Self::DecidedElsewhere => false,
+            Self::BothBlock | Self::BothOpen | Self::Ours | Self::DecidedElsewhere => false,
         }
     }
 }
@@ -68,6 +71,7 @@ pub fn compare(
                 Agreement::OnlyTheyBlock
             }
         }
+        (AccountState::Blocked, Some(block)) if block.by == Blocker::ThisService => Agreement::Ours,
         (
             AccountState::Blocked
             | AccountState::LdapBlocked

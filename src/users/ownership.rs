@@ -24,8 +24,11 @@ pub(super) const SAME_BLOCK: SignedDuration = SignedDuration::from_mins(10);
 /// Who changed an account's state, and when.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StateChange {
-    /// The account that did it.
+    /// The account whose act it counts as.
     pub by: AccountId,
+    /// The account that GitLab recorded: another than `by` where that one is the service's own and
+    /// this one came before it.
+    pub recorded: AccountId,
     /// Its username at the time.
     pub username: Box<str>,
     /// When, as GitLab recorded it.
@@ -44,6 +47,7 @@ impl StateChange {
         let by = AccountId(id.parse().ok().filter(|_| well_formed)?);
         Some(Self {
             by,
+            recorded: by,
             username: username.into(),
             at: parse_time(time)?,
         })

@@ -1,10 +1,11 @@
 //! One blocked account, and what became of its block.
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::{
     cli::{
-        CommandFailure,
+        CommandFailure, ExitReason,
         common::output::{self, OutputFormat, OutputRow},
     },
     upstream::CallError,
@@ -27,7 +28,7 @@ pub(super) struct AdoptionLine {
     reason: Option<String>,
     blocked_by_id: Option<u64>,
     blocked_by_username: Option<String>,
-    blocked_since: Option<String>,
+    blocked_since: Option<Timestamp>,
 }
 
 impl AdoptionLine {
@@ -40,7 +41,7 @@ impl AdoptionLine {
             reason: None,
             blocked_by_id: record.map(|act| act.by.0),
             blocked_by_username: record.map(|act| act.username.to_string()),
-            blocked_since: record.map(|act| act.at.to_string()),
+            blocked_since: record.map(|act| act.at),
         }
     }
 
@@ -95,7 +96,7 @@ impl AdoptionLine {
 
     fn since(self, block: &AdoptableBlock) -> Self {
         Self {
-            blocked_since: block.at.map(|at| at.to_string()),
+            blocked_since: block.at,
             ..self
         }
     }
@@ -124,7 +125,9 @@ impl OutputRow for AdoptionLine {
                 .map(|id| id.to_string())
                 .unwrap_or_default(),
             text(&self.blocked_by_username),
-            text(&self.blocked_since),
+            self.blocked_since
+                .map(|since| since.to_string())
+                .unwrap_or_default(),
         ]
     }
 
@@ -134,16 +137,11 @@ impl OutputRow for AdoptionLine {
             _ if self.outcome == "left" => return None,
             _ => "blocked by nobody on record".to_owned(),
         };
-        Some(match &self.blocked_since {
-            Some(since) => format!("{by}, since {}", short(since)),
+        Some(match self.blocked_since {
+            Some(since) => format!("{by}, since {}", since.strftime("%Y-%m-%d %H:%M")),
             None => format!("{by}, since when is not recorded"),
         })
     }
-}
-
-/// A time to the minute, as tables show it.
-fn short(time: &str) -> String {
-    time.replacen('T', " ", 1).chars().take(16).collect()
 }
 
 /// What is said after the list.
@@ -190,7 +188,7 @@ impl AdoptionSummary {
     ) -> std::io::Result<()> {
         output::print(output, lines)?;
         match output {
-            OutputFormat::Json => output::print(output, &[self]),
+            OutputFormat::Json => output::print(output, std::slice::from_ref(self)),
             OutputFormat::Table | OutputFormat::Csv => output::note(&self.in_words()),
         }
     }
@@ -228,7 +226,7 @@ impl AdoptionSummary {
         }
         if self.failed > 0 {
             return Err(CommandFailure::new(
-                crate::cli::ExitReason::Failed,
+                ExitReason::Failed,
                 anyhow::anyhow!(
                     "{} blocks could not be adopted; run the same command again",
                     self.failed
@@ -239,11 +237,15 @@ impl AdoptionSummary {
     }
 }
 
-impl OutputRow for &AdoptionSummary {
-    const COLUMNS: &'static [&'static str] = &[];
+impl OutputRow for AdoptionSummary {
+    const COLUMNS: &'static [&'static str] =
+        &["accounts", "adopted", "would_adopt", "left", "failed"];
 
     fn cells(&self) -> Vec<String> {
-        Vec::new()
+        let counts = [self.adopted, self.would_adopt, self.left, self.failed];
+        std::iter::once(self.accounts.to_string())
+            .chain(counts.map(|count| count.to_string()))
+            .collect()
     }
 }
 

@@ -1,16 +1,12 @@
 //! Reading what each source tells.
 
-use std::{
-    io::{self, IsTerminal},
-    time::Duration,
-};
-
 use indicatif::ProgressBar;
 use tokio_util::sync::CancellationToken;
 
 use super::summary::{SourceReport, reported_error};
 use crate::{
     app::clients::connect,
+    cli::common::progress::spinner,
     config::PubSubConfig,
     gitlab::{self, AuditScope, Listing, User},
     messaging::{HeldOutcomes, OUTCOME_HISTORY, OutcomeHistory, PubSubError},
@@ -273,14 +269,4 @@ impl Leftovers {
 
 fn counted(count: usize, what: &str) -> Option<String> {
     (count > 0).then(|| format!("{what}: {count}"))
-}
-
-fn spinner() -> ProgressBar {
-    let spinner = if io::stderr().is_terminal() {
-        ProgressBar::new_spinner()
-    } else {
-        ProgressBar::hidden()
-    };
-    spinner.enable_steady_tick(Duration::from_millis(100));
-    spinner
 }

@@ -281,6 +281,7 @@ pub fn blocked_by() -> impl FnMut(&[u8]) -> String {
             ChangeRecord::Unreadable => "unreadable".to_owned(),
             ChangeRecord::By(StateChange {
                 by: AccountId(id),
+                recorded: _,
                 username,
                 at,
             }) => {
@@ -293,6 +294,7 @@ pub fn blocked_by() -> impl FnMut(&[u8]) -> String {
                     StateChange::parse(&again),
                     Some(StateChange {
                         by: AccountId(id),
+                        recorded: AccountId(id),
                         username: "x".into(),
                         at
                     })

@@ -123,6 +123,15 @@ async fn judged(
     (lines.iter().map(of_line).collect(), summary)
 }
 
+fn refuse_markers(scene: &ServiceEnvironment, path: &str) {
+    let fault = InjectedFault {
+        status: Some(422),
+        body: Some(json!({"message": "not now"})),
+        ..InjectedFault::on("PUT", path)
+    };
+    scene.servers.gitlab.control().inject(fault).unwrap();
+}
+
 fn expected(adopted: &str) -> BTreeMap<u64, String> {
     let judged = cases().into_iter().filter(|(_, word)| !word.is_empty());
     let word = |word: &str| word.replace("adopted", adopted);
@@ -256,12 +265,7 @@ async fn an_adoption_that_would_be_without_effect_or_too_large_writes_nothing() 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_account_whose_marker_gitlab_refuses_is_named_and_all_others_are_adopted() {
     let scene = scene().await;
-    let fault = InjectedFault {
-        status: Some(422),
-        body: Some(json!({"message": "not now"})),
-        ..InjectedFault::on("PUT", "/api/v4/users/41/*")
-    };
-    scene.servers.gitlab.control().inject(fault).unwrap();
+    refuse_markers(&scene, "/api/v4/users/41/*");
     let (done, summary) = judged(&scene, &[], 1).await;
     assert_eq!(
         (&summary["adopted"], &summary["failed"]),
@@ -274,12 +278,7 @@ async fn an_account_whose_marker_gitlab_refuses_is_named_and_all_others_are_adop
 #[tokio::test(flavor = "multi_thread")]
 async fn a_gitlab_that_refuses_every_marker_is_not_asked_for_each() {
     let scene = scene().await;
-    let fault = InjectedFault {
-        status: Some(422),
-        body: Some(json!({"message": "not now"})),
-        ..InjectedFault::on("PUT", "*")
-    };
-    scene.servers.gitlab.control().inject(fault).unwrap();
+    refuse_markers(&scene, "*");
     let (_, summary) = judged(&scene, &[], 4).await;
     assert_eq!(summary["adopted"], 0);
     assert!(scene.servers.gitlab.control().count("PUT", "*") <= 3);
@@ -337,6 +336,25 @@ async fn an_earlier_service_and_this_one_are_compared_account_by_account() {
     let ran = scene
         .run(&["compare", "--with", "17", "--output", "json"], &[])
         .await;
-    insta::assert_snapshot!(String::from_utf8(ran.stdout).unwrap());
+    let compared = String::from_utf8(ran.stdout).unwrap();
+    insta::assert_snapshot!(compared);
     assert_eq!(scene.writes(), 0);
+
+    // To recognise the earlier service's blocks is not to have made them.
+    let same = ["compare", "--with", "17", "--output", "json"];
+    let same = scene.run(&same, &[PREDECESSOR]).await;
+    assert_eq!(String::from_utf8(same.stdout).unwrap(), compared);
+    let blocked = scene.run(&["plan", "--blocked"], &[PREDECESSOR]).await;
+    let blocked = String::from_utf8(blocked.stdout).unwrap();
+    assert!(blocked.contains("old-sync (17)"), "{blocked}");
+    let explained = scene.run(&["explain", "ab40"], &[PREDECESSOR]).await;
+    let explained = String::from_utf8(explained.stdout).unwrap();
+    assert!(explained.contains("old-sync (17) at"), "{explained}");
+
+    let adopted = scene.run(&ADOPT, &[PREDECESSOR]).await;
+    assert_eq!(adopted.status.code(), Some(0), "{adopted:?}");
+    let all = ["compare", "--with", "17", "--all", "--output", "csv"];
+    let after = scene.run(&all, &[PREDECESSOR]).await;
+    let after = String::from_utf8(after.stdout).unwrap();
+    assert!(after.contains("41,ab41,ours,current"), "{after}");
 }

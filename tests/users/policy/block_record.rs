@@ -14,6 +14,7 @@ const WHEN: &str = "2026-11-01T02:00:03Z";
 fn by(id: lookup_gitlab_sync::users::account::AccountId) -> ChangeRecord {
     ChangeRecord::By(StateChange {
         by: id,
+        recorded: id,
         username: "old-sync".into(),
         at: at(WHEN),
     })
@@ -31,6 +32,7 @@ fn undone(at_time: &str) -> Account {
     Account {
         unblocked_by: ChangeRecord::By(StateChange {
             by: PERSON,
+            recorded: PERSON,
             username: "ada".into(),
             at: at(at_time),
         }),

@@ -93,6 +93,7 @@ pub fn blocked_by_us() -> Account {
         )),
         blocked_by: ChangeRecord::By(StateChange {
             by: OWN,
+            recorded: OWN,
             username: "someone".into(),
             at: at("2026-11-01T02:00:03Z"),
         }),

@@ -246,6 +246,7 @@ fn what_we_changed_in_the_last_24_hours_counts_whatever_became_of_it() {
     let later = blocked_at + SignedDuration::from_hours(24);
     let lifted = StateChange {
         by: PERSON,
+        recorded: PERSON,
         username: "someone".into(),
         at: blocked_at + SignedDuration::from_hours(1),
     };
@@ -265,6 +266,7 @@ fn only_our_own_unblocks_count() {
     let unblocked = |by| Account {
         unblocked_by: ChangeRecord::By(StateChange {
             by,
+            recorded: by,
             username: "someone".into(),
             at: at("2026-11-01T02:00:00Z"),
         }),

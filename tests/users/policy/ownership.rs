@@ -46,6 +46,7 @@ fn only_a_blocked_account_can_be_ours(
 fn a_block_by_a_person_after_our_own_is_theirs() {
     let act = StateChange {
         by: PERSON,
+        recorded: PERSON,
         username: "someone".into(),
         at: at("2026-11-01T02:00:05Z"),
     };
@@ -103,11 +104,41 @@ fn marker_and_record_must_be_of_one_block(#[case] seconds: i64, #[case] ours: bo
 fn an_unblock_since_means_the_present_block_is_not_ours(#[case] undone: &str, #[case] ours: bool) {
     let act = StateChange {
         by: PERSON,
+        recorded: PERSON,
         username: "someone".into(),
         at: at(undone),
     };
     let account = Account {
         unblocked_by: ChangeRecord::By(act),
+        ..blocked_by_us()
+    };
+    assert_eq!(block_is_ours(&account, OWN), ours);
+}
+
+#[rstest]
+#[case::no_record(ChangeRecord::Absent, ChangeRecord::Absent, true)]
+#[case::a_person_blocked(changed(PERSON, "2026-11-01T02:00:03Z"), ChangeRecord::Absent, false)]
+#[case::our_account_blocked_at_another_time(
+    changed(OWN, "2026-11-09T00:00:00Z"),
+    ChangeRecord::Absent,
+    false
+)]
+#[case::unreadable(ChangeRecord::Unreadable, ChangeRecord::Absent, false)]
+#[case::unblocked_before(ChangeRecord::Absent, changed(PERSON, "2020-01-01T00:00:00Z"), false)]
+#[case::unblocked_unreadably(ChangeRecord::Absent, ChangeRecord::Unreadable, false)]
+fn the_mark_of_an_earlier_service_stands_in_for_an_absent_record_alone(
+    #[case] blocked_by: ChangeRecord,
+    #[case] unblocked_by: ChangeRecord,
+    #[case] ours: bool,
+) {
+    let marker =
+        Marker::new("adopted", at("2026-11-01T02:00:03Z"), "run-1").resting_on("old_sync_blocked");
+    let read = Marker::parse(&marker.to_value());
+    assert_eq!(read.as_ref(), Some(&marker));
+    let account = Account {
+        blocked_by,
+        unblocked_by,
+        marker: read,
         ..blocked_by_us()
     };
     assert_eq!(block_is_ours(&account, OWN), ours);
@@ -122,9 +153,10 @@ fn lifted() -> Account {
     }
 }
 
-fn undone(by: AccountId, when: &str) -> ChangeRecord {
+fn changed(by: AccountId, when: &str) -> ChangeRecord {
     ChangeRecord::By(StateChange {
         by,
+        recorded: by,
         username: "someone".into(),
         at: at(when),
     })
@@ -132,14 +164,14 @@ fn undone(by: AccountId, when: &str) -> ChangeRecord {
 
 #[rstest]
 #[case::by_scim(lifted(), true)]
-#[case::an_older_unblock(Account { unblocked_by: undone(PERSON, "2026-10-01T00:00:00Z"), ..lifted() }, true)]
-#[case::a_person_unblocked(Account { unblocked_by: undone(PERSON, "2026-11-02T00:00:00Z"), ..lifted() }, false)]
-#[case::in_the_same_second(Account { unblocked_by: undone(PERSON, "2026-11-01T02:00:03Z"), ..lifted() }, false)]
-#[case::we_unblocked(Account { unblocked_by: undone(OWN, "2026-11-02T00:00:00Z"), ..lifted() }, false)]
+#[case::an_older_unblock(Account { unblocked_by: changed(PERSON, "2026-10-01T00:00:00Z"), ..lifted() }, true)]
+#[case::a_person_unblocked(Account { unblocked_by: changed(PERSON, "2026-11-02T00:00:00Z"), ..lifted() }, false)]
+#[case::in_the_same_second(Account { unblocked_by: changed(PERSON, "2026-11-01T02:00:03Z"), ..lifted() }, false)]
+#[case::we_unblocked(Account { unblocked_by: changed(OWN, "2026-11-02T00:00:00Z"), ..lifted() }, false)]
 #[case::an_unreadable_unblock(Account { unblocked_by: ChangeRecord::Unreadable, ..lifted() }, false)]
 #[case::no_identity(Account { scim_identities: Vec::new(), ..lifted() }, false)]
 #[case::no_marker(Account { marker: None, ..lifted() }, false)]
-#[case::a_block_of_another(Account { blocked_by: undone(PERSON, "2026-11-01T02:00:03Z"), ..lifted() }, false)]
+#[case::a_block_of_another(Account { blocked_by: changed(PERSON, "2026-11-01T02:00:03Z"), ..lifted() }, false)]
 #[case::still_blocked(Account { state: AccountState::Blocked, ..lifted() }, false)]
 fn a_block_of_ours_that_nobody_on_record_lifted_was_lifted_by_an_identity_provider(
     #[case] account: Account,
@@ -181,7 +213,7 @@ fn a_marker_remembers_what_was_blocked_again_for_a_week_and_each_run_once() {
 fn a_service_that_was_moved_recognises_its_blocks_by_its_former_id() {
     let former = AccountId(9);
     let account = Account {
-        blocked_by: undone(former, "2026-11-01T02:00:03Z"),
+        blocked_by: changed(former, "2026-11-01T02:00:03Z"),
         ..blocked_by_us()
     };
     assert_eq!(proof(&account, OWN), OwnershipProof::AnotherAccount(former));
@@ -190,7 +222,7 @@ fn a_service_that_was_moved_recognises_its_blocks_by_its_former_id() {
     assert_eq!(proof(&recognised, OWN), OwnershipProof::Ours);
     assert_eq!(blocked_as_another(&recognised, OWN), None);
     let a_persons_later_block = Account {
-        blocked_by: undone(former, "2026-11-09T02:00:03Z"),
+        blocked_by: changed(former, "2026-11-09T02:00:03Z"),
         ..account
     };
     assert_eq!(blocked_as_another(&a_persons_later_block, OWN), None);
@@ -201,9 +233,9 @@ fn a_service_that_was_moved_recognises_its_blocks_by_its_former_id() {
 #[case(Account { state: AccountState::Banned, ..blocked_by_us() }, OwnershipProof::NotBlocked)]
 #[case(Account { marker: None, ..blocked_by_us() }, OwnershipProof::NoMarker)]
 #[case(Account { blocked_by: ChangeRecord::Absent, ..blocked_by_us() }, OwnershipProof::NoRecord)]
-#[case(Account { blocked_by: undone(PERSON, "2026-11-01T02:00:03Z"), ..blocked_by_us() }, OwnershipProof::AnotherAccount(PERSON))]
-#[case(Account { blocked_by: undone(OWN, "2026-11-09T02:00:03Z"), ..blocked_by_us() }, OwnershipProof::AnotherBlock)]
-#[case(Account { unblocked_by: undone(PERSON, "2026-11-01T02:00:03Z"), ..blocked_by_us() }, OwnershipProof::UndoneSince)]
+#[case(Account { blocked_by: changed(PERSON, "2026-11-01T02:00:03Z"), ..blocked_by_us() }, OwnershipProof::AnotherAccount(PERSON))]
+#[case(Account { blocked_by: changed(OWN, "2026-11-09T02:00:03Z"), ..blocked_by_us() }, OwnershipProof::AnotherBlock)]
+#[case(Account { unblocked_by: changed(PERSON, "2026-11-01T02:00:03Z"), ..blocked_by_us() }, OwnershipProof::UndoneSince)]
 fn what_is_missing_in_the_proof_is_named(
     #[case] account: Account,
     #[case] expected: OwnershipProof,
@@ -234,6 +266,7 @@ fn gitlabs_record_is_read(
 ) {
     let act = StateChange {
         by: AccountId(by),
+        recorded: AccountId(by),
         username: username.into(),
         at: at(when),
     };
@@ -291,6 +324,7 @@ fn what_is_not_a_marker_proves_nothing(#[case] value: &str) {
 fn a_person_who_unblocks_starts_the_time_anew() {
     let act = StateChange {
         by: PERSON,
+        recorded: PERSON,
         username: "someone".into(),
         at: at("2026-11-15T23:30:00Z"),
     };
@@ -306,6 +340,7 @@ fn a_person_who_unblocks_starts_the_time_anew() {
 fn our_own_unblock_is_no_sign_of_life() {
     let act = StateChange {
         by: OWN,
+        recorded: OWN,
         username: "someone".into(),
         at: at("2026-11-15T23:30:00Z"),
     };

@@ -140,6 +140,7 @@ impl Simulation {
                     account.state = AccountState::Active;
                     account.unblocked_by = ChangeRecord::By(StateChange {
                         by: PERSON,
+                        recorded: PERSON,
                         username: "someone".into(),
                         at: self.now,
                     });
@@ -197,6 +198,7 @@ impl Simulation {
         }
         let act = ChangeRecord::By(StateChange {
             by: OWN,
+            recorded: OWN,
             username: "someone".into(),
             at: self.now,
         });

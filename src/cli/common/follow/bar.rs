@@ -1,13 +1,11 @@
 //! The progress bar of a command that follows a run.
 
-use std::{
-    io::{self, IsTerminal},
-    time::Duration,
-};
+use std::io::{self, IsTerminal};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::RunWatch;
+use crate::cli::common::progress::spinner;
 use crate::telemetry::escape;
 
 /// Progress for a person who watches.
@@ -17,11 +15,7 @@ impl FollowBar {
     /// Shown if `wanted`, and if standard output and standard error are both a terminal.
     pub fn when(wanted: bool) -> Self {
         let shown = wanted && io::stdout().is_terminal() && io::stderr().is_terminal();
-        Self(shown.then(|| {
-            let bar = ProgressBar::new_spinner();
-            bar.enable_steady_tick(Duration::from_millis(100));
-            bar
-        }))
+        Self(shown.then(spinner))
     }
 
     /// Whether anybody sees it.

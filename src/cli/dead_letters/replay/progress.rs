@@ -1,16 +1,16 @@
 //! Shows the progress of a replay, and each message that was not replayed.
 
-use std::{
-    io::{self, IsTerminal},
-    time::Duration,
-};
+use std::io;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use serde::Serialize;
 
 use super::words;
 use crate::{
-    cli::common::output::{self, OutputFormat, OutputRow},
+    cli::common::{
+        output::{self, OutputFormat, OutputRow},
+        progress,
+    },
     messaging::dead_letters::{ReplayEvent, Skip},
     telemetry::escape,
 };
@@ -20,24 +20,10 @@ pub(super) struct ReplayBar(ProgressBar);
 
 impl ReplayBar {
     pub(super) fn new(total: Option<u64>) -> Self {
-        if !io::stderr().is_terminal() {
-            return Self(ProgressBar::hidden());
-        }
-        let (bar, template) = match total {
-            Some(total) => (
-                ProgressBar::new(total),
-                "{bar:40} {pos}/{len} replayed {per_sec} {eta}",
-            ),
-            None => (
-                ProgressBar::new_spinner(),
-                "{spinner} {pos} replayed {per_sec}",
-            ),
-        };
-        if let Ok(style) = ProgressStyle::with_template(template) {
-            bar.set_style(style);
-        }
-        bar.enable_steady_tick(Duration::from_millis(100));
-        Self(bar)
+        Self(match total {
+            Some(total) => progress::bar(total, "replayed"),
+            None => progress::counter("replayed"),
+        })
     }
 
     pub(super) fn show(&self, event: ReplayEvent<'_>, output: OutputFormat) {
