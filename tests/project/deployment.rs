@@ -2,6 +2,7 @@
 //! use them.
 
 mod broken;
+mod command_lines;
 mod documents;
 mod image;
 mod links;
