@@ -31,3 +31,30 @@ resource "google_artifact_registry_repository" "images" {
 
   depends_on = [google_project_service.this]
 }
+
+# The layers of earlier builds. Every build moves the tag of its cache, which the repository above refuses, and nothing
+# here is a release: an image is never run from it.
+resource "google_artifact_registry_repository" "build_cache" {
+  project         = var.project_id
+  location        = var.region
+  repository_id   = "${var.name}-cache"
+  format          = "DOCKER"
+  description     = "Layers that builds of the image share. May be emptied at any time."
+  labels          = local.labels
+  deletion_policy = "DELETE"
+
+  docker_config {
+    immutable_tags = false
+  }
+
+  cleanup_policies {
+    id     = "delete-old"
+    action = "DELETE"
+    condition {
+      tag_state  = "ANY"
+      older_than = "1209600s"
+    }
+  }
+
+  depends_on = [google_project_service.this]
+}

@@ -204,6 +204,13 @@ fn what_the_static_check_knows_is_refused(
     "stages",
     "the_registry_keeps_a_tag_as_it_is"
 )]
+#[case::a_cache_that_only_the_first_build_can_write(
+    "registry.tf",
+    "immutable_tags = false",
+    "immutable_tags = true",
+    "registry",
+    "a_build_can_move_the_tag_of_its_cache_and_no_other"
+)]
 #[case::an_alert_that_leads_nowhere(
     "alerts.tf",
     "url          = \"${var.runbook_url}#${each.key}\"",

@@ -36,6 +36,7 @@ fn the_static_check_finds_nothing() {
 #[case::permissions("permissions")]
 #[case::pubsub("pubsub")]
 #[case::refusals("refusals")]
+#[case::registry("registry")]
 #[case::stages("stages")]
 fn the_modules_own_tests_pass(#[case] file: &str) {
     let Some(tools) = Tools::find() else { return };
