@@ -1,6 +1,6 @@
 //! `config check` and `config show`.
 
-mod connect_check;
+mod connection_checks;
 
 use clap::Subcommand;
 use serde::Serialize;
@@ -56,7 +56,7 @@ impl ConfigArgs {
             } => {
                 output::note(check(context)?)?;
                 let config: ReadingConfig = context.start(false)?;
-                connect_check::check(&config.gitlab, config.mode, output).await
+                connection_checks::check(&config, output).await
             }
             ConfigAction::Show { output } => show(context, output),
         }

@@ -179,6 +179,15 @@ impl Client {
         self.own.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// `GET /version`, such as `18.9.0-ee`.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    pub async fn version(&self) -> Result<String, CallError> {
+        let call = UpstreamRequest::get("version", self.url(&["version"], &[]));
+        self.read(&call, row::version).await
+    }
+
     /// `GET /personal_access_tokens/self`; `None` where the token is of another kind (404 or 403 or
     /// 401 there).
     ///

@@ -102,6 +102,19 @@ pub(super) fn current_user(answer: &UpstreamResponse) -> Result<CurrentUser, Fau
     })
 }
 
+#[derive(Deserialize)]
+struct VersionRow<'a> {
+    #[serde(borrow, default)]
+    version: LenientValue<'a>,
+}
+
+/// GitLab's version.
+pub(super) fn version(answer: &UpstreamResponse) -> Result<String, Fault> {
+    let row: VersionRow<'_> = answer.json()?;
+    required(&row.version, "version")
+        .map_err(|_| Fault::new(ErrorKind::Unreadable, "told no usable `version`".to_owned()))
+}
+
 /// The token itself.
 pub(super) fn token_details(answer: &UpstreamResponse) -> Result<TokenDetails, Fault> {
     let row: TokenRow<'_> = answer.json()?;

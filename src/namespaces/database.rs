@@ -135,6 +135,17 @@ impl DatabasePool {
         ask.await.map(drop)
     }
 
+    /// The server's version.
+    ///
+    /// # Errors
+    /// The error of the database, or of the wait for a connection.
+    pub async fn version(&self) -> Result<String, sqlx::Error> {
+        let mut connection = self.acquire().await?;
+        sqlx::query_scalar("SHOW server_version")
+            .fetch_one(&mut *connection)
+            .await
+    }
+
     /// Closes the connections.
     pub async fn close(&self) {
         self.pool.close().await;

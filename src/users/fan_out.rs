@@ -45,7 +45,7 @@ const COALESCE_MARGIN: SignedDuration = SignedDuration::from_mins(1);
 /// How long a tick's own percentages hold after it was published.
 const OVERRIDE_LAPSES: SignedDuration = SignedDuration::from_hours(1);
 /// How many days before the token expires every run warns.
-const TOKEN_WARNING_DAYS: i32 = 30;
+pub(crate) const TOKEN_WARNING_DAYS: i32 = 30;
 /// Messages handed to the publisher at once; it bounds memory, and this bounds the futures.
 const PUBLISHING: usize = 4_096;
 

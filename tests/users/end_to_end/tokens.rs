@@ -1,9 +1,13 @@
 //! What the tokens may do: known at start, told by `config check --connect`, and enough for who
 //! only reads.
 
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use lookup_gitlab_sync::messaging::wire::SyncTick;
 use serde_json::Value;
 use simulator::{
+    control::InjectedFault,
     gitlab::{SimulatedUser, TokenChange, UserState},
     lookup::SimulatedPerson,
 };
@@ -106,25 +110,80 @@ async fn config_check_connect_says_what_each_token_may_do_and_what_is_missing() 
     let scene = scene().await;
     let both = [("GITLAB_READ_TOKEN", READING)];
     let check = ["config", "check", "--connect", "--output", "json"];
-    let output = scene.run(&check, &both).await;
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(0), "{said}");
-    let lines = String::from_utf8(output.stdout).unwrap();
-    let lines = lines
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let tokens: Vec<Value> = lines.filter(|line| line["token"].is_string()).collect();
-    let of = |name: &str| tokens.iter().find(|token| token["token"] == name).unwrap();
-    assert_eq!(of("GITLAB_READ_TOKEN")["reads"], true);
-    assert_eq!(of("GITLAB_READ_TOKEN")["writes"], false);
-    assert_eq!(of("GITLAB_TOKEN")["writes"], true);
-    assert!(said.contains("is not a service account"), "{said}");
+    let (lines, exit) = checked(&scene, &check, &both).await;
+    assert_eq!(exit, Some(0));
+    let of = |name: &str| {
+        lines
+            .get(name)
+            .unwrap_or_else(|| panic!("{name} in {lines:?}"))
+    };
+    assert_eq!(of("GITLAB_READ_TOKEN scopes")["finding"], "read_user");
+    assert_eq!(of("GITLAB_READ_TOKEN rights")["result"], "ok");
+    assert_eq!(of("GITLAB_TOKEN rights")["result"], "ok");
+    let owner = of("GITLAB_TOKEN owner");
+    assert_eq!(owner["result"], "warning");
+    let remedy = owner["remedy"].as_str().unwrap();
+    assert!(remedy.contains("is not a service account"), "{remedy}");
 
     let swapped = [("GITLAB_TOKEN", READING)];
-    let output = scene.run(&check, &swapped).await;
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(78), "{said}");
-    assert!(said.contains("it lacks the scope api"), "{said}");
+    let (lines, exit) = checked(&scene, &check, &swapped).await;
+    assert_eq!(exit, Some(78));
+    let scopes = &lines["GITLAB_TOKEN scopes"];
+    assert_eq!(scopes["result"], "failed");
+    assert_eq!(scopes["remedy"], "it lacks the scope api: it cannot block");
+}
+
+/// The checks by name, and the exit code.
+async fn checked(
+    scene: &ServiceEnvironment,
+    check: &[&str],
+    variables: Variables<'_>,
+) -> (BTreeMap<String, Value>, Option<i32>) {
+    let output = scene.run(check, variables).await;
+    let lines = String::from_utf8(output.stdout).unwrap();
+    let line = |line: &str| {
+        let line: Value = serde_json::from_str(line).unwrap();
+        (line["check"].as_str().unwrap().to_owned(), line)
+    };
+    (lines.lines().map(line).collect(), output.status.code())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn config_check_connect_names_what_each_system_lacks() {
+    let scene = scene().await;
+    let check = ["config", "check", "--connect", "--output", "json"];
+    let (lines, exit) = checked(&scene, &check, &[]).await;
+    assert_eq!(exit, Some(0), "{lines:?}");
+    for name in ["gitlab version", "gitlab listing", "directory"] {
+        assert_eq!(lines[name]["result"], "ok", "{lines:?}");
+    }
+    // The tests' own: redeliveries come at once, which loses nothing.
+    assert_eq!(lines["pubsub"]["result"], "warning", "{lines:?}");
+    assert_eq!(scene.writes(), 0);
+
+    let soon = Timestamp::now() + SignedDuration::from_hours(24 * 9);
+    let expires = TokenChange {
+        expires_at: Some(soon.to_zoned_datetime(TimeZone::UTC).date()),
+        ..TokenChange::default()
+    };
+    let token = scene.servers.gitlab.token().to_owned();
+    scene.servers.gitlab.change_token(&token, expires);
+    let broken = InjectedFault {
+        status: Some(500),
+        ..InjectedFault::on("*", "*")
+    };
+    scene.servers.lookup.control().inject(broken).unwrap();
+    let (lines, exit) = checked(&scene, &check, &[]).await;
+    assert_eq!(lines["GITLAB_TOKEN expiry"]["result"], "warning");
+    assert_eq!(lines["directory"]["result"], "failed", "{lines:?}");
+    assert_eq!(exit, Some(4));
+    scene.servers.lookup.control().clear_faults();
+
+    let nowhere = format!("127.0.0.1:{}", testkit::port::free_port());
+    let no_broker = [("PUBSUB_EMULATOR_HOST", nowhere.as_str())];
+    let (lines, exit) = checked(&scene, &check, &no_broker).await;
+    assert_eq!(lines["pubsub"]["result"], "failed", "{lines:?}");
+    assert_eq!(exit, Some(4));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -133,8 +192,8 @@ async fn a_service_account_is_an_owner_without_a_warning() {
     let own = scene.servers.gitlab.owner();
     let row = serde_json::json!({"user_type": "service_account"});
     scene.servers.gitlab.change_user(own, row).unwrap();
-    let output = scene.run(&["config", "check", "--connect"], &[]).await;
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(0), "{said}");
-    assert!(!said.contains("service account"), "{said}");
+    let check = ["config", "check", "--connect", "--output", "json"];
+    let (lines, exit) = checked(&scene, &check, &[]).await;
+    assert_eq!(exit, Some(0));
+    assert_eq!(lines["GITLAB_TOKEN owner"]["result"], "ok");
 }
