@@ -40,6 +40,8 @@ pub(crate) struct StageConsumers {
     /// What the writes of this process ask, if it may make any. One for all stages, for it reads
     /// the pause by itself.
     pub switch: Option<WriteSwitch>,
+    /// GitLab as each token of this process sees it.
+    pub tokens: Vec<gitlab::Client>,
     /// Each stage's pull loop.
     pub loops: Vec<(Stage, Liveness)>,
     waiting: Vec<(Stage, BoxFuture<'static, ()>)>,
@@ -73,6 +75,7 @@ impl StageConsumers {
         let clients = UserClients::new(config, writes_when.clone())?;
         token_check::check(config, &clients, stages).await?;
         self.gates.extend(gates(&clients, stages));
+        self.tokens.extend(tokens(config, &clients, stages));
         let outcomes = Outcomes::new(connection.publisher(Topic::SyncOutcome).await?);
         let grace = config.serve.grace;
         if stages.fan_out {
@@ -142,6 +145,10 @@ impl StageConsumers {
 
     /// Lets every stage that was prepared consume from now on. Who calls this calls [`Self::stop`].
     pub fn consume(&mut self) {
+        if !self.tokens.is_empty() {
+            let watching = gitlab::watch_expiry(self.tokens.clone(), self.stopping.clone());
+            self.tasks.spawn(watching);
+        }
         for (stage, consuming) in self.waiting.drain(..) {
             self.tasks.spawn(consuming);
             tracing::info!(
@@ -176,6 +183,15 @@ impl StageConsumers {
             );
         }
     }
+}
+
+/// GitLab as each token of these stages sees it.
+fn tokens(config: &Config, clients: &UserClients, stages: UserStages) -> Vec<gitlab::Client> {
+    let reads_with_its_own = stages.fan_out && config.gitlab.read_token.is_some();
+    let reader = reads_with_its_own.then_some(&clients.reader);
+    let shares_the_writers = stages.fan_out && !reads_with_its_own;
+    let writer = (stages.user_worker || shares_the_writers).then_some(&clients.gitlab);
+    reader.into_iter().chain(writer).cloned().collect()
 }
 
 /// The gates that these stages may wait at.

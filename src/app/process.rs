@@ -178,6 +178,10 @@ impl PreparedProcess {
             });
             health.register_note(move || Some(format!("writes are {}", switch.pause()?)));
         }
+        for token in &self.consumers.tokens {
+            let token = token.clone();
+            health.register_note(move || Some(token.token_expiry()?.to_string()));
+        }
         for ledger in self.consumers.ledgers.iter().chain(&self.portal) {
             let ledger = ledger.clone();
             health.register_readiness("ledger-database", move || {

@@ -2,6 +2,7 @@
 
 mod against;
 mod blockers;
+mod circumstances;
 mod due;
 mod line;
 mod pause;
@@ -15,6 +16,7 @@ use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use self::{
     against::EarlierPlan,
     blockers::blockers,
+    circumstances::Circumstances,
     due::{days, due},
     line::PlanLine,
     pause::PlannedPause,
@@ -95,7 +97,8 @@ impl PlanArgs {
         let limits = self.limits(clients.rules.limits);
         let verdict = plan.check(&limits);
         let refusal = verdict.as_ref().err();
-        summarise(self.output, &plan, &limits, refusal, &pause)?;
+        let circumstances = Circumstances::of(pause, &clients.reader).await;
+        summarise(self.output, &plan, &limits, refusal, &circumstances)?;
         verdict.map_err(|refusal| {
             CommandFailure::guard_refused(format!("the guard would refuse this run: {refusal}"))
         })

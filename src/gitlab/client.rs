@@ -5,8 +5,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use url::Url;
 
 use super::{
-    CurrentUser, Identity, TokenDetails, User, change::is_user_not_found, refusal, row, rows,
-    tokens::credentials,
+    CurrentUser, Identity, TokenDetails, TokenExpiry, User,
+    change::is_user_not_found,
+    refusal, row, rows,
+    tokens::{READING, credentials},
 };
 use crate::{
     config,
@@ -49,6 +51,8 @@ pub struct Client {
     pub(super) writes_when: Option<WriteSwitch>,
     /// The token's owner, once it is known.
     pub(super) own: Arc<Mutex<Option<Own>>>,
+    /// When the token expires, once it is known.
+    pub(super) expiry: Arc<Mutex<Option<TokenExpiry>>>,
 }
 
 /// Whose token it is. Another token may be another owner's.
@@ -81,18 +85,24 @@ impl Client {
         config: &config::GitLabConfig,
         writes_when: Option<WriteSwitch>,
     ) -> Result<Self, BuildError> {
-        let token = credentials(&config.token, SETTINGS.credentials)?;
+        let settings = if config.has_token_for_writing() {
+            &SETTINGS
+        } else {
+            &READING
+        };
+        let token = credentials(&config.token, settings.credentials)?;
         if config.url.cannot_be_a_base() {
             return Err(BuildError::Address("GITLAB_URL"));
         }
         let line = Exchange::new(UpstreamId::GitLab, transport, config.calls.timeout);
-        let upstream = Upstream::new(line, &config.calls, &SETTINGS, token, writes_when.clone());
+        let upstream = Upstream::new(line, &config.calls, settings, token, writes_when.clone());
         upstream.keep_time();
         Ok(Self {
             upstream,
             base: Arc::new(config.url.clone()),
             writes_when,
             own: Arc::default(),
+            expiry: Arc::default(),
         })
     }
 
@@ -119,6 +129,7 @@ impl Client {
             base: Arc::clone(&self.base),
             writes_when: self.writes_when.clone(),
             own: Arc::clone(&self.own),
+            expiry: Arc::clone(&self.expiry),
         }
     }
 
@@ -202,7 +213,26 @@ impl Client {
             401 | 403 | 404 if answer.is_json() => Ok(None),
             _ => row::token_details(answer).map(Some),
         };
-        self.read(&call, judge).await
+        let details = self.read(&call, judge).await?;
+        if let Some(details) = &details {
+            let expiry = TokenExpiry {
+                token: self.upstream.credentials_setting(),
+                on: details.expires_at,
+            };
+            expiry.count();
+            *self.expiry() = Some(expiry);
+        }
+        Ok(details)
+    }
+
+    /// When the token expires, as the last answer to [`Self::token_details`] said; `None` while no
+    /// answer has told it. Asks nothing.
+    pub fn token_expiry(&self) -> Option<TokenExpiry> {
+        *self.expiry()
+    }
+
+    fn expiry(&self) -> MutexGuard<'_, Option<TokenExpiry>> {
+        self.expiry.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// `GET /users/:id` with custom attributes; `None` for GitLab's own JSON `404 User Not Found`,

@@ -10,7 +10,7 @@ use crate::{
     upstream::{Authorize, BuildError, SecretHeader, UpstreamSettings, credential_of},
 };
 
-static READING: UpstreamSettings = UpstreamSettings {
+pub(super) static READING: UpstreamSettings = UpstreamSettings {
     url: "GITLAB_URL",
     authority: "gitlab.ca_file",
     credentials: "GITLAB_READ_TOKEN",
@@ -51,6 +51,7 @@ impl Client {
             base: Arc::clone(&self.base),
             writes_when: None,
             own: Arc::default(),
+            expiry: Arc::default(),
         }))
     }
 }

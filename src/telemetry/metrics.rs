@@ -16,7 +16,7 @@ enum MetricKind {
 }
 
 /// Every metric of the service. Labels are closed sets: never a user.
-const METRICS: [(&str, MetricKind, Unit, &str); 12] = [
+const METRICS: [(&str, MetricKind, Unit, &str); 13] = [
     (
         "sync_messages_total",
         MetricKind::Counter,
@@ -58,6 +58,12 @@ const METRICS: [(&str, MetricKind, Unit, &str); 12] = [
         MetricKind::Gauge,
         Unit::Count,
         "1 while writes are paused, as this process read it last; 0 while they are not",
+    ),
+    (
+        "sync_gitlab_token_expiry_timestamp_seconds",
+        MetricKind::Gauge,
+        Unit::Seconds,
+        "When a token of GitLab expires, in seconds since 1970; +Inf for never",
     ),
     (
         "sync_dead_letters_total",

@@ -167,6 +167,11 @@ impl Upstream {
         self.shared.authorize.generation()
     }
 
+    /// The setting that holds the credentials.
+    pub fn credentials_setting(&self) -> &'static str {
+        self.shared.settings.credentials
+    }
+
     /// The gate of one side.
     pub fn gate(&self, side: CallKind) -> Arc<Gate> {
         Arc::clone(self.gate_of(side))

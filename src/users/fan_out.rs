@@ -11,7 +11,7 @@ use std::{
 };
 
 use futures::{TryStreamExt, stream::FuturesUnordered};
-use jiff::{SignedDuration, Timestamp, ToSpan, tz::TimeZone};
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use metrics::{counter, gauge};
 
 pub use super::user_messages::UserMessages;
@@ -44,8 +44,6 @@ use crate::{
 const COALESCE_MARGIN: SignedDuration = SignedDuration::from_mins(1);
 /// How long a tick's own percentages hold after it was published.
 const OVERRIDE_LAPSES: SignedDuration = SignedDuration::from_hours(1);
-/// How many days before the token expires every run warns.
-pub(crate) const TOKEN_WARNING_DAYS: i32 = 30;
 /// Messages handed to the publisher at once; it bounds memory, and this bounds the futures.
 const PUBLISHING: usize = 4_096;
 
@@ -357,13 +355,11 @@ impl<P: UserMessages> FanOut<P> {
     /// so that refusal counts as an answer: asked first, it would open a gate that the refused
     /// token had closed.
     async fn warn_before_token_expires(&self, now: Timestamp) {
-        let Ok(Some(details)) = self.gitlab.token_details().await else {
+        if self.gitlab.token_details().await.is_err() {
             return;
-        };
-        let today = now.to_zoned_datetime(TimeZone::UTC).date();
-        let soon = today.saturating_add(TOKEN_WARNING_DAYS.days());
-        if let Some(expires) = details.expires_at.filter(|expires| *expires <= soon) {
-            tracing::warn!(event = "token_expires_soon", expires = %expires, "GitLab's token expires soon: rotate it");
+        }
+        if let Some(expiry) = self.gitlab.token_expiry() {
+            expiry.warn_if_soon(now);
         }
     }
 }

@@ -18,4 +18,5 @@ mod refusals;
 mod server;
 mod shared_looks;
 mod sweeping;
+mod token_expiry;
 mod watching;

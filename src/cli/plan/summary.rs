@@ -2,9 +2,10 @@
 
 use std::io;
 
+use jiff::civil::Date;
 use serde::Serialize;
 
-use super::pause::PlannedPause;
+use super::circumstances::Circumstances;
 use crate::{
     cli::common::output::{self, OutputFormat, OutputRow},
     gitlab::Unreadable,
@@ -21,16 +22,16 @@ pub(super) fn summarise(
     plan: &Plan,
     limits: &GuardLimits,
     refusal: Option<&GuardRefusal>,
-    pause: &PlannedPause,
+    circumstances: &Circumstances,
 ) -> io::Result<()> {
     match output {
         OutputFormat::Json => {
-            let summary = PlanSummary::new(plan, limits, refusal, pause);
+            let summary = PlanSummary::new(plan, limits, refusal, circumstances);
             output::print(output, &[summary])
         }
         OutputFormat::Table | OutputFormat::Csv => {
             let words = in_words(plan, limits, refusal);
-            output::note(&format!("{words}{}", pause.in_words()))
+            output::note(&format!("{words}{}", circumstances.in_words()))
         }
     }
 }
@@ -137,6 +138,8 @@ struct PlanSummary {
     /// Null where it could not be read, or no Pub/Sub is configured.
     paused: Option<bool>,
     pause: Option<String>,
+    /// Null where it never expires or GitLab does not tell.
+    token_expires: Option<Date>,
 }
 
 #[derive(Serialize)]
@@ -151,7 +154,7 @@ impl PlanSummary {
         plan: &Plan,
         limits: &GuardLimits,
         refusal: Option<&GuardRefusal>,
-        pause: &PlannedPause,
+        circumstances: &Circumstances,
     ) -> Self {
         let allowed = plan.tally.allowed(limits);
         let enough = |excess: Option<GuardExcess>| excess?.enough();
@@ -192,8 +195,9 @@ impl PlanSummary {
                 .iter()
                 .map(ToString::to_string)
                 .collect(),
-            paused: pause.is_paused(),
-            pause: pause.detail(),
+            paused: circumstances.pause.is_paused(),
+            pause: circumstances.pause.detail(),
+            token_expires: circumstances.token.and_then(|token| token.on),
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+use jiff::{Timestamp, ToSpan, civil::Date, tz::TimeZone};
 use lookup_gitlab_sync::messaging::wire::SyncTick;
 use serde_json::Value;
 use simulator::{
@@ -161,13 +161,7 @@ async fn config_check_connect_names_what_each_system_lacks() {
     assert_eq!(lines["pubsub"]["result"], "warning", "{lines:?}");
     assert_eq!(scene.writes(), 0);
 
-    let soon = Timestamp::now() + SignedDuration::from_hours(24 * 9);
-    let expires = TokenChange {
-        expires_at: Some(soon.to_zoned_datetime(TimeZone::UTC).date()),
-        ..TokenChange::default()
-    };
-    let token = scene.servers.gitlab.token().to_owned();
-    scene.servers.gitlab.change_token(&token, expires);
+    expires(&scene, today().saturating_add(9.days()));
     let broken = InjectedFault {
         status: Some(500),
         ..InjectedFault::on("*", "*")
@@ -184,6 +178,59 @@ async fn config_check_connect_names_what_each_system_lacks() {
     let (lines, exit) = checked(&scene, &check, &no_broker).await;
     assert_eq!(lines["pubsub"]["result"], "failed", "{lines:?}");
     assert_eq!(exit, Some(4));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_day_on_which_the_token_expires_is_told_by_plan_readiness_and_metrics() {
+    let mut scene = scene().await;
+    let day = today().saturating_add(9.days());
+    expires(&scene, day);
+    let said = format!("GITLAB_TOKEN expires on {day}");
+    let plan = scene.run(&["plan"], &[]).await;
+    let words = String::from_utf8(plan.stderr).unwrap();
+    assert!(
+        words.contains(&format!("{said}: rotate it before that day")),
+        "{words}"
+    );
+    assert_eq!(summary(&scene).await["token_expires"], day.to_string());
+
+    scene.serve(&["user-worker"], &[]).await;
+    let at = scene.serving(0).url("");
+    let page = async |path: &str| {
+        let page = reqwest::get(format!("{at}{path}")).await.unwrap();
+        page.text().await.unwrap()
+    };
+    let ready: Value = serde_json::from_str(&page("/readyz").await).unwrap();
+    assert_eq!(ready["notes"], serde_json::json!([said]));
+    let midnight = TimeZone::UTC.to_timestamp(day.into()).unwrap().as_second();
+    let line =
+        format!("sync_gitlab_token_expiry_timestamp_seconds{{token=\"GITLAB_TOKEN\"}} {midnight}");
+    let metrics = page("/metrics").await;
+    assert!(metrics.lines().any(|said| said == line), "{metrics}");
+
+    expires(&scene, today().saturating_add(300.days()));
+    let plan = scene.run(&["plan"], &[]).await;
+    let words = String::from_utf8(plan.stderr).unwrap();
+    assert!(!words.contains("expires"), "{words}");
+}
+
+fn today() -> Date {
+    Timestamp::now().to_zoned_datetime(TimeZone::UTC).date()
+}
+
+fn expires(scene: &ServiceEnvironment, day: Date) {
+    let change = TokenChange {
+        expires_at: Some(day),
+        ..TokenChange::default()
+    };
+    let token = scene.servers.gitlab.token().to_owned();
+    scene.servers.gitlab.change_token(&token, change);
+}
+
+async fn summary(scene: &ServiceEnvironment) -> Value {
+    let plan = scene.run(&["plan", "--output", "json"], &[]).await;
+    let lines = String::from_utf8(plan.stdout).unwrap();
+    serde_json::from_str(lines.lines().last().unwrap()).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]

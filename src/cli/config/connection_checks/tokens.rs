@@ -1,14 +1,13 @@
 //! What each token may do, whose it is and how long it lasts.
 
-use jiff::{Timestamp, ToSpan, tz::TimeZone};
+use jiff::Timestamp;
 
 use super::ConnectionReport;
 use crate::{
     cli::{CommandFailure, ExitReason},
     config::{GitLabConfig, Mode},
-    gitlab::{Client, TokenDetails},
+    gitlab::{Client, TokenDetails, TokenExpiry},
     upstream::{CallError, FaultScope},
-    users::fan_out::TOKEN_WARNING_DAYS,
 };
 
 /// What one token turned out to be.
@@ -76,7 +75,7 @@ async fn check_token(
         }
     };
     let may_write = check_scopes(name, details.as_ref(), report);
-    check_expiry(name, details.as_ref(), report);
+    check_expiry(name, client.token_expiry(), report);
     match check_owner(name, client, report).await {
         Ok(owner) => CheckedToken {
             owner: Some(owner),
@@ -114,21 +113,21 @@ fn check_scopes(name: &str, details: Option<&TokenDetails>, report: &mut Connect
     may_write
 }
 
-fn check_expiry(name: &str, details: Option<&TokenDetails>, report: &mut ConnectionReport) {
+fn check_expiry(name: &str, expiry: Option<TokenExpiry>, report: &mut ConnectionReport) {
     let check = format!("{name} expiry");
-    let Some(expires) = details.and_then(|details| details.expires_at) else {
-        report.ok(check, "not known, or never");
-        return;
+    let finding = match expiry.map(|expiry| expiry.on) {
+        None => "not known: GitLab tells it of personal access tokens".to_owned(),
+        Some(None) => "never".to_owned(),
+        Some(Some(day)) => day.to_string(),
     };
-    let today = Timestamp::now().to_zoned_datetime(TimeZone::UTC).date();
-    if expires <= today.saturating_add(TOKEN_WARNING_DAYS.days()) {
+    if expiry.is_some_and(|expiry| expiry.soon(Timestamp::now()).is_some()) {
         report.warn(
             check,
-            expires.to_string(),
+            finding,
             "rotate it before that day (docs/deploy.md, section 6)",
         );
     } else {
-        report.ok(check, expires.to_string());
+        report.ok(check, finding);
     }
 }
 
