@@ -56,8 +56,11 @@ pub use self::{
 use clap::ValueEnum;
 
 use self::{
-    known_keys::KnownKeys, reader::ConfigReader, requirement::SectionResult, source::MergedSources,
-    values::WordChoice,
+    known_keys::KnownKeys,
+    reader::ConfigReader,
+    requirement::SectionResult,
+    source::MergedSources,
+    values::{HostNameList, WordChoice},
 };
 
 /// Whether this process may change GitLab.
@@ -79,6 +82,8 @@ pub enum Mode {
 pub struct Config<G = GitLabConfig, D = DirectoryConfig, P = PubSubConfig> {
     /// `mode`
     pub mode: Mode,
+    /// `insecure_hosts`: hosts that plain `http://` may go to, in lower case.
+    pub insecure_hosts: Vec<String>,
     /// `[gitlab]`
     pub gitlab: G,
     /// `[directory]`
@@ -162,6 +167,7 @@ where
 
     fn read(reader: &mut ConfigReader<'_>, missing: &mut Vec<ConfigError>) -> Option<Self> {
         let mode = reader.value_or("mode", &WordChoice::<Mode>::new(), Mode::default());
+        let insecure_hosts = reader.value_or("insecure_hosts", &HostNameList, Vec::new());
         let pubsub = found(reader, PubSubConfig::read).settle(missing);
         let gitlab = found(reader, GitLabConfig::read).settle(missing);
         let directory = found(reader, DirectoryConfig::read).settle(missing);
@@ -175,6 +181,7 @@ where
         let log = LogConfig::read(reader);
         Some(Self {
             mode,
+            insecure_hosts,
             gitlab: gitlab?,
             directory: directory?,
             pubsub: pubsub?,

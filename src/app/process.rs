@@ -76,6 +76,14 @@ pub(crate) async fn serve(
         mode = ?plan.mode,
         "serving on port {port}"
     );
+    if !plan.insecure_hosts.is_empty() {
+        let hosts = plan.insecure_hosts.join(", ");
+        tracing::warn!(
+            event = "plaintext_allowed",
+            hosts,
+            "insecure_hosts allows plain http:// to {hosts}: whoever is on the path reads the tokens"
+        );
+    }
     // The mode governs writes to users alone.
     if plan.has_user_stages() && plan.mode == Mode::DryRun {
         tracing::warn!(

@@ -56,6 +56,7 @@ impl ServedStage {
 /// The stages of one process, with the configuration that they need.
 pub(super) struct StagePlan {
     pub mode: Mode,
+    pub insecure_hosts: Vec<String>,
     pub serve: ServeConfig,
     pub namespaces: NamespacesConfig,
     pub messaging: Option<MessagingStages>,
@@ -139,6 +140,7 @@ impl StagePlan {
     ) -> Self {
         Self {
             mode: config.mode,
+            insecure_hosts: config.insecure_hosts,
             serve: config.serve,
             namespaces: config.namespaces,
             messaging,

@@ -9,9 +9,7 @@ use super::{
     calls::CallsConfig,
     reader::ConfigReader,
     secret::Secret,
-    values::{
-        CertificateAuthorityFile, HttpUrl, Integer, SECRET, TextValue, ValueType, WordChoice,
-    },
+    values::{CertificateAuthorityFile, HttpUrl, Integer, SECRET, TextValue, WordChoice},
 };
 
 /// Which directory decides.
@@ -123,7 +121,7 @@ const BASIC: [&str; 3] = [
 
 impl PartialLookup {
     fn read(reader: &mut ConfigReader<'_>) -> Self {
-        let address = HttpUrl { without: None };
+        let address = reader.api_address(None);
         Self {
             url: reader.optional("directory.url", &address),
             token_url: reader.optional("directory.token_url", &address),
@@ -142,10 +140,7 @@ impl PartialLookup {
 
     fn complete(self, reader: &mut ConfigReader<'_>) -> Option<LookupConfig> {
         if !reader.is_given("directory.url") {
-            reader.missing(
-                "directory.url",
-                &ValueType::allowed(&HttpUrl { without: None }),
-            );
+            reader.missing("directory.url", HttpUrl::ALLOWED);
         }
         let given =
             |keys: &[&str], reader: &ConfigReader<'_>| keys.iter().any(|key| reader.is_given(key));

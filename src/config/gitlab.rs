@@ -8,7 +8,7 @@ use super::{
     calls::CallsConfig,
     reader::ConfigReader,
     secret::Secret,
-    values::{CertificateAuthorityFile, HttpUrl, SECRET},
+    values::{CertificateAuthorityFile, SECRET},
 };
 
 /// GitLab: where it is and who we are there.
@@ -44,12 +44,7 @@ impl GitLabConfig {
     }
 
     pub(super) fn read(reader: &mut ConfigReader<'_>) -> Option<Self> {
-        let url = reader.required(
-            "gitlab.url",
-            &HttpUrl {
-                without: Some("/api/v4"),
-            },
-        );
+        let url = reader.required("gitlab.url", &reader.api_address(Some("/api/v4")));
         let token = reader.secret("gitlab.token");
         let read_token = reader.secret("gitlab.read_token");
         let keys = [

@@ -106,8 +106,6 @@ pub enum MigrationMode {
 
 const LEDGER: &str = "namespaces.ledger_database_url";
 const PROVISIONING: &str = "namespaces.provisioning_database_url";
-const ADDRESS: &str =
-    "an https:// address without user, query and fragment; http:// only to this machine";
 const SIGNING_KEY: &str = "the name of a file with an RSA private key, PEM";
 
 /// The plans of GitLab 18.9.
@@ -142,16 +140,17 @@ const CALLS: CallsConfig = CallsConfig {
 
 impl NamespacesConfig {
     pub(super) fn read(reader: &mut ConfigReader<'_>) -> Self {
-        let api = HttpUrl {
-            without: Some("/api/v4"),
-        };
+        let (portal, api) = (
+            reader.api_address(None),
+            reader.api_address(Some("/api/v4")),
+        );
         let time = DurationRange(Duration::from_secs(1)..=Duration::from_mins(15));
         let gitlab = reader.peek("gitlab.url", &api);
         let own_authority = reader.optional("namespaces.ca_file", &CertificateAuthorityFile);
         // What provisions is a GitLab, or one's own service beside it.
         let gitlabs = reader.peek("gitlab.ca_file", &CertificateAuthorityFile);
         Self {
-            portal_url: reader.optional("namespaces.portal_url", &HttpUrl { without: None }),
+            portal_url: reader.optional("namespaces.portal_url", &portal),
             portal_token: reader.secret("namespaces.portal_token"),
             signing_key_file: reader
                 .optional("namespaces.signing_key_file", &TextValue::ANY)
@@ -223,7 +222,11 @@ impl NamespacesConfig {
     /// # Errors
     /// When it is missing.
     pub fn issuer(&self) -> Result<&Url, ConfigErrors> {
-        given(self.portal_url.as_ref(), "namespaces.portal_url", ADDRESS)
+        given(
+            self.portal_url.as_ref(),
+            "namespaces.portal_url",
+            HttpUrl::ALLOWED,
+        )
     }
 
     /// The token of the portal's clients.
@@ -258,7 +261,7 @@ impl NamespacesConfig {
         given(
             self.provisioning_url.as_ref(),
             "namespaces.provisioning_url",
-            ADDRESS,
+            HttpUrl::ALLOWED,
         )
     }
 

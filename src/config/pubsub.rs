@@ -54,7 +54,7 @@ impl PubSubConfig {
     pub(super) fn read(reader: &mut ConfigReader<'_>) -> Option<Self> {
         let project = reader.required("pubsub.project", &PROJECT);
         let emulator_host = reader.optional("pubsub.emulator_host", &HostPort);
-        let endpoint = reader.optional("pubsub.endpoint", &HttpUrl { without: None });
+        let endpoint = reader.optional("pubsub.endpoint", &HttpUrl::default());
         if reader.is_given("pubsub.endpoint") && reader.is_given("pubsub.emulator_host") {
             reader.reject(
                 "pubsub.endpoint",

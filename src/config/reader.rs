@@ -12,7 +12,7 @@ use super::{
     origin::ValueOrigin,
     secret::{Secret, SecretFileError},
     source::{MergedSources, USUAL_VARIABLES},
-    values::{self, SECRET, TextValue, ValueType},
+    values::{self, HostNameList, HttpUrl, SECRET, TextValue, ValueType},
 };
 
 /// Reads keys from the sources.
@@ -98,6 +98,15 @@ impl<'s> ConfigReader<'s> {
             self.errors.truncate(before);
         }
         value
+    }
+
+    /// The form of an address that `insecure_hosts` counts for; `without` is what the client adds.
+    pub(super) fn api_address(&self, without: Option<&'static str>) -> HttpUrl {
+        let hosts = self.peek("insecure_hosts", &HostNameList);
+        HttpUrl {
+            without,
+            insecure_hosts: Some(hosts.unwrap_or_default()),
+        }
     }
 
     /// The value of a key that is read elsewhere, if it is given and valid; its errors are reported

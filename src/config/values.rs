@@ -2,6 +2,7 @@
 
 mod authority;
 mod choice;
+mod host;
 mod list;
 mod number;
 mod pattern;
@@ -17,6 +18,7 @@ use figment2::{
 pub(super) use self::{
     authority::CertificateAuthorityFile,
     choice::{Bool, WordChoice},
+    host::HostNameList,
     list::{AccountIdList, IdentityPatternList, PatternList, StringList},
     number::{Integer, Percent},
     text::{LogFilter, SECRET, SecretText, TextValue},

@@ -10,8 +10,9 @@ use super::BuildError;
 /// The usual variables that name a proxy for `https://`, first come first.
 const VARIABLES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
 
-/// The proxy for `https://` addresses. Plain `http://` is for this machine alone, and a proxy of
-/// it, such as `HTTP_PROXY` would name, would read the token.
+/// The proxy for `https://` addresses. Plain `http://` is for this machine and for the hosts that
+/// `insecure_hosts` names, and a proxy of it, such as `HTTP_PROXY` would name, would read the
+/// token.
 pub(super) struct ProxySetting {
     /// The variable that names it.
     pub variable: &'static str,

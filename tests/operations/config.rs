@@ -2,6 +2,7 @@
 
 mod commands;
 mod example;
+mod insecure_hosts;
 mod mistakes;
 mod secrets;
 

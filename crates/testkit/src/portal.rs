@@ -92,6 +92,8 @@ pub struct PortalAnswers {
     pub keys: Vec<Value>,
     /// Another issuer than its own.
     pub issuer: Option<String>,
+    /// Another address of the key set than its own.
+    pub key_set: Option<String>,
     /// Answer 503 instead.
     pub down: bool,
     /// Answer the key set this late.
@@ -195,7 +197,8 @@ async fn discovery(State(shared): State<PortalServer>) -> axum::response::Respon
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     }
     let issuer = served.issuer.as_ref().unwrap_or(&shared.address);
-    let jwks_uri = format!("{}/keys", shared.address);
+    let jwks_uri = served.key_set.clone();
+    let jwks_uri = jwks_uri.unwrap_or_else(|| format!("{}/keys", shared.address));
     Json(json!({ "issuer": issuer, "jwks_uri": jwks_uri })).into_response()
 }
 

@@ -56,7 +56,7 @@ impl ValueType for PatternList {
 }
 
 /// The texts of a list, or an error for each one that is refused.
-fn each(
+pub(super) fn each(
     given: &RawValue<'_>,
     objection: impl Fn(&str) -> Option<String>,
 ) -> Result<Vec<String>, Vec<ParseError>> {

@@ -4,18 +4,32 @@ use url::{Host, Url};
 
 use super::{ParseError, RawValue, ValueType};
 
-/// The address of an HTTP API: `https`, or `http` to this machine alone.
+/// The address of an HTTP API: `https`, or `http` to this machine and to hosts that are named.
+#[derive(Default)]
 pub(in crate::config) struct HttpUrl {
     /// A path that the client adds itself and that people tend to give.
     pub without: Option<&'static str>,
+    /// Who else may be called in plaintext, in lower case; `None` where nobody may, whatever
+    /// `insecure_hosts` says.
+    pub insecure_hosts: Option<Vec<String>>,
+}
+
+impl HttpUrl {
+    /// What is allowed where `insecure_hosts` counts.
+    pub(in crate::config) const ALLOWED: &'static str = "an https:// address without user, query and fragment; http:// only to this machine and to insecure_hosts";
 }
 
 impl ValueType for HttpUrl {
     type Value = Url;
 
     fn allowed(&self) -> String {
-        "an https:// address without user, query and fragment; http:// only to this machine"
-            .to_owned()
+        let allowed = match self.insecure_hosts {
+            Some(_) => Self::ALLOWED,
+            None => {
+                "an https:// address without user, query and fragment; http:// only to this machine"
+            }
+        };
+        allowed.to_owned()
     }
 
     fn read(&self, given: &RawValue<'_>) -> Result<Url, Vec<ParseError>> {
@@ -46,7 +60,7 @@ impl HttpUrl {
         }
         match url.scheme() {
             "https" => {}
-            "http" if url.host().is_some_and(|host| is_loopback(&host)) => {}
+            "http" if url.host().is_some_and(|host| self.is_plaintext(&host)) => {}
             "http" => return Some(
                 "is plain http:// to another machine, which would show the token to the network"
                     .to_owned(),
@@ -57,8 +71,18 @@ impl HttpUrl {
         let has_it = url.path().trim_end_matches('/').ends_with(ending);
         has_it.then(|| format!("ends in {ending}, which the client adds itself"))
     }
+
+    /// Whether `host` may be called in plaintext.
+    fn is_plaintext(&self, host: &Host<&str>) -> bool {
+        let is_named = |name: &str| {
+            let hosts = self.insecure_hosts.iter().flatten();
+            hosts.into_iter().any(|known| known == name)
+        };
+        is_loopback(host) || matches!(host, Host::Domain(name) if is_named(name))
+    }
 }
 
+/// The parser of the address has put its host into lower case.
 fn is_loopback(host: &Host<&str>) -> bool {
     match host {
         Host::Domain(name) => *name == "localhost" || name.ends_with(".localhost"),
@@ -137,7 +161,8 @@ mod tests {
         assert_eq!(
             accepts(
                 &HttpUrl {
-                    without: Some("/api/v4")
+                    without: Some("/api/v4"),
+                    ..HttpUrl::default()
                 },
                 text
             ),

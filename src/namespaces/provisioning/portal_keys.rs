@@ -223,7 +223,8 @@ impl PortalKeys {
         Ok(set)
     }
 
-    /// The document must be the portal's own, and must not lead from TLS to plain text.
+    /// The document must be the portal's own. It must not lead from TLS to plain text, nor in plain
+    /// text to another host than the configured one.
     async fn discover(&self) -> Result<DiscoveryDocument, KeyLookupError> {
         let mut address = self.portal.clone();
         let path = format!(
@@ -238,10 +239,17 @@ impl PortalKeys {
                 "its discovery document names another issuer".to_owned(),
             ));
         }
-        if self.portal.scheme() == "https" && discovery.jwks_uri.scheme() != "https" {
-            return Err(KeyLookupError::Portal(
-                "its keys are not on https".to_owned(),
-            ));
+        if discovery.jwks_uri.scheme() != "https" {
+            if self.portal.scheme() == "https" {
+                return Err(KeyLookupError::Portal(
+                    "its keys are not on https".to_owned(),
+                ));
+            }
+            if self.portal.host() != discovery.jwks_uri.host() {
+                return Err(KeyLookupError::Portal(
+                    "its keys are in plain text on another host".to_owned(),
+                ));
+            }
         }
         Ok(discovery)
     }

@@ -86,6 +86,29 @@ async fn no_address_outside_this_machine_is_spoken_to_in_the_clear() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_is_named_is_spoken_to_in_the_clear_and_that_is_told() {
+    let stage = RecordedEnvironment::of(Vec::new(), Vec::new()).await;
+    let hosts = (
+        "LOOKUP_GITLAB_SYNC__INSECURE_HOSTS",
+        "['nowhere.invalid', 'lookup']",
+    );
+    // Nobody has that name: it is tried, and fails.
+    let clear = [hosts, ("GITLAB_URL", "http://nowhere.invalid")];
+    let output = stage.run(&["plan"], &clear).await;
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(4), "{said}");
+    let process = stage.serve(&[hosts]).await;
+    assert_eq!(process.terminate().await, Some(0));
+    let log = stage.log().await;
+    let told = log
+        .iter()
+        .find(|line| line["event"] == "plaintext_allowed")
+        .unwrap();
+    assert_eq!(told["severity"], "WARNING");
+    assert_eq!(told["hosts"], "nowhere.invalid, lookup");
+}
+
 /// A library would log a parameter that it does not know, and its value.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_parameter_of_a_database_address_reaches_the_log() {

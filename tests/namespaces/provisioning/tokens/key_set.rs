@@ -130,6 +130,22 @@ async fn a_portal_that_cannot_be_asked_refuses_every_token_until_it_can() {
     );
 }
 
+/// The portal is in plain text itself, and whoever is on the path could name a host of theirs.
+#[tokio::test]
+async fn keys_in_plain_text_are_fetched_from_the_portals_own_host_alone() {
+    let fixture = ProvisioningFixture::with(without_database).await;
+    let elsewhere = fixture.portal.address.replace("127.0.0.1", "localhost");
+    let elsewhere = format!("{elsewhere}/keys");
+    fixture
+        .portal
+        .serve(|served| served.key_set = Some(elsewhere));
+    let errors = CapturedLogs::errors();
+    assert!(!passes(&fixture, &fixture.portal.token()).await);
+    assert_eq!(fixture.portal.fetches(), 0);
+    let told = errors.text();
+    assert!(told.contains("in plain text on another host"), "{told}");
+}
+
 #[tokio::test]
 async fn a_failed_refetch_keeps_the_keys_there_are() {
     let fixture = ProvisioningFixture::with(|settings| {
