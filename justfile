@@ -32,6 +32,11 @@ ci:
 demo *arguments:
     cargo run --locked --release -- demo "$@"
 
+# Records the demo anew, for README.md and its picture.
+record-demo:
+    cargo build --locked --release
+    docs/pictures/record.py target/release/lookup-gitlab-sync
+
 # Everything that is measured, about half an hour, or one measurement: `just bench calls`.
 bench *measurements:
     cargo bench --locked --bench performance -- "$@"

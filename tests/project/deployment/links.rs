@@ -88,6 +88,44 @@ fn every_link_of_the_documents_leads_somewhere() {
 }
 
 #[test]
+fn readme_links_every_document() {
+    let readme = project::read("README.md");
+    let linked = |path: &Path| {
+        let path = path.strip_prefix(project::root()).unwrap();
+        readme.contains(&format!("]({})", path.display()))
+    };
+    let documents = project::files("docs", ".md");
+    let own = |path: &&PathBuf| path.parent() == Some(&project::root().join("docs"));
+    let missing: Vec<PathBuf> = documents
+        .into_iter()
+        .map(|(path, _)| path)
+        .filter(|path| own(&path) && !path.ends_with("docs/README.md"))
+        .filter(|path| !linked(path))
+        .collect();
+    assert!(missing.is_empty(), "{missing:#?}");
+}
+
+/// The picture is drawn from the same recording as the text.
+#[test]
+fn the_picture_of_the_demo_shows_what_readme_shows() {
+    let picture = project::read("docs/pictures/demo.svg");
+    let line = Regex::new(r#"(?m)^<text class="line \w+".*?>(.*)</text>$"#).unwrap();
+    let drawn: Vec<String> = line
+        .captures_iter(&picture)
+        .map(|found| {
+            let text = found[1].replace("&lt;", "<").replace("&gt;", ">");
+            text.replace("&amp;", "&")
+        })
+        .collect();
+    let readme = project::read("README.md");
+    let block = Regex::new(r"(?ms)^```\n(\d+ accounts in a simulated GitLab.*?)^```$").unwrap();
+    let told = &block.captures(&readme).unwrap()[1];
+    let told: Vec<&str> = told.lines().filter(|line| !line.is_empty()).collect();
+    assert_eq!(drawn[0], "$ lookup-gitlab-sync demo");
+    assert_eq!(drawn[1..], told);
+}
+
+#[test]
 fn every_path_that_a_document_names_is_there() {
     let named = Regex::new(
         r"`((?:src|tests|crates|benches|docs|schemas|terraform|migrations|\.ci|\.config)/[\w./-]*)`",
