@@ -45,3 +45,8 @@ bench *measurements:
 snapshots *arguments:
     INSTA_UPDATE=always tests/run "$@"
     git diff --stat -- '*.snap'
+
+# Plants mistakes in the Terraform module, one at a time, and says which of them no test notices: all of them in some
+# hours, or those of one file, or every seventh: `just mutations alerts.tf 7`.
+mutations file='' every='1':
+    MUTATE={{ file }} MUTATE_EVERY={{ every }} cargo nextest run --locked --workspace --test project --run-ignored only --no-capture -E 'test(mistakes_in_the_module)'

@@ -2,7 +2,6 @@
 locals {
   # Alerts on log-based metrics can be made only some minutes after the metrics themselves: hence not in the first apply.
   alerting = var.alerting.enabled && local.running
-  interval = var.tick.interval_seconds
 
   work_filter = "resource.type=\"pubsub_subscription\" AND resource.labels.subscription_id=monitoring.regex.full_match(\"${join("|", values(local.subscriptions))}\")"
   hold_filter = "resource.type=\"pubsub_subscription\" AND resource.labels.subscription_id=monitoring.regex.full_match(\"${join("|", [for it in local.schemas : "${it.name}-dead-hold"])}\")"

@@ -18,6 +18,7 @@ locals {
       LOOKUP_GITLAB_SYNC__GUARD__MAX_BLOCK_PERCENT   = tostring(var.guard.max_block_percent)
       LOOKUP_GITLAB_SYNC__GUARD__MAX_UNBLOCK_PERCENT = tostring(var.guard.max_unblock_percent)
       LOOKUP_GITLAB_SYNC__GUARD__FLOOR               = tostring(var.guard.floor)
+      LOOKUP_GITLAB_SYNC__GUARD__MAX_BLOCKS          = tostring(var.guard.max_blocks)
     },
     var.gitlab.requests_per_minute == null ? {} : { LOOKUP_GITLAB_SYNC__GITLAB__CALLS__REQUESTS_PER_MINUTE = tostring(var.gitlab.requests_per_minute) },
     var.lookup.username != null ? { LOOKUP_USERNAME = var.lookup.username } : {},

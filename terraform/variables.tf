@@ -46,6 +46,15 @@ variable "labels" {
   description = "Labels put on everything that takes labels."
   type        = map(string)
   default     = {}
+
+  validation {
+    condition     = alltrue([for key, value in var.labels : can(regex("^[a-z][a-z0-9_-]{0,62}$", key)) && can(regex("^[a-z0-9_-]{0,63}$", value))])
+    error_message = "labels are keyed by a lower-case letter and then letters, digits, hyphens and underscores, at most 63; values are of the same characters."
+  }
+  validation {
+    condition     = !contains(keys(var.labels), "app")
+    error_message = "the label app is the deployment's name."
+  }
 }
 
 variable "deletion_protection" {
@@ -79,66 +88,72 @@ variable "mode" {
 }
 
 variable "tick" {
-  description = "When a run starts: a unix-cron schedule with its time zone, and the longest time between two of its ticks, from which alerts derive their patience."
+  description = "When a run starts: a unix-cron schedule in numbers with its time zone, and the longest time between two of its ticks, from which alerts derive their patience (null: what the schedule says)."
   type = object({
     schedule         = optional(string, "7 * * * *")
     time_zone        = optional(string, "Europe/London")
-    interval_seconds = optional(number, 3600)
+    interval_seconds = optional(number)
     paused           = optional(bool, false)
   })
   default = {}
 
   validation {
-    condition     = can(regex("^\\S+ \\S+ \\S+ \\S+ \\S+$", var.tick.schedule))
-    error_message = "tick.schedule is a unix-cron schedule of five fields, such as 7 * * * *."
+    condition     = can(regex("^${local.cron_minutes} ${local.cron_hours} \\* \\* \\*$", var.tick.schedule))
+    error_message = "tick.schedule is a unix-cron schedule in numbers, such as 7 * * * * or */20 * * * *. Its last three fields are *: what runs on some days leaves cancelled people their access on the others."
   }
   validation {
-    condition     = can(regex("^(Etc/)?UTC$|^[A-Z][A-Za-z]+/[A-Za-z_/+-]+$", var.tick.time_zone))
-    error_message = "tick.time_zone is a name of the time zone database, such as Europe/London."
+    condition     = contains(local.time_zones, var.tick.time_zone)
+    error_message = "tick.time_zone is a name of the time zone database, such as Europe/London; terraform/time_zones.txt lists them."
   }
   validation {
-    condition     = var.tick.interval_seconds >= 300 && var.tick.interval_seconds <= 21600 && floor(var.tick.interval_seconds) == var.tick.interval_seconds
+    condition     = var.tick.interval_seconds == null || try(var.tick.interval_seconds >= 300 && var.tick.interval_seconds <= 21600 && floor(var.tick.interval_seconds) == var.tick.interval_seconds, false)
     error_message = "tick.interval_seconds is between 300 and 21600: Cloud Monitoring cannot notice the absence of anything rarer than four times six hours."
   }
 }
 
 variable "guard" {
-  description = "How much one day's runs may change, in percent of the accounts concerned, and the number of changes always allowed."
+  description = "How much one day's runs may change, in percent of the accounts concerned, the number of changes always allowed, and the most blocks regardless of the percentage."
   type = object({
     max_block_percent   = optional(number, 5)
     max_unblock_percent = optional(number, 25)
     floor               = optional(number, 10)
+    max_blocks          = optional(number, 1000)
   })
   default = {}
 
   validation {
-    condition     = var.guard.max_block_percent > 0 && var.guard.max_block_percent <= 50
-    error_message = "guard.max_block_percent is above 0 and at most 50: a run that would block more is asked for by name, with a tick of its own."
+    condition     = var.guard.max_block_percent >= 0.5 && var.guard.max_block_percent <= 50
+    error_message = "guard.max_block_percent is between 0.5 and 50, in percent (5 is one in twenty, and 0.05 would be one in two thousand): a run that would block more is asked for by name, with a tick of its own."
   }
   validation {
-    condition     = var.guard.max_unblock_percent > 0 && var.guard.max_unblock_percent <= 50
-    error_message = "guard.max_unblock_percent is above 0 and at most 50: a run that would unblock more is asked for by name, with a tick of its own."
+    condition     = var.guard.max_unblock_percent >= 0.5 && var.guard.max_unblock_percent <= 50
+    error_message = "guard.max_unblock_percent is between 0.5 and 50, in percent (5 is one in twenty, and 0.05 would be one in two thousand): a run that would unblock more is asked for by name, with a tick of its own."
   }
   validation {
     condition     = var.guard.floor >= 0 && var.guard.floor <= 100 && floor(var.guard.floor) == var.guard.floor
     error_message = "guard.floor is a whole number between 0 and 100."
   }
+  validation {
+    condition     = var.guard.max_blocks >= 1 && var.guard.max_blocks <= 10000 && floor(var.guard.max_blocks) == var.guard.max_blocks
+    error_message = "guard.max_blocks is a whole number between 1 and 10000."
+  }
 }
 
 variable "gitlab" {
-  description = "GitLab's address without /api/v4, and the calls a minute that one instance may make (null: no bound of our own)."
+  description = "GitLab's address without /api/v4, the calls a minute that one instance may make (null: no bound of our own), and whether a second token that only reads is kept for the fan-out and for what people look at."
   type = object({
     url                 = string
     requests_per_minute = optional(number)
+    read_token          = optional(bool, false)
   })
 
   validation {
-    condition     = can(regex("^https://[a-z0-9.-]+(:[0-9]+)?(/[A-Za-z0-9._/-]*)?$", var.gitlab.url)) && !endswith(var.gitlab.url, "/api/v4")
+    condition     = can(regex("^https://[a-z0-9.-]+(:[0-9]+)?(/[A-Za-z0-9._/-]*)?$", var.gitlab.url)) && !can(regex("/api/v4/?$", var.gitlab.url))
     error_message = "gitlab.url is an https address without /api/v4, such as https://gitlab.example.ac.uk."
   }
   validation {
-    condition     = var.gitlab.requests_per_minute == null || try(var.gitlab.requests_per_minute >= 1 && var.gitlab.requests_per_minute <= 60000, false)
-    error_message = "gitlab.requests_per_minute is between 1 and 60000, or null."
+    condition     = var.gitlab.requests_per_minute == null || try(var.gitlab.requests_per_minute >= 1 && var.gitlab.requests_per_minute <= 60000 && floor(var.gitlab.requests_per_minute) == var.gitlab.requests_per_minute, false)
+    error_message = "gitlab.requests_per_minute is a whole number between 1 and 60000, or null."
   }
 }
 
@@ -152,12 +167,12 @@ variable "lookup" {
   })
 
   validation {
-    condition     = can(regex("^https://", var.lookup.url)) && (var.lookup.token_url == null || can(regex("^https://", var.lookup.token_url)))
-    error_message = "lookup.url and lookup.token_url are https addresses."
+    condition     = alltrue([for url in compact([var.lookup.url, var.lookup.token_url]) : can(regex("^https://[a-z0-9.-]+(:[0-9]+)?(/[A-Za-z0-9._~/-]*)?$", url))]) && var.lookup.url != ""
+    error_message = "lookup.url and lookup.token_url are https addresses without user, query and fragment."
   }
   validation {
-    condition     = (var.lookup.username != null) != (var.lookup.token_url != null && var.lookup.client_id != null)
-    error_message = "lookup has either token_url and client_id (API gateway) or username (direct access), not both."
+    condition     = var.lookup.username == null ? var.lookup.token_url != null && var.lookup.client_id != null : var.lookup.token_url == null && var.lookup.client_id == null
+    error_message = "lookup has either token_url and client_id (API gateway) or username (direct access), and nothing of the other."
   }
 }
 
@@ -167,16 +182,16 @@ variable "settings" {
   default     = {}
 
   validation {
-    condition     = alltrue([for key in keys(var.settings) : can(regex("^[A-Z][A-Z0-9_]*__[A-Z0-9_]+$", key))])
-    error_message = "settings are keyed SECTION__KEY in capitals, such as FAN_OUT__MESSAGES."
+    condition     = alltrue([for key in keys(var.settings) : can(regex("^(DIRECTORY|FAN_OUT|GITLAB|LOG|NAMESPACES|SERVE|SWEEP|USERS|WORKER)__[A-Z][A-Z0-9_]*$", key))])
+    error_message = "settings are keyed SECTION__KEY in capitals, such as FAN_OUT__MESSAGES. The guard and Pub/Sub have variables of their own, which are checked."
   }
   validation {
-    condition     = !anytrue([for key in keys(var.settings) : can(regex("TOKEN$|PASSWORD|SECRET|SIGNING_KEY|DATABASE_URL", key))])
-    error_message = "settings hold no secret: secrets are versions in Secret Manager, see docs/deploy.md."
+    condition     = !anytrue([for key in keys(var.settings) : can(regex("(TOKEN|PASSWORD|SECRET|SIGNING_KEY|DATABASE_URL|PATH)(_FILE)?$", key))])
+    error_message = "settings hold no secret and name no file: secrets are versions in Secret Manager, see docs/deploy.md."
   }
   validation {
-    condition     = !anytrue([for key in keys(var.settings) : startswith(key, "GUARD__") || key == "PUBSUB__PREFIX"])
-    error_message = "the guard and the prefix have variables of their own, which are checked; set those."
+    condition     = length(setintersection(keys(var.settings), local.owned_settings)) == 0
+    error_message = "what a variable of this module or Cloud Run decides is no setting: ${join(", ", local.owned_settings)}."
   }
 }
 
@@ -186,8 +201,12 @@ variable "secret_versions" {
   default     = {}
 
   validation {
-    condition     = alltrue([for version in values(var.secret_versions) : can(regex("^([0-9]+|latest)$", version))])
+    condition     = alltrue([for version in values(var.secret_versions) : can(regex("^([1-9][0-9]*|latest)$", version))])
     error_message = "a secret's version is a number or latest."
+  }
+  validation {
+    condition     = length(setsubtract(keys(var.secret_versions), local.secret_names)) == 0
+    error_message = "secret_versions are keyed by short names, which are ${join(", ", local.secret_names)}; a full name would rotate nothing."
   }
 }
 
@@ -234,50 +253,14 @@ variable "vpc" {
     subnetwork = string
   })
   default = null
-}
-
-# Who may, and who hears of it
-
-variable "operators" {
-  description = "Members who may publish ticks and resyncs, handle dead letters, and pause and resume all writes, such as group:gitlab-team@example.ac.uk."
-  type        = set(string)
-  default     = []
 
   validation {
-    condition     = alltrue([for member in var.operators : can(regex("^(user|group|serviceAccount|principal|principalSet):.+", member))])
-    error_message = "an operator is a member such as group:gitlab-team@example.ac.uk; allUsers and domains are refused."
+    condition     = var.vpc == null || try(alltrue([for name in [var.vpc.network, var.vpc.subnetwork] : can(regex("^[a-z0-9]([a-z0-9/.-]*[a-z0-9])?$", name))]), false)
+    error_message = "vpc has a network and a subnetwork, by name or by path (projects/PROJECT/global/networks/NAME)."
   }
 }
 
-variable "alerting" {
-  description = "Whether alert policies are made, the notification channels (full resource names) that page and those that open a ticket, and the number of dead letters in 15 minutes that pages."
-  type = object({
-    enabled           = optional(bool, true)
-    page              = optional(list(string), [])
-    ticket            = optional(list(string), [])
-    dead_letter_burst = optional(number, 50)
-  })
-  default = {}
-
-  validation {
-    condition     = alltrue([for channel in concat(var.alerting.page, var.alerting.ticket) : can(regex("^projects/[^/]+/notificationChannels/[0-9]+$", channel))])
-    error_message = "a notification channel is projects/PROJECT/notificationChannels/NUMBER."
-  }
-  validation {
-    condition     = var.alerting.dead_letter_burst >= 1
-    error_message = "alerting.dead_letter_burst is at least 1."
-  }
-}
-
-variable "runbook_url" {
-  description = "Where people read docs/operations.md of the deployed version; every alert links to its entry there."
-  type        = string
-
-  validation {
-    condition     = can(regex("^https://[^#]+$", var.runbook_url))
-    error_message = "runbook_url is an https address without a #fragment."
-  }
-}
+# What is kept
 
 variable "history_retention_days" {
   description = "Days that the command history sees outcomes for; what Pub/Sub keeps costs a little."
@@ -296,7 +279,7 @@ variable "outcome_retention_days" {
   default     = 400
 
   validation {
-    condition     = var.outcome_retention_days >= 30 && var.outcome_retention_days <= 3650
-    error_message = "outcome_retention_days is between 30 and 3650."
+    condition     = var.outcome_retention_days >= 30 && var.outcome_retention_days <= 3650 && floor(var.outcome_retention_days) == var.outcome_retention_days
+    error_message = "outcome_retention_days is a whole number between 30 and 3650."
   }
 }

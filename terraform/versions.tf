@@ -1,6 +1,6 @@
 terraform {
-  # 1.7 brought mock_provider, which the tests need.
-  required_version = ">= 1.7, < 2.0"
+  # Since 1.9 the check of one variable may look at another, and at a local value.
+  required_version = ">= 1.9, < 2.0"
 
   required_providers {
     google = {

@@ -27,7 +27,8 @@ run "nothing_is_written_unless_it_is_asked_for" {
 
 run "apply_reaches_both_stages" {
   variables {
-    mode = "apply"
+    mode     = "apply"
+    alerting = { page = ["projects/sync-test/notificationChannels/1"], ticket = ["projects/sync-test/notificationChannels/2"] }
   }
   assert {
     condition = alltrue([for pool in google_cloud_run_v2_worker_pool.stage :

@@ -19,9 +19,8 @@ module "sync" {
   }
 
   tick = {
-    schedule         = "30 */6 * * *"
-    interval_seconds = 21600
-    paused           = true
+    schedule = "30 */6 * * *"
+    paused   = true
   }
 
   # Only accounts that need a write get a message: little to read through.

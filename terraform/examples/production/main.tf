@@ -24,9 +24,8 @@ module "sync" {
   }
 
   tick = {
-    schedule         = "7 * * * *"
-    time_zone        = "Europe/London"
-    interval_seconds = 3600
+    schedule  = "7 * * * *"
+    time_zone = "Europe/London"
   }
 
   operators   = ["group:gitlab-operators@example.ac.uk"]

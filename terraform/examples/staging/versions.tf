@@ -1,9 +1,9 @@
 terraform {
-  required_version = ">= 1.7, < 2.0"
+  required_version = ">= 1.9, < 2.0"
 
   # Named when it is initialised: -backend-config="bucket=…".
   backend "gcs" {
-    prefix = "lookup-gitlab-sync"
+    prefix = "lookup-gitlab-sync/staging"
   }
 
   required_providers {

@@ -236,21 +236,21 @@ fn what_the_static_check_knows_is_refused(
     "variables.tf",
     "@sha256:[0-9a-f]{64}$",
     "(@sha256:[0-9a-f]{64})?$",
-    "refusals",
+    "refuse",
     "refuses_an_image_by_tag"
 )]
 #[case::a_guard_above_half(
     "variables.tf",
     "var.guard.max_block_percent <= 50",
     "var.guard.max_block_percent <= 100",
-    "refusals",
+    "refuse",
     "refuses_a_block_guard_above_half"
 )]
 #[case::any_region(
     "variables.tf",
     "^[a-z]+-[a-z]+[0-9]{1,2}$",
     ".*",
-    "refusals",
+    "refuse",
     "refuses_a_region_that_is_empty"
 )]
 fn what_lost_a_property_is_refused(

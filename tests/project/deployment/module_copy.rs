@@ -5,6 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use regex::Regex;
 use tempfile::TempDir;
 use testkit::project::{files, root};
 
@@ -47,6 +48,54 @@ impl Copy {
         fs::write(path, text.replacen(from, to, 1)).unwrap();
     }
 
+    /// Leaves of the module its variables and the tests that refuse their wrong values: without
+    /// resources a test of a value takes no time.
+    pub fn variables_only() -> Self {
+        let copy = Self::new();
+        copy.keep(&copy.module(), |name| {
+            let is_module = Path::new(name).extension().is_some_and(|it| it == "tf");
+            !is_module || name.starts_with("variables") || name == "versions.tf"
+        });
+        copy.keep(&copy.module().join("tests"), |name| {
+            name.starts_with("refuse")
+        });
+        copy
+    }
+
+    /// Removes every file of a folder whose name is not kept.
+    fn keep(&self, folder: &Path, kept: impl Fn(&str) -> bool) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            if path.is_file() && !kept(&name) {
+                fs::remove_file(self.path().join(&path)).unwrap();
+            }
+        }
+    }
+
+    /// Every `depends_on` of the module, below the resource that it belongs to.
+    pub fn order(&self) -> String {
+        let resource =
+            Regex::new(r#"(?ms)^(?:resource|data) "(\w+)" "(\w+)" \{$(.*?)^\}$"#).unwrap();
+        let waits = Regex::new(r"(?s)depends_on\s*= \[(.*?)\]\n").unwrap();
+        let mut lines = Vec::new();
+        for file in files_of(&self.module()) {
+            let text = fs::read_to_string(file).unwrap();
+            for found in resource.captures_iter(&text) {
+                let Some(waits) = waits.captures(&found[3]) else {
+                    continue;
+                };
+                let names = waits[1]
+                    .split(',')
+                    .map(str::trim)
+                    .filter(|it| !it.is_empty());
+                lines.push(format!("{}.{}", &found[1], &found[2]));
+                lines.extend(names.map(|name| format!("  {name}")));
+            }
+        }
+        lines.join("\n")
+    }
+
     /// Leaves of a test file only what stands before its first `run`, and the one named `run`.
     pub fn only(&self, file: &str, run: &str) {
         let path = self.module().join("tests").join(file);
@@ -58,4 +107,15 @@ impl Copy {
         let (body, _) = rest.split_once("\n}\n").unwrap();
         fs::write(path, format!("{head}run \"{run}\" {{\n{body}\n}}\n")).unwrap();
     }
+}
+
+/// The module's own files, in order.
+pub fn files_of(module: &Path) -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> = fs::read_dir(module)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|ending| ending == "tf"))
+        .collect();
+    files.sort();
+    files
 }

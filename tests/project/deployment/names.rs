@@ -82,7 +82,7 @@ fn every_stage_is_called_as_the_command_line_calls_it() {
 }
 
 /// The environment of a user stage as Terraform writes it, with values that the service accepts.
-const USER_STAGE: [(&str, &str); 17] = [
+const USER_STAGE: [(&str, &str); 18] = [
     ("GITLAB_TOKEN", "glpat-nothing-secret"),
     ("GITLAB_URL", "https://gitlab.example.ac.uk"),
     ("GOOGLE_CLOUD_PROJECT", "sync-test"),
@@ -94,6 +94,7 @@ const USER_STAGE: [(&str, &str); 17] = [
         "600",
     ),
     ("LOOKUP_GITLAB_SYNC__GUARD__FLOOR", "11"),
+    ("LOOKUP_GITLAB_SYNC__GUARD__MAX_BLOCKS", "900"),
     ("LOOKUP_GITLAB_SYNC__GUARD__MAX_BLOCK_PERCENT", "2.5"),
     ("LOOKUP_GITLAB_SYNC__GUARD__MAX_UNBLOCK_PERCENT", "12"),
     ("LOOKUP_GITLAB_SYNC__MODE", "dry-run"),
@@ -168,7 +169,12 @@ fn each_way_to_lookup_makes_a_configuration_that_loads() {
 fn the_guard_has_the_same_defaults_on_both_sides() {
     let variables = project::read("terraform/variables.tf");
     let defaults = config::defaults();
-    for name in ["max_block_percent", "max_unblock_percent", "floor"] {
+    for name in [
+        "max_block_percent",
+        "max_unblock_percent",
+        "floor",
+        "max_blocks",
+    ] {
         let here = found(
             &format!(r"{name}\s*= optional\(number, ([0-9.]+)\)"),
             &variables,

@@ -1,0 +1,38 @@
+# Both pipelines: the namespaces too, with portal, ledger and provisioning API beside the accounts.
+module "sync" {
+  source = "../.."
+
+  project_id = var.project_id
+  region     = "europe-west2"
+  image      = var.image
+  mode       = "apply"
+
+  gitlab = {
+    url                 = "https://gitlab.example.ac.uk"
+    requests_per_minute = 600
+  }
+
+  lookup = {
+    url       = "https://api.apps.example.ac.uk/lookup/v1"
+    token_url = "https://api.apps.example.ac.uk/oauth2/v1/token"
+    client_id = "lookup-gitlab-sync-production"
+  }
+
+  vpc = {
+    network    = "sync"
+    subnetwork = "sync-europe-west2"
+  }
+
+  namespaces = {
+    enabled    = true
+    portal_url = "https://portal.example.ac.uk"
+  }
+
+  operators   = ["group:gitlab-operators@example.ac.uk"]
+  runbook_url = "https://gitlab.example.ac.uk/devops/lookup-gitlab-sync/-/blob/main/docs/operations.md"
+
+  alerting = {
+    page   = ["projects/${var.project_id}/notificationChannels/1000000000000000001"]
+    ticket = ["projects/${var.project_id}/notificationChannels/1000000000000000002"]
+  }
+}

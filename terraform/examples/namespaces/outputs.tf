@@ -1,0 +1,4 @@
+output "sync" {
+  description = "Everything the module tells about itself."
+  value       = module.sync
+}
