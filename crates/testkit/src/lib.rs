@@ -19,6 +19,7 @@
 //! | TLS before a plain server | [`tls::Authority`] |
 //! | cut connections, or be away for a while | [`proxy::FaultProxy`] |
 //! | published Python packages | [`python::environment`] |
+//! | a number that a person asks for | [`variable::number`] |
 //! | a file of the project | [`project::root`], [`project::read`] |
 //!
 //! A panic is how a harness fails a test, so nothing here returns an error that no test looks at.
@@ -41,6 +42,7 @@ pub mod python;
 pub mod row_gate;
 pub mod service;
 pub mod tls;
+pub mod variable;
 pub mod wait;
 
 /// The path of the service's binary. Cargo tells it to the integration tests of the root package

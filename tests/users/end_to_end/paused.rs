@@ -16,6 +16,7 @@ use simulator::{
 };
 use testkit::{
     environment::ServiceEnvironment,
+    variable::number,
     wait::{until, until_ok},
 };
 
@@ -93,11 +94,18 @@ async fn worker_is_alive(scene: &ServiceEnvironment, id: u64) {
     .await;
 }
 
+/// `PAUSED_MEMBERS=5000` makes the run a large one.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_write_begins_after_the_command_has_ended_and_all_are_made_after_resume() {
-    const MEMBERS: u64 = 500;
-    let scene = cancelled_members(MEMBERS).await;
-    let mut service = scene.serve_logged(&[], &[]).await;
+    let members = number("PAUSED_MEMBERS").unwrap_or(500);
+    let scene = cancelled_members(members).await;
+    let enough = (2 * members).to_string();
+    let limits = [
+        ("LOOKUP_GITLAB_SYNC__GUARD__MAX_BLOCKS", enough.as_str()),
+        // A dry run behind more held messages than there are slots would wait with them.
+        ("LOOKUP_GITLAB_SYNC__WORKER__MAX_OUTSTANDING", &enough),
+    ];
+    let mut service = scene.serve_logged(&[], &limits).await;
     let port = service.port().await;
     scene.tick(everything()).await;
     until("the run has begun to write", async || scene.writes() >= 20).await;
@@ -122,7 +130,7 @@ async fn no_write_begins_after_the_command_has_ended_and_all_are_made_after_resu
     worker_is_alive(&scene, 1001).await;
     let made = write_times(&scene);
     assert!(made.iter().all(|at| *at <= ended), "{ended}: {made:?}");
-    assert!(made.len() < 2 * usize::try_from(MEMBERS).unwrap());
+    assert!(made.len() < 2 * usize::try_from(members).unwrap());
 
     let ready = format!("http://127.0.0.1:{port}/readyz");
     until_ok(&ready).await;
@@ -136,13 +144,14 @@ async fn no_write_begins_after_the_command_has_ended_and_all_are_made_after_resu
     };
     assert_eq!(gauge().await, "sync_paused 1");
 
+    scene.servers.gitlab.control().clear_faults();
     let (resumed, _) = row(&scene, &["resume", JSON]).await;
     assert_eq!(
         (&resumed["state"], &resumed["changed"]),
         (&"running".into(), &true.into())
     );
     scene.quiet().await;
-    assert!((1000..1000 + MEMBERS).all(|id| scene.state(id) == UserState::Blocked));
+    assert!((1000..1000 + members).all(|id| scene.state(id) == UserState::Blocked));
     assert!(scene.posts().values().all(|count| *count == 1));
     assert_eq!(scene.counts("user-sync-dead-hold").published, 0);
     assert_eq!(gauge().await, "sync_paused 0");

@@ -1,11 +1,12 @@
 //! Up to a hundred accounts whose calls may answer anything at all, for ever: every other account
 //! reaches its end.
 
-use std::{collections::BTreeSet, env, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use rand::{Rng, SeedableRng, seq::IndexedRandom};
 use rand_chacha::ChaCha8Rng;
 use reqwest::Method;
+use testkit::variable::number;
 use tokio::time::{Instant, sleep};
 
 use super::{
@@ -124,7 +125,6 @@ impl Odd {
 
 #[test]
 fn whatever_a_hundred_accounts_answer_for_ever_every_other_reaches_its_end() {
-    let number = |name: &str| env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
     let (first, seeds) = match number("FAULT_SEED") {
         Some(seed) => (seed, 1),
         None => (

@@ -1,6 +1,6 @@
 //! Many schedules, and what they must never show.
 
-use std::env;
+use testkit::variable::number;
 
 use super::{
     schedule::{Report, play},
@@ -65,14 +65,6 @@ fn assert_right(seed: u64, report: &Report) {
         "FAULT_SEED={seed}: {}",
         report.wrong.join("\n")
     );
-}
-
-fn number(name: &str) -> Option<u64> {
-    let text = env::var(name).ok()?;
-    Some(
-        text.parse()
-            .unwrap_or_else(|_| panic!("{name}={text} is no number")),
-    )
 }
 
 impl Figures {

@@ -1,7 +1,7 @@
 //! The real binary, ended without warning between any two calls, its streams reset, its connections
 //! cut and its broker away for a while; another process takes over and everything ends right.
 
-use std::{collections::BTreeSet, env, time::Duration};
+use std::{collections::BTreeSet, time::Duration};
 
 use lookup_gitlab_sync::messaging::wire::SyncTick;
 use pubsub_emulator::Broker;
@@ -13,10 +13,9 @@ use simulator::{
     lookup::SimulatedPerson,
     servers::ServerSettings,
 };
-use testkit::proxy::FaultProxy;
-
-use testkit::environment::ServiceEnvironment;
-use testkit::wait::PATIENCE;
+use testkit::{
+    environment::ServiceEnvironment, proxy::FaultProxy, variable::number, wait::PATIENCE,
+};
 use tokio::time::{Instant, sleep};
 
 use super::{
@@ -100,7 +99,6 @@ async fn disturbed_in_the_middle_everything_ends_right(
 /// `FAULT_KILLS=500` is the campaign; `FAULT_FIRST` its first seed.
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_again_and_again_everything_ends_right() {
-    let number = |name: &str| env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
     let first = number("FAULT_FIRST").unwrap_or(1);
     let kills = number("FAULT_KILLS").unwrap_or(4);
     let (mut seed, mut killed, mut disturbed) = (first, 0, 0);

@@ -1,7 +1,7 @@
 //! Poisonous messages among good ones: each a dead letter at its first delivery, and the good ones
 //! none the worse.
 
-use std::{collections::BTreeMap, env, sync::LazyLock, time::Duration};
+use std::{collections::BTreeMap, sync::LazyLock, time::Duration};
 
 use futures::future::join_all;
 use jiff::Timestamp;
@@ -12,8 +12,7 @@ use simulator::{
     gitlab::{SimulatedUser, UserState},
     lookup::SimulatedPerson,
 };
-use testkit::environment::ServiceEnvironment;
-use testkit::wait::PATIENCE;
+use testkit::{environment::ServiceEnvironment, variable::number, wait::PATIENCE};
 use tokio::time::{Instant, sleep};
 
 use crate::support::{connection, environment};
@@ -36,10 +35,8 @@ const POISON: [(&str, &str); 5] = [
 async fn poison_dies_at_once_for_its_reason_and_the_good_are_unharmed(
     #[values(Work::Keep, Work::Look)] work: Work,
 ) {
-    let campaign = env::var("FAULT_POISON")
-        .ok()
-        .map(|text| text.parse().unwrap());
-    let (poison, pairs) = campaign.map_or((30, 1), |poison: u32| (poison, 3));
+    let campaign = number("FAULT_POISON").map(|poison| u32::try_from(poison).unwrap());
+    let (poison, pairs) = campaign.map_or((30, 1), |poison| (poison, 3));
     let (mut clean, mut poisoned) = (Vec::new(), Vec::new());
     for _ in 0..pairs {
         clean.push(Throng::of(poison * 10, 0, work).await.work_off().await);
