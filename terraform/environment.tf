@@ -28,6 +28,7 @@ locals {
 
   # Variable of the service -> the secret it is filled from when an instance starts. What is not here is mounted as a file.
   secret_environment = {
+    gitlab-read-token         = "GITLAB_READ_TOKEN"
     gitlab-token              = "GITLAB_TOKEN"
     lookup-client-secret      = "LOOKUP_CLIENT_SECRET"
     lookup-password           = "LOOKUP_PASSWORD"

@@ -56,33 +56,42 @@ locals {
       enabled   = true
       reads     = "sync-tick"
       publishes = ["user-sync", "sync-outcome"]
-      secrets   = ["gitlab-token", local.lookup_secret]
+      database  = null
+      secrets   = [local.reading_token, local.lookup_secret]
     }
     user-worker = {
       enabled   = true
       reads     = "user-sync"
       publishes = ["sync-outcome"]
+      database  = null
       secrets   = ["gitlab-token", local.lookup_secret]
     }
     namespace-worker = {
       enabled   = var.namespaces.enabled
       reads     = "namespace-sync"
       publishes = ["sync-outcome"]
-      secrets   = ["portal-signing-key", "ledger-database-url"]
+      secrets   = concat(["portal-signing-key"], local.password_secrets["ledger"])
+      database  = "ledger"
     }
     portal = {
       enabled   = var.namespaces.enabled
       reads     = null
       publishes = ["namespace-sync"]
-      secrets   = ["portal-signing-key", "portal-token", "ledger-database-url"]
+      secrets   = concat(["portal-signing-key", "portal-token"], local.password_secrets["ledger"])
+      database  = "ledger"
     }
     provisioning-api = {
       enabled   = var.namespaces.enabled && var.namespaces.provisioning_api
       reads     = null
       publishes = []
-      secrets   = ["provisioning-database-url"]
+      secrets   = local.password_secrets["provisioning"]
+      database  = "provisioning"
     }
   } : stage => it if it.enabled }
 
   lookup_secret = var.lookup.username == null ? "lookup-client-secret" : "lookup-password"
+  # With a token of its own that only reads, the fan-out cannot write at all.
+  reading_token = var.gitlab.read_token ? "gitlab-read-token" : "gitlab-token"
+  # Our own database knows its callers by their accounts; another's address holds a password.
+  password_secrets = { for database in ["ledger", "provisioning"] : database => local.with_database ? [] : ["${database}-database-url"] }
 }

@@ -5,17 +5,27 @@ locals {
   # One entry, or none where the databases are somebody else's.
   database_connections = [for instance in google_sql_database_instance.this : instance.connection_name]
 
-  portal_address = { PORTAL_URL = coalesce(var.namespaces.portal_url, "https://portal.invalid") }
+  # Cloud Run gives a service this address, whether it exists yet or not.
+  portal_rule    = "https://${var.name}-portal-${data.google_project.this.number}.${var.region}.run.app"
+  portal_address = { PORTAL_URL = coalesce(var.namespaces.portal_url, local.portal_rule) }
   signing_key    = { PORTAL_SIGNING_KEY_FILE = "${local.signing_key_folder}/${local.signing_key_file}" }
 
   # The worker posts below GITLAB_URL, be it GitLab or our own provisioning API.
-  namespace_worker_environment = merge(local.common_environment, local.portal_address, local.signing_key, {
+  namespace_worker_environment = merge(local.common_environment, local.portal_address, local.signing_key, local.database_environment["namespace-worker"], {
     GITLAB_URL = coalesce(
       var.namespaces.provisioning_url,
       one([for stage, service in google_cloud_run_v2_service.stage : service.uri if stage == "provisioning-api"]),
       var.gitlab.url,
     )
   })
+
+  # Who reaches a service at all, before anybody asks who they are.
+  ingress = {
+    internal      = "INGRESS_TRAFFIC_INTERNAL_ONLY"
+    load-balancer = "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER"
+    all           = "INGRESS_TRAFFIC_ALL"
+  }
+  service_instances = 4
 
   # Beside the public port, which says no reasons.
   health_port        = 8081
@@ -24,13 +34,16 @@ locals {
   services = { for stage, it in {
     portal = {
       enabled     = var.namespaces.enabled
-      environment = merge(local.common_environment, local.portal_address, local.signing_key, local.health_environment)
+      environment = merge(local.common_environment, local.portal_address, local.signing_key, local.health_environment, local.database_environment["portal"])
+      ingress     = local.ingress[var.namespaces.portal_ingress]
       # The provisioning API refuses tokens while it cannot read the portal's keys.
       min_instances = 1
     }
     provisioning-api = {
-      enabled       = var.namespaces.enabled && var.namespaces.provisioning_api
-      environment   = merge(local.common_environment, local.portal_address, local.health_environment)
+      enabled     = var.namespaces.enabled && var.namespaces.provisioning_api
+      environment = merge(local.common_environment, local.portal_address, local.health_environment, local.database_environment["provisioning-api"])
+      # It writes GitLab's tables, and nobody but our own worker calls it.
+      ingress       = local.ingress["internal"]
       min_instances = 0
     }
   } : stage => it if it.enabled && local.running }
@@ -45,7 +58,7 @@ resource "google_cloud_run_v2_service" "stage" {
   name                = "${var.name}-${each.key}"
   description         = "Stage ${each.key}."
   labels              = local.labels
-  ingress             = "INGRESS_TRAFFIC_ALL"
+  ingress             = each.value.ingress
   deletion_protection = var.deletion_protection
 
   template {
@@ -55,22 +68,25 @@ resource "google_cloud_run_v2_service" "stage" {
 
     scaling {
       min_instance_count = each.value.min_instances
-      max_instance_count = 4
+      max_instance_count = local.service_instances
     }
 
     containers {
       name  = "sync"
       image = var.image
       args  = ["serve", each.key]
+      # The database is there before the stage asks for it.
+      depends_on = local.stages[each.key].database == null ? [] : [for instance in local.database_connections : "cloud-sql-proxy"]
 
       ports {
         container_port = 8080
       }
 
+      # Direct VPC egress can take more than a minute to carry the first packet: three, before an instance is given up.
       startup_probe {
-        period_seconds    = 2
-        timeout_seconds   = 2
-        failure_threshold = 30
+        period_seconds    = 5
+        timeout_seconds   = 4
+        failure_threshold = 36
         http_get {
           path = "/livez"
           port = local.health_port
@@ -115,14 +131,6 @@ resource "google_cloud_run_v2_service" "stage" {
           mount_path = local.signing_key_folder
         }
       }
-
-      dynamic "volume_mounts" {
-        for_each = local.database_connections
-        content {
-          name       = "cloudsql"
-          mount_path = "/cloudsql"
-        }
-      }
     }
 
     dynamic "volumes" {
@@ -139,12 +147,44 @@ resource "google_cloud_run_v2_service" "stage" {
       }
     }
 
-    dynamic "volumes" {
-      for_each = local.database_connections
+    # Speaks to the database at its private address, as the account of this stage.
+    dynamic "containers" {
+      for_each = local.stages[each.key].database == null ? [] : local.database_connections
       content {
-        name = "cloudsql"
-        cloud_sql_instance {
-          instances = [volumes.value]
+        name  = "cloud-sql-proxy"
+        image = var.namespaces.database.proxy_image
+        args = [
+          "--auto-iam-authn", "--private-ip", "--structured-logs", "--exit-zero-on-sigterm",
+          "--health-check", "--http-address=0.0.0.0", "--http-port=9090", "--port=5432",
+          containers.value,
+        ]
+
+        resources {
+          limits = {
+            cpu    = "1"
+            memory = "512Mi"
+          }
+        }
+
+        startup_probe {
+          period_seconds    = 5
+          timeout_seconds   = 4
+          failure_threshold = 36
+          http_get {
+            path = "/startup"
+            port = 9090
+          }
+        }
+      }
+    }
+
+    dynamic "vpc_access" {
+      for_each = var.vpc == null ? [] : [var.vpc]
+      content {
+        egress = "ALL_TRAFFIC"
+        network_interfaces {
+          network    = vpc_access.value.network
+          subnetwork = vpc_access.value.subnetwork
         }
       }
     }
@@ -154,6 +194,7 @@ resource "google_cloud_run_v2_service" "stage" {
     google_pubsub_topic_iam_member.stage_publishes,
     google_secret_manager_secret_iam_member.stage_reads,
     google_project_iam_member.stage_connects,
+    google_sql_user.stage,
   ]
 }
 

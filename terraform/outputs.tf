@@ -48,14 +48,17 @@ output "outcome_table" {
   value       = "${var.project_id}.${google_bigquery_dataset.outcomes.dataset_id}.${google_bigquery_table.outcomes.table_id}"
 }
 
+output "operator_job" {
+  description = "Cloud Run job that runs the commands of operators; null until an image is named."
+  value       = one(google_cloud_run_v2_job.operator[*].name)
+}
+
 output "operator_environment" {
-  description = "Environment for the operator's commands; the secrets are added by hand."
-  value = merge(
-    {
-      GOOGLE_CLOUD_PROJECT = var.project_id
-      GITLAB_URL           = var.gitlab.url
-      LOOKUP_URL           = var.lookup.url
-    },
-    var.pubsub_prefix == "" ? {} : { LOOKUP_GITLAB_SYNC__PUBSUB__PREFIX = var.pubsub_prefix },
-  )
+  description = "The whole environment of the operator's commands but for the secrets, whose places secret_environment names."
+  value       = local.operator_environment
+}
+
+output "secret_environment" {
+  description = "Variables of the operator's commands that are secrets, and the secret that holds each."
+  value       = { for secret in local.operator_secrets : local.secret_environment[secret] => google_secret_manager_secret.this[secret].secret_id }
 }

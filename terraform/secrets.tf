@@ -1,6 +1,6 @@
 # Only the places are made here. Versions are added by hand (docs/deploy.md), so no value ever enters a state file.
 resource "google_secret_manager_secret" "this" {
-  for_each = toset(flatten([for stage in local.stages : stage.secrets]))
+  for_each = toset(flatten([local.operator_secrets, [for stage in local.stages : stage.secrets]]))
 
   project         = var.project_id
   secret_id       = "${var.name}-${each.key}"

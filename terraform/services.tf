@@ -1,3 +1,4 @@
+# Read while planning, so that the Resource Manager's API is enabled before the first plan (docs/deploy.md).
 data "google_project" "this" {
   project_id = var.project_id
 }
@@ -12,6 +13,7 @@ resource "google_project_service" "this" {
     [
       "artifactregistry.googleapis.com",
       "bigquery.googleapis.com",
+      "cloudresourcemanager.googleapis.com",
       "cloudscheduler.googleapis.com",
       "iam.googleapis.com",
       "logging.googleapis.com",
@@ -21,6 +23,7 @@ resource "google_project_service" "this" {
       "secretmanager.googleapis.com",
     ],
     var.namespaces.enabled && var.namespaces.database.create ? ["sqladmin.googleapis.com"] : [],
+    var.budget == null ? [] : ["billingbudgets.googleapis.com"],
   ))
 
   project            = var.project_id

@@ -48,3 +48,26 @@ variable "runbook_url" {
     error_message = "runbook_url is an https address without a #fragment."
   }
 }
+
+variable "budget" {
+  description = "Monthly budget of the project, in whole units of the billing account's currency, which opens tickets at 50, 90 and 100 percent and when 120 are forecast. Null: none is made."
+  type = object({
+    billing_account = string
+    monthly         = number
+    currency        = optional(string)
+  })
+  default = null
+
+  validation {
+    condition     = var.budget == null || can(regex("^[0-9A-F]{6}-[0-9A-F]{6}-[0-9A-F]{6}$", var.budget.billing_account))
+    error_message = "budget.billing_account is an id such as 012345-6789AB-CDEF01."
+  }
+  validation {
+    condition     = var.budget == null || try(var.budget.monthly >= 1 && floor(var.budget.monthly) == var.budget.monthly, false)
+    error_message = "budget.monthly is a whole number of at least 1."
+  }
+  validation {
+    condition     = try(var.budget.currency, null) == null || can(regex("^[A-Z]{3}$", var.budget.currency))
+    error_message = "budget.currency has three capitals, such as GBP."
+  }
+}

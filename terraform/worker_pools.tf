@@ -44,6 +44,8 @@ resource "google_cloud_run_v2_worker_pool" "stage" {
       name  = "sync"
       image = var.image
       args  = ["serve", each.key]
+      # The database is there before the stage asks for it.
+      depends_on = local.stages[each.key].database == null ? [] : [for instance in local.database_connections : "cloud-sql-proxy"]
 
       resources {
         limits = {
@@ -52,10 +54,11 @@ resource "google_cloud_run_v2_worker_pool" "stage" {
         }
       }
 
+      # Direct VPC egress can take more than a minute to carry the first packet: three, before an instance is given up.
       startup_probe {
-        period_seconds    = 2
-        timeout_seconds   = 2
-        failure_threshold = 30
+        period_seconds    = 5
+        timeout_seconds   = 4
+        failure_threshold = 36
         http_get {
           path = "/livez"
           port = 8080
@@ -101,14 +104,6 @@ resource "google_cloud_run_v2_worker_pool" "stage" {
           mount_path = local.signing_key_folder
         }
       }
-
-      dynamic "volume_mounts" {
-        for_each = contains(local.stages[each.key].secrets, "ledger-database-url") ? local.database_connections : []
-        content {
-          name       = "cloudsql"
-          mount_path = "/cloudsql"
-        }
-      }
     }
 
     dynamic "volumes" {
@@ -125,12 +120,33 @@ resource "google_cloud_run_v2_worker_pool" "stage" {
       }
     }
 
-    dynamic "volumes" {
-      for_each = contains(local.stages[each.key].secrets, "ledger-database-url") ? local.database_connections : []
+    # Speaks to the database at its private address, as the account of this stage.
+    dynamic "containers" {
+      for_each = local.stages[each.key].database == null ? [] : local.database_connections
       content {
-        name = "cloudsql"
-        cloud_sql_instance {
-          instances = [volumes.value]
+        name  = "cloud-sql-proxy"
+        image = var.namespaces.database.proxy_image
+        args = [
+          "--auto-iam-authn", "--private-ip", "--structured-logs", "--exit-zero-on-sigterm",
+          "--health-check", "--http-address=0.0.0.0", "--http-port=9090", "--port=5432",
+          containers.value,
+        ]
+
+        resources {
+          limits = {
+            cpu    = "1"
+            memory = "512Mi"
+          }
+        }
+
+        startup_probe {
+          period_seconds    = 5
+          timeout_seconds   = 4
+          failure_threshold = 36
+          http_get {
+            path = "/startup"
+            port = 9090
+          }
         }
       }
     }
@@ -156,5 +172,6 @@ resource "google_cloud_run_v2_worker_pool" "stage" {
     google_pubsub_topic_iam_member.stage_dead_letters,
     google_secret_manager_secret_iam_member.stage_reads,
     google_project_iam_member.stage_connects,
+    google_sql_user.stage,
   ]
 }

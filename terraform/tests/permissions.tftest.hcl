@@ -94,35 +94,64 @@ run "operators_ask_for_runs_and_handle_dead_letters_and_no_more" {
   assert {
     condition = toset([for it in google_pubsub_topic_iam_member.operator_publishes : "${it.member} ${it.role} ${it.topic}"]) == toset([
       "group:gitlab-team@example.ac.uk roles/pubsub.publisher sync-tick",
+      "serviceAccount:lookup-sync-operator@sync-test.iam.gserviceaccount.com roles/pubsub.publisher sync-tick",
       "group:gitlab-team@example.ac.uk roles/pubsub.publisher user-sync",
+      "serviceAccount:lookup-sync-operator@sync-test.iam.gserviceaccount.com roles/pubsub.publisher user-sync",
     ])
     error_message = "operators publish elsewhere"
   }
   assert {
     condition = toset([for it in google_pubsub_subscription_iam_member.operator_handles : "${it.member} ${it.role} ${it.subscription}"]) == toset([
       "group:gitlab-team@example.ac.uk roles/pubsub.subscriber sync-tick-dead-hold",
+      "serviceAccount:lookup-sync-operator@sync-test.iam.gserviceaccount.com roles/pubsub.subscriber sync-tick-dead-hold",
       "group:gitlab-team@example.ac.uk roles/pubsub.subscriber user-sync-dead-hold",
+      "serviceAccount:lookup-sync-operator@sync-test.iam.gserviceaccount.com roles/pubsub.subscriber user-sync-dead-hold",
       "group:gitlab-team@example.ac.uk roles/pubsub.subscriber sync-outcome-dead-hold",
+      "serviceAccount:lookup-sync-operator@sync-test.iam.gserviceaccount.com roles/pubsub.subscriber sync-outcome-dead-hold",
     ])
     error_message = "operators take messages elsewhere than from the dead letters"
   }
   assert {
-    condition     = toset([for it in google_pubsub_topic_iam_member.operator_pauses : "${it.member} ${it.role} ${it.topic}"]) == toset(["group:gitlab-team@example.ac.uk roles/pubsub.editor sync-outcome"])
+    condition     = toset([for it in google_pubsub_topic_iam_member.operator_pauses : "${it.member} ${it.role} ${it.topic}"]) == toset([for who in ["group:gitlab-team@example.ac.uk", "serviceAccount:lookup-sync-operator@sync-test.iam.gserviceaccount.com"] : "${who} projects/sync-test/roles/lookup_sync_pauses sync-outcome"]) && google_project_iam_custom_role.pauses.permissions == toset(["pubsub.topics.get", "pubsub.topics.update"])
     error_message = "operators pause by the labels of the outcomes' topic alone"
   }
   assert {
-    condition     = [for it in google_pubsub_subscription_iam_member.operator_reads_history : "${it.member} ${it.role} ${it.subscription}"] == ["group:gitlab-team@example.ac.uk roles/pubsub.subscriber sync-outcome-history"]
+    condition     = toset([for it in google_pubsub_subscription_iam_member.operator_reads_history : "${it.member} ${it.role} ${it.subscription}"]) == toset([for who in ["group:gitlab-team@example.ac.uk", "serviceAccount:lookup-sync-operator@sync-test.iam.gserviceaccount.com"] : "${who} roles/pubsub.subscriber sync-outcome-history"])
     error_message = "operators cannot read the history, or read another subscription"
   }
   assert {
     condition     = alltrue([for it in concat(values(google_pubsub_topic_iam_member.operator_sees), values(google_pubsub_subscription_iam_member.operator_sees)) : it.role == "roles/pubsub.viewer"])
     error_message = "to see is to see"
   }
+  assert {
+    condition     = [for it in google_project_iam_member.operator_operates : "${it.member} ${it.role}"] == ["group:gitlab-team@example.ac.uk projects/sync-test/roles/lookup_sync_operates"]
+    error_message = "somebody else operates, or with another role"
+  }
+  assert {
+    condition     = !anytrue([for permission in google_project_iam_custom_role.operates.permissions : can(regex("[.](create|delete|update|setIamPolicy|consume|publish|access|actAs|run)$", permission)) && !contains(["bigquery.jobs.create", "logging.views.access"], permission)])
+    error_message = "operators may change the project: ${jsonencode(google_project_iam_custom_role.operates.permissions)}"
+  }
+  assert {
+    condition     = toset([for it in google_secret_manager_secret_iam_member.operator_reads : "${it.member} ${it.role} ${it.secret_id}"]) == toset([for secret in ["gitlab-token", "lookup-client-secret"] : "serviceAccount:lookup-sync-operator@sync-test.iam.gserviceaccount.com roles/secretmanager.secretAccessor lookup-sync-${secret}"])
+    error_message = "the operators' job reads other secrets than it needs"
+  }
+  assert {
+    condition     = google_project_iam_member.operator_follows.member == "serviceAccount:lookup-sync-operator@sync-test.iam.gserviceaccount.com" && google_pubsub_topic_iam_member.operator_follows.role == "roles/pubsub.subscriber" && google_pubsub_topic_iam_member.operator_follows.topic == "sync-outcome"
+    error_message = "somebody may read every subscription of the project"
+  }
+  assert {
+    condition     = [for it in google_cloud_run_v2_job_iam_member.operator_runs : "${it.member} ${it.role} ${it.name}"] == ["group:gitlab-team@example.ac.uk roles/run.jobsExecutorWithOverrides lookup-sync-operator"]
+    error_message = "operators cannot run their job, or may do more with it"
+  }
 }
 
 run "with_namespaces_each_stage_still_has_only_its_own" {
   variables {
-    namespaces = { enabled = true, portal_url = "https://portal.example.ac.uk" }
+    vpc = { network = "projects/sync-test/global/networks/sync", subnetwork = "sync-london" }
+    namespaces = {
+      enabled  = true
+      database = { proxy_image = "gcr.io/cloud-sql-connectors/cloud-sql-proxy@sha256:fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210" }
+    }
   }
   assert {
     condition = toset([for it in google_pubsub_topic_iam_member.stage_publishes : "${trimprefix(it.member, "serviceAccount:lookup-sync-")} ${it.topic}"]) == toset([
@@ -141,20 +170,36 @@ run "with_namespaces_each_stage_still_has_only_its_own" {
       "user-worker@sync-test.iam.gserviceaccount.com lookup-sync-gitlab-token",
       "user-worker@sync-test.iam.gserviceaccount.com lookup-sync-lookup-client-secret",
       "namespace-worker@sync-test.iam.gserviceaccount.com lookup-sync-portal-signing-key",
-      "namespace-worker@sync-test.iam.gserviceaccount.com lookup-sync-ledger-database-url",
       "portal@sync-test.iam.gserviceaccount.com lookup-sync-portal-signing-key",
       "portal@sync-test.iam.gserviceaccount.com lookup-sync-portal-token",
-      "portal@sync-test.iam.gserviceaccount.com lookup-sync-ledger-database-url",
-      "provisioning-api@sync-test.iam.gserviceaccount.com lookup-sync-provisioning-database-url",
     ])
     error_message = "the provisioning API holds no signing key, the portal no GitLab token, the user stages no database"
   }
   assert {
-    condition = toset([for it in google_project_iam_member.stage_connects : "${trimprefix(it.member, "serviceAccount:lookup-sync-")} ${it.role}"]) == toset([
-      "namespace-worker@sync-test.iam.gserviceaccount.com roles/cloudsql.client",
-      "portal@sync-test.iam.gserviceaccount.com roles/cloudsql.client",
-      "provisioning-api@sync-test.iam.gserviceaccount.com roles/cloudsql.client",
-    ])
+    condition     = toset([for it in google_project_iam_member.stage_connects : "${trimprefix(it.member, "serviceAccount:lookup-sync-")} ${it.role}"]) == toset(flatten([for stage in ["namespace-worker", "portal", "provisioning-api"] : [for role in ["client", "instanceUser"] : "${stage}@sync-test.iam.gserviceaccount.com roles/cloudsql.${role}"]]))
     error_message = "Cloud SQL: a stage may connect that has no database, or has another role on the project"
+  }
+}
+
+run "with_a_token_that_only_reads_the_fan_out_cannot_write" {
+  variables {
+    gitlab = { url = "https://gitlab.example.ac.uk", read_token = true }
+  }
+  assert {
+    condition = toset([for it in google_secret_manager_secret_iam_member.stage_reads : "${trimsuffix(trimprefix(it.member, "serviceAccount:lookup-sync-"), "@sync-test.iam.gserviceaccount.com")} ${it.secret_id}"]) == toset([
+      "fan-out lookup-sync-gitlab-read-token",
+      "fan-out lookup-sync-lookup-client-secret",
+      "user-worker lookup-sync-gitlab-token",
+      "user-worker lookup-sync-lookup-client-secret",
+    ])
+    error_message = "the fan-out holds the token that writes"
+  }
+  assert {
+    condition     = [for env in google_cloud_run_v2_worker_pool.stage["fan-out"].template[0].containers[0].env : env.name if can(regex("GITLAB_.*TOKEN", env.name))] == ["GITLAB_READ_TOKEN"]
+    error_message = "the fan-out is not given the token that reads"
+  }
+  assert {
+    condition     = toset(keys(output.secret_environment)) == toset(["GITLAB_READ_TOKEN", "GITLAB_TOKEN", "LOOKUP_CLIENT_SECRET"])
+    error_message = "operators look with the token that writes"
   }
 }

@@ -290,14 +290,6 @@ run "refuses_a_history_that_pubsub_cannot_keep" {
   expect_failures = [var.history_retention_days]
 }
 
-run "refuses_namespaces_without_a_portal" {
-  command = plan
-  variables {
-    namespaces = { enabled = true }
-  }
-  expect_failures = [var.namespaces]
-}
-
 run "refuses_a_portal_with_a_path" {
   command = plan
   variables {

@@ -67,3 +67,34 @@ run "unwatched_dry_runs_are_taken" {
     alerting = { enabled = false }
   }
 }
+
+run "the_largest_namespaces_are_taken" {
+  command = plan
+  variables {
+    vpc        = { network = "projects/sync-test/global/networks/sync", subnetwork = "sync" }
+    budget     = { billing_account = "012345-6789AB-CDEF01", monthly = 1, currency = "GBP" }
+    namespaces = { enabled = true, portal_url = "https://portal.example.ac.uk:8443", portal_ingress = "load-balancer", invokers = ["allUsers", "user:a@example.ac.uk", "group:b@example.ac.uk", "serviceAccount:c@p.iam.gserviceaccount.com"], worker_instances = 20, database = { proxy_image = "gcr.io/cloud-sql-connectors/cloud-sql-proxy@sha256:fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210", tier = "db-custom-96-638976", availability_type = "REGIONAL", disk_gb = 1000, max_connections = 1000, connections_per_instance = 50 } }
+  }
+}
+
+run "the_smallest_namespaces_are_taken" {
+  command = plan
+  variables {
+    vpc        = { network = "projects/sync-test/global/networks/sync", subnetwork = "sync" }
+    namespaces = { enabled = true, worker_instances = 0, provisioning_api = false, provisioning_url = "https://gitlab.example.ac.uk/git", database = { proxy_image = "gcr.io/cloud-sql-connectors/cloud-sql-proxy@sha256:fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210", tier = "db-custom-1-3840", disk_gb = 10, max_connections = 25, connections_per_instance = 2 } }
+  }
+}
+
+run "an_open_portal_beside_other_databases_needs_no_network" {
+  command = plan
+  variables {
+    namespaces = { enabled = true, portal_ingress = "all", provisioning_api = false, database = { create = false } }
+  }
+}
+
+run "a_budget_in_the_accounts_own_currency_is_taken" {
+  command = plan
+  variables {
+    budget = { billing_account = "012345-6789AB-CDEF01", monthly = 100 }
+  }
+}

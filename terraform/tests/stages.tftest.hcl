@@ -146,3 +146,25 @@ run "the_registry_keeps_a_tag_as_it_is" {
     error_message = "a release's tag could be moved"
   }
 }
+
+run "the_operators_job_is_given_the_whole_environment" {
+  assert {
+    condition     = { for env in google_cloud_run_v2_job.operator[0].template[0].template[0].containers[0].env : env.name => env.value if length(env.value_source) == 0 } == { for name, value in output.operator_environment : name => value }
+    error_message = "the output and the job differ"
+  }
+  assert {
+    condition     = { for env in google_cloud_run_v2_worker_pool.stage["user-worker"].template[0].containers[0].env : env.name => env.value if length(env.value_source) == 0 } == { for name, value in output.operator_environment : name => value }
+    error_message = "an operator plans otherwise than the worker decides"
+  }
+  assert {
+    condition     = google_cloud_run_v2_job.operator[0].template[0].template[0].containers[0].args == tolist(["plan"]) && google_cloud_run_v2_job.operator[0].template[0].template[0].max_retries == 0
+    error_message = "a job without arguments does something else than look, or is repeated"
+  }
+}
+
+run "an_instance_is_given_three_minutes_to_start" {
+  assert {
+    condition     = alltrue([for pool in google_cloud_run_v2_worker_pool.stage : pool.template[0].containers[0].startup_probe[0].period_seconds * pool.template[0].containers[0].startup_probe[0].failure_threshold == 180])
+    error_message = "behind a network the first packet can take a minute"
+  }
+}

@@ -10,6 +10,7 @@ module "sync" {
   gitlab = {
     url                 = "https://gitlab.example.ac.uk"
     requests_per_minute = 600
+    read_token          = true
   }
 
   lookup = {
@@ -19,13 +20,16 @@ module "sync" {
   }
 
   vpc = {
-    network    = "sync"
+    network    = "projects/${var.project_id}/global/networks/sync"
     subnetwork = "sync-europe-west2"
   }
 
   namespaces = {
-    enabled    = true
-    portal_url = "https://portal.example.ac.uk"
+    enabled = true
+    database = {
+      # Cloud SQL's proxy by digest, as the first deployment found it.
+      proxy_image = "gcr.io/cloud-sql-connectors/cloud-sql-proxy@sha256:fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210"
+    }
   }
 
   operators   = ["group:gitlab-operators@example.ac.uk"]

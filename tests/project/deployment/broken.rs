@@ -171,8 +171,8 @@ fn what_the_static_check_knows_is_refused(
 )]
 #[case::a_worker_with_every_secret(
     "locals.tf",
-    "secrets   = [\"provisioning-database-url\"]",
-    "secrets   = [\"provisioning-database-url\", \"gitlab-token\"]",
+    "secrets   = local.password_secrets[\"provisioning\"]",
+    "secrets   = [\"gitlab-token\"]",
     "permissions",
     "with_namespaces_each_stage_still_has_only_its_own"
 )]
@@ -230,7 +230,7 @@ fn what_the_static_check_knows_is_refused(
     "\"ENCRYPTED_ONLY\"",
     "\"ALLOW_UNENCRYPTED_AND_ENCRYPTED\"",
     "namespaces",
-    "the_database_is_reached_through_the_connector_only"
+    "the_database_is_reached_at_its_private_address_through_the_connector_only"
 )]
 #[case::images_by_tag(
     "variables.tf",

@@ -82,7 +82,8 @@ fn every_stage_is_called_as_the_command_line_calls_it() {
 }
 
 /// The environment of a user stage as Terraform writes it, with values that the service accepts.
-const USER_STAGE: [(&str, &str); 18] = [
+const USER_STAGE: [(&str, &str); 19] = [
+    ("GITLAB_READ_TOKEN", "glpat-nothing-else"),
     ("GITLAB_TOKEN", "glpat-nothing-secret"),
     ("GITLAB_URL", "https://gitlab.example.ac.uk"),
     ("GOOGLE_CLOUD_PROJECT", "sync-test"),
