@@ -237,7 +237,7 @@ impl Gate {
         let (transition, answer) = event(&mut breaker);
         match transition {
             Transition::Unchanged => return answer,
-            Transition::Closed { .. } => {}
+            Transition::Closed(_) | Transition::StaysClosed { .. } => {}
             Transition::Opened(_) => self.opened.notify_waiters(),
         }
         drop(breaker);
@@ -249,25 +249,19 @@ impl Gate {
         let (upstream, gate) = (self.upstream.as_str(), self.side.as_str());
         match transition {
             Transition::Unchanged => {}
-            Transition::Closed {
-                closed,
-                quiet: true,
-            } => {
+            Transition::Closed(closed) => {
                 self.measure(false);
                 let why = &closed.why;
                 let reason = closed.kind.as_str();
                 tracing::warn!(event = "gate_closed", upstream, gate, reason, %why,
-                    "{} calls to {upstream} are held until its maintenance is over: {why}", gate);
+                    "{} calls to {upstream} are held until {}: {why}", gate, end_of(closed.kind));
             }
-            Transition::Closed {
-                closed,
-                quiet: false,
-            } => {
-                self.measure(false);
+            Transition::StaysClosed { closed, lasts } => {
                 let why = &closed.why;
                 let reason = closed.kind.as_str();
-                tracing::error!(event = "gate_closed", upstream, gate, reason, %why,
-                    "{} calls to {upstream} are held until it works again: {why}", gate);
+                let closed_seconds = lasts.as_secs();
+                tracing::error!(event = "gate_stays_closed", upstream, gate, reason, closed_seconds, %why,
+                    "{} calls to {upstream} have been held for {closed_seconds} s: {why}", gate);
             }
             Transition::Opened(closed_for) => {
                 self.measure(true);
@@ -295,6 +289,14 @@ impl Gate {
     }
 }
 
+fn end_of(kind: ErrorKind) -> &'static str {
+    if kind == ErrorKind::Maintenance {
+        "its maintenance is over"
+    } else {
+        "it works again"
+    }
+}
+
 /// Says, as long as it lives, that one who did not fail yet is the head of its queue.
 struct QueueHead<'a>(&'a Gate);
 
@@ -317,8 +319,10 @@ const FAILURES: u32 = 3;
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// The longest, before jitter: with it, 60 s.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-/// For so long nobody has to act on an upstream that says it is in maintenance.
-const QUIET: Duration = Duration::from_hours(1);
+/// A gate that closes is no alarm: most open again by themselves. For so long nobody has to act.
+const ALARM_AFTER: Duration = Duration::from_mins(15);
+/// The same for an upstream that says it is in maintenance.
+const MAINTENANCE_ALARM_AFTER: Duration = Duration::from_hours(1);
 
 #[cfg(test)]
 mod tests;

@@ -48,13 +48,15 @@ pub(super) enum ProbeTurn {
     Offered(u64),
 }
 
-/// Whether an event opened or closed the gate.
+/// Whether an event opened or closed the gate, or found it closed for long.
 pub(super) enum Transition {
     Unchanged,
     /// It closed, or what keeps it closed is worse than was told.
-    Closed {
+    Closed(GateClosed),
+    /// It has been closed for so long that a person has to look; once.
+    StaysClosed {
         closed: GateClosed,
-        quiet: bool,
+        lasts: Duration,
     },
     Opened(Duration),
 }
@@ -291,12 +293,9 @@ impl Breaker {
     }
 
     fn close(&mut self, closed: ClosedGate) -> Transition {
-        let (reason, quiet) = (closed.reason.clone(), closed.quiet);
+        let reason = closed.reason.clone();
         self.state = GateState::Closed(Box::new(closed));
-        Transition::Closed {
-            closed: reason,
-            quiet,
-        }
+        Transition::Closed(reason)
     }
 
     /// What withholds calls of that purpose.

@@ -1,11 +1,14 @@
 //! The gate while it is closed.
 
+use std::time::Duration;
+
 use backoff::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use jiff::{Timestamp, Unit};
 use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 
 use super::{
-    ErrorKind, FIRST_PAUSE, GateClosed, GateFailure, LONGEST_PAUSE, QUIET, Subject,
+    ALARM_AFTER, ErrorKind, FIRST_PAUSE, GateClosed, GateFailure, LONGEST_PAUSE,
+    MAINTENANCE_ALARM_AFTER, Subject,
     breaker::{GateEvent, Transition},
     evidence::Purpose,
 };
@@ -25,8 +28,8 @@ pub(super) struct ClosedGate {
     pub(super) only: Option<Purpose>,
     /// About whom the one answer was that closed it.
     pub(super) witness: Option<Subject>,
-    /// It closed for maintenance, which nobody has to act on.
-    pub(super) quiet: bool,
+    /// From when on a person has to look; `None` once that is told.
+    pub(super) alarm_at: Option<Instant>,
 }
 
 /// The one place for a probe. The queue's turn lies in it until the probe has ended, if the probe
@@ -56,7 +59,7 @@ impl ClosedGate {
             probe: ProbeSlot::Free,
             only: None,
             witness: None,
-            quiet: failure.kind == ErrorKind::Maintenance,
+            alarm_at: Some(now + alarm_after(failure.kind)),
         }
     }
 
@@ -81,23 +84,35 @@ impl ClosedGate {
             self.witness = None;
             self.next_probe = self.next_probe.max(self.again_after);
         }
-        self.worsened(event.now, failure)
+        self.outlasted(event.now, failure)
     }
 
-    /// Maintenance that lasts, or turns out to be something else, is for a person after all.
-    fn worsened(&mut self, now: Instant, failure: &GateFailure<'_>) -> Transition {
-        let other = failure.kind != ErrorKind::Maintenance;
-        if !self.quiet || !other && now.saturating_duration_since(self.since) < QUIET {
+    /// What a failed probe adds to what was told: that maintenance turned out to be something else,
+    /// or that it is time for a person to look. Where nobody waits, nobody probes, and nobody need
+    /// look.
+    fn outlasted(&mut self, now: Instant, failure: &GateFailure<'_>) -> Transition {
+        if self.reason.kind == ErrorKind::Maintenance && failure.kind != ErrorKind::Maintenance {
+            self.reason = reason(failure);
+            let alarm_at = now + alarm_after(failure.kind);
+            self.alarm_at = self.alarm_at.map(|earlier| earlier.min(alarm_at));
+            return Transition::Closed(self.reason.clone());
+        }
+        if self.alarm_at.is_none_or(|at| now < at) {
             return Transition::Unchanged;
         }
-        if other {
-            self.reason = reason(failure);
-        }
-        self.quiet = false;
-        Transition::Closed {
+        self.alarm_at = None;
+        Transition::StaysClosed {
             closed: self.reason.clone(),
-            quiet: false,
+            lasts: now.saturating_duration_since(self.since),
         }
+    }
+}
+
+fn alarm_after(kind: ErrorKind) -> Duration {
+    if kind == ErrorKind::Maintenance {
+        MAINTENANCE_ALARM_AFTER
+    } else {
+        ALARM_AFTER
     }
 }
 
