@@ -14,6 +14,7 @@ mod error;
 mod lifecycle;
 mod ports;
 mod process;
+mod startup;
 mod token_check;
 
 pub use self::{error::AppError, stages::ServedStage};

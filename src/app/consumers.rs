@@ -11,6 +11,7 @@ use super::{
     error::AppError,
     namespace_clients::{ledger, provisioner},
     stages::UserStages,
+    startup::{StartProgress, StartStep},
     token_check,
 };
 use crate::{
@@ -37,6 +38,8 @@ pub(crate) struct StageConsumers {
     pub gates: Vec<Arc<Gate>>,
     /// The ledgers that are open, for readiness.
     pub ledgers: Vec<Ledger>,
+    /// What they wait for while they are prepared.
+    pub progress: StartProgress,
     /// What the writes of this process ask, if it may make any. One for all stages, for it reads
     /// the pause by itself.
     pub switch: Option<WriteSwitch>,
@@ -62,6 +65,7 @@ impl StageConsumers {
         connection: &Connection,
     ) -> Result<(), AppError> {
         let topology = Topology::new(connection);
+        self.progress.waits_for(StartStep::PubSub);
         if stages.fan_out {
             topology.check_stage(Stage::FanOut).await?;
         }
@@ -73,6 +77,7 @@ impl StageConsumers {
             Mode::DryRun => None,
         };
         let clients = UserClients::new(config, writes_when.clone())?;
+        self.progress.waits_for(StartStep::Tokens);
         token_check::check(config, &clients, stages).await?;
         self.gates.extend(gates(&clients, stages));
         self.tokens.extend(tokens(config, &clients, stages));
@@ -103,13 +108,16 @@ impl StageConsumers {
         serve: &ServeConfig,
         connection: &Connection,
     ) -> Result<(), AppError> {
+        namespaces.check_worker()?;
+        self.progress.waits_for(StartStep::PubSub);
         Topology::new(connection)
             .check_stage(Stage::NamespaceWorker)
             .await?;
         let outcomes = Outcomes::new(connection.publisher(Topic::SyncOutcome).await?);
-        namespaces.check_worker()?;
+        self.progress.waits_for(StartStep::LedgerDatabase);
         let ledger = ledger(namespaces).await?;
         self.ledgers.push(ledger.clone());
+        self.progress.waits_for(StartStep::PubSub);
         let writes_when = self.switch(connection).await?;
         let provisioner = provisioner(namespaces, writes_when)?;
         let handler = NamespaceWorker::new(ledger, provisioner, namespaces.settle);

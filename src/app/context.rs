@@ -9,8 +9,8 @@ use std::{
 use super::error::AppError;
 use crate::{
     config::{
-        self, Config, DirectoryConfig, Environment, GitLabConfig, LoadedConfig, PubSubConfig,
-        Requirement, Sources,
+        self, Config, DirectoryConfig, Environment, GitLabConfig, LoadedConfig, LogConfig,
+        PubSubConfig, Requirement, Sources,
     },
     telemetry::logs::{self, GOOGLE_CLOUD_VARIABLES, LineFormat, LogDestination},
 };
@@ -86,27 +86,23 @@ impl ProcessContext {
         start_log(&loaded.config.log, project, serving)?;
         Ok(loaded.config)
     }
+
+    /// Whether a process that serves logs JSON, for one that ends with an error. Its log is started
+    /// as far as the configuration can be read, if it has not been before.
+    pub fn logs_json(&self) -> bool {
+        let log = LogConfig::as_far_as_given(&self.sources);
+        let is_json = matches!(form(&log, destination(true)), LineFormat::Json);
+        if is_json {
+            // It fails where the log has started, which is all that is wanted.
+            drop(start_log(&log, None, true));
+        }
+        is_json
+    }
 }
 
-fn start_log(
-    log: &config::LogConfig,
-    project: Option<&str>,
-    serving: bool,
-) -> Result<(), AppError> {
-    // Of the process also in `within`: who reads its log does not change with its configuration.
-    let process = Environment::of_process();
-    let is_set = |name: &str| process.get(name).is_some_and(|value| !value.is_empty());
-    let destination = LogDestination {
-        serving,
-        on_google_cloud: GOOGLE_CLOUD_VARIABLES.into_iter().any(is_set),
-        on_terminal: io::stderr().is_terminal(),
-        no_colour: is_set("NO_COLOR"),
-    };
-    let form = match log.format {
-        config::LogFormat::Auto => destination.usual_form(),
-        config::LogFormat::Text => destination.text(),
-        config::LogFormat::Json => LineFormat::Json,
-    };
+fn start_log(log: &LogConfig, project: Option<&str>, serving: bool) -> Result<(), AppError> {
+    let destination = destination(serving);
+    let form = form(log, destination);
     logs::install(logs::LogOptions {
         filter: logs::filter(&level(log, serving))?,
         form,
@@ -116,10 +112,30 @@ fn start_log(
     Ok(())
 }
 
+fn destination(serving: bool) -> LogDestination {
+    // Of the process also in `within`: who reads its log does not change with its configuration.
+    let process = Environment::of_process();
+    let is_set = |name: &str| process.get(name).is_some_and(|value| !value.is_empty());
+    LogDestination {
+        serving,
+        on_google_cloud: GOOGLE_CLOUD_VARIABLES.into_iter().any(is_set),
+        on_terminal: io::stderr().is_terminal(),
+        no_colour: is_set("NO_COLOR"),
+    }
+}
+
+fn form(log: &LogConfig, destination: LogDestination) -> LineFormat {
+    match log.format {
+        config::LogFormat::Auto => destination.usual_form(),
+        config::LogFormat::Text => destination.text(),
+        config::LogFormat::Json => LineFormat::Json,
+    }
+}
+
 /// What is let through of a level. A certificate that is not trusted is told by whoever called; and
 /// a command that ends at a failure tells it itself, so that calls to be held would be the same
 /// said twice.
-fn level(log: &config::LogConfig, serving: bool) -> String {
+fn level(log: &LogConfig, serving: bool) -> String {
     let level = &log.level;
     if level.contains(['=', ',']) {
         level.clone()

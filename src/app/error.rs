@@ -86,6 +86,35 @@ pub enum AppError {
     Io(#[from] io::Error),
 }
 
+impl AppError {
+    /// Whether a start that failed so may succeed later where nobody does anything about it.
+    pub(super) fn may_pass(&self) -> bool {
+        match self {
+            Self::PubSub(error) => error.may_pass(),
+            Self::StageRefused(error) => error.may_pass(),
+            Self::Ledger(error) => error.may_pass(),
+            Self::Provisioning(error) => error.may_pass(),
+            Self::Configuration(_)
+            | Self::MissingScope { .. }
+            | Self::TwoOwners { .. }
+            | Self::SharedPort { .. }
+            | Self::Listen { .. }
+            | Self::Interrupted
+            | Self::StageEnded
+            | Self::HttpServerEnded { .. }
+            | Self::HttpServer(_)
+            | Self::Client(_)
+            | Self::Pattern(_)
+            | Self::SigningKey(_)
+            | Self::Metrics(_)
+            | Self::LogFilter(_)
+            | Self::LogInstalled(_)
+            | Self::TooLarge(_)
+            | Self::Io(_) => false,
+        }
+    }
+}
+
 /// How the HTTP server ended.
 #[derive(Debug, thiserror::Error)]
 pub enum HttpServerError {

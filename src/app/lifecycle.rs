@@ -46,6 +46,20 @@ impl HttpTask {
             is_public,
         }
     }
+
+    /// Waits until the server ends by itself, which it never should.
+    pub async fn ended(&mut self) -> AppError {
+        ended_by_itself((&mut self.task).await)
+    }
+
+    /// Lets it answer what was asked before, and ends it.
+    ///
+    /// # Errors
+    /// When it ended by itself before.
+    pub async fn stop(self) -> Result<(), AppError> {
+        self.stop.cancel();
+        Ok(result(self.task.await)?)
+    }
 }
 
 impl RunningProcess {

@@ -14,6 +14,7 @@ use super::{
     ports::ListenPorts,
     signals::StopSignals,
     stages::{MessagingStages, ServedStage, StagePlan},
+    startup::{StartProgress, StartStep, until_prepared},
 };
 use crate::{
     config::{Mode, NamespacesConfig},
@@ -23,7 +24,7 @@ use crate::{
         ledger::Ledger,
         provisioning::{self, ProvisioningState},
     },
-    telemetry::HealthChecks,
+    telemetry::{HealthChecks, http::LateRoutes},
 };
 
 /// A stage that has heard nothing of Pub/Sub for this long is not alive: idle ones ask every 30 s.
@@ -40,39 +41,38 @@ pub(crate) async fn serve(
     let mut signals = StopSignals::catch()?;
     let plan = StagePlan::load(context, stages)?;
     let health = HealthChecks::new();
-    let ports = ListenPorts::of(&plan.serve, plan.is_public())?;
-    let server = ports.server(&health).await?;
-    let public = ports.listener().await?;
-    let health_port = server.address()?.port();
-    let process = tokio::select! {
-        process = PreparedProcess::prepare(&plan) => process?,
+    let progress = StartProgress::shown_by(&health);
+    let routes = LateRoutes::default();
+    let Listening {
+        mut http,
+        port,
+        health_port,
+    } = Listening::start(&plan, &health, &routes).await?;
+    let prepare = || PreparedProcess::prepare(&plan, &progress);
+    let prepared = tokio::select! {
+        prepared = until_prepared(&progress, prepare) => prepared,
+        ended = http.ended() => Err(ended),
         () = signals.next() => {
             tracing::info!(event = "stopped", "stopped before it served");
-            return Ok(());
+            return http.stop().await;
         }
     };
+    let process = prepared?;
     process.register(&health);
-    let grace = plan.serve.grace;
-    let (server, port, apart) = match public {
-        Some(listener) => {
-            let port = listener.local_addr()?.port();
-            let server = server.with_public(listener, process.routes, grace);
-            (server, port, Some(health_port))
-        }
-        None => (server, health_port, None),
-    };
+    progress.done();
+    routes.open(process.routes);
     let mut consumers = process.consumers;
     consumers.consume();
     let running = RunningProcess {
         consumers,
-        http: HttpTask::start(server, plan.is_public()),
+        http,
         provisioning: process.provisioning,
-        grace,
+        grace: plan.serve.grace,
     };
     tracing::info!(
         event = "serving",
         port,
-        health_port = apart,
+        health_port,
         mode = ?plan.mode,
         "serving on port {port}"
     );
@@ -95,6 +95,46 @@ pub(crate) async fn serve(
     running.until_stopped(&mut signals).await
 }
 
+/// The ports, answering from the first moment on: a platform that waits for connections to others
+/// before it takes a process for alive ends the ones that need them longest.
+struct Listening {
+    http: HttpTask,
+    port: u16,
+    /// Of health and metrics, where it is another one.
+    health_port: Option<u16>,
+}
+
+impl Listening {
+    async fn start(
+        plan: &StagePlan,
+        health: &HealthChecks,
+        routes: &LateRoutes,
+    ) -> Result<Self, AppError> {
+        let ports = ListenPorts::of(&plan.serve, plan.is_public())?;
+        let server = ports.server(health).await?;
+        let own = server.address()?.port();
+        let (server, port, health_port) = match ports.listener().await? {
+            Some(listener) => {
+                let port = listener.local_addr()?.port();
+                let server = server.with_public(listener, routes.clone(), plan.serve.grace);
+                (server, port, Some(own))
+            }
+            None => (server, own, None),
+        };
+        tracing::info!(
+            event = "starting",
+            port,
+            health_port,
+            "starting: /livez and /readyz answer on port {own}"
+        );
+        Ok(Self {
+            http: HttpTask::start(server, plan.is_public()),
+            port,
+            health_port,
+        })
+    }
+}
+
 /// Everything that the stages need, before any of them leases a message or answers a request.
 #[derive(Default)]
 struct PreparedProcess {
@@ -105,13 +145,15 @@ struct PreparedProcess {
 }
 
 impl PreparedProcess {
-    /// Nothing is leased yet, so that a start-up can be dropped half-way.
-    async fn prepare(plan: &StagePlan) -> Result<Self, AppError> {
+    /// Nothing is leased yet, so that a start-up can be dropped half-way and begun again.
+    async fn prepare(plan: &StagePlan, progress: &StartProgress) -> Result<Self, AppError> {
         let mut process = Self::default();
+        process.consumers.progress = progress.clone();
         if let Some(stages) = &plan.messaging {
             process.prepare_messaging(plan, stages).await?;
         }
         if plan.provisioning_api {
+            progress.waits_for(StartStep::ProvisioningDatabase);
             let state = namespace_clients::provisioning(&plan.namespaces).await?;
             process.answer(
                 ServedStage::ProvisioningApi,
@@ -127,6 +169,7 @@ impl PreparedProcess {
         plan: &StagePlan,
         stages: &MessagingStages,
     ) -> Result<(), AppError> {
+        self.consumers.progress.waits_for(StartStep::PubSub);
         let connection = connect(&stages.pubsub).await?;
         if let Some((users, config)) = &stages.users {
             self.consumers
@@ -149,6 +192,7 @@ impl PreparedProcess {
         namespaces: &NamespacesConfig,
         connection: &Connection,
     ) -> Result<(), AppError> {
+        self.consumers.progress.waits_for(StartStep::LedgerDatabase);
         let recorder = namespace_clients::recorder(namespaces, connection).await?;
         self.portal = Some(recorder.ledger().clone());
         let portal = namespace_clients::portal(namespaces, recorder)?;

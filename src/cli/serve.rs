@@ -4,7 +4,7 @@ use clap::{ValueEnum, builder::PossibleValue};
 
 use super::CommandFailure;
 use crate::{
-    app::{self, ServedStage, context::ProcessContext},
+    app::{self, AppError, ServedStage, context::ProcessContext},
     messaging::Stage,
 };
 
@@ -45,7 +45,16 @@ impl ServeArgs {
     }
 
     pub(super) async fn run(self, context: &ProcessContext) -> Result<(), CommandFailure> {
-        Ok(app::serve(context, self.stages()).await?)
+        let Err(error) = app::serve(context, self.stages()).await else {
+            return Ok(());
+        };
+        // Whoever asked twice for the end knows of it.
+        let is_heard = !matches!(error, AppError::Interrupted);
+        let failure = CommandFailure::from(error);
+        if is_heard && context.logs_json() {
+            tell(&failure, self.stages());
+        }
+        Err(failure)
     }
 
     fn stages(&self) -> &[ServedStage] {
@@ -55,4 +64,18 @@ impl ServeArgs {
             &self.stages
         }
     }
+}
+
+/// Nobody reads standard error of a process that a platform runs; its log is read, and watched. In a
+/// log of text, which goes to standard error, it would be the same said twice.
+fn tell(failure: &CommandFailure, stages: &[ServedStage]) {
+    let stages: Vec<_> = stages.iter().map(|stage| stage.as_str()).collect();
+    let why = failure.on_one_line();
+    tracing::error!(
+        event = "process_failed",
+        stages = stages.join(" "),
+        exit_code = failure.exit().code(),
+        why,
+        "the process ends with an error: {why}"
+    );
 }

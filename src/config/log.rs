@@ -3,7 +3,9 @@
 use clap::ValueEnum;
 
 use super::{
+    known_keys::KnownKeys,
     reader::ConfigReader,
+    source::{MergedSources, Sources},
     values::{LogFilter, WordChoice},
 };
 
@@ -38,6 +40,13 @@ impl Default for LogConfig {
 }
 
 impl LogConfig {
+    /// What `given` says of the log, whatever else is wrong with it: a mistake is told in the log
+    /// that was asked for.
+    pub(crate) fn as_far_as_given(given: &Sources) -> Self {
+        let sources = MergedSources::collect(given, &KnownKeys::new(super::keys()));
+        Self::read(&mut ConfigReader::new(&sources))
+    }
+
     pub(super) fn read(reader: &mut ConfigReader<'_>) -> Self {
         let default = Self::default();
         Self {

@@ -15,12 +15,12 @@ pub enum PubSubError {
     /// The configuration cannot work.
     #[error("Pub/Sub is not configured: {0}")]
     Configuration(String),
-    /// No credentials, or they gave no token.
-    #[error(
-        "no credentials for Google Cloud Pub/Sub: {0}; run `gcloud auth application-default login`, set \
-         GOOGLE_APPLICATION_CREDENTIALS, or set PUBSUB_EMULATOR_HOST to use an emulator"
-    )]
+    /// No credentials, or they are refused.
+    #[error("{}", without_credentials(.0))]
     Credentials(String),
+    /// Credentials that gave no token now, and may later.
+    #[error("{}", without_credentials(.0))]
+    NoToken(String),
     /// Nothing answers there.
     #[error("Pub/Sub at {endpoint} cannot be reached: {why}; {}", reach(.endpoint))]
     Unreachable {
@@ -122,10 +122,46 @@ impl PubSubError {
             }
             Self::Configuration(_)
             | Self::Credentials(_)
+            | Self::NoToken(_)
             | Self::Unconfirmed { .. }
             | Self::Unencodable { .. } => false,
         }
     }
+
+    /// Whether another attempt may succeed where nobody does anything about it: not where a right
+    /// or a resource is missing, or the configuration is wrong.
+    pub const fn may_pass(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } | Self::NoToken(_) | Self::Unconfirmed { .. } => true,
+            Self::Refused { code, .. } => match code {
+                Code::Unavailable
+                | Code::DeadlineExceeded
+                | Code::Cancelled
+                | Code::Aborted
+                | Code::Internal
+                | Code::ResourceExhausted
+                | Code::Unknown => true,
+                Code::Ok
+                | Code::InvalidArgument
+                | Code::NotFound
+                | Code::AlreadyExists
+                | Code::PermissionDenied
+                | Code::Unauthenticated
+                | Code::FailedPrecondition
+                | Code::OutOfRange
+                | Code::Unimplemented
+                | Code::DataLoss => false,
+            },
+            Self::Configuration(_) | Self::Credentials(_) | Self::Unencodable { .. } => false,
+        }
+    }
+}
+
+fn without_credentials(why: &str) -> String {
+    format!(
+        "no credentials for Google Cloud Pub/Sub: {why}; run `gcloud auth application-default login`, set \
+         GOOGLE_APPLICATION_CREDENTIALS, or set PUBSUB_EMULATOR_HOST to use an emulator"
+    )
 }
 
 /// Whether it was this side that gave up waiting: tonic calls that `CANCELLED`.

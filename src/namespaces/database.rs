@@ -1,5 +1,7 @@
 //! The connections to `PostgreSQL`: how many, how long they may take, how they are encrypted.
 
+mod transience;
+
 use std::{
     fmt,
     path::PathBuf,
@@ -16,6 +18,7 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions, PgSslMode},
 };
 
+pub(super) use self::transience::{may_pass, migration_may_pass};
 pub use crate::config::{MigrationMode, TlsMode};
 use crate::{
     config::{self, Secret, database_url_objection},

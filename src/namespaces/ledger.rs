@@ -18,7 +18,7 @@ use crate::namespaces::{
         Document, InvalidDocument,
         rules::{DocumentRules, RuleViolation, joined},
     },
-    database::{DatabasePool, DatabaseSettings},
+    database::{DatabasePool, DatabaseSettings, may_pass, migration_may_pass},
     ledger::attempt_state::AttemptState,
     pooler::{SessionCheckError, refuse_shared_sessions},
     session::{LockedSession, NamespaceLock},
@@ -69,6 +69,23 @@ pub enum LedgerError {
     /// GitLab would not carry out what was recorded before and this document leaves unchanged.
     #[error("{}. This is recorded already and the document leaves it unchanged: record a valid value with it", joined(.0))]
     RefusedBefore(Vec<RuleViolation>),
+}
+
+impl LedgerError {
+    /// Whether opening the ledger again may succeed where nobody does anything about it.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Sessions(SessionCheckError::Unknown(error)) | Self::Database(error) => {
+                may_pass(error)
+            }
+            Self::Migration(error) => migration_may_pass(error),
+            Self::Settings(_)
+            | Self::Sessions(SessionCheckError::Shared)
+            | Self::Document { .. }
+            | Self::Refused(_)
+            | Self::RefusedBefore(_) => false,
+        }
+    }
 }
 
 /// The ledger. Cheap to clone.

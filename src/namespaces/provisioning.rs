@@ -79,6 +79,16 @@ pub enum ProvisioningOpenError {
     Client(#[source] BuildError),
 }
 
+impl ProvisioningOpenError {
+    /// Whether another attempt may succeed where nobody does anything about it.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Database(error) => error.may_pass(),
+            Self::Client(_) => false,
+        }
+    }
+}
+
 /// What all calls share. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct ProvisioningState {

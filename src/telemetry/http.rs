@@ -5,6 +5,7 @@
 //! says no more than whether all is well: reasons name hosts and users.
 
 mod connections;
+mod late_routes;
 
 use std::{io, net::SocketAddr, time::Duration};
 
@@ -19,6 +20,7 @@ use serde_json::json;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+pub use self::late_routes::LateRoutes;
 use super::{
     health::{HealthChecks, HealthReport},
     metrics::Metrics,
@@ -37,7 +39,7 @@ pub struct HttpServer {
 #[derive(Debug)]
 struct PublicListener {
     listener: TcpListener,
-    routes: Router,
+    routes: LateRoutes,
     linger: Duration,
 }
 
@@ -70,10 +72,15 @@ impl HttpServer {
         })
     }
 
-    /// Answers with `routes` on `listener` too, and at the end gives their clients up to `linger`
+    /// Answers with `routes` on `listener` too, once they are open, and at the end gives their clients up to `linger`
     /// for what was asked before.
     #[must_use]
-    pub fn with_public(mut self, listener: TcpListener, routes: Router, linger: Duration) -> Self {
+    pub fn with_public(
+        mut self,
+        listener: TcpListener,
+        routes: LateRoutes,
+        linger: Duration,
+    ) -> Self {
         self.public = Some(PublicListener {
             listener,
             routes,
@@ -111,7 +118,8 @@ impl HttpServer {
             else {
                 return Ok(());
             };
-            let routes = routes.merge(public_routes(health));
+            let late = move |request| routes.answer(request);
+            let routes = public_routes(health).fallback(late);
             connections::serve(listener, routes, PUBLIC_CONNECTIONS, stop.clone()).await
         };
         let lingered = async {

@@ -35,6 +35,53 @@ async fn get(port: u64, path: &str) -> (u16, String) {
 }
 
 #[tokio::test]
+async fn a_portal_whose_database_is_away_at_its_start_is_alive_and_serves_once_it_is_back() {
+    let mut server = PostgresServer::start(|_| Vec::new());
+    let stages = NamespaceStages::idle(server.url().as_str()).await;
+    server.stop();
+    let mut command = testkit::command::isolated(testkit::service_binary!());
+    command
+        .args(["serve", "portal", "--log-format=json"])
+        .envs(stages.variables())
+        .env(
+            "LOOKUP_GITLAB_SYNC__NAMESPACES__DATABASE__ACQUIRE_TIMEOUT",
+            "500ms",
+        )
+        .envs([("PORT", "0"), ("HEALTH_PORT", "0"), ("LOG_LEVEL", "info")]);
+    let mut portal = ChildProcess::spawn(&mut command);
+    let starting = portal.event("starting").await;
+    let [public, health] = ["port", "health_port"].map(|port| starting[port].as_u64().unwrap());
+    for port in [public, health] {
+        assert_eq!(get(port, "/livez").await.0, 200);
+        assert_eq!(get(port, "/readyz").await.0, 503);
+    }
+    let told = portal.event("start_waits").await;
+    assert_eq!(told["waits_for"], "ledger-database");
+    let (_, told) = get(health, "/readyz").await;
+    assert!(told.contains("waits for ledger-database"), "{told}");
+    server.resume();
+    portal.event("serving").await;
+    until("it is ready", async || {
+        get(public, "/readyz").await.0 == 200
+    })
+    .await;
+    assert_eq!(portal.terminate().await, Some(0));
+}
+
+#[tokio::test]
+async fn a_database_that_does_not_exist_is_not_waited_for() {
+    let server = PostgresServer::start(|_| Vec::new());
+    let mut absent = server.url();
+    absent.set_path("/absent");
+    let stages = NamespaceStages::idle(absent.as_str()).await;
+    let ports = [("PORT", "0"), ("HEALTH_PORT", "0")];
+    let ended = stages.run_as(&["serve", "portal"], &ports).await;
+    let told = String::from_utf8([ended.stdout, ended.stderr].concat()).unwrap();
+    assert_eq!(ended.status.code(), Some(1), "{told}");
+    assert!(!told.contains("start_waits"), "{told}");
+}
+
+#[tokio::test]
 async fn half_sent_requests_leave_the_portal_alive_and_answering() {
     let server = PostgresServer::start(|_| Vec::new());
     let stages = NamespaceStages::idle(server.url().as_str()).await;

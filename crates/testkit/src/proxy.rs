@@ -26,6 +26,8 @@ struct ProxyState {
     /// Cancelled, it ends the connections there are; those to come have another.
     connections: CancellationToken,
     away: bool,
+    /// Connections that are taken and never answered, while it is silent.
+    silent: Option<Vec<TcpStream>>,
 }
 
 impl FaultProxy {
@@ -45,6 +47,18 @@ impl FaultProxy {
     /// Its own address, the form of `PUBSUB_EMULATOR_HOST`.
     pub fn host(&self) -> &str {
         &self.host
+    }
+
+    /// From now on takes every connection and answers nothing, as the way out of a network does that
+    /// is still being made.
+    pub fn hush(&self) {
+        self.state.lock().unwrap().silent = Some(Vec::new());
+        self.cut();
+    }
+
+    /// Ends that, and resets what was taken meanwhile.
+    pub fn speak(&self) {
+        self.state.lock().unwrap().silent = None;
     }
 
     /// Resets every connection there is.
@@ -75,7 +89,11 @@ async fn accept(listener: TcpListener, broker: String, state: Arc<Mutex<ProxySta
         // So that closing is a reset, and what is on its way is lost.
         client.set_zero_linger().unwrap();
         let (connections, away) = {
-            let state = state.lock().unwrap();
+            let mut state = state.lock().unwrap();
+            if let Some(taken) = &mut state.silent {
+                taken.push(client);
+                continue;
+            }
             (state.connections.clone(), state.away)
         };
         if !away {

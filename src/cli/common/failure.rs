@@ -83,6 +83,17 @@ impl CommandFailure {
     pub fn exit(&self) -> ExitReason {
         self.exit
     }
+
+    /// The message with its causes, and all mistakes of a configuration, on one line.
+    pub(in crate::cli) fn on_one_line(&self) -> String {
+        match self.error.downcast_ref::<ConfigErrors>() {
+            Some(mistakes) => {
+                let mistakes: Vec<_> = mistakes.iter().map(ToString::to_string).collect();
+                mistakes.join("; ")
+            }
+            None => causes::on_one_line(self.error.as_ref()),
+        }
+    }
 }
 
 impl<E: Into<anyhow::Error>> From<E> for CommandFailure {

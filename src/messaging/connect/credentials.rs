@@ -1,6 +1,9 @@
 //! The credentials of Google Cloud.
 
-use google_cloud_auth::credentials::{self, CacheableResource, Credentials};
+use google_cloud_auth::{
+    credentials::{self, CacheableResource, Credentials},
+    errors::CredentialsError,
+};
 use tonic::metadata::MetadataMap;
 
 use super::clients::CONNECT_TIMEOUT;
@@ -18,7 +21,7 @@ pub(super) async fn default_credentials() -> Result<Credentials, PubSubError> {
     tokio::time::timeout(CONNECT_TIMEOUT, authorization(&credentials))
         .await
         .map_err(|_| {
-            PubSubError::Credentials(format!(
+            PubSubError::NoToken(format!(
                 "no token came within {} s, as the key file says or by Google Cloud's metadata server",
                 CONNECT_TIMEOUT.as_secs()
             ))
@@ -56,9 +59,14 @@ fn file_problem(error: &google_cloud_auth::build_errors::Error) -> String {
 
 /// The outermost texts speak of retries and of the library; what happened is said by the innermost
 /// cause.
-fn no_token(error: &dyn std::error::Error) -> PubSubError {
+fn no_token(error: &CredentialsError) -> PubSubError {
     let said = one_line(&causes::innermost(error).to_string(), 300);
-    PubSubError::Credentials(format!(
+    let why = format!(
         "no token was given, as the key file says or by Google Cloud's metadata server: {said}"
-    ))
+    );
+    if error.is_transient() {
+        PubSubError::NoToken(why)
+    } else {
+        PubSubError::Credentials(why)
+    }
 }

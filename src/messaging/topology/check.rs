@@ -1,6 +1,6 @@
 //! Comparing what exists with what the service needs.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use google_cloud_googleapis::pubsub::v1::{GetSubscriptionRequest, GetTopicRequest, Subscription};
 use tonic::Code;
@@ -13,6 +13,9 @@ use crate::messaging::{
     OUTCOME_HISTORY, Operation, PubSubError, Stage, Topic, advice,
     connect::{subscriptions, topics},
 };
+
+/// How long a call takes whose answer the start of a stage waits for.
+const START_CALL: Duration = Duration::from_secs(10);
 
 /// One way in which what exists differs from what the service needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -120,6 +123,16 @@ pub enum StageRefused {
     PubSub(#[from] PubSubError),
 }
 
+impl StageRefused {
+    /// Whether another attempt may succeed where nobody does anything about it.
+    pub const fn may_pass(&self) -> bool {
+        match self {
+            Self::Incomplete { .. } => false,
+            Self::PubSub(error) => error.may_pass(),
+        }
+    }
+}
+
 /// Why a stage does not publish to the next one.
 #[derive(Debug, thiserror::Error)]
 pub enum Unread {
@@ -160,6 +173,19 @@ impl Topology {
     /// letters is missing, or those of the topic it publishes to; where one of them gets no
     /// messages, or its own loses them; or when Pub/Sub cannot be asked.
     pub async fn check_stage(&self, stage: Stage) -> Result<(), StageRefused> {
+        self.asking_once().check_now(stage).await
+    }
+
+    /// Each call is made once: who starts tries again as a whole, and tells of it meanwhile.
+    fn asking_once(&self) -> Self {
+        let connection = self.connection.waiting_for(START_CALL, START_CALL);
+        Self {
+            connection,
+            ..self.clone()
+        }
+    }
+
+    async fn check_now(&self, stage: Stage) -> Result<(), StageRefused> {
         let (fatal, lesser) = self.examine(stage).await?;
         for difference in lesser {
             tracing::warn!(event = "topology_differs", %stage, %difference);

@@ -7,7 +7,7 @@ use sqlx::{
 
 pub use crate::namespaces::database::{DatabaseSettings, MigrationMode, TlsMode};
 use crate::namespaces::{
-    database::DatabasePool,
+    database::{DatabasePool, may_pass, migration_may_pass},
     pooler::{SessionCheckError, refuse_shared_sessions},
 };
 
@@ -41,6 +41,22 @@ pub enum DatabaseOpenError {
     /// Columns that provisioning needs.
     #[error("the provisioning database lacks {}", .0.join(", "))]
     Columns(Vec<String>),
+}
+
+impl DatabaseOpenError {
+    /// Whether opening the database again may succeed where nobody does anything about it.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Sessions(SessionCheckError::Unknown(error)) | Self::Unreachable(error) => {
+                may_pass(error)
+            }
+            Self::Migration(error) => migration_may_pass(error),
+            Self::Settings(_)
+            | Self::Sessions(SessionCheckError::Shared)
+            | Self::GitLabs
+            | Self::Columns(_) => false,
+        }
+    }
 }
 
 /// Opens the pool and sees to the tables as `settings.migrations` says.

@@ -21,7 +21,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{HealthChecks, HttpServer, Metrics};
+use super::{HealthChecks, HttpServer, LateRoutes, Metrics};
 
 struct RunningServer {
     address: SocketAddr,
@@ -139,6 +139,17 @@ async fn nothing_else_is_on_the_port() {
 
 /// A server with a public port too, and the address of that.
 async fn start_public() -> (RunningServer, SocketAddr) {
+    let (running, public, late) = start_late().await;
+    late.open(stage_routes());
+    (running, public)
+}
+
+fn stage_routes() -> axum::Router {
+    axum::Router::new().route("/asked", axum::routing::get("answered"))
+}
+
+/// The same before its stage is there.
+async fn start_late() -> (RunningServer, SocketAddr, LateRoutes) {
     let (metrics, _) = Metrics::local().unwrap();
     let health = HealthChecks::new();
     let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
@@ -148,9 +159,9 @@ async fn start_public() -> (RunningServer, SocketAddr) {
     let address = own.address().unwrap();
     let listener = tokio::net::TcpListener::bind(any_port).await.unwrap();
     let public = listener.local_addr().unwrap();
-    let routes = axum::Router::new().route("/asked", axum::routing::get("answered"));
     let stop = CancellationToken::new();
-    let server = own.with_public(listener, routes, Duration::ZERO);
+    let late = LateRoutes::default();
+    let server = own.with_public(listener, late.clone(), Duration::ZERO);
     let serving = tokio::spawn(server.serve(stop.clone()));
     let running = RunningServer {
         address,
@@ -158,7 +169,32 @@ async fn start_public() -> (RunningServer, SocketAddr) {
         stop,
         served: serving,
     };
-    (running, public)
+    (running, public, late)
+}
+
+#[tokio::test]
+async fn before_its_stage_is_there_a_public_port_is_alive_and_lets_requests_wait() {
+    let (mut running, public, late) = start_late().await;
+    running.address = public;
+    assert_eq!(running.get("/livez").await.0, 200);
+    // The second request is answered first: the other one waits.
+    let waiting = running.get("/asked");
+    let opening = async {
+        assert_eq!(running.get("/livez").await.0, 200);
+        late.open(stage_routes());
+    };
+    let (answer, ()) = tokio::join!(waiting, opening);
+    assert_eq!(answer, (200, "answered".to_owned()));
+    assert_eq!(running.ask(Method::POST, "/asked").await.0, 405);
+    assert_eq!(running.get("/other").await.0, 404);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_does_not_wait_for_a_stage_for_ever() {
+    let request = axum::extract::Request::new(axum::body::Body::empty());
+    let answer = LateRoutes::default().answer(request).await;
+    assert_eq!(answer.status(), 503);
+    assert_eq!(answer.headers()["retry-after"], "5");
 }
 
 #[tokio::test]

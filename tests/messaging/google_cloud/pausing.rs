@@ -26,6 +26,26 @@ async fn an_emulator_that_keeps_no_labels_is_told_as_such() {
     insta::assert_snapshot!(told(google, &run(google, &["pause"], &[]).await));
 }
 
+/// It would not pass by itself, so nothing is tried again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_may_not_look_at_its_topics_ends_at_once_and_says_which_role_it_lacks() {
+    let cloud = Cloud::with_a_cancelled_member().await;
+    cloud.google.refuse("GetTopic", FORBIDDEN, NOT_AUTHORIZED);
+    let mut serve = command(&cloud.google, &["serve", "--log-format=json"], &[]);
+    serve.envs(cloud.upstreams()).env("PORT", "0");
+    let mut service = ChildProcess::spawn(&mut serve);
+    let failed = service.event("process_failed").await;
+    let why = failed["why"].as_str().unwrap();
+    assert!(why.contains("roles/pubsub.viewer on the topic"), "{why}");
+    assert_eq!(failed["exit_code"], 1);
+    assert_eq!(service.ended().await, Some(1));
+    let lines = service.lines();
+    assert!(
+        lines.iter().all(|line| !line.contains("start_waits")),
+        "{lines:?}"
+    );
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_process_that_may_not_see_the_pause_any_more_writes_nothing_and_says_which_role_it_lacks()
 {
