@@ -121,7 +121,8 @@ impl StartProgress {
 
     fn failed(&self, error: &AppError) {
         let mut state = self.state();
-        if let Some((step, _)) = state.step {
+        // The next attempt begins at the first step: it goes back, and has not passed this one.
+        if let Some((step, _)) = state.step.take() {
             state.failure = Some((step, causes::on_one_line(error)));
         }
     }
