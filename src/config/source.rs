@@ -156,11 +156,49 @@ impl MergedSources {
                 (Some(Err(problem)), _) => {
                     self.mistakes.push(ConfigError::at(name, origin, problem));
                 }
-                (Some(Ok(key)), Some(text)) => self.add_text(key, text, origin),
+                (Some(Ok(key)), Some(text)) => {
+                    self.mistakes
+                        .extend(contradiction(environment, key, text, &origin));
+                    self.add_text(key, text, origin);
+                }
                 (Some(Ok(key)), None) => self.mistakes.push(ConfigError::at(key, origin, NOT_UTF8)),
             }
         }
     }
+}
+
+/// Keys that say whom to call, and as whom. Whoever sets one of them twice and differently has
+/// forgotten one of the two, and the credentials would go where they do not look.
+const NOT_TWICE: [&str; 8] = [
+    "gitlab.url",
+    "directory.url",
+    "directory.token_url",
+    "directory.client_id",
+    "directory.username",
+    "pubsub.project",
+    "pubsub.emulator_host",
+    "namespaces.portal_url",
+];
+
+/// The error where the usual variable of `key` says otherwise than our own one, whose text and
+/// origin these are.
+fn contradiction(
+    environment: &Environment,
+    key: &str,
+    text: &str,
+    origin: &ValueOrigin,
+) -> Option<ConfigError> {
+    let usual = USUAL_VARIABLES.iter().filter(|(_, of)| *of == key);
+    let (other, _) = usual
+        .filter(|(_, key)| NOT_TWICE.contains(key))
+        .find(|(name, _)| {
+            let value = environment.get(name);
+            value.is_some_and(|value| !value.is_empty() && value != text)
+        })?;
+    let problem = format!(
+        "differs from what {other} says, which is set too; allowed: one of the two variables, or the same value in both"
+    );
+    Some(ConfigError::at(key, origin.clone(), problem))
 }
 
 const NOT_UTF8: &str = "is not UTF-8";

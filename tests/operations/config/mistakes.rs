@@ -172,3 +172,47 @@ fn deadlines_fit_into_each_other(#[case] file: &str, #[case] said: &str) {
     let report = Start::complete().file(file).report();
     assert!(report.contains(said), "{report}");
 }
+
+/// A generic list of settings, such as a Terraform module has, must not lead the credentials to
+/// another host than the one that the module's own variable names.
+#[rstest]
+#[case(
+    "GITLAB_URL",
+    "GITLAB__URL",
+    "https://other.example.ac.uk",
+    "gitlab.url"
+)]
+#[case(
+    "LOOKUP_URL",
+    "DIRECTORY__URL",
+    "https://other.example.ac.uk",
+    "directory.url"
+)]
+#[case(
+    "LOOKUP_USERNAME",
+    "DIRECTORY__USERNAME",
+    "other",
+    "directory.username"
+)]
+#[case("GOOGLE_CLOUD_PROJECT", "PUBSUB__PROJECT", "other", "pubsub.project")]
+fn two_variables_that_say_whom_to_call_must_not_differ(
+    #[case] usual: &str,
+    #[case] own: &str,
+    #[case] value: &str,
+    #[case] key: &str,
+) {
+    let own = format!("LOOKUP_GITLAB_SYNC__{own}");
+    let report = Start::complete().variable(&own, value).report();
+    let said = format!("{key} differs from what {usual} says");
+    assert!(report.contains(&said) && report.contains(&own), "{report}");
+    assert!(!report.contains(value), "{report}");
+    let (_, same) = COMPLETE
+        .into_iter()
+        .find(|(name, _)| *name == usual)
+        .unwrap();
+    assert!(Start::complete().variable(&own, same).load().is_ok());
+    let mut alone: Vec<_> = COMPLETE.to_vec();
+    alone.retain(|(name, _)| *name != usual);
+    alone.push((&own, value));
+    assert!(Start::new().environment(&alone).load().is_ok());
+}
