@@ -14,4 +14,6 @@
 mod conventions;
 mod deployment;
 mod interop;
+mod judges;
 mod layers;
+mod pipelines;

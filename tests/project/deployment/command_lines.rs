@@ -86,10 +86,7 @@ fn what_is_not_in_the_list_is_refused() {
         ("gcloud pubsub topics publish --message='{}'", "0 arguments"),
         ("terraform -chdir=D apply one two", "2 arguments"),
         ("terraform apply -var", "-var has no value"),
-        (
-            "terraform apply -auto-approve=yes",
-            "-auto-approve takes no value",
-        ),
+        ("terraform fmt -recursive=yes", "-recursive takes no value"),
     ] {
         let words = &shell::commands(line)[0];
         assert_eq!(

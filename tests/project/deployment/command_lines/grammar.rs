@@ -2,8 +2,8 @@
 //!
 //! An entry is a synopsis, and below it, indented, where it was read: a page, or the help of a
 //! release of the tool. In the synopsis `WORD` is an argument, `[WORD]` one that may be absent,
-//! `WORD…` one or more; a flag that ends in `=` takes a value. An entry of a tool alone holds the
-//! flags that each of its commands takes.
+//! `WORD…` one or more, `[COMMAND…]` the words of another program; a flag that ends in `=` takes a
+//! value. An entry of a tool alone holds the flags that each of its commands takes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,6 +17,7 @@ pub struct Entry {
     flags: BTreeMap<String, bool>,
     least: usize,
     most: usize,
+    ends_in_a_command: bool,
     /// Where it was read.
     pub source: String,
 }
@@ -97,6 +98,7 @@ impl Entry {
             flags: BTreeMap::new(),
             least: 0,
             most: 0,
+            ends_in_a_command: synopsis.contains("[COMMAND…]"),
             source: source.to_owned(),
         };
         for word in synopsis.split(' ') {
@@ -122,6 +124,11 @@ impl Entry {
         self.flags.keys().map(String::as_str)
     }
 
+    /// Whether what follows is another program's.
+    fn is_over(&self, arguments: usize) -> bool {
+        self.ends_in_a_command && arguments > 0
+    }
+
     /// The flags of a line and the number of its arguments.
     fn read<'word>(
         &self,
@@ -131,9 +138,11 @@ impl Entry {
         let mut flags = BTreeSet::new();
         let mut arguments = 0;
         while let Some(word) = words.next() {
-            if word == "--" {
+            if word == "$@" {
+                // What else a function is given, which stands where it is called.
+            } else if word == "--" {
                 arguments += words.by_ref().count();
-            } else if word.starts_with('-') && word != "-" {
+            } else if word.starts_with('-') && word != "-" && !self.is_over(arguments) {
                 let (name, value) = word
                     .split_once('=')
                     .map_or((word.as_str(), None), |(name, value)| (name, Some(value)));

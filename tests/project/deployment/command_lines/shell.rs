@@ -3,8 +3,8 @@
 use std::{iter::Peekable, str::Chars};
 
 /// Words that stand before a command and are none.
-const BEFORE: [&str; 11] = [
-    "!", "do", "elif", "else", "exec", "if", "step", "sudo", "then", "until", "while",
+const BEFORE: [&str; 13] = [
+    "!", "do", "elif", "else", "exec", "if", "step", "sudo", "then", "until", "while", "{", "}",
 ];
 
 /// What stands in a word in place of `$(…)`, whose commands are told by themselves.

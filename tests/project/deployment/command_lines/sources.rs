@@ -1,12 +1,18 @@
 //! Where command lines stand: in documents, in the files of the pipelines, and in their scripts.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, sync::LazyLock};
 
 use regex::Regex;
 use serde_json::Value;
 use testkit::project;
 
 use super::shell;
+
+/// What a variable adds to a line where it is set.
+static ADDED: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\$\{\w+:\+([^}]*)\}").unwrap());
+
+/// What GitHub puts into a script before a shell reads it.
+static EXPRESSION: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\$\{\{.*?\}\}").unwrap());
 
 /// One line, and where it stands.
 pub struct CommandLine {
@@ -41,10 +47,10 @@ pub fn lines_of(is_tool: impl Fn(&str) -> bool) -> Vec<CommandLine> {
 }
 
 fn read(place: &str, script: &str, whole: bool) -> impl Iterator<Item = CommandLine> {
-    shell::commands(script)
+    shell::commands(&ADDED.replace_all(script, "$1"))
         .into_iter()
-        // A tool that is named alone is no command.
-        .filter(move |words| whole || words.len() > 1)
+        // A tool that is named alone is a word of a sentence, or the name of a function.
+        .filter(|words| words.len() > 1)
         .map(move |words| CommandLine {
             place: place.to_owned(),
             words,
@@ -101,7 +107,6 @@ fn scripts_of_a_document(text: &str) -> Vec<(String, bool)> {
 
 /// What the jobs of a pipeline run, in GitLab's words or in GitHub's.
 fn scripts_of_a_pipeline(value: &Value, scripts: &mut Vec<String>) {
-    let expression = Regex::new(r"\$\{\{.*?\}\}").unwrap();
     match value {
         Value::Object(entries) => {
             for (key, inner) in entries {
@@ -111,7 +116,7 @@ fn scripts_of_a_pipeline(value: &Value, scripts: &mut Vec<String>) {
                 );
                 match inner {
                     Value::String(script) if is_script => {
-                        scripts.push(expression.replace_all(script, "EXPRESSION").into_owned());
+                        scripts.push(EXPRESSION.replace_all(script, "EXPRESSION").into_owned());
                     }
                     Value::Array(lines) if is_script => {
                         scripts.extend(lines.iter().filter_map(Value::as_str).map(str::to_owned));
