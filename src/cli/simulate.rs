@@ -1,6 +1,6 @@
 //! `simulate`: the simulated servers, left running for the other commands.
 
-use std::{fmt::Write, path::PathBuf, time::Duration};
+use std::{fmt::Write, net::IpAddr, path::PathBuf, time::Duration};
 
 use serde::Serialize;
 use simulator::{
@@ -55,6 +55,10 @@ pub struct SimulateArgs {
     /// GitLab answers 429 past this many requests in a minute
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     requests_per_minute: Option<u32>,
+    /// The address to listen on: 0.0.0.0 lets other containers and machines reach the servers,
+    /// which protect nothing
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    bind: IpAddr,
     /// GitLab's port; 0 takes a free one
     #[arg(long, value_name = "P", default_value_t = 0)]
     gitlab_port: u16,
@@ -87,6 +91,7 @@ impl SimulateArgs {
         let mut signals = StopSignals::catch()?;
         let _: AnyConfig = global.context_within(Environment::default()).start(false)?;
         let settings = ServerSettings {
+            bind: Some(self.bind),
             gitlab_port: self.gitlab_port,
             lookup_port: self.lookup_port,
             pubsub_port: (!self.without_pubsub).then_some(self.pubsub_port),

@@ -27,7 +27,7 @@ mod subscriber;
 mod subscription;
 mod subscription_settings;
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -63,8 +63,10 @@ const STOP_GRACE: Duration = Duration::from_secs(3);
 /// How a broker is started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BrokerSettings {
-    /// The port on 127.0.0.1; 0 takes any that is free.
+    /// The port; 0 takes any that is free.
     pub port: u16,
+    /// The address to listen on; 127.0.0.1 by default.
+    pub bind: Option<IpAddr>,
 }
 
 /// A broker could not be started.
@@ -95,7 +97,10 @@ impl Broker {
     /// # Errors
     /// [`BrokerError::Listen`] if the port cannot be had.
     pub async fn start(settings: BrokerSettings) -> Result<Self, BrokerError> {
-        let wanted = SocketAddr::from((Ipv4Addr::LOCALHOST, settings.port));
+        let wanted = SocketAddr::new(
+            settings.bind.unwrap_or(Ipv4Addr::LOCALHOST.into()),
+            settings.port,
+        );
         let failed = |source| BrokerError::Listen {
             address: wanted,
             source,

@@ -35,6 +35,7 @@ mod writes;
 use std::{
     collections::BTreeMap,
     io,
+    net::IpAddr,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -77,8 +78,10 @@ pub const REDUCED_TOKEN: &str = "simulated-reduced-token";
 /// What to start.
 #[derive(Clone, Debug, Default)]
 pub struct GitLabSettings {
-    /// The port on 127.0.0.1; 0 takes a free one.
+    /// The port; 0 takes a free one.
     pub port: u16,
+    /// The address to listen on; 127.0.0.1 by default.
+    pub bind: Option<IpAddr>,
     /// The accounts. One named [`OWNER`] owns the tokens; if there is none it is added, with id 1
     /// where that is free and else behind the last.
     pub accounts: Vec<SimulatedUser>,
@@ -110,7 +113,7 @@ impl SimulatedGitLab {
     ///
     /// When the port cannot be bound.
     pub async fn start(settings: GitLabSettings) -> io::Result<Self> {
-        let bound = BoundListener::new(settings.port).await?;
+        let bound = BoundListener::new(settings.bind, settings.port).await?;
         let mut gitlab = Self::assemble(settings, bound.url(), bound.outage());
         let Self { app, control, .. } = &gitlab;
         let router = api(app).merge(admin_api::routes(Arc::clone(app)));

@@ -10,6 +10,7 @@ mod person;
 use std::{
     collections::BTreeMap,
     io,
+    net::IpAddr,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -46,8 +47,10 @@ pub const GROUP_PASSWORD: &str = "simulated-group-password";
 /// What to start.
 #[derive(Clone, Debug)]
 pub struct LookupSettings {
-    /// The port on 127.0.0.1; 0 takes a free one.
+    /// The port; 0 takes a free one.
     pub port: u16,
+    /// The address to listen on; 127.0.0.1 by default.
+    pub bind: Option<IpAddr>,
     /// Everybody in it. Of two with the same CRSid the last counts.
     pub people: Vec<SimulatedPerson>,
     /// Added to each answer.
@@ -62,6 +65,7 @@ impl Default for LookupSettings {
     fn default() -> Self {
         Self {
             port: 0,
+            bind: None,
             people: Vec::new(),
             latency: Duration::ZERO,
             rate_limit: None,
@@ -94,7 +98,7 @@ impl SimulatedLookup {
     ///
     /// When the port cannot be bound.
     pub async fn start(settings: LookupSettings) -> io::Result<Self> {
-        let bound = BoundListener::new(settings.port).await?;
+        let bound = BoundListener::new(settings.bind, settings.port).await?;
         let mut lookup = Self::assemble(settings, bound.url());
         let Self { app, control, .. } = &lookup;
         let router = api(app).merge(admin_api::routes(Arc::clone(app)));

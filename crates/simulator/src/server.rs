@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    net::{Ipv4Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
 };
 
 use axum::Router;
@@ -19,9 +19,10 @@ pub(super) struct BoundListener {
 }
 
 impl BoundListener {
-    /// Binds `127.0.0.1:port`; port 0 takes a free one.
-    pub(super) async fn new(port: u16) -> io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
+    /// Binds `port` of `bind`, or of 127.0.0.1; port 0 takes a free one.
+    pub(super) async fn new(bind: Option<IpAddr>, port: u16) -> io::Result<Self> {
+        let bind = bind.unwrap_or(Ipv4Addr::LOCALHOST.into());
+        let listener = TcpListener::bind((bind, port)).await?;
         let address = listener.local_addr()?;
         Ok(Self {
             listener,

@@ -1,6 +1,6 @@
 //! The three servers together, and the environment that points the service at them.
 
-use std::{collections::BTreeMap, io, time::Duration};
+use std::{collections::BTreeMap, io, net::IpAddr, time::Duration};
 
 use pubsub_emulator::{Broker, BrokerError, BrokerSettings};
 
@@ -14,9 +14,11 @@ use super::{
 /// The Google Cloud project of the simulated Pub/Sub.
 pub const PROJECT: &str = "simulated";
 
-/// What to start. Ports on 127.0.0.1; 0 takes a free one.
+/// What to start. Port 0 takes a free one.
 #[derive(Clone, Copy, Debug)]
 pub struct ServerSettings {
+    /// The address to listen on; 127.0.0.1 by default. The servers trust whoever reaches them.
+    pub bind: Option<IpAddr>,
     /// The simulated GitLab's port.
     pub gitlab_port: u16,
     /// The simulated Lookup's port.
@@ -36,6 +38,7 @@ pub struct ServerSettings {
 impl Default for ServerSettings {
     fn default() -> Self {
         Self {
+            bind: None,
             gitlab_port: 0,
             lookup_port: 0,
             pubsub_port: Some(0),
@@ -112,6 +115,7 @@ impl SimulatedServers {
         settings: ServerSettings,
     ) -> Result<Self, ServersError> {
         let ServerSettings {
+            bind,
             gitlab_port,
             lookup_port,
             pubsub_port,
@@ -122,6 +126,7 @@ impl SimulatedServers {
         } = settings;
         let gitlab = gitlab::GitLabSettings {
             port: gitlab_port,
+            bind,
             accounts,
             latency,
             rate_limit,
@@ -131,6 +136,7 @@ impl SimulatedServers {
         };
         let lookup = lookup::LookupSettings {
             port: lookup_port,
+            bind,
             people,
             latency,
             ..lookup::LookupSettings::default()
@@ -150,7 +156,7 @@ impl SimulatedServers {
                 .await
                 .map_err(failed("Lookup", lookup_port))?,
             broker: match pubsub_port {
-                Some(port) => Some(Broker::start(BrokerSettings { port }).await?),
+                Some(port) => Some(Broker::start(BrokerSettings { port, bind }).await?),
                 None => None,
             },
         })

@@ -308,7 +308,7 @@ pub fn blocked_by() -> impl FnMut(&[u8]) -> String {
 pub fn broker_filter() -> impl FnMut(&[u8]) -> String {
     let runtime = runtime();
     let (broker, connection) = runtime.block_on(async {
-        let broker = Broker::start(BrokerSettings { port: 0 }).await.unwrap();
+        let broker = Broker::start(BrokerSettings::default()).await.unwrap();
         let config = config::PubSubConfig {
             endpoint: None,
             project: "p".to_owned(),

@@ -42,3 +42,18 @@ async fn the_command_serves_a_recording_with_its_roles_and_costs() {
         assert_eq!(request.send().await.unwrap().status(), status, "{role}");
     }
 }
+
+#[tokio::test]
+async fn the_command_listens_where_it_is_told() {
+    let (_child, ready) = simulate(&["--bind", "127.0.0.2", "--users", "20"]).await;
+    for server in ["gitlab", "lookup", "pubsub"] {
+        let address = ready[server].as_str().unwrap();
+        let address = address.trim_start_matches("http://");
+        assert!(address.starts_with("127.0.0.2:"), "{server}: {address}");
+        let connection = tokio::net::TcpStream::connect(address).await;
+        assert!(connection.is_ok(), "{server}: {connection:?}");
+        let elsewhere = address.replace("127.0.0.2", "127.0.0.1");
+        let connection = tokio::net::TcpStream::connect(elsewhere).await;
+        assert!(connection.is_err(), "{server} listens on 127.0.0.1 too");
+    }
+}

@@ -58,11 +58,13 @@ async fn streams_and_waiting_pulls_end_with_unavailable_at_shutdown() {
 async fn a_broker_can_be_started_again_on_the_same_port() {
     let (broker, server) = start().await;
     let port = broker.host().rsplit(':').next().unwrap().parse().unwrap();
-    let taken = Broker::start(BrokerSettings { port }).await;
+    let taken = Broker::start(BrokerSettings { port, bind: None }).await;
     assert!(matches!(taken, Err(BrokerError::Listen { .. })));
     drop(server);
     broker.stop().await;
-    let again = Broker::start(BrokerSettings { port }).await.unwrap();
+    let again = Broker::start(BrokerSettings { port, bind: None })
+        .await
+        .unwrap();
     Server::connect(&again.host(), Kind::Broker)
         .await
         .topic()
