@@ -20,6 +20,19 @@ RUN cargo chef cook --locked --profile dist --no-default-features --recipe-path 
 COPY . .
 RUN cargo auditable build --locked --profile dist --no-default-features --bin lookup-gitlab-sync
 
+# `--target development`: with the commands `demo` and `simulate`, for deploy/compose.yaml and never for production.
+FROM build AS build-development
+RUN cargo build --locked --release --bin lookup-gitlab-sync
+
+FROM ${RUNTIME_IMAGE} AS development
+COPY --from=build-development /src/target/release/lookup-gitlab-sync /usr/local/bin/lookup-gitlab-sync
+USER 65532:65532
+STOPSIGNAL SIGTERM
+ENTRYPOINT ["/usr/local/bin/lookup-gitlab-sync"]
+CMD ["demo"]
+
+# What is released. With the build argument SOURCE_DATE_EPOCH and `rewrite-timestamp=true` (.ci/image) every time in it is
+# that of its commit, and the same commit gives the same image.
 FROM ${RUNTIME_IMAGE}
 ARG VERSION=0.0.0-unreleased
 ARG REVISION=unknown

@@ -13,6 +13,7 @@
 
 mod conventions;
 mod deployment;
+mod elsewhere;
 mod interop;
 mod judges;
 mod layers;

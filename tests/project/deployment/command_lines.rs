@@ -139,10 +139,10 @@ fn the_other_tools_have_every_command_and_flag_that_the_list_has_of_them() {
 
 /// What an installed tool says of a command. `None` where it, or its plug-in, is not installed.
 fn help(command: &[String]) -> Option<String> {
-    let flag = if command[0] == "terraform" {
-        "-help"
-    } else {
-        "--help"
+    let flag = match command {
+        [tool] if tool == "kubectl" => "options",
+        [tool, ..] if tool == "terraform" => "-help",
+        _ => "--help",
     };
     let mut program = Command::new(&command[0]);
     program
