@@ -106,6 +106,7 @@ impl<'s> From<&'s EffectiveSetting> for SettingLine<'s> {
 
 impl OutputRow for SettingLine<'_> {
     const COLUMNS: &'static [&'static str] = &["key", "value", "source"];
+    const SENTENCES: &'static [&'static str] = &["value", "source"];
 
     fn cells(&self) -> Vec<String> {
         let value = match self.value {

@@ -163,6 +163,7 @@ impl ExplainedStep {
 
 impl OutputRow for ExplainedStep {
     const COLUMNS: &'static [&'static str] = &["step", "finding"];
+    const SENTENCES: &'static [&'static str] = &["finding"];
 
     fn cells(&self) -> Vec<String> {
         vec![self.step.to_owned(), self.finding.clone()]

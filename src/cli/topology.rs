@@ -114,6 +114,7 @@ struct TopologyLine {
 
 impl OutputRow for TopologyLine {
     const COLUMNS: &'static [&'static str] = &["change", "what"];
+    const SENTENCES: &'static [&'static str] = &["what"];
 
     fn cells(&self) -> Vec<String> {
         vec![self.change.to_owned(), self.subject.clone()]

@@ -11,3 +11,4 @@ mod outputs;
 mod pausing;
 mod printing;
 mod secrets;
+mod words;

@@ -120,3 +120,41 @@ fn types_are_found_and_tests_are_left_out() {
                 impl Iterator for One {\n    type Item = u8;\n}\n#[cfg(test)]\nmod tests {\n    struct Four;\n}\n";
     assert_eq!(types(text), ["One", "Two", "Three"]);
 }
+
+/// What a list of columns says, in the block of a row that begins at `row`.
+fn columns(row: &str, list: &str) -> Vec<String> {
+    let list = Regex::new(&format!(
+        r"const {list}: &'static \[&'static str\] =\s*&\[([^\]]*)\]"
+    ))
+    .unwrap();
+    let names = list
+        .captures(row)
+        .map_or("", |found| found.get(1).unwrap().as_str());
+    let names = names
+        .split(',')
+        .map(|name| name.trim().trim_matches('"').to_owned());
+    names.filter(|name| !name.is_empty()).collect()
+}
+
+#[test]
+fn what_a_table_says_of_its_columns_is_about_columns_that_it_has() {
+    let mut said = 0;
+    for (path, text) in files()
+        .iter()
+        .filter(|(path, _)| path.starts_with("src/cli/"))
+    {
+        for row in text.split("OutputRow for ").skip(1) {
+            let has = columns(row, "COLUMNS");
+            for list in ["SENTENCES", "YIELDING"] {
+                for name in columns(row, list) {
+                    said += 1;
+                    assert!(
+                        has.contains(&name),
+                        "{path}: {list} names {name}, of {has:?}"
+                    );
+                }
+            }
+        }
+    }
+    assert!(said > 20, "the reader of columns finds some: {said}");
+}

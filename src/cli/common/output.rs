@@ -1,14 +1,18 @@
 //! Results on standard output: a table for people, JSON lines or CSV for programs.
 
+mod sentence;
+mod table;
+
 use std::{
     env,
     io::{self, IsTerminal, Write},
 };
 
 use clap::ValueEnum;
-use comfy_table::{Attribute, Cell, ContentArrangement, Table, presets};
+use console::Term;
 use serde::Serialize;
 
+use self::table::{PlainTable, TableColumn};
 use crate::telemetry::{escape, escape_json};
 
 /// How results are printed.
@@ -39,6 +43,11 @@ pub trait OutputRow: Serialize {
     const COLUMNS: &'static [&'static str];
     /// How many of them, from the first, a table shows.
     const IN_TABLES: usize = Self::COLUMNS.len();
+    /// Columns of sentences, which a table may break at spaces. It breaks no other cell.
+    const SENTENCES: &'static [&'static str] = &[];
+    /// Columns that a narrow table shows below the row, in the order in which they leave it; after
+    /// them all others leave it, from the last.
+    const YIELDING: &'static [&'static str] = &[];
 
     /// A text for each column.
     fn cells(&self) -> Vec<String>;
@@ -46,6 +55,21 @@ pub trait OutputRow: Serialize {
     /// What a table says of the row on a line below it.
     fn detail(&self) -> Option<String> {
         None
+    }
+}
+
+impl<R: OutputRow> OutputRow for &R {
+    const COLUMNS: &'static [&'static str] = R::COLUMNS;
+    const IN_TABLES: usize = R::IN_TABLES;
+    const SENTENCES: &'static [&'static str] = R::SENTENCES;
+    const YIELDING: &'static [&'static str] = R::YIELDING;
+
+    fn cells(&self) -> Vec<String> {
+        R::cells(self)
+    }
+
+    fn detail(&self) -> Option<String> {
+        R::detail(self)
     }
 }
 
@@ -63,12 +87,13 @@ pub fn print<R: OutputRow>(output: OutputFormat, rows: &[R]) -> io::Result<()> {
     unless_gone(write(&mut out, output, rows, colour, columns()).and_then(|()| out.flush()))
 }
 
-/// The width that the environment asks for.
+/// The width that the environment asks for, else the terminal's, if it is one.
 fn columns() -> Option<u16> {
-    env::var("COLUMNS")
-        .ok()?
-        .parse()
+    let asked = env::var("COLUMNS")
         .ok()
+        .and_then(|width| width.parse().ok());
+    asked
+        .or_else(|| Term::stdout().size_checked().map(|(_, width)| width))
         .filter(|width| *width > 0)
 }
 
@@ -128,51 +153,21 @@ fn write_table<R: OutputRow>(
     colour: bool,
     width: Option<u16>,
 ) -> io::Result<()> {
-    let mut table = Table::new();
-    table
-        .load_style(presets::NOTHING)
-        .set_content_arrangement(ContentArrangement::Dynamic);
-    if let Some(width) = width {
-        table.set_width(width);
-    }
-    if colour {
-        table.enforce_styling();
-    }
-    let heading = |name: &&str| {
-        let cell = Cell::new(name);
-        if colour {
-            cell.add_attribute(Attribute::Bold)
-        } else {
-            cell
-        }
-    };
-    table.set_header(R::COLUMNS.iter().take(R::IN_TABLES).map(heading));
+    let names = R::COLUMNS.iter().take(R::IN_TABLES);
+    let columns = names.enumerate().map(|(index, name)| {
+        let first = R::YIELDING.iter().position(|yielding| yielding == name);
+        let rank = first.unwrap_or(R::YIELDING.len() + R::COLUMNS.len() - index);
+        TableColumn::new(name, R::SENTENCES.contains(name), rank)
+    });
+    let mut table = PlainTable::new(columns.collect());
     for row in rows {
         let cells = row.cells();
-        table.add_row(
-            cells
-                .iter()
-                .take(R::IN_TABLES)
-                .map(|cell| escape(cell).into_owned()),
-        );
+        let cells = cells.iter().take(R::IN_TABLES);
+        let cells = cells.map(|cell| escape(cell).into_owned());
+        let detail = row.detail().map(|detail| escape(&detail).into_owned());
+        table.push(cells.collect(), detail);
     }
-    let details: Vec<_> = rows.iter().map(OutputRow::detail).collect();
-    if details.iter().all(Option::is_none) {
-        return writeln!(out, "{}", table.trim_fmt());
-    }
-    // A row is one line, so that its detail stands right below it.
-    table.set_content_arrangement(ContentArrangement::Disabled);
-    let mut lines = table.lines();
-    if let Some(heading) = lines.next() {
-        writeln!(out, "{}", heading.trim_end())?;
-    }
-    for (line, detail) in lines.zip(details) {
-        writeln!(out, "{}", line.trim_end())?;
-        if let Some(detail) = detail {
-            writeln!(out, "     {}", escape(&detail))?;
-        }
-    }
-    Ok(())
+    table.draw(out, width.map(usize::from), colour)
 }
 
 /// What a spreadsheet takes for the beginning of a formula, in either width.
@@ -216,6 +211,7 @@ mod tests {
 
     impl OutputRow for ExampleRow {
         const COLUMNS: &'static [&'static str] = &["username", "reason"];
+        const SENTENCES: &'static [&'static str] = &["reason"];
 
         fn cells(&self) -> Vec<String> {
             vec![self.username.to_owned(), self.reason.to_owned()]

@@ -45,6 +45,7 @@ impl PauseRow {
 
 impl OutputRow for PauseRow {
     const COLUMNS: &'static [&'static str] = &["state", "paused_since", "paused_by", "reason"];
+    const SENTENCES: &'static [&'static str] = &["reason"];
 
     fn cells(&self) -> Vec<String> {
         let text = |field: &Option<String>| field.clone().unwrap_or_default();

@@ -82,6 +82,7 @@ struct PublishedMessage<'a> {
 
 impl OutputRow for PublishedMessage<'_> {
     const COLUMNS: &'static [&'static str] = &["message_id", "about", "run"];
+    const SENTENCES: &'static [&'static str] = &["about"];
 
     fn cells(&self) -> Vec<String> {
         [self.message_id, self.about, self.run]

@@ -199,6 +199,7 @@ impl ConnectionReport {
 impl OutputRow for CheckLine {
     const COLUMNS: &'static [&'static str] = &["check", "result", "finding", "remedy"];
     const IN_TABLES: usize = 3;
+    const SENTENCES: &'static [&'static str] = &["finding"];
 
     fn cells(&self) -> Vec<String> {
         vec![

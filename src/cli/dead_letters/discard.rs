@@ -92,6 +92,7 @@ struct DiscardSummaryLine {
 
 impl OutputRow for DiscardSummaryLine {
     const COLUMNS: &'static [&'static str] = &["discarded", "file"];
+    const SENTENCES: &'static [&'static str] = &["file"];
 
     fn cells(&self) -> Vec<String> {
         vec![

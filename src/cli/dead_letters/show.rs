@@ -89,6 +89,7 @@ struct DeadLetterField {
 
 impl OutputRow for DeadLetterField {
     const COLUMNS: &'static [&'static str] = &["field", "value"];
+    const SENTENCES: &'static [&'static str] = &["value"];
 
     fn cells(&self) -> Vec<String> {
         vec![self.field.clone(), self.value.clone()]

@@ -89,6 +89,8 @@ impl OutputRow for DeadLetterLine {
     const COLUMNS: &'static [&'static str] = &[
         "id", "topic", "died at", "reason", "deaths", "replays", "about", "bytes", "detail",
     ];
+    const SENTENCES: &'static [&'static str] = &["about", "detail"];
+    const YIELDING: &'static [&'static str] = &["bytes", "detail", "about", "topic"];
 
     fn cells(&self) -> Vec<String> {
         let about = about(&About {

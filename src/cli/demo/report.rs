@@ -137,7 +137,7 @@ impl DemoReport {
     }
 }
 
-impl OutputRow for &DemoReport {
+impl OutputRow for DemoReport {
     const COLUMNS: &'static [&'static str] = &["ok", "accounts"];
 
     fn cells(&self) -> Vec<String> {

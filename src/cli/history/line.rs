@@ -105,6 +105,7 @@ impl OutputRow for HistoryLine<'_> {
         "detail",
     ];
     const IN_TABLES: usize = 5;
+    const YIELDING: &'static [&'static str] = &["sources"];
 
     fn cells(&self) -> Vec<String> {
         let number = |id: Option<u64>| id.map(|id| id.to_string()).unwrap_or_default();

@@ -182,6 +182,7 @@ impl OutputRow for DifferenceLine<'_> {
         "now",
         "now_reason",
     ];
+    const YIELDING: &'static [&'static str] = &["before_reason"];
 
     fn cells(&self) -> Vec<String> {
         let texts = [

@@ -112,6 +112,7 @@ impl OutputRow for PlanLine<'_> {
         "blocked_since",
     ];
     const IN_TABLES: usize = 7;
+    const YIELDING: &'static [&'static str] = &["class", "crsid"];
 
     fn cells(&self) -> Vec<String> {
         let texts = [

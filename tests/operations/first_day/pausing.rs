@@ -31,9 +31,9 @@ async fn transcript(commands: &[&[&str]], width: &str) -> String {
         writeln!(text, "{}{}", said(ran.stdout), said(ran.stderr)).unwrap();
     }
     let times = Regex::new(r"20[0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9:]+(\.[0-9]+)?Z").unwrap();
-    times
-        .replace_all(&text, "2026-11-29T06:14:03Z")
-        .into_owned()
+    let text = times.replace_all(&text, "2026-11-29T06:14:03Z");
+    let short = Regex::new(r"20[0-9]{2}-[0-9]{2}-[0-9]{2} [0-9:]{8}").unwrap();
+    short.replace_all(&text, "2026-11-29 06:14:03").into_owned()
 }
 
 const REASON: &str =

@@ -116,7 +116,7 @@ async fn a_table_keeps_to_the_width_that_is_asked_for() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_narrow_terminal_gets_a_narrow_table_and_colour_only_where_it_is_wanted() {
     let scene = populated().await;
-    let script = "script -qec 'stty cols 50; $B config show' /dev/null";
+    let script = "script -qec 'stty rows 24 cols 50; $B config show' /dev/null";
     let (coloured, _) = bash(&scene, script, &[]).await;
     assert!(coloured.contains("gitlab.url"), "{coloured}");
     assert!(

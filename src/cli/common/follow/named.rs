@@ -32,6 +32,8 @@ impl NamedOutcome {
 impl OutputRow for NamedOutcome {
     const COLUMNS: &'static [&'static str] =
         &["id", "username", "crsid", "decision", "reason", "result"];
+    const SENTENCES: &'static [&'static str] = &["result"];
+    const YIELDING: &'static [&'static str] = &["crsid"];
 
     fn cells(&self) -> Vec<String> {
         let text = |field: &Option<String>| field.clone().unwrap_or_default();

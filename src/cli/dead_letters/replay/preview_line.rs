@@ -65,6 +65,8 @@ pub(super) struct PreviewLine {
 impl OutputRow for PreviewLine {
     const COLUMNS: &'static [&'static str] =
         &["id", "topic", "about", "died of", "replays", "would now"];
+    const SENTENCES: &'static [&'static str] = &["about", "would now"];
+    const YIELDING: &'static [&'static str] = &["topic", "replays", "about"];
 
     fn cells(&self) -> Vec<String> {
         let texts = [self.topic, &self.about, self.reason].map(ToOwned::to_owned);

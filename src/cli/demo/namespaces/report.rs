@@ -89,7 +89,7 @@ impl NamespaceDemoReport {
     }
 }
 
-impl OutputRow for &NamespaceDemoReport {
+impl OutputRow for NamespaceDemoReport {
     const COLUMNS: &'static [&'static str] = &["ok", "acts"];
 
     fn cells(&self) -> Vec<String> {
