@@ -167,6 +167,7 @@ impl Command {
 /// # Errors
 /// With the exit code and what to tell the person.
 pub async fn run(cli: Cli) -> Result<(), CommandFailure> {
+    common::quiet::ask_for(cli.global.quiet);
     if cli.command.stops_by_itself() {
         return cli.command.run(cli.global).await;
     }

@@ -9,7 +9,7 @@ use super::{
     CommandFailure,
     common::{
         output::{self, OutputFormat},
-        progress,
+        progress::{WorkProgress, reading_gitlab},
     },
 };
 use crate::{
@@ -88,11 +88,11 @@ impl AdoptArgs {
             run: run.as_str(),
         };
         output::note(TRUST)?;
-        let survey = survey(&adopter, &gitlab.for_reading(&config.gitlab)?).await?;
+        let survey = survey(&adopter, &gitlab.for_reading(&config.gitlab)?, self.output).await?;
         let limit = u64::from(config.guard.max_blocks);
         let is_allowed = |_: &&WritePermit| survey.adoptable.len() as u64 <= limit;
         let (lines, failure) = match permit.as_ref().filter(is_allowed) {
-            Some(permit) => adopt(&adopter, &survey, &gitlab, permit).await,
+            Some(permit) => adopt(&adopter, &survey, &gitlab, permit, self.output).await,
             None => (untouched(&survey), None),
         };
         let summary = AdoptionSummary::of(&survey, &lines, permit.is_none(), run.as_str());
@@ -140,16 +140,18 @@ impl AdoptArgs {
     }
 }
 
-/// The first look, with a spinner that counts accounts.
+/// The first look, with progress that counts accounts.
 async fn survey(
     adopter: &Adopter<'_>,
     reader: &gitlab::Client,
+    output: OutputFormat,
 ) -> Result<AdoptionSurvey, CallError> {
-    let spinner = progress::spinner();
-    let told = |accounts| spinner.set_message(format!("reading GitLab, {accounts} accounts"));
-    let survey = adopter.survey(reader, &told).await;
-    spinner.finish_and_clear();
-    survey
+    let progress = WorkProgress::told(output, "reading GitLab");
+    let told = |pages, accounts| {
+        progress.reach(accounts);
+        progress.tell(reading_gitlab(pages, accounts));
+    };
+    adopter.survey(reader, &told).await
 }
 
 fn untouched(survey: &AdoptionSurvey) -> Vec<AdoptionLine> {
@@ -166,15 +168,17 @@ async fn adopt(
     survey: &AdoptionSurvey,
     gitlab: &gitlab::Client,
     permit: &WritePermit,
+    output: OutputFormat,
 ) -> (Vec<AdoptionLine>, Option<CommandFailure>) {
-    let bar = progress::bar(survey.adoptable.len() as u64, "adopted");
+    let total = survey.adoptable.len() as u64;
+    let progress = WorkProgress::counted(output, "blocks", Some(total));
     let mut lines = Vec::new();
     let mut failure = None;
     let mut failed_in_a_row = 0;
     for (account, block) in &survey.adoptable {
         let outcome = adopter.adopt(account.id, gitlab, permit).await;
         lines.push(AdoptionLine::tried(account, block, &outcome));
-        bar.inc(1);
+        progress.advance();
         failed_in_a_row = outcome.as_ref().map_or(failed_in_a_row + 1, |_| 0);
         if let Err(error) = outcome
             && (failed_in_a_row == FAILURES || !is_about_one(&error, gitlab).await)
@@ -183,7 +187,6 @@ async fn adopt(
             break;
         }
     }
-    bar.finish_and_clear();
     (lines, failure)
 }
 

@@ -11,6 +11,7 @@ pub(super) mod percent;
 #[cfg(feature = "simulate")]
 pub(super) mod population;
 pub(super) mod progress;
+pub(super) mod quiet;
 pub(super) mod requested_run;
 pub(super) mod requester;
 pub(super) mod stopping;

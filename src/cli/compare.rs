@@ -45,7 +45,7 @@ impl CompareArgs {
         let now = Timestamp::now();
         let today = now.to_zoned_datetime(TimeZone::UTC).date();
         let clients = UserClients::for_reading(&config)?;
-        let plan = make_plan(&clients, now, today).await?;
+        let plan = make_plan(&clients, now, today, self.output).await?;
         let theirs: Vec<AccountId> = self.with.iter().copied().map(AccountId).collect();
         let mut lines = Vec::new();
         let mut summary = ComparisonSummary::default();

@@ -84,7 +84,7 @@ impl HistoryArgs {
             former: rules.former,
         };
         let since = filter.since;
-        let mut sources = HistorySources::new(gitlab, service, filter);
+        let mut sources = HistorySources::new(gitlab, service, filter, self.output);
         tokio::select! {
             biased;
             () = stopping.cancelled() => return Err(CommandFailure::interrupted()),

@@ -1,6 +1,6 @@
 //! `namespaces`: the ledger of what was to be sent for a namespace.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::Subcommand;
@@ -10,7 +10,7 @@ use super::{
     CommandFailure,
     common::{
         attempt_text::state,
-        follow::{RunWatch, to_the_end},
+        follow::{RequestedMessage, RunWatch, to_the_end},
         output::{self, OutputFormat, OutputRow},
         requested_run::{RequestedRun, print_published},
         requester::requester,
@@ -129,7 +129,10 @@ async fn ask(
         return Ok(());
     };
     output::note(&said(id, document.is_some(), &requested))?;
-    let published = BTreeMap::from([(requested.message_id, format!("namespace {id}"))]);
+    let published = vec![RequestedMessage {
+        id: requested.message_id,
+        about: format!("namespace {id}"),
+    }];
     let run_id = run.id.clone();
     let Some(outcomes) = run.into_outcomes() else {
         return print_published(&published, &run_id, asking.output);

@@ -8,7 +8,7 @@ use super::{
     common::{
         output::{self, OutputFormat},
         pause_row::PauseRow,
-        progress::spinner,
+        progress::WorkProgress,
         requester::{reason, requester},
     },
 };
@@ -52,7 +52,7 @@ impl PauseArgs {
         } else {
             output::note(&format!("writes are already {pause}"))?;
         }
-        let pause = until_it_holds(&topic).await?;
+        let pause = until_it_holds(&topic, self.output).await?;
         output::print(self.output, &[PauseRow::paused(pause, changed)])?;
         Ok(output::note(
             "no write begins from now on, until `lookup-gitlab-sync resume`",
@@ -62,12 +62,15 @@ impl PauseArgs {
 
 /// Waits until every reading that said otherwise is too old to write by. By this machine's
 /// monotonic clock: asleep it waits longer.
-async fn until_it_holds(topic: &PauseTopic) -> Result<PauseNotice, CommandFailure> {
+async fn until_it_holds(
+    topic: &PauseTopic,
+    output: OutputFormat,
+) -> Result<PauseNotice, CommandFailure> {
     let until = Instant::now() + GOOD_FOR;
-    let progress = spinner();
+    let progress = WorkProgress::told(output, "waiting until the pause holds");
     loop {
         let left = until.saturating_duration_since(Instant::now());
-        progress.set_message(format!(
+        progress.tell(format!(
             "no write begins after {} s more",
             left.as_secs_f32().ceil()
         ));
@@ -76,7 +79,6 @@ async fn until_it_holds(topic: &PauseTopic) -> Result<PauseNotice, CommandFailur
         let is_over = Instant::now() >= until;
         match read {
             Ok(Some(pause)) if is_over => {
-                progress.finish_and_clear();
                 return Ok(pause);
             }
             Ok(None) => {

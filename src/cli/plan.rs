@@ -27,7 +27,7 @@ use super::{
     common::{
         output::{self, OutputFormat},
         percent::percent,
-        progress::spinner,
+        progress::{WorkProgress, reading_gitlab},
     },
 };
 use crate::{
@@ -85,7 +85,7 @@ impl PlanArgs {
         let earlier = self.against.as_deref().map(EarlierPlan::read).transpose()?;
         let clients = UserClients::for_reading(&config)?;
         let (plan, pause) = tokio::join!(
-            make_plan(&clients, now, day),
+            make_plan(&clients, now, day, self.output),
             PlannedPause::read(config.pubsub.as_ref())
         );
         let plan = plan?;
@@ -134,20 +134,22 @@ impl PlanArgs {
     }
 }
 
-/// Reads both sides with a spinner that counts accounts, and decides as on `day`.
+/// Reads both sides with progress that counts accounts, and decides as on `day`.
 pub(super) async fn make_plan(
     clients: &UserClients,
     now: Timestamp,
     day: Date,
+    output: OutputFormat,
 ) -> Result<Plan, CommandFailure> {
-    let spinner = spinner();
+    let shown = WorkProgress::told(output, "reading GitLab");
     let progress = |so_far: Progress| {
-        let Progress {
-            accounts, people, ..
-        } = so_far;
-        spinner.set_message(format!(
-            "{accounts} accounts read, {people} people asked about"
-        ));
+        if so_far.is_listed && so_far.lists > 0 {
+            shown.becomes("Lookup", " lists", so_far.lists);
+            shown.reach(so_far.answered_lists);
+        } else {
+            shown.reach(so_far.accounts);
+            shown.tell(reading_gitlab(so_far.pages, so_far.accounts));
+        }
     };
     let sweep = sweep(
         &clients.reader,
@@ -157,7 +159,7 @@ pub(super) async fn make_plan(
         &progress,
     )
     .await;
-    spinner.finish_and_clear();
+    drop(shown);
     let sweep = sweep.map_err(|error| match error {
         // As itself, so that the exit code says whether an upstream is to blame.
         SweepError::Call(error) => CommandFailure::from(error),

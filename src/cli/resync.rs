@@ -1,11 +1,9 @@
 //! `resync`: asks for single users.
 
-use std::collections::BTreeMap;
-
 use super::{
     CommandFailure,
     common::{
-        follow::RunWatch,
+        follow::{RequestedMessage, RunWatch},
         output::{self, OutputFormat},
         requested_run::RequestedRun,
         requester::{reason, requester},
@@ -22,6 +20,9 @@ use crate::{
 };
 
 /// Publishes a message for each user named; a worker looks, decides and applies
+///
+/// With --follow exit code 1 where GitLab has no account of that name, or a message was
+/// dead-lettered.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  lookup-gitlab-sync resync spqr1 external-partner 42 --follow")]
 pub struct ResyncArgs {
@@ -34,7 +35,7 @@ pub struct ResyncArgs {
     /// Why, for the record
     #[arg(long, value_name = "TEXT", value_parser = reason)]
     reason: Option<String>,
-    /// Show the outcome of each
+    /// Show what became of each, in this order
     #[arg(long)]
     follow: bool,
     /// How it is printed
@@ -49,11 +50,14 @@ impl ResyncArgs {
         let connection = connect(&config.pubsub).await?;
         let users = connection.publisher(Topic::UserSync).await?;
         let run = RequestedRun::open(&connection, self.follow).await?;
-        let mut published = BTreeMap::new();
+        let mut published = Vec::new();
         for (who, body) in &bodies {
             let attributes =
                 attributes::for_message(run.id.as_str(), "user_sync", &Traceparent::new());
-            published.insert(users.publish(body, attributes).await?, target::show(who));
+            published.push(RequestedMessage {
+                id: users.publish(body, attributes).await?,
+                about: target::show(who),
+            });
         }
         output::note(&format!("{} published, run {}", published.len(), run.id))?;
         let watch = RunWatch::messages(published.clone());

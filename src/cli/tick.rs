@@ -1,11 +1,9 @@
 //! `tick`: asks for one run over all accounts.
 
-use std::collections::BTreeMap;
-
 use super::{
     CommandFailure,
     common::{
-        follow::RunWatch,
+        follow::{RequestedMessage, RunWatch},
         output::{self, OutputFormat},
         percent::percent,
         requested_run::RequestedRun,
@@ -55,7 +53,10 @@ impl TickArgs {
         let attributes = attributes::for_message(run.id.as_str(), "sync_tick", &Traceparent::new());
         let message_id = ticks.publish(&tick, attributes).await?;
         output::note(&format!("tick {message_id} published, run {}", run.id))?;
-        let published = BTreeMap::from([(message_id, "everybody".to_owned())]);
+        let published = [RequestedMessage {
+            id: message_id,
+            about: "everybody".to_owned(),
+        }];
         run.finish(&published, RunWatch::run(), self.dry_run, self.output)
             .await
     }

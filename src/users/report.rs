@@ -113,6 +113,7 @@ mod tests {
             pages: 3,
             accounts: 300,
             people: 200,
+            ..Progress::default()
         };
         let reading = sleep(Duration::from_secs(25));
         reports.while_reading(&delivery(), progress, reading).await;

@@ -31,6 +31,7 @@ pub(super) struct StandingsReader {
     next: Vec<Crsid>,
     asked: FuturesUnordered<BoxFuture<'static, StandingsQuery>>,
     answered: u64,
+    answered_lists: u64,
 }
 
 /// What was answered about a person.
@@ -58,6 +59,7 @@ impl StandingsReader {
             next: Vec::new(),
             asked: FuturesUnordered::new(),
             answered: 0,
+            answered_lists: 0,
         }
     }
 
@@ -135,18 +137,32 @@ impl StandingsReader {
         }
     }
 
-    /// Asks about the rest, and waits for every answer.
-    ///
-    /// # Errors
-    /// That of any question: nothing may be concluded from a part.
-    pub(super) async fn finish(&mut self) -> Result<(), CallError> {
+    /// Asks about the rest.
+    pub(super) fn ask_about_rest(&mut self) {
         if !self.next.is_empty() {
             self.ask();
         }
-        while let Some(question) = self.asked.next().await {
-            self.take_in(question)?;
+    }
+
+    /// Waits for one more answer; false where all have come.
+    ///
+    /// # Errors
+    /// That of any question: nothing may be concluded from a part.
+    pub(super) async fn next_answer(&mut self) -> Result<bool, CallError> {
+        match self.asked.next().await {
+            Some(question) => self.take_in(question).map(|()| true),
+            None => Ok(false),
         }
-        Ok(())
+    }
+
+    /// How many questions have been answered.
+    pub(super) const fn answered_lists(&self) -> u64 {
+        self.answered_lists
+    }
+
+    /// How many questions were asked so far.
+    pub(super) fn lists(&self) -> u64 {
+        self.answered_lists + self.asked.len() as u64
     }
 
     fn put_on_list(&mut self, person: Crsid) {
@@ -170,6 +186,7 @@ impl StandingsReader {
         let StandingsQuery { people, at, answer } = question;
         let answer = answer?;
         self.answered += people.len() as u64;
+        self.answered_lists += 1;
         for person in people {
             let standing = answer.of(person);
             self.people
@@ -253,6 +270,12 @@ mod tests {
         people.standings().collect()
     }
 
+    async fn finish(people: &mut StandingsReader) -> Result<(), CallError> {
+        people.ask_about_rest();
+        while people.next_answer().await? {}
+        Ok(())
+    }
+
     fn person(name: &str) -> Crsid {
         Crsid::parse(name).unwrap()
     }
@@ -282,7 +305,7 @@ mod tests {
             people.add(person(name));
             people.beside(future::ready(Ok(()))).await.unwrap();
         }
-        people.finish().await.unwrap();
+        finish(&mut people).await.unwrap();
         let standings = told(&people);
         assert_eq!(standings.len(), 5);
         assert!(
@@ -299,7 +322,7 @@ mod tests {
         let mut people = StandingsReader::new(Arc::clone(&directory) as Arc<dyn Directory>);
         people.add(person("aaa11"));
         people.add(person("absent"));
-        people.finish().await.unwrap();
+        finish(&mut people).await.unwrap();
         let standings = told(&people);
         assert_eq!(standings[&person("absent")], Standing::Unknown);
         assert_eq!(standings[&person("aaa11")], Standing::Current);
@@ -312,7 +335,7 @@ mod tests {
         for name in ["aaa11", "bbb22", "nobody"] {
             people.add(person(name));
         }
-        assert!(people.finish().await.is_err());
+        assert!(finish(&mut people).await.is_err());
     }
 
     #[tokio::test]
@@ -322,10 +345,10 @@ mod tests {
         for name in ["aaa11", "bbb22", "nobody"] {
             people.add(person(name));
         }
-        assert!(people.finish().await.is_err());
+        assert!(finish(&mut people).await.is_err());
         people.go_on(Duration::from_hours(1));
         people.add(person("ccc33"));
-        assert!(people.finish().await.is_err(), "nobody still fails");
+        assert!(finish(&mut people).await.is_err(), "nobody still fails");
         assert_eq!(*directory.questions.lock().unwrap(), [2, 1, 2]);
         let known = told(&people);
         assert_eq!(known[&person("aaa11")], Standing::Current);

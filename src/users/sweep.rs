@@ -104,6 +104,12 @@ pub struct Progress {
     pub accounts: u64,
     /// People the directory has answered about.
     pub people: u64,
+    /// Lists of people that the directory was asked about so far.
+    pub lists: u64,
+    /// Those of them that it has answered.
+    pub answered_lists: u64,
+    /// Whether GitLab's listing has ended, and with it what the directory is asked.
+    pub is_listed: bool,
 }
 
 /// Reads all of both sides in one go, telling `progress` how far it is.

@@ -145,10 +145,12 @@ impl Sweeping {
             stepped?;
             progress(self.progress());
         }
-        self.people.finish().await?;
-        self.check_people()?;
+        self.people.ask_about_rest();
         progress(self.progress());
-        Ok(())
+        while self.people.next_answer().await? {
+            progress(self.progress());
+        }
+        self.check_people()
     }
 
     /// What was read, once all of it was.
@@ -233,6 +235,9 @@ impl Sweeping {
         Progress {
             accounts: self.accounts.len() as u64,
             people: self.people.answered(),
+            lists: self.people.lists(),
+            answered_lists: self.people.answered_lists(),
+            is_listed: self.ahead.has_ended() && self.again.is_empty(),
             ..self.read
         }
     }

@@ -12,6 +12,7 @@ mod on_their_way;
 mod paused;
 mod plans;
 mod recording;
+mod resyncs;
 mod runs;
 mod scale;
 mod sweep;

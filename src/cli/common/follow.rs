@@ -3,25 +3,26 @@
 mod bar;
 mod named;
 mod progress;
+mod teller;
 mod watch;
 
 pub use bar::FollowBar;
-pub use watch::RunWatch;
+pub use watch::{RequestedMessage, RunWatch};
 
 use std::io;
 
-use serde::Serialize;
 use tokio::time::timeout;
 
-use self::progress::RunProgress;
+use self::teller::OutcomeTeller;
 use super::{
     failure::CommandFailure,
-    output::{self, OutputFormat, OutputRow},
+    output::{self, OutputFormat},
 };
 use crate::messaging::{Follow, wire::SyncOutcome};
 
 /// Follows to the end and prints what came of it: for people and spreadsheets who was changed, and
-/// beside it how many ended how; for programs each outcome as it comes, and the counts at the end.
+/// beside it how many ended how; for programs each outcome as it comes, those of single messages in the
+/// order in which they were asked for, and the counts at the end.
 ///
 /// `dry_run`: the command asked for nothing else.
 pub async fn follow(
@@ -30,19 +31,19 @@ pub async fn follow(
     dry_run: bool,
     output: OutputFormat,
 ) -> Result<(), CommandFailure> {
-    let mut teller = OutcomeTeller::new(output);
+    let mut teller = OutcomeTeller::new(output, &watch);
     let ended = to_the_end(outcomes, &mut watch, |watch, outcome| {
         teller.tell(watch, outcome)
     })
     .await;
-    teller.bar.clear();
+    teller.finish()?;
     if watch.is_coalesced() {
         output::note("covered by a sweep that began after this tick: nothing of its own to do")?;
     }
     match output {
         OutputFormat::Json => output::print(output, &watch.lines())?,
         OutputFormat::Table | OutputFormat::Csv => {
-            output::print(output, watch.named())?;
+            output::print(output, &watch.named())?;
             output::note(&watch.in_words())?;
         }
     }
@@ -51,44 +52,6 @@ pub async fn follow(
     }
     ended?;
     watch.verdict()
-}
-
-/// Tells what comes as it comes.
-struct OutcomeTeller {
-    output: OutputFormat,
-    bar: FollowBar,
-    /// What was told last, without a bar.
-    told: Option<RunProgress>,
-}
-
-impl OutcomeTeller {
-    fn new(output: OutputFormat) -> Self {
-        Self {
-            output,
-            bar: FollowBar::when(output != OutputFormat::Json),
-            told: None,
-        }
-    }
-
-    fn tell(&mut self, watch: &RunWatch, outcome: &SyncOutcome) -> io::Result<()> {
-        self.bar.show(watch);
-        if self.output == OutputFormat::Json {
-            return output::print(self.output, &[OutcomeRow(outcome)]);
-        }
-        match watch.progress() {
-            Some(progress) if !self.bar.is_shown() && !self.has_told(progress) => {
-                self.told = Some(progress.clone());
-                output::note(&progress.to_string())
-            }
-            Some(_) | None => Ok(()),
-        }
-    }
-
-    fn has_told(&self, progress: &RunProgress) -> bool {
-        self.told
-            .as_ref()
-            .is_some_and(|told| told.is_like(progress))
-    }
 }
 
 /// Takes in outcomes until everything has come, telling each to `tell`.
@@ -140,26 +103,6 @@ fn given_up(why: &str, watch: &RunWatch) -> CommandFailure {
         last.unwrap_or_default()
     )
     .into()
-}
-
-#[derive(Serialize)]
-struct OutcomeRow<'a>(&'a SyncOutcome);
-
-impl OutputRow for OutcomeRow<'_> {
-    const COLUMNS: &'static [&'static str] = &["kind", "username", "decision", "reason", "result"];
-
-    fn cells(&self) -> Vec<String> {
-        let Self(outcome) = self;
-        [
-            &outcome.kind,
-            &outcome.username,
-            &outcome.decision,
-            &outcome.reason,
-            &outcome.result,
-        ]
-        .map(|cell| cell.clone().unwrap_or_default())
-        .to_vec()
-    }
 }
 
 #[cfg(test)]

@@ -29,6 +29,9 @@ pub struct GlobalOptions {
     /// How log lines look
     #[arg(long, global = true, help_heading = HEADING, value_name = "FORMAT")]
     pub log_format: Option<LogFormatOption>,
+    /// Say nothing but results, errors and the log
+    #[arg(short, long, global = true, help_heading = HEADING)]
+    pub quiet: bool,
 }
 
 /// How log lines look.
@@ -110,7 +113,7 @@ mod tests {
                 };
                 assert_eq!(
                     options(global),
-                    ["config", "log-level", "log-format"],
+                    ["config", "log-level", "log-format", "quiet"],
                     "{name}"
                 );
                 assert!(options(own).contains(&"help".to_owned()), "{name}");

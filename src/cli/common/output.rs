@@ -13,6 +13,7 @@ use console::Term;
 use serde::Serialize;
 
 use self::table::{PlainTable, TableColumn};
+use super::quiet;
 use crate::telemetry::{escape, escape_json};
 
 /// How results are printed.
@@ -114,10 +115,14 @@ pub fn say(text: &str) -> io::Result<()> {
 }
 
 /// Tells a person something beside the result, on standard error, so that the result can be piped.
+/// With `--quiet` nothing is told.
 ///
 /// # Errors
 /// When standard error cannot be written.
 pub fn note(text: &str) -> io::Result<()> {
+    if quiet::is_asked_for() {
+        return Ok(());
+    }
     unless_gone(writeln!(io::stderr(), "{text}"))
 }
 

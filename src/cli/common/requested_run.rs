@@ -1,12 +1,10 @@
 //! A run that a command asks for: its messages, and their outcomes where the command follows them.
 
-use std::collections::BTreeMap;
-
 use serde::Serialize;
 
 use super::{
     failure::CommandFailure,
-    follow::{RunWatch, follow},
+    follow::{RequestedMessage, RunWatch, follow},
     output::{self, OutputFormat, OutputRow},
 };
 use crate::messaging::{Connection, Follow, PubSubError, RunId};
@@ -31,14 +29,13 @@ impl RequestedRun {
         Ok(Self { id, outcomes })
     }
 
-    /// Prints the messages that were published, by id and with whom each is about; where the
-    /// command follows the run, what `watch` makes of its outcomes instead.
+    /// Prints the messages that were published; where the command follows the run, what `watch` makes of its outcomes instead.
     ///
     /// # Errors
     /// When the run did not end well, or nothing more came of it.
     pub async fn finish(
         self,
-        published: &BTreeMap<String, String>,
+        published: &[RequestedMessage],
         watch: RunWatch,
         dry_run: bool,
         output: OutputFormat,
@@ -55,20 +52,18 @@ impl RequestedRun {
     }
 }
 
-/// Prints the messages of `run` that were published, by id and with whom each is about.
+/// Prints the messages of `run` that were published.
 pub(in crate::cli) fn print_published(
-    published: &BTreeMap<String, String>,
+    published: &[RequestedMessage],
     run: &RunId,
     output: OutputFormat,
 ) -> Result<(), CommandFailure> {
-    let rows = published
-        .iter()
-        .map(|(message_id, about)| PublishedMessage {
-            kind: "published",
-            message_id,
-            about,
-            run: run.as_str(),
-        });
+    let rows = published.iter().map(|message| PublishedMessage {
+        kind: "published",
+        message_id: &message.id,
+        about: &message.about,
+        run: run.as_str(),
+    });
     Ok(output::print(output, &rows.collect::<Vec<_>>())?)
 }
 

@@ -6,7 +6,6 @@ mod listing;
 mod pubsub;
 mod tokens;
 
-use indicatif::ProgressBar;
 use serde::Serialize;
 
 use crate::{
@@ -14,7 +13,7 @@ use crate::{
     cli::common::{
         failure::{CommandFailure, ExitReason},
         output::{self, OutputFormat, OutputRow},
-        progress,
+        progress::WorkProgress,
     },
     config::ReadingConfig,
     directory::Crsid,
@@ -27,7 +26,7 @@ pub(super) async fn check(
     config: &ReadingConfig,
     output: OutputFormat,
 ) -> Result<(), CommandFailure> {
-    let mut report = ConnectionReport::start();
+    let mut report = ConnectionReport::start(output);
     let sees_users = tokens::check(&config.gitlab, config.mode, &mut report).await?;
     let clients = UserClients::for_reading(config)?;
     if sees_users {
@@ -98,21 +97,21 @@ struct CheckLine {
 struct ConnectionReport {
     lines: Vec<CheckLine>,
     exit: Option<ExitReason>,
-    spinner: ProgressBar,
+    progress: WorkProgress,
 }
 
 impl ConnectionReport {
-    fn start() -> Self {
+    fn start(output: OutputFormat) -> Self {
         Self {
             lines: Vec::new(),
             exit: None,
-            spinner: progress::spinner(),
+            progress: WorkProgress::told(output, "checking the connections"),
         }
     }
 
     /// Shows what is being asked about.
     fn begin(&self, what: &str) {
-        self.spinner.set_message(format!("checking {what}"));
+        self.progress.tell(format_args!("checking {what}"));
     }
 
     fn add(
@@ -172,21 +171,21 @@ impl ConnectionReport {
     }
 
     fn finish(self, output: OutputFormat) -> Result<(), CommandFailure> {
-        self.spinner.finish_and_clear();
-        output::print(output, &self.lines)?;
-        let count = |result| {
-            self.lines
-                .iter()
-                .filter(|line| line.result == result)
-                .count()
-        };
+        let Self {
+            lines,
+            exit,
+            progress,
+        } = self;
+        drop(progress);
+        output::print(output, &lines)?;
+        let count = |result| lines.iter().filter(|line| line.result == result).count();
         let failed = count(CheckResult::Failed);
         output::note(&format!(
             "{} checks: {failed} failed, {} with a warning",
-            self.lines.len(),
+            lines.len(),
             count(CheckResult::Warning)
         ))?;
-        match self.exit {
+        match exit {
             None => Ok(()),
             Some(exit) => Err(CommandFailure::new(
                 exit,

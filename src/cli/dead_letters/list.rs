@@ -8,7 +8,10 @@ use crate::{
     app::{clients::connect, context::ProcessContext},
     cli::{
         CommandFailure,
-        common::output::{self, OutputFormat},
+        common::{
+            output::{self, OutputFormat},
+            progress::WorkProgress,
+        },
     },
     config::MessagingConfig,
     messaging::{PubSubError, dead_letters::Scan},
@@ -37,7 +40,9 @@ impl ListArgs {
         let connection = connect(&config.pubsub).await?;
         let selection = self.filter.selection(Vec::new(), Timestamp::now());
         let mut scan = Scan::new(&connection, &selection, stopping.clone());
-        let lines = collect(&mut scan).await;
+        let progress = WorkProgress::counted(self.output, "dead letters read:", None);
+        let lines = collect(&mut scan, &progress).await;
+        drop(progress);
         scan.release().await;
         let lines = lines?;
         output::print(self.output, &lines)?;
@@ -45,7 +50,10 @@ impl ListArgs {
     }
 }
 
-async fn collect(scan: &mut Scan) -> Result<Vec<DeadLetterLine>, PubSubError> {
+async fn collect(
+    scan: &mut Scan,
+    progress: &WorkProgress,
+) -> Result<Vec<DeadLetterLine>, PubSubError> {
     let mut lines = Vec::new();
     while let Some(letters) = scan.next().await? {
         lines.extend(
@@ -53,6 +61,7 @@ async fn collect(scan: &mut Scan) -> Result<Vec<DeadLetterLine>, PubSubError> {
                 .into_iter()
                 .map(|letter| DeadLetterLine::from(letter.seen)),
         );
+        progress.reach(lines.len() as u64);
     }
     Ok(lines)
 }

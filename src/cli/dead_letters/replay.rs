@@ -70,14 +70,17 @@ impl ReplayArgs {
         }
         let config: MessagingConfig = context.load()?.config;
         let connection = connect(&config.pubsub).await?;
-        let bar = ReplayBar::new(self.max.or_else(|| {
-            u64::try_from(selection.ids.len())
-                .ok()
-                .filter(|ids| *ids > 0)
-        }));
+        let bar = ReplayBar::new(
+            self.output,
+            self.max.or_else(|| {
+                u64::try_from(selection.ids.len())
+                    .ok()
+                    .filter(|ids| *ids > 0)
+            }),
+        );
         let progress = |event: ReplayEvent<'_>| bar.show(event, self.output);
         let summary = replay(&connection, &selection, &options, stopping, &progress).await;
-        bar.clear();
+        drop(bar);
         output::print(self.output, &[ReplaySummaryLine::of(&summary, &options)])?;
         verdict(summary)
     }

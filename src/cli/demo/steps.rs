@@ -20,7 +20,7 @@ use crate::{
     cli::{
         CommandFailure,
         common::{
-            follow::{FollowBar, RunWatch, to_the_end},
+            follow::{FollowBar, RequestedMessage, RunWatch, to_the_end},
             output::{self, OutputFormat},
         },
     },
@@ -216,14 +216,19 @@ impl DemoScenario<'_> {
         ticks.publish(&SyncTick::default(), attributes).await?;
         let mut changes = BTreeMap::new();
         let mut watch = RunWatch::run();
-        let bar = FollowBar::when(self.narrated);
+        let output = if self.narrated {
+            OutputFormat::Table
+        } else {
+            OutputFormat::Json
+        };
+        let bar = FollowBar::new(output, &watch);
         to_the_end(outcomes, &mut watch, |watch, outcome| {
             changes.extend(changed(outcome).map(|changed| (changed.id, changed)));
             bar.show(watch);
             Ok(())
         })
         .await?;
-        bar.clear();
+        drop(bar);
         watch.verdict()?;
         Ok(run(
             &watch,
@@ -246,7 +251,10 @@ impl DemoScenario<'_> {
         };
         let attributes = attributes::for_message(run_id.as_str(), "user_sync", &Traceparent::new());
         let message = users.publish(&request.to_wire(), attributes).await?;
-        let mut watch = RunWatch::messages([(message, crsid.to_string())].into());
+        let mut watch = RunWatch::messages(vec![RequestedMessage {
+            id: message,
+            about: crsid.to_string(),
+        }]);
         let mut last = SyncOutcome::default();
         to_the_end(outcomes, &mut watch, |_, outcome| {
             last = outcome.clone();

@@ -1,12 +1,14 @@
 //! Reading what each source tells.
 
-use indicatif::ProgressBar;
 use tokio_util::sync::CancellationToken;
 
 use super::summary::{SourceReport, reported_error};
 use crate::{
     app::clients::connect,
-    cli::common::progress::spinner,
+    cli::common::{
+        output::OutputFormat,
+        progress::{WorkProgress, reading_gitlab},
+    },
     config::PubSubConfig,
     gitlab::{self, AuditScope, Listing, User},
     messaging::{HeldOutcomes, OUTCOME_HISTORY, OutcomeHistory, PubSubError},
@@ -26,6 +28,7 @@ pub(super) struct HistorySources {
     gitlab: gitlab::Client,
     service: ServiceAccounts,
     filter: HistoryFilter,
+    output: OutputFormat,
     entries: Vec<HistoryEntry>,
     reports: Vec<SourceReport>,
     authors: Authors,
@@ -45,11 +48,13 @@ impl HistorySources {
         gitlab: gitlab::Client,
         service: ServiceAccounts,
         filter: HistoryFilter,
+        output: OutputFormat,
     ) -> Self {
         Self {
             gitlab,
             service,
             filter,
+            output,
             entries: Vec::new(),
             reports: Vec::new(),
             authors: Authors::default(),
@@ -58,23 +63,22 @@ impl HistorySources {
 
     /// Reads the accounts and the audit events. That these cannot be had is no failure.
     pub(super) async fn read_gitlab(&mut self) -> Result<(), CallError> {
-        let spinner = spinner();
-        let read = self.read_accounts(&spinner).await;
+        let progress = WorkProgress::told(self.output, "reading GitLab");
+        let read = self.read_accounts(&progress).await;
         if read.is_ok() {
-            self.read_audit_events(&spinner).await;
+            self.read_audit_events(&progress).await;
         }
-        spinner.finish_and_clear();
         read
     }
 
-    async fn read_accounts(&mut self, spinner: &ProgressBar) -> Result<(), CallError> {
+    async fn read_accounts(&mut self, progress: &WorkProgress) -> Result<(), CallError> {
         let mut left = Leftovers::default();
         if let Some(AccountId(id)) = self.filter.account {
             if let Some(user) = self.gitlab.user(id).await? {
                 self.take_account(&user, &mut left);
             }
         } else {
-            self.read_listing(spinner, &mut left).await?;
+            self.read_listing(progress, &mut left).await?;
         }
         let notes = left.notes();
         self.report(HistorySource::GitLab, notes);
@@ -83,18 +87,20 @@ impl HistorySources {
 
     async fn read_listing(
         &mut self,
-        spinner: &ProgressBar,
+        progress: &WorkProgress,
         left: &mut Leftovers,
     ) -> Result<(), CallError> {
-        let (mut listing, mut accounts) = (Listing::default(), 0);
+        let (mut listing, mut pages, mut accounts) = (Listing::default(), 0, 0);
         while !listing.has_ended() {
             let batch = listing.next(&self.gitlab).await?;
             left.unreadable_accounts += batch.unreadable.len();
-            accounts += batch.users.len();
+            pages += 1;
+            accounts += batch.users.len() as u64;
             for user in &batch.users {
                 self.take_account(user, left);
             }
-            spinner.set_message(format!("reading GitLab, {accounts} accounts"));
+            progress.reach(accounts);
+            progress.tell(reading_gitlab(pages, accounts));
         }
         Ok(())
     }
@@ -113,14 +119,15 @@ impl HistorySources {
         self.entries.extend(needed);
     }
 
-    async fn read_audit_events(&mut self, spinner: &ProgressBar) {
+    async fn read_audit_events(&mut self, progress: &WorkProgress) {
         let scope = AuditScope {
             account: self.filter.account.map(|AccountId(id)| id),
             since: self.filter.since,
         };
-        let progress =
-            |pages| spinner.set_message(format!("reading GitLab's audit events, page {pages}"));
-        let notes = match read_audit_events(&self.gitlab, scope, &progress).await {
+        let told = |pages| progress.tell(format!("reading GitLab's audit events, page {pages}"));
+        progress.reach(0);
+        told(1);
+        let notes = match read_audit_events(&self.gitlab, scope, &told).await {
             Ok(trail) => self.take_trail(trail).await,
             Err(error) => vec![reported_error(&error)],
         };
@@ -176,12 +183,9 @@ impl HistorySources {
         stopping: &CancellationToken,
     ) -> Result<HeldOutcomes<HistoryEntry>, PubSubError> {
         let connection = connect(config).await?;
-        let spinner = spinner();
-        spinner.set_message("reading the outcomes of the service");
+        let _progress = WorkProgress::told(self.output, "reading the outcomes of the service");
         let keep = |outcome| reported(outcome).filter(|entry| self.filter.may_admit(entry));
-        let held = HeldOutcomes::read(&connection, stopping, keep).await;
-        spinner.finish_and_clear();
-        held
+        HeldOutcomes::read(&connection, stopping, keep).await
     }
 
     fn take_outcomes(&mut self, held: HeldOutcomes<HistoryEntry>) -> Vec<String> {

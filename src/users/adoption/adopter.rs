@@ -62,17 +62,18 @@ pub struct Adopter<'a> {
 }
 
 impl Adopter<'_> {
-    /// The first look: every human account, judged.
+    /// The first look: every human account, judged. `progress` is told how many pages and accounts
+    /// were read.
     ///
     /// # Errors
     /// See [`CallError`]; nothing was written.
     pub async fn survey(
         &self,
         gitlab: &gitlab::Client,
-        progress: &(dyn Fn(u64) + Send + Sync),
+        progress: &(dyn Fn(u64, u64) + Send + Sync),
     ) -> Result<AdoptionSurvey, CallError> {
         let mut found = AdoptionSurvey::default();
-        let mut listing = Listing::default();
+        let (mut listing, mut pages) = (Listing::default(), 0);
         while !listing.has_ended() {
             let batch = listing.next(gitlab).await?;
             found.accounts += batch.users.len() as u64;
@@ -88,7 +89,8 @@ impl Adopter<'_> {
                     Adoption::Leave(reason) => found.left.push((account(), reason)),
                 }
             }
-            progress(found.accounts);
+            pages += 1;
+            progress(pages, found.accounts);
         }
         Ok(found)
     }

@@ -4,10 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use simulator::{
-    control::RateLimit,
-    gitlab::{SimulatedUser, UserState},
-    lookup::SimulatedPerson,
-    population::Population,
+    control::RateLimit, gitlab::SimulatedUser, lookup::SimulatedPerson, population::Population,
     servers::ServerSettings,
 };
 use testkit::environment::ServiceEnvironment;
@@ -173,43 +170,6 @@ async fn tick_follow_exits_3_where_the_guard_refused() {
     assert_eq!(followed.status.code(), Some(3));
     let said = String::from_utf8(followed.stderr).unwrap();
     assert!(said.contains("20 now and 0 in the last 24 hours"), "{said}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn resync_follow_names_each_outcome() {
-    let accounts = vec![
-        SimulatedUser::new(42, "spqr1"),
-        SimulatedUser::new(43, "external-x"),
-    ];
-    let mut scene = environment(accounts, vec![SimulatedPerson::cancelled("spqr1", "Gone")]).await;
-    scene.serve(&["user-worker"], &[]).await;
-    let followed = scene
-        .run(
-            &[
-                "resync",
-                "spqr1",
-                "external-x",
-                "4711",
-                "--follow",
-                "--output=json",
-            ],
-            &[],
-        )
-        .await;
-    assert_eq!(
-        followed.status.code(),
-        Some(0),
-        "{}",
-        String::from_utf8_lossy(&followed.stderr)
-    );
-    let mut results: Vec<String> = lines(&followed)
-        .iter()
-        .filter(|row| row["kind"] == "user")
-        .map(|row| row["result"].as_str().unwrap().to_owned())
-        .collect();
-    results.sort();
-    assert_eq!(results, ["applied", "gone", "unchanged"]);
-    assert_eq!(scene.state(42), UserState::Blocked);
 }
 
 #[tokio::test(flavor = "multi_thread")]

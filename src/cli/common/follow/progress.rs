@@ -2,9 +2,12 @@
 
 use std::fmt;
 
-use crate::messaging::{
-    Stage,
-    wire::{OutcomeKind, SyncOutcome},
+use crate::{
+    cli::common::progress::{grouped, reading_gitlab},
+    messaging::{
+        Stage,
+        wire::{OutcomeKind, SyncOutcome},
+    },
 };
 
 /// What a run says of itself while nothing of it comes to an end.
@@ -45,6 +48,23 @@ impl RunProgress {
                 | OutcomeKind::DeadLettered,
             )
             | None => None,
+        }
+    }
+
+    /// The same beside a bar.
+    pub fn label(&self) -> String {
+        match self {
+            Self::Reading { pages: 0, .. } => "reading GitLab".to_owned(),
+            Self::Reading {
+                pages,
+                accounts,
+                people,
+            } => format!(
+                "{}, {} people of Lookup",
+                reading_gitlab(*pages, *accounts),
+                grouped(*people)
+            ),
+            Self::Held { .. } => self.to_string(),
         }
     }
 

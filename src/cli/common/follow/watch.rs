@@ -1,7 +1,7 @@
 //! Collects the outcomes of a run and decides when it has ended.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashSet},
+    collections::{BTreeMap, HashSet},
     fmt::Write as _,
     time::Duration,
 };
@@ -29,8 +29,11 @@ pub struct RunWatch {
     awaited: AwaitedOutcomes,
     subjects: HashSet<CountedSubject>,
     ends: BTreeMap<(String, String, String), u64>,
-    /// Those that a person wants to see by name: whoever was changed or was to be, and what failed.
-    named: Vec<NamedOutcome>,
+    /// Those that a person wants to see by name: whoever was changed or was to be, and what failed;
+    /// each with its place among the messages that are awaited.
+    named: Vec<(Option<usize>, NamedOutcome)>,
+    /// Whom GitLab has no account of, by their places.
+    nobody: BTreeMap<usize, String>,
     /// Changes that have come to their end.
     changed: u64,
     dead: u64,
@@ -42,13 +45,22 @@ pub struct RunWatch {
     run: Option<RunEnd>,
 }
 
+/// A message that a command published.
+#[derive(Clone, Debug)]
+pub struct RequestedMessage {
+    /// Pub/Sub's id.
+    pub id: String,
+    /// Whom it is about.
+    pub about: String,
+}
+
 /// What there is to wait for.
 #[derive(Debug)]
 enum AwaitedOutcomes {
     /// As many accounts as the run's own record will say.
     Run,
-    /// These messages, by id, with whom each is about.
-    Messages(BTreeMap<String, String>),
+    /// These messages, in the order in which they were asked for.
+    Messages(Vec<RequestedMessage>),
 }
 
 /// What outcomes are counted by: a user's, by account; a dead letter that names none, by message.
@@ -72,8 +84,8 @@ impl RunWatch {
         Self::new(AwaitedOutcomes::Run)
     }
 
-    /// Waits for single messages, by id, with whom each is about.
-    pub fn messages(messages: BTreeMap<String, String>) -> Self {
+    /// Waits for single messages, and tells of them in this order.
+    pub fn messages(messages: Vec<RequestedMessage>) -> Self {
         Self::new(AwaitedOutcomes::Messages(messages))
     }
 
@@ -83,6 +95,7 @@ impl RunWatch {
             subjects: HashSet::new(),
             ends: BTreeMap::new(),
             named: Vec::new(),
+            nobody: BTreeMap::new(),
             changed: 0,
             dead: 0,
             withheld: 0,
@@ -130,6 +143,13 @@ impl RunWatch {
         if !self.subjects.insert(subject) {
             return;
         }
+        let asked = self.asked(outcome);
+        if let Some((place, about)) = asked
+            && outcome.known_result() == Some(OutcomeResult::Gone)
+        {
+            self.nobody.insert(place, about.to_owned());
+        }
+        let place = self.place(outcome);
         if outcome.known_result() == Some(OutcomeResult::DryRun) {
             self.withheld += 1;
         }
@@ -145,12 +165,32 @@ impl RunWatch {
         self.changed += u64::from(is_change);
         let is_asked_for = matches!(self.awaited, AwaitedOutcomes::Messages(_));
         if is_change || is_asked_for || outcome.known_result() != Some(OutcomeResult::Unchanged) {
-            self.named.push(NamedOutcome::of(outcome, &result));
+            self.named.push((place, NamedOutcome::of(outcome, &result)));
         }
         *self
             .ends
             .entry((text(&outcome.decision), text(&outcome.reason), result))
             .or_default() += 1;
+    }
+
+    /// Which of the messages that are awaited came to its end with `outcome`.
+    pub fn place(&self, outcome: &SyncOutcome) -> Option<usize> {
+        self.asked(outcome).map(|(place, _)| place)
+    }
+
+    /// The same, with whom the message is about.
+    fn asked(&self, outcome: &SyncOutcome) -> Option<(usize, &str)> {
+        let AwaitedOutcomes::Messages(messages) = &self.awaited else {
+            return None;
+        };
+        if RunProgress::of(outcome).is_some() {
+            return None;
+        }
+        let id = outcome.message_id.as_deref()?;
+        let mut messages = messages.iter().enumerate();
+        messages
+            .find(|(_, message)| message.id == id)
+            .map(|(place, message)| (place, message.about.as_str()))
     }
 
     /// How many subjects there are in all, as soon as that is known.
@@ -178,6 +218,22 @@ impl RunWatch {
                 Some((self.changed.min(*changes), *changes))
             }
             (AwaitedOutcomes::Run, Some(RunEnd::Coalesced | RunEnd::Refused { .. }) | None) => None,
+        }
+    }
+
+    /// What the work is called.
+    pub const fn work_label(&self) -> &'static str {
+        match self.awaited {
+            AwaitedOutcomes::Run => "changes",
+            AwaitedOutcomes::Messages(_) => "messages",
+        }
+    }
+
+    /// Of a run, how many accounts there are in all, as soon as that is known.
+    pub fn run_total(&self) -> Option<u64> {
+        match self.awaited {
+            AwaitedOutcomes::Run => self.total(),
+            AwaitedOutcomes::Messages(_) => None,
         }
     }
 
@@ -212,12 +268,13 @@ impl RunWatch {
                     self.subjects
                         .contains(&CountedSubject::Message(id.to_owned()))
                 };
-                let missing: BTreeSet<&str> = messages
+                let mut missing: Vec<&str> = messages
                     .iter()
-                    .filter(|(id, _)| !came(id))
-                    .map(|(_, who)| who.as_str())
+                    .filter(|message| !came(&message.id))
+                    .map(|message| message.about.as_str())
                     .collect();
-                missing.into_iter().collect::<Vec<_>>().join(", ")
+                missing.dedup();
+                missing.join(", ")
             }
             (AwaitedOutcomes::Run, Some(total)) => {
                 format!("{} of {total} accounts", total.saturating_sub(self.seen()))
@@ -244,9 +301,12 @@ impl RunWatch {
         Some(format!("{changes} withheld by dry run: {remedy}"))
     }
 
-    /// Whoever was changed or was to be, and what failed; of single messages all.
-    pub fn named(&self) -> &[NamedOutcome] {
-        &self.named
+    /// Whoever was changed or was to be, and what failed, as it came; of single messages all, in the
+    /// order in which they were asked for.
+    pub fn named(&self) -> Vec<&NamedOutcome> {
+        let mut named: Vec<_> = self.named.iter().collect();
+        named.sort_by_key(|(place, _)| place.unwrap_or(usize::MAX));
+        named.into_iter().map(|(_, named)| named).collect()
     }
 
     /// How many ended how, in words.
@@ -289,11 +349,22 @@ impl RunWatch {
             Some(RunEnd::Refused { reason, detail }) => {
                 Err(anyhow::anyhow!("the tick was dead-lettered ({reason}): {detail}").into())
             }
-            Some(RunEnd::Started { .. } | RunEnd::Coalesced) | None if self.dead > 0 => {
-                Err(anyhow::anyhow!("{} messages were dead-lettered", self.dead).into())
-            }
-            Some(RunEnd::Started { .. } | RunEnd::Coalesced) | None => Ok(()),
+            Some(RunEnd::Started { .. } | RunEnd::Coalesced) | None => self.verdict_of_messages(),
         }
+    }
+
+    /// Whether each message came to a good end. One that was asked for by a name that nobody has
+    /// did not.
+    fn verdict_of_messages(&self) -> Result<(), CommandFailure> {
+        let nobody: Vec<&str> = self.nobody.values().map(String::as_str).collect();
+        let nobody = (!nobody.is_empty())
+            .then(|| format!("no account in GitLab is {}", nobody.join(", nor ")));
+        let dead = (self.dead > 0).then(|| format!("{} messages were dead-lettered", self.dead));
+        let bad: Vec<String> = dead.into_iter().chain(nobody).collect();
+        if bad.is_empty() {
+            return Ok(());
+        }
+        Err(anyhow::anyhow!("{}", bad.join("; ")).into())
     }
 }
 

@@ -2,35 +2,31 @@
 
 use std::io;
 
-use indicatif::ProgressBar;
 use serde::Serialize;
 
 use super::words;
 use crate::{
     cli::common::{
         output::{self, OutputFormat, OutputRow},
-        progress,
+        progress::WorkProgress,
     },
     messaging::dead_letters::{ReplayEvent, Skip},
     telemetry::escape,
 };
 
 /// Progress on a terminal; what was not replayed is said as it happens.
-pub(super) struct ReplayBar(ProgressBar);
+pub(super) struct ReplayBar(WorkProgress);
 
 impl ReplayBar {
-    pub(super) fn new(total: Option<u64>) -> Self {
-        Self(match total {
-            Some(total) => progress::bar(total, "replayed"),
-            None => progress::counter("replayed"),
-        })
+    pub(super) fn new(output: OutputFormat, total: Option<u64>) -> Self {
+        Self(WorkProgress::counted(output, "replayed", total))
     }
 
     pub(super) fn show(&self, event: ReplayEvent<'_>, output: OutputFormat) {
         let told = match event {
             ReplayEvent::Confirmed(..) | ReplayEvent::Skipped(_, Skip::DiedAgain) => return,
             ReplayEvent::Replayed(seen, message_id) => {
-                self.0.inc(1);
+                self.0.advance();
                 if output != OutputFormat::Json {
                     return;
                 }
@@ -58,10 +54,6 @@ impl ReplayBar {
         if let Err(error) = printed {
             tracing::debug!(event = "progress_not_shown", %error);
         }
-    }
-
-    pub(super) fn clear(&self) {
-        self.0.finish_and_clear();
     }
 }
 

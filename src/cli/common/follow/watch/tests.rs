@@ -66,7 +66,11 @@ fn work_is_what_is_changed_and_the_changed_are_named() {
     assert_eq!(watch.work(), Some((1, 2)));
     watch.see(&of(4, "keep", "changed_since_planned"));
     assert!(watch.is_complete());
-    let named: Vec<_> = watch.named().iter().flat_map(NamedOutcome::cells).collect();
+    let named: Vec<_> = watch
+        .named()
+        .iter()
+        .flat_map(|named| named.cells())
+        .collect();
     assert_eq!(
         named,
         [
@@ -136,16 +140,66 @@ fn a_dead_letter_among_the_users_fails_the_command() {
     );
 }
 
+fn resyncs<const N: usize>(messages: [(&str, &str); N]) -> RunWatch {
+    let message = |(id, about): (&str, &str)| RequestedMessage {
+        id: id.to_owned(),
+        about: about.to_owned(),
+    };
+    RunWatch::messages(messages.map(message).into())
+}
+
 #[test]
 fn resyncs_are_awaited_by_message_and_named_when_missing() {
-    let messages = [("m1", "spqr1"), ("m2", "spqr2")];
-    let mut watch = RunWatch::messages(
-        messages
-            .map(|(id, who)| (id.to_owned(), who.to_owned()))
-            .into(),
-    );
+    let mut watch = resyncs([("m1", "spqr1"), ("m2", "spqr2")]);
     watch.see(&user(1));
     assert_eq!(watch.missing(), "spqr2");
     watch.see(&user(2));
     assert!(watch.is_complete());
+    assert!(watch.verdict().is_ok());
+}
+
+#[test]
+fn resyncs_are_told_in_the_order_in_which_they_were_asked_for() {
+    let mut watch = resyncs([
+        ("m3", "account 3"),
+        ("m1", "account 1"),
+        ("m2", "account 2"),
+    ]);
+    for id in [2, 1, 3] {
+        watch.see(&user(id));
+    }
+    let ids: Vec<_> = watch.named().iter().map(|named| named.cells()).collect();
+    let ids: Vec<_> = ids.iter().filter_map(|cells| cells.first()).collect();
+    assert_eq!(ids, ["3", "1", "2"]);
+}
+
+#[test]
+fn a_name_that_nobody_has_fails_the_command_and_is_said() {
+    let gone = |id| SyncOutcome {
+        gitlab_user_id: None,
+        result: Some("gone".to_owned()),
+        ..user(id)
+    };
+    let mut watch = resyncs([
+        ("m1", "CRSid spqr9"),
+        ("m2", "account 2"),
+        ("m3", "username x"),
+    ]);
+    for outcome in [gone(3), user(2), gone(1)] {
+        watch.see(&outcome);
+    }
+    let failure = watch.verdict().unwrap_err();
+    assert_eq!(failure.exit(), crate::cli::ExitReason::Failed);
+    insta::assert_snapshot!(failure.to_string(), @"error: no account in GitLab is CRSid spqr9, nor username x");
+}
+
+#[test]
+fn an_account_that_is_gone_when_its_run_comes_to_it_is_no_failure() {
+    let mut watch = RunWatch::run();
+    watch.see(&started(1));
+    watch.see(&SyncOutcome {
+        result: Some("gone".to_owned()),
+        ..user(1)
+    });
+    assert!(watch.is_complete() && watch.verdict().is_ok());
 }
