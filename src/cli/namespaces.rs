@@ -1,17 +1,20 @@
 //! `namespaces`: the ledger of what was to be sent for a namespace.
 
+mod bought;
+mod syncs;
+
 use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::Subcommand;
-use serde::Serialize;
 
+use self::syncs::show;
 use super::{
     CommandFailure,
     common::{
-        attempt_text::state,
         follow::{RequestedMessage, RunWatch, to_the_end},
-        output::{self, OutputFormat, OutputRow},
+        output::{self, OutputFormat},
+        progress::WorkProgress,
         requested_run::{RequestedRun, print_published},
         requester::requester,
     },
@@ -25,14 +28,13 @@ use crate::{
     config::{AnyConfig, MessagingConfig, objection},
     namespaces::{
         contract::document::{Document, MAX_BYTES},
-        ledger::{
-            LedgerError,
-            attempt_state::AttemptState,
-            history::{SyncAttempt, SyncHistory},
-        },
+        ledger::{LedgerError, attempt_state::AttemptState, history::SyncHistory},
         portal::recorder::{RecordError, RequestedSync},
     },
 };
+
+/// A document with all four parts, as `record --example` prints it.
+const EXAMPLE: &str = include_str!("namespaces/example.json");
 
 /// Records what a namespace has bought, sends it again, or shows what became of it
 #[derive(Debug, clap::Args)]
@@ -46,15 +48,18 @@ pub struct NamespacesArgs {
 enum NamespacesAction {
     /// Records a document and asks a worker to send it; a new sync only if the content has changed
     #[command(
-        after_help = "Example:\n  lookup-gitlab-sync namespaces record 42 --file bought.json --follow"
+        after_help = "Example:\n  lookup-gitlab-sync namespaces record --example > bought.json\n  lookup-gitlab-sync namespaces record 42 --file bought.json --follow"
     )]
     Record {
         /// GitLab's namespace id
-        #[arg(value_parser = id)]
-        id: i64,
+        #[arg(value_parser = id, required_unless_present = "example")]
+        id: Option<i64>,
         /// The document, {"provision": {...}}; - is standard input
-        #[arg(long, value_name = "FILE")]
-        file: PathBuf,
+        #[arg(long, value_name = "FILE", required_unless_present = "example")]
+        file: Option<PathBuf>,
+        /// Print a document to start from, and record nothing
+        #[arg(long, exclusive = true)]
+        example: bool,
         #[command(flatten)]
         asking: FollowArgs,
     },
@@ -67,7 +72,7 @@ enum NamespacesAction {
         #[command(flatten)]
         asking: FollowArgs,
     },
-    /// Shows the recorded syncs and every attempt to send them, the newest first
+    /// Shows what was recorded and every attempt to send it, the newest first
     #[command(after_help = "Example:\n  lookup-gitlab-sync namespaces history 42 --output json")]
     History {
         /// GitLab's namespace id
@@ -95,10 +100,17 @@ struct FollowArgs {
 impl NamespacesArgs {
     pub(super) async fn run(self, context: &ProcessContext) -> Result<(), CommandFailure> {
         match self.action {
-            NamespacesAction::Record { id, file, asking } => {
+            NamespacesAction::Record {
+                id: Some(id),
+                file: Some(file),
+                asking,
+                example: false,
+            } => {
                 let document = read(&file)?;
                 ask(context, id, Some(&document), &asking).await
             }
+            // Without `--example` the parser asks for both.
+            NamespacesAction::Record { .. } => Ok(output::say(EXAMPLE.trim_end())?),
             NamespacesAction::Resync { id, asking } => ask(context, id, None, &asking).await,
             NamespacesAction::History { id, limit, output } => {
                 history(context, id, limit, output).await
@@ -138,7 +150,9 @@ async fn ask(
         return print_published(&published, &run_id, asking.output);
     };
     let mut watch = RunWatch::messages(published);
+    let progress = WorkProgress::told(asking.output, "waiting for the worker");
     to_the_end(outcomes, &mut watch, |_, _| Ok(())).await?;
+    drop(progress);
     let syncs = recorder
         .ledger()
         .history(id, 1, config.namespaces.settle)
@@ -200,71 +214,6 @@ async fn history(
         output::note(&format!("namespace {id} has no recorded sync"))?;
     }
     Ok(show(&syncs, output)?)
-}
-
-/// A table has a line for each attempt; JSON a line for each sync with all that belongs to it.
-fn show(syncs: &[SyncHistory], output: OutputFormat) -> std::io::Result<()> {
-    match output {
-        OutputFormat::Json => {
-            output::print(output, &syncs.iter().map(SyncDocument).collect::<Vec<_>>())
-        }
-        OutputFormat::Table | OutputFormat::Csv => {
-            output::print(output, &syncs.iter().flat_map(lines).collect::<Vec<_>>())
-        }
-    }
-}
-
-#[derive(Serialize)]
-struct SyncDocument<'a>(&'a SyncHistory);
-
-impl OutputRow for SyncDocument<'_> {
-    const COLUMNS: &'static [&'static str] = &["sync"];
-
-    fn cells(&self) -> Vec<String> {
-        vec![self.0.id.to_string()]
-    }
-}
-
-#[derive(Serialize)]
-struct SyncLine(Vec<String>);
-
-impl OutputRow for SyncLine {
-    const COLUMNS: &'static [&'static str] = &[
-        "sync", "recorded", "requests", "attempt", "state", "answer", "started", "detail",
-    ];
-
-    fn cells(&self) -> Vec<String> {
-        self.0.clone()
-    }
-}
-
-fn lines(sync: &SyncHistory) -> Vec<SyncLine> {
-    let head = || {
-        vec![
-            sync.id.to_string(),
-            format!("{:.0}", sync.recorded_at),
-            sync.requests.len().to_string(),
-        ]
-    };
-    if sync.attempts.is_empty() {
-        let mut cells = head();
-        cells.extend(["-", "not sent yet", "-", "-", "-"].map(str::to_owned));
-        return vec![SyncLine(cells)];
-    }
-    let line = |attempt: &SyncAttempt| {
-        let mut cells = head();
-        cells.extend([
-            attempt.id.to_string(),
-            state(attempt),
-            attempt
-                .http_status
-                .map_or_else(|| "-".to_owned(), |status| status.to_string()),
-            format!("{:.0}", attempt.started_at),
-            attempt.detail.clone().unwrap_or_else(|| "-".to_owned()),
-        ]);
-        SyncLine(cells)
-    };
-    sync.attempts.iter().map(line).collect()
 }
 
 /// A document in a file or on standard input.

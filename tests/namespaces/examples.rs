@@ -5,7 +5,7 @@ use lookup_gitlab_sync::cli::Cli;
 use regex::Regex;
 use testkit::postgres::TestDatabase;
 
-use crate::{stages::NamespaceStages, worker_fixture::bought};
+use crate::stages::NamespaceStages;
 
 #[tokio::test]
 async fn every_example_of_the_namespace_commands_works_as_it_stands() {
@@ -14,7 +14,6 @@ async fn every_example_of_the_namespace_commands_works_as_it_stands() {
     stages.group(42).await;
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("bought.json");
-    std::fs::write(&file, bought(3).to_string()).unwrap();
     let root = Cli::command();
     let namespaces = root.find_subcommand("namespaces").unwrap();
     // In the order of the help: what `resync` and `history` show, `record` has written.
@@ -25,16 +24,24 @@ async fn every_example_of_the_namespace_commands_works_as_it_stands() {
         .collect();
     assert_eq!(examples.len(), 4);
     for example in examples {
-        let line = example
-            .trim()
-            .strip_prefix("Example:\n  lookup-gitlab-sync ")
-            .unwrap()
-            .replace("bought.json", file.to_str().unwrap());
-        let words: Vec<&str> = line.split(' ').collect();
-        let ended = stages.run(&words).await;
-        assert!(ended.status.success(), "{line}: {ended:?}");
+        let lines = example.trim().strip_prefix("Example:\n").unwrap();
+        for line in lines.lines() {
+            let line = line.trim().strip_prefix("lookup-gitlab-sync ").unwrap();
+            let (line, into) = line
+                .split_once(" > ")
+                .map_or((line, None), |(line, into)| (line, Some(into)));
+            let words = line.split(' ').map(|word| match word {
+                "bought.json" => file.to_str().unwrap(),
+                word => word,
+            });
+            let ended = stages.run(&words.collect::<Vec<_>>()).await;
+            assert!(ended.status.success(), "{line}: {ended:?}");
+            if into == Some("bought.json") {
+                std::fs::write(&file, &ended.stdout).unwrap();
+            }
+        }
     }
-    assert_eq!(stages.seats(42).await, Some(3));
+    assert_eq!(stages.seats(42).await, Some(25), "those of the example");
 
     let document = include_str!("../../docs/operations.md");
     let pipeline = r"namespaces [^`\n]*\d[^`\n]*|dead-letters [^`\n]* namespace-sync";

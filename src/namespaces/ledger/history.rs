@@ -22,6 +22,8 @@ pub struct SyncHistory {
     pub recorded_at: Timestamp,
     /// The hash of its content.
     pub attrs_sha256: String,
+    /// Its content: what the namespace has with it.
+    pub document: serde_json::Value,
     /// Each request for it, the oldest first.
     pub requests: Vec<SyncRequest>,
     /// Each attempt to send it, the oldest first.
@@ -106,7 +108,7 @@ impl Ledger {
     ) -> Result<Vec<SyncHistory>, LedgerError> {
         let mut connection = self.pool.acquire().await?;
         let rows = sqlx::query(
-            "SELECT id, created_at, attrs_sha256 FROM namespace_syncs WHERE namespace_id = $1 ORDER BY id DESC LIMIT $2",
+            "SELECT id, created_at, attrs_sha256, attrs FROM namespace_syncs WHERE namespace_id = $1 ORDER BY id DESC LIMIT $2",
         )
         .bind(namespace_id)
         .bind(i64::from(limit))
@@ -121,6 +123,7 @@ impl Ledger {
                 namespace_id,
                 recorded_at: time(&row, "created_at")?,
                 attrs_sha256: row.try_get("attrs_sha256")?,
+                document: row.try_get("attrs")?,
                 requests: self.requests(id).await?,
                 attempts: self.attempts(id, overdue).await?,
             });
