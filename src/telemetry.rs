@@ -10,6 +10,7 @@ pub mod panics;
 
 pub(crate) mod causes;
 
+mod digest;
 mod escape;
 mod json;
 mod log_destination;

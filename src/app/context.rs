@@ -107,6 +107,7 @@ fn start_log(log: &LogConfig, project: Option<&str>, serving: bool) -> Result<()
         filter: logs::filter(&level(log, serving))?,
         form,
         stream: destination.stream(form),
+        is_watched: destination.is_watched(form),
         project: project.map(str::to_owned),
     })?;
     Ok(())
@@ -120,6 +121,7 @@ fn destination(serving: bool) -> LogDestination {
         serving,
         on_google_cloud: GOOGLE_CLOUD_VARIABLES.into_iter().any(is_set),
         on_terminal: io::stderr().is_terminal(),
+        output_on_terminal: io::stdout().is_terminal(),
         no_colour: is_set("NO_COLOR"),
     }
 }

@@ -25,7 +25,7 @@ pub enum LogStream {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[expect(
     clippy::struct_excessive_bools,
-    reason = "four facts, each true or not, and none implied by another"
+    reason = "five facts, each true or not, and none implied by another"
 )]
 pub struct LogDestination {
     /// The process serves; it is no command that a person waits for.
@@ -34,6 +34,8 @@ pub struct LogDestination {
     pub on_google_cloud: bool,
     /// Standard error is a terminal.
     pub on_terminal: bool,
+    /// Standard output is a terminal.
+    pub output_on_terminal: bool,
     /// `NO_COLOR` is set.
     pub no_colour: bool,
 }
@@ -65,11 +67,20 @@ impl LogDestination {
         }
     }
 
-    /// Where lines of `form` go.
+    /// Where lines of `form` go. A terminal's person who sends standard error elsewhere means the
+    /// log.
     pub fn stream(self, form: LineFormat) -> LogStream {
         match form {
-            LineFormat::Json if self.serving => LogStream::Output,
+            LineFormat::Json if self.serving && !self.output_on_terminal => LogStream::Output,
             LineFormat::Json | LineFormat::Text { .. } => LogStream::Error,
+        }
+    }
+
+    /// Whether a person watches lines of `form` as they come.
+    pub fn is_watched(self, form: LineFormat) -> bool {
+        match form {
+            LineFormat::Text { .. } => self.serving && self.on_terminal,
+            LineFormat::Json => false,
         }
     }
 }
@@ -101,6 +112,7 @@ mod tests {
             serving,
             on_google_cloud,
             on_terminal,
+            output_on_terminal: on_terminal,
             no_colour: false,
         };
         assert_eq!(destination.usual_form(), form);
@@ -110,5 +122,19 @@ mod tests {
             ..destination
         };
         assert_ne!(plain.usual_form(), COLOUR, "NO_COLOR is honoured");
+        assert_eq!(destination.is_watched(form), serving && form == COLOUR);
+    }
+
+    #[test]
+    fn a_log_goes_with_standard_error_that_a_person_sends_elsewhere() {
+        let destination = LogDestination {
+            serving: true,
+            output_on_terminal: true,
+            ..LogDestination::default()
+        };
+        let form = destination.usual_form();
+        assert_eq!(form, LineFormat::Json);
+        assert_eq!(destination.stream(form), LogStream::Error);
+        assert!(!destination.is_watched(form));
     }
 }

@@ -18,7 +18,7 @@ use tracing_subscriber::{
 };
 
 pub use super::log_destination::{GOOGLE_CLOUD_VARIABLES, LineFormat, LogDestination, LogStream};
-use super::{json, record::LogRecord, text};
+use super::{digest::UnchangedDigest, json, record::LogRecord, text};
 
 /// A log filter that nobody can act on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -48,11 +48,15 @@ pub struct LogOptions {
     pub form: LineFormat,
     /// Where they go.
     pub stream: LogStream,
+    /// Whether a person watches them as they come: what a run left as it was is then told in one
+    /// line, unless the filter lets DEBUG through.
+    pub is_watched: bool,
     /// The Google Cloud project, in which Cloud Logging looks for the traces that lines belong to.
     pub project: Option<String>,
 }
 
-/// Sends the log of this process where `options` say, from now on and for good.
+/// Sends the log of this process where `options` say, from now on and for good. Of a log that a
+/// person watches a task is begun.
 ///
 /// # Errors
 /// When it was installed before.
@@ -62,7 +66,16 @@ pub fn install(options: LogOptions) -> Result<(), TryInitError> {
         LogStream::Error => BoxMakeWriter::new(io::stderr),
     };
     let lines = LogLines::new(options.form, options.project, Timestamp::now);
-    subscriber(options.filter, lines, writer).try_init()
+    let is_watched =
+        options.is_watched && options.filter.max_level_hint() < Some(LevelFilter::DEBUG);
+    let all = subscriber(options.filter, lines, writer);
+    if !is_watched {
+        return all.try_init();
+    }
+    let digest = UnchangedDigest::default();
+    all.with(digest.clone()).try_init()?;
+    tokio::spawn(digest.tell());
+    Ok(())
 }
 
 /// Puts the parts together; separate from [`install`] for tests, which bring their own clock and
