@@ -1,6 +1,12 @@
 //! `simulate`: the simulated servers, left running for the other commands.
 
-use std::{fmt::Write, net::IpAddr, path::PathBuf, time::Duration};
+use std::{
+    fmt::Write,
+    io::{self, IsTerminal},
+    net::IpAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use serde::Serialize;
 use simulator::{
@@ -21,6 +27,7 @@ use super::{
 use crate::{
     app::signals::StopSignals,
     config::{AnyConfig, Environment},
+    telemetry::escape,
 };
 
 /// Runs a simulated GitLab, Lookup and Pub/Sub until SIGTERM, for trying the other commands
@@ -112,9 +119,28 @@ impl SimulateArgs {
                 })?;
         }
         output::print(OutputFormat::Json, &[ReadyServers::of(&servers)])?;
+        if io::stderr().is_terminal() {
+            output::note(&self.next(&servers))?;
+        }
         signals.next().await;
         stop(servers).await;
         Ok(())
+    }
+
+    /// What a person types next, in another shell.
+    fn next(&self, servers: &SimulatedServers) -> String {
+        let environment = if let Some(path) = &self.env_file {
+            format!("  . {}\n", sourced(path))
+        } else {
+            let exports = shell(&servers.environment());
+            format!("  {}\n", exports.trim_end().replace('\n', "\n  "))
+        };
+        let commands = if servers.broker.is_some() {
+            "  lookup-gitlab-sync topology apply\n  lookup-gitlab-sync serve &\n  lookup-gitlab-sync tick --follow"
+        } else {
+            "  lookup-gitlab-sync plan"
+        };
+        format!("the servers run until Ctrl-C; in another shell:\n{environment}{commands}")
     }
 
     fn cost(&self) -> Cost {
@@ -156,13 +182,33 @@ pub(super) async fn stop(servers: SimulatedServers) {
     }
 }
 
+/// The path of a file as `.` takes it: without a slash the shell would look for it in `PATH`.
+fn sourced(path: &Path) -> String {
+    let text = escape(&path.to_string_lossy()).into_owned();
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+".contains(&byte);
+    let text = if text.contains('/') {
+        text
+    } else {
+        format!("./{text}")
+    };
+    if text.bytes().all(plain) {
+        text
+    } else {
+        quoted(&text)
+    }
+}
+
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
 /// As `. FILE` reads it. Every value is an address or a made-up word, and is quoted all the same.
 fn shell(environment: &[(&str, String)]) -> String {
     environment
         .iter()
         .fold(String::new(), |mut text, (name, value)| {
             // Writing to a String cannot fail.
-            let _ = writeln!(text, "export {name}='{}'", value.replace('\'', r"'\''"));
+            let _ = writeln!(text, "export {name}={}", quoted(value));
             text
         })
 }
@@ -220,5 +266,13 @@ mod tests {
             ("B", "http://127.0.0.1:1".to_owned()),
         ]);
         assert_eq!(text, "export A='it'\\''s'\nexport B='http://127.0.0.1:1'\n");
+    }
+
+    #[test]
+    fn a_shell_finds_the_environment_file_where_it_is() {
+        let sourced = |path: &str| sourced(Path::new(path));
+        assert_eq!(sourced("sim.env"), "./sim.env");
+        assert_eq!(sourced("/tmp/sim.env"), "/tmp/sim.env");
+        assert_eq!(sourced("my sim.env"), "'./my sim.env'");
     }
 }

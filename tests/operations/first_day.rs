@@ -11,4 +11,5 @@ mod outputs;
 mod pausing;
 mod printing;
 mod secrets;
+mod terminal;
 mod words;

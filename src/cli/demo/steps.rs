@@ -39,6 +39,13 @@ const SHOWN: usize = 8;
 /// Not a CRSid, and so nobody.
 const POISON: &str = r#"{"crsid":"Robert'); DROP TABLE users;--"}"#;
 
+/// What a person does after this.
+const NEXT: &str = "
+Try next:
+   lookup-gitlab-sync simulate --env-file sim.env   the same servers for every other command
+   lookup-gitlab-sync demo --namespaces             the pipeline of purchases, on PostgreSQL
+   lookup-gitlab-sync plan                          what a run would change in your own GitLab";
+
 /// Everything that the acts play on.
 pub struct DemoScenario<'a> {
     /// Who there is, and how each must end.
@@ -202,6 +209,7 @@ impl DemoScenario<'_> {
     pub fn conclude(&self, report: &DemoReport) -> Result<(), CommandFailure> {
         if report.verdict().is_ok() {
             self.say("\nEverything ended as expected.")?;
+            self.say(NEXT)?;
         }
         Ok(())
     }

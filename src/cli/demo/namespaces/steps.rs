@@ -19,6 +19,12 @@ use crate::{
     namespaces::ledger::attempt_state::AttemptState,
 };
 
+/// What a person does after this.
+const NEXT: &str = "
+Try next:
+   lookup-gitlab-sync namespaces record --example   a document to record with your own ledger
+   lookup-gitlab-sync namespaces --help             what else there is for namespaces";
+
 impl NamespaceScenario<'_> {
     pub fn introduce(&self) -> io::Result<()> {
         self.say(&format!(
@@ -142,6 +148,7 @@ impl NamespaceScenario<'_> {
     pub fn conclude(&self, report: &NamespaceDemoReport) -> Result<(), CommandFailure> {
         if report.verdict().is_ok() {
             self.say("\nEverything ended as expected.")?;
+            self.say(NEXT)?;
         }
         Ok(())
     }
