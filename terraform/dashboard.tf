@@ -11,7 +11,7 @@ locals {
     { title = "Upstreams: gates opened", filter = local.logged["gates-opened"], aligner = "ALIGN_DELTA", reducer = "REDUCE_SUM", by = ["metric.label.upstream"] },
     { title = "Guard refusals", filter = local.logged["guard-refusals"], aligner = "ALIGN_DELTA", reducer = "REDUCE_SUM", by = [] },
     { title = "Milliseconds a message, 95th percentile", filter = "metric.type=\"logging.googleapis.com/user/${google_logging_metric.milliseconds.name}\" AND resource.type=\"cloud_run_worker_pool\"", aligner = "ALIGN_PERCENTILE_95", reducer = "REDUCE_MAX", by = ["metric.label.stage"] },
-    { title = "Memory", filter = "metric.type=\"run.googleapis.com/container/memory/utilizations\" AND resource.type=\"cloud_run_worker_pool\" AND resource.label.worker_pool_name=starts_with(\"${var.name}-\")", aligner = "ALIGN_PERCENTILE_99", reducer = "REDUCE_MAX", by = ["resource.label.worker_pool_name"] },
+    { title = "Memory", filter = "metric.type=\"run.googleapis.com/container/memory/utilizations\" AND resource.type=\"cloud_run_worker_pool\" AND resource.label.worker_pool_name=monitoring.regex.full_match(\"${join("|", local.own_pools)}\")", aligner = "ALIGN_PERCENTILE_99", reducer = "REDUCE_MAX", by = ["resource.label.worker_pool_name"] },
   ]
 }
 

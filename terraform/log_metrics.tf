@@ -1,7 +1,15 @@
 # What alerts and the dashboard need from the service's log lines, so that neither needs a sidecar. Each name below
 # is a field that the service writes; tests/project/deployment.rs holds the two together.
 locals {
-  own_logs = "resource.type=(\"cloud_run_worker_pool\" OR \"cloud_run_revision\") AND (resource.labels.worker_pool_name:\"${var.name}-\" OR resource.labels.service_name:\"${var.name}-\")"
+  own_pools    = [for stage in keys(local.stages) : "${var.name}-${stage}" if local.stages[stage].reads != null]
+  own_services = [for stage in keys(local.stages) : "${var.name}-${stage}" if local.stages[stage].reads == null]
+  # By exact names: two deployments share a project, and the name of one may begin the other's.
+  own_logs = join(" OR ", concat(
+    ["(resource.type=\"cloud_run_worker_pool\" AND resource.labels.worker_pool_name=(${join(" OR ", [for name in local.own_pools : "\"${name}\""])}))"],
+    length(local.own_services) == 0 ? [] : ["(resource.type=\"cloud_run_revision\" AND resource.labels.service_name=(${join(" OR ", [for name in local.own_services : "\"${name}\""])}))"],
+  ))
+  # What has an alert of its own is no second ticket.
+  told_elsewhere = ["gate_closed", "gate_stays_closed", "message_dead_lettered", "process_failed", "token_expires_soon"]
 
   log_metrics = {
     messages-done = {
@@ -15,8 +23,8 @@ locals {
       labels      = { stage = "stage" }
     }
     messages-dead-lettered = {
-      description = "Messages given up, by reason."
-      filter      = "jsonPayload.event=\"message_dead_lettered\""
+      description = "Messages given up, by reason; what the guard refuses is counted apart."
+      filter      = "jsonPayload.event=\"message_dead_lettered\" AND NOT jsonPayload.dead_letter_reason=\"guard_refused\""
       labels      = { stage = "stage", reason = "dead_letter_reason" }
     }
     runs-started = {
@@ -30,8 +38,13 @@ locals {
       labels      = { stage = "stage" }
     }
     gates-closed = {
-      description = "An upstream stopped working as a whole. Maintenance that GitLab announces is a WARNING for its first hour."
-      filter      = "jsonPayload.event=\"gate_closed\" AND severity>=ERROR"
+      description = "An upstream stopped working as a whole. Most gates open again by themselves."
+      filter      = "jsonPayload.event=\"gate_closed\""
+      labels      = { upstream = "upstream", gate = "gate" }
+    }
+    gates-staying-closed = {
+      description = "A gate has been closed for 15 minutes, or for an hour of maintenance."
+      filter      = "jsonPayload.event=\"gate_stays_closed\""
       labels      = { upstream = "upstream", gate = "gate" }
     }
     gates-opened = {
@@ -49,9 +62,24 @@ locals {
       filter      = "jsonPayload.event=\"token_expires_soon\""
       labels      = {}
     }
+    pauses = {
+      description = "Processes that began to hold their writes."
+      filter      = "jsonPayload.event=\"paused\""
+      labels      = {}
+    }
+    resumptions = {
+      description = "Processes that went on."
+      filter      = "jsonPayload.event=\"resumed\""
+      labels      = {}
+    }
+    exits = {
+      description = "Processes that ended with an error, as they or Cloud Run say it."
+      filter      = "(jsonPayload.event=\"process_failed\" OR (textPayload:\"Container called exit(\" AND NOT textPayload:\"exit(0)\"))"
+      labels      = {}
+    }
     errors = {
-      description = "Lines at ERROR or above: a person must act."
-      filter      = "severity>=ERROR"
+      description = "Lines at ERROR or above that have no alert of their own: a person must act."
+      filter      = "severity>=ERROR AND NOT jsonPayload.event=(${join(" OR ", [for event in local.told_elsewhere : "\"${event}\""])}) AND NOT textPayload:\"Container called exit(\""
       labels      = { event = "event" }
     }
   }
@@ -63,7 +91,7 @@ resource "google_logging_metric" "this" {
   project          = var.project_id
   name             = "${var.name}/${each.key}"
   description      = each.value.description
-  filter           = "${local.own_logs} AND ${each.value.filter}"
+  filter           = "(${local.own_logs}) AND ${each.value.filter}"
   label_extractors = { for label, field in each.value.labels : label => "EXTRACT(jsonPayload.${field})" }
 
   metric_descriptor {
@@ -87,7 +115,7 @@ resource "google_logging_metric" "milliseconds" {
   project          = var.project_id
   name             = "${var.name}/milliseconds"
   description      = "How long handling one message took."
-  filter           = "${local.own_logs} AND jsonPayload.event=\"message_done\""
+  filter           = "(${local.own_logs}) AND jsonPayload.event=\"message_done\""
   value_extractor  = "EXTRACT(jsonPayload.milliseconds)"
   label_extractors = { stage = "EXTRACT(jsonPayload.stage)" }
 

@@ -32,11 +32,12 @@ resource "google_monitoring_slo" "freshness" {
 }
 
 locals {
+  # Tickets all: what burns the budget fast has waited long enough for backlog-age, or is an outage, and these page.
   # How fast the month's budget burns, over a long window and, so that the alert ends with its cause, a short one.
   # The longest look back that Cloud Monitoring offers is a day, hence 3x over a day and not 1x over three.
   burns = {
-    budget-burns-fast   = { rate = 14.4, long = 3600, short = 300, severity = "CRITICAL" }
-    budget-burns        = { rate = 6, long = 21600, short = 1800, severity = "CRITICAL" }
+    budget-burns-fast   = { rate = 14.4, long = 3600, short = 300, severity = "WARNING" }
+    budget-burns        = { rate = 6, long = 21600, short = 1800, severity = "WARNING" }
     budget-burns-slowly = { rate = 3, long = 86400, short = 7200, severity = "WARNING" }
   }
 }
@@ -48,7 +49,7 @@ resource "google_monitoring_alert_policy" "burn" {
   display_name          = "${var.name}: ${each.key}"
   combiner              = "AND"
   severity              = each.value.severity
-  notification_channels = each.value.severity == "WARNING" ? var.alerting.ticket : var.alerting.page
+  notification_channels = var.alerting.ticket
   user_labels           = local.labels
 
   dynamic "conditions" {

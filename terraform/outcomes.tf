@@ -13,6 +13,11 @@ locals {
   outcome_fields = regexall("(?m)^\\s*optional\\s+(\\w+)\\s+(\\w+)\\s*=", file("${path.module}/../schemas/${local.outcome.schema}.proto"))
 }
 
+# Who reads what became of people is written here and nowhere else: a viewer of the project is not among them.
+locals {
+  audit_readers = setunion(var.operators, var.auditors)
+}
+
 resource "google_bigquery_dataset" "outcomes" {
   project         = var.project_id
   dataset_id      = replace(var.name, "-", "_")
@@ -20,6 +25,23 @@ resource "google_bigquery_dataset" "outcomes" {
   description     = "What became of each message and run of the synchronisation."
   labels          = local.labels
   deletion_policy = local.precious
+
+  access {
+    role          = "OWNER"
+    special_group = "projectOwners"
+  }
+
+  dynamic "access" {
+    for_each = local.audit_readers
+    content {
+      role           = "READER"
+      group_by_email = startswith(access.value, "group:") ? trimprefix(access.value, "group:") : null
+      user_by_email  = can(regex("^(user|serviceAccount):", access.value)) ? split(":", access.value)[1] : null
+      iam_member     = startswith(access.value, "principal") ? access.value : null
+    }
+  }
+
+  # Pub/Sub writes one table of it, with a grant on that table (agent_writes).
 
   depends_on = [google_project_service.this]
 }
@@ -32,6 +54,8 @@ resource "google_bigquery_table" "outcomes" {
   labels              = local.labels
   deletion_protection = var.deletion_protection
   deletion_policy     = local.precious
+  # A question without a span of time would read, and pay for, all of it.
+  require_partition_filter = true
 
   # By arrival: the records' own times are text.
   time_partitioning {

@@ -283,3 +283,17 @@ variable "outcome_retention_days" {
     error_message = "outcome_retention_days is a whole number between 30 and 3650."
   }
 }
+
+variable "logs" {
+  description = "Days that log lines are kept in their bucket in the region, and whether the lines of unchanged accounts are kept at all. Metrics count them either way."
+  type = object({
+    retention_days = optional(number, 30)
+    unchanged      = optional(bool, false)
+  })
+  default = {}
+
+  validation {
+    condition     = var.logs.retention_days >= 7 && var.logs.retention_days <= 400 && floor(var.logs.retention_days) == var.logs.retention_days
+    error_message = "logs.retention_days is a whole number between 7 and 400."
+  }
+}

@@ -11,6 +11,23 @@ variable "operators" {
   }
 }
 
+variable "auditors" {
+  description = "Members who, beside operators, may read the audit table, such as group:data-protection@example.ac.uk."
+  type        = set(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for member in var.auditors : can(regex("^(user|group|serviceAccount):[^@ ]+@[a-z0-9.-]+$|^(principal|principalSet)://iam[.]googleapis[.]com/[^ ]+$", member))])
+    error_message = "an auditor is a member such as group:data-protection@example.ac.uk; allUsers and domains are refused."
+  }
+}
+
+variable "audit_logs" {
+  description = "Whether Google Cloud logs who published and who read a secret, for the whole project. False where the organisation's own settings say so, or another module does."
+  type        = bool
+  default     = true
+}
+
 variable "alerting" {
   description = "Whether alert policies are made, the notification channels (full resource names) that page and those that open a ticket, and the number of dead letters in 15 minutes that pages."
   type = object({

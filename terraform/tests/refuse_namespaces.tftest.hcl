@@ -18,7 +18,7 @@ variables {
   vpc         = { network = "projects/sync-test/global/networks/sync", subnetwork = "sync-london" }
 }
 
-# The namespace pipeline and the budget.
+# The namespace pipeline.
 run "refuses_a_portal_without_tls" {
   command = plan
   variables {
@@ -335,76 +335,4 @@ run "refuses_a_provisioning_api_without_a_network" {
     namespaces = { enabled = true, portal_ingress = "all", database = { create = false } }
   }
   expect_failures = [var.namespaces]
-}
-
-run "refuses_a_billing_account_too_short" {
-  command = plan
-  variables {
-    budget = { billing_account = "012345-6789AB-CDEF0", monthly = 100 }
-  }
-  expect_failures = [var.budget]
-}
-
-run "refuses_a_billing_account_in_small_letters" {
-  command = plan
-  variables {
-    budget = { billing_account = "012345-6789ab-cdef01", monthly = 100 }
-  }
-  expect_failures = [var.budget]
-}
-
-run "refuses_a_billing_account_too_long" {
-  command = plan
-  variables {
-    budget = { billing_account = "0123456-6789AB-CDEF01", monthly = 100 }
-  }
-  expect_failures = [var.budget]
-}
-
-run "refuses_a_billing_account_too_long_behind" {
-  command = plan
-  variables {
-    budget = { billing_account = "012345-6789AB-CDEF012", monthly = 100 }
-  }
-  expect_failures = [var.budget]
-}
-
-run "refuses_a_budget_of_nothing" {
-  command = plan
-  variables {
-    budget = { billing_account = "012345-6789AB-CDEF01", monthly = 0 }
-  }
-  expect_failures = [var.budget]
-}
-
-run "refuses_a_fraction_of_a_pound" {
-  command = plan
-  variables {
-    budget = { billing_account = "012345-6789AB-CDEF01", monthly = 99.5 }
-  }
-  expect_failures = [var.budget]
-}
-
-run "refuses_a_currency_in_small_letters" {
-  command = plan
-  variables {
-    budget = { billing_account = "012345-6789AB-CDEF01", monthly = 100, currency = "gbp" }
-  }
-  expect_failures = [var.budget]
-}
-
-run "refuses_a_currency_of_four_letters" {
-  command = plan
-  variables {
-    budget = { billing_account = "012345-6789AB-CDEF01", monthly = 100, currency = "EURO" }
-  }
-  expect_failures = [var.budget]
-}
-
-run "refuses_a_currency_with_a_blank" {
-  command = plan
-  variables {
-    budget = { billing_account = "012345-6789AB-CDEF01", monthly = 100, currency = "XGB P" }
-  }
-  expect_failures = [var.budget]
 }

@@ -21,6 +21,9 @@ variables {
 run "the_largest_values_are_taken" {
   command = plan
   variables {
+    logs                   = { retention_days = 400, unchanged = true }
+    auditors               = ["user:a@example.ac.uk", "group:b@example.ac.uk", "serviceAccount:c@p.iam.gserviceaccount.com", "principalSet://iam.googleapis.com/locations/global/workforcePools/p/group/g"]
+    audit_logs             = false
     project_id             = "syyyyyyyyyyyyyyyyyyyyyyyyyyyyy"
     name                   = "syyyyyyyyyyyy"
     pubsub_prefix          = "ddddddddddddddddddddddddddddddd"
@@ -45,6 +48,7 @@ run "the_largest_values_are_taken" {
 run "the_smallest_values_are_taken" {
   command = plan
   variables {
+    logs                   = { retention_days = 7 }
     project_id             = "sync-1"
     name                   = "syn"
     image                  = null

@@ -332,3 +332,59 @@ run "refuses_an_audit_of_more_than_ten_years" {
   }
   expect_failures = [var.outcome_retention_days]
 }
+
+run "refuses_a_log_of_six_days" {
+  command = plan
+  variables {
+    logs = { retention_days = 6 }
+  }
+  expect_failures = [var.logs]
+}
+
+run "refuses_a_log_of_more_than_400_days" {
+  command = plan
+  variables {
+    logs = { retention_days = 401 }
+  }
+  expect_failures = [var.logs]
+}
+
+run "refuses_a_log_of_half_a_day" {
+  command = plan
+  variables {
+    logs = { retention_days = 30.5 }
+  }
+  expect_failures = [var.logs]
+}
+
+run "refuses_everybody_as_auditor" {
+  command = plan
+  variables {
+    auditors = ["allUsers"]
+  }
+  expect_failures = [var.auditors]
+}
+
+run "refuses_an_auditor_without_an_address" {
+  command = plan
+  variables {
+    auditors = ["group:dpo"]
+  }
+  expect_failures = [var.auditors]
+}
+
+run "refuses_two_auditors_in_one" {
+  command = plan
+  variables {
+    auditors = ["user:a@example.ac.uk b"]
+  }
+  expect_failures = [var.auditors]
+}
+
+run "refuses_an_auditor_of_somewhere_else" {
+  command = plan
+  variables {
+    auditors = ["principal://example.ac.uk/x"]
+  }
+  expect_failures = [var.auditors]
+}

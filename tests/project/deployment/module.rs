@@ -37,6 +37,7 @@ fn the_static_check_finds_nothing() {
 #[case::namespaces("namespaces")]
 #[case::permissions("permissions")]
 #[case::pubsub("pubsub")]
+#[case::records("records")]
 #[case::registry("registry")]
 #[case::stages("stages")]
 fn the_modules_own_tests_pass(#[case] file: &str) {

@@ -80,8 +80,8 @@ const PLANTED: [(&str, &str, &str, &str); 16] = [
     (
         "errors are counted that are none",
         "log_metrics.tf",
-        "\"severity>=ERROR\"",
-        "\"severity>=INFO\"",
+        "\"severity>=ERROR AND NOT",
+        "\"severity>=INFO AND NOT",
     ),
     (
         "a block limit is an unblock limit",
