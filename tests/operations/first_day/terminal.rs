@@ -117,7 +117,7 @@ impl WatchedProcess {
     }
 }
 
-async fn serving(scene: &ServiceEnvironment, line: &str, level: &str) -> WatchedProcess {
+fn serving(scene: &ServiceEnvironment, line: &str, level: &str) -> WatchedProcess {
     let mut command = terminal(
         line,
         &[("LOG_LEVEL", level), ("PORT", "0"), ("NO_COLOR", "1")],
@@ -129,7 +129,7 @@ async fn serving(scene: &ServiceEnvironment, line: &str, level: &str) -> Watched
 #[tokio::test(flavor = "multi_thread")]
 async fn a_log_that_a_person_watches_tells_of_the_unchanged_in_one_line() {
     let scene = populated().await;
-    let mut process = serving(&scene, "$B serve", "info").await;
+    let mut process = serving(&scene, "$B serve", "info");
     process.until("stage_started").await;
     scene.tick(SyncTick::default()).await;
     let log = process.until("run_unchanged").await;
@@ -143,7 +143,7 @@ async fn a_log_that_a_person_watches_tells_of_the_unchanged_in_one_line() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_log_of_debug_level_tells_of_every_account() {
     let scene = populated().await;
-    let mut process = serving(&scene, "$B serve", "debug").await;
+    let mut process = serving(&scene, "$B serve", "debug");
     process.until("stage_started").await;
     scene.tick(SyncTick::default()).await;
     let log = process.until("result=unchanged").await;
@@ -156,7 +156,7 @@ async fn the_log_goes_with_standard_error_and_is_whole_there() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("log");
     let line = format!("$B serve 2> {}", file.display());
-    let _process = serving(&scene, &line, "info").await;
+    let _process = serving(&scene, &line, "info");
     let lines = || -> Vec<Value> {
         let text = std::fs::read_to_string(&file).unwrap_or_default();
         let whole = text.rfind('\n').map_or("", |end| &text[..end]);

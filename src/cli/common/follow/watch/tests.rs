@@ -66,11 +66,7 @@ fn work_is_what_is_changed_and_the_changed_are_named() {
     assert_eq!(watch.work(), Some((1, 2)));
     watch.see(&of(4, "keep", "changed_since_planned"));
     assert!(watch.is_complete());
-    let named: Vec<_> = watch
-        .named()
-        .iter()
-        .flat_map(|named| named.cells())
-        .collect();
+    let named: Vec<_> = watch.named().iter().flat_map(OutputRow::cells).collect();
     assert_eq!(
         named,
         [
@@ -168,7 +164,7 @@ fn resyncs_are_told_in_the_order_in_which_they_were_asked_for() {
     for id in [2, 1, 3] {
         watch.see(&user(id));
     }
-    let ids: Vec<_> = watch.named().iter().map(|named| named.cells()).collect();
+    let ids: Vec<_> = watch.named().iter().map(OutputRow::cells).collect();
     let ids: Vec<_> = ids.iter().filter_map(|cells| cells.first()).collect();
     assert_eq!(ids, ["3", "1", "2"]);
 }
