@@ -78,10 +78,12 @@ async fn printed(scene: &ServiceEnvironment, arguments: &[&str], width: Option<&
     table
 }
 
-/// The words of the rows.
+/// The words of the rows. A list without spaces may be broken after its commas.
 fn words(table: &str) -> BTreeSet<&str> {
-    let words = table.lines().skip(1).flat_map(str::split_whitespace);
-    words.map(|word| word.trim_end_matches(',')).collect()
+    let is_between = |character: char| character.is_whitespace() || character == ',';
+    let rows = table.lines().skip(1);
+    let words = rows.flat_map(|row| row.split(is_between));
+    words.filter(|word| !word.is_empty()).collect()
 }
 
 async fn letters(scene: &ServiceEnvironment) -> Vec<String> {
