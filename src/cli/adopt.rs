@@ -10,6 +10,7 @@ use super::{
     common::{
         output::{self, OutputFormat},
         progress::{WorkProgress, reading_gitlab},
+        values::{account_id, day},
     },
 };
 use crate::{
@@ -49,13 +50,13 @@ const FAILURES: u32 = 3;
 pub struct AdoptArgs {
     /// The id of an account that the earlier service used; also this service's own, if the token was the same
     #[arg(long, value_name = "ID", num_args = 1.., required_unless_present = "custom_attribute",
-          value_parser = clap::value_parser!(u64).range(1..))]
+          value_parser = account_id)]
     blocked_by: Vec<u64>,
     /// The custom attribute by which the earlier service marked its blocks: adopts those that GitLab has no record of
     #[arg(long, value_name = "KEY", value_parser = attribute)]
     custom_attribute: Option<String>,
     /// Leave what was blocked on this day or later, such as the day on which SCIM or LDAP was switched on
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, value_name = "DATE", value_parser = day)]
     before: Option<Date>,
     /// Say what would be adopted, write nothing
     #[arg(long)]

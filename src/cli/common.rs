@@ -16,3 +16,4 @@ pub(super) mod requested_run;
 pub(super) mod requester;
 pub(super) mod stopping;
 pub(super) mod target;
+pub(super) mod values;

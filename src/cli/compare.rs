@@ -7,7 +7,10 @@ use serde::Serialize;
 
 use super::{
     CommandFailure,
-    common::output::{self, OutputFormat, OutputRow},
+    common::{
+        output::{self, OutputFormat, OutputRow},
+        values::account_id,
+    },
     plan::make_plan,
 };
 use crate::{
@@ -29,7 +32,7 @@ use crate::{
 #[command(after_help = "Example:\n  lookup-gitlab-sync compare --with 17")]
 pub struct CompareArgs {
     /// The id of an account that the earlier service uses
-    #[arg(long, value_name = "ID", num_args = 1.., required = true, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "ID", num_args = 1.., required = true, value_parser = account_id)]
     with: Vec<u64>,
     /// Also list the accounts for which both do the same, and those that somebody else decides about
     #[arg(long)]

@@ -68,7 +68,8 @@ fn check(context: &ProcessContext) -> Result<&'static str, CommandFailure> {
     Ok(match config.pubsub {
         Some(_) => "the configuration is good",
         None => {
-            "the configuration is sufficient for plan and explain; all other commands need pubsub.project"
+            "the configuration is sufficient for commands that only read GitLab and the directory, such as plan and explain; \
+             stages and messages need pubsub.project"
         }
     })
 }

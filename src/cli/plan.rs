@@ -28,6 +28,7 @@ use super::{
         output::{self, OutputFormat},
         percent::percent,
         progress::{WorkProgress, reading_gitlab},
+        values::day,
     },
 };
 use crate::{
@@ -64,7 +65,7 @@ pub struct PlanArgs {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = ["all", "blocked", "due_within"])]
     against: Option<PathBuf>,
     /// Decide as on this later day, by what GitLab and the directory say today
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, value_name = "DATE", value_parser = day)]
     as_of: Option<Date>,
     /// Judge with this share of blocks instead of the configured one
     #[arg(long, value_name = "PERCENT", value_parser = percent, allow_hyphen_values = true)]

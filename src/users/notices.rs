@@ -19,7 +19,8 @@ fn tell_blocks_of_another(plan: &Plan) {
             by = other.0,
             accounts = count,
             "{count} accounts carry this service's marker and were blocked by account {other}, which is not its own: they \
-             are never unblocked. If the service used that account before, set users.former_ids = [{other}]"
+             are never unblocked. If the service used that account before, set users.former_ids = [{other}]; if it adopted the \
+             blocks of an earlier service, set users.predecessors = [{other}]"
         );
     }
 }

@@ -77,6 +77,14 @@ impl Service {
         succeed(&self.variables, &self.folder, arguments).await
     }
 
+    /// Runs a command that must fail; its lines of JSON.
+    pub async fn fail(&self, arguments: &[&str]) -> Vec<Value> {
+        let output = command::output(&mut command(&self.variables, &self.folder, arguments)).await;
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {told}");
+        rows(&String::from_utf8(output.stdout).unwrap())
+    }
+
     /// The dead letters, once there are so many.
     pub async fn dead_letters(&self, count: usize) -> Vec<Value> {
         let list = [
@@ -124,7 +132,10 @@ async fn succeed(
     folder: &TempDir,
     arguments: &[&str],
 ) -> Vec<Value> {
-    let text = command::succeed(&mut command(variables, folder, arguments)).await;
+    rows(&command::succeed(&mut command(variables, folder, arguments)).await)
+}
+
+fn rows(text: &str) -> Vec<Value> {
     text.lines()
         .filter_map(|line| serde_json::from_str(line).ok())
         .collect()

@@ -38,7 +38,7 @@ fn config_check_of_a_good_configuration_exits_0_and_says_what_it_is_good_for() {
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     assert_eq!(text(&output.stdout), "the configuration is good\n");
     let output = program(&start, &COMPLETE[..5], &["config", "check"]);
-    assert!(text(&output.stdout).contains("all other commands need pubsub.project"));
+    assert!(text(&output.stdout).contains("stages and messages need pubsub.project"));
 }
 
 #[test]
