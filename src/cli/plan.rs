@@ -51,7 +51,7 @@ use crate::{
     after_help = "Example:\n  lookup-gitlab-sync plan --output csv > plan.csv\n  lookup-gitlab-sync plan --blocked\n  lookup-gitlab-sync plan --due-within 30d"
 )]
 pub struct PlanArgs {
-    /// Also list the accounts that would be kept as they are, and who blocked those that are blocked
+    /// Also list the accounts in scope that would be kept as they are, and who blocked those that are blocked
     #[arg(long)]
     all: bool,
     /// List who blocked the accounts that are blocked, and how many, instead of what would change

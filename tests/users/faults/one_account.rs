@@ -269,7 +269,9 @@ async fn blocks_that_fail_for_everybody_are_held_by_one_closed_gate_and_asked_fo
     let closed = events(&lines, "gate_closed");
     assert_eq!(closed.len(), 1, "{closed:?}");
     assert_eq!(closed[0]["gate"], "write");
-    let errors = lines.iter().filter(|line| line["severity"] == "ERROR");
+    // A machine so busy that the switch's answer is late (`pause_unknown`) is another matter.
+    let is_error = |line: &&Value| line["severity"] == "ERROR" && line["event"] != "pause_unknown";
+    let errors = lines.iter().filter(is_error);
     assert_eq!(errors.count(), 0, "{lines:?}");
 }
 
