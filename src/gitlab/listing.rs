@@ -209,9 +209,10 @@ impl Listing {
 
     /// Finds out who comes next, which cannot be shown, and goes on behind them.
     async fn skip(&mut self, fault: Fault, gitlab: &Client) -> Result<ListingBatch, CallError> {
-        let found = search::next_unreadable(self, &fault, gitlab).await?;
+        // Whatever comes of it, the page is asked for again: GitLab may have been at fault all along,
+        // and who is looked for be nobody. A walk that only looked again would never end.
         self.trouble = None;
-        match found {
+        match search::next_unreadable(self, &fault, gitlab).await? {
             Found::Nobody => Ok(ListingBatch::default()),
             Found::End => {
                 self.ended = true;
