@@ -59,11 +59,13 @@ fn a_seed_replays_exactly() {
     }
 }
 
-/// Each was a fault of the service once.
+/// Seeds that showed a fault of the service. 30607: an account was looked for again and again that
+/// no page failed at any more.
+const ONCE_WRONG: [u64; 1] = [30_607];
+
 #[test]
 fn schedules_that_once_went_wrong_end_right() {
-    // One account was looked for that no page failed at any more, again and again.
-    for seed in [30_607] {
+    for seed in ONCE_WRONG {
         assert_right(seed, &play(seed));
     }
 }
