@@ -16,7 +16,7 @@ use futures::future::BoxFuture;
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use lookup_gitlab_sync::{
     config::{self, CallsConfig, LookupCredentials},
-    directory::{Crsid, Directory, Lookup, Standing, Standings},
+    directory::{ControlPeople, Crsid, Directory, Lookup, Standing, Standings},
     gitlab::Client,
     upstream::{CallError, Transport, TransportError, UpstreamResponse},
     users::{
@@ -94,7 +94,9 @@ struct Everybody;
 impl Directory for Everybody {
     fn standings<'a>(&'a self, people: &'a [Crsid]) -> BoxFuture<'a, Result<Standings, CallError>> {
         let standings = people.iter().map(|person| (*person, Standing::Current));
-        let standings = standings.collect();
+        let standings = ControlPeople::default()
+            .believe(standings)
+            .unwrap_or_default();
         Box::pin(std::future::ready(Ok(standings)))
     }
 }

@@ -169,7 +169,7 @@ impl Command {
 pub async fn run(cli: Cli) -> Result<(), CommandFailure> {
     common::quiet::ask_for(cli.global.quiet);
     if cli.command.stops_by_itself() {
-        return cli.command.run(cli.global).await;
+        return Box::pin(cli.command.run(cli.global)).await;
     }
     tokio::select! {
         result = cli.command.run(cli.global) => result,

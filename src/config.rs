@@ -32,7 +32,7 @@ pub use self::{
     authority::CertificateAuthority,
     calls::CallsConfig,
     database_url::database_url_objection,
-    directory::{DirectoryConfig, LookupConfig, LookupCredentials},
+    directory::{ControlsConfig, DirectoryConfig, LookupConfig, LookupCredentials},
     effective::EffectiveSetting,
     encoding::objection,
     environment::Environment,
@@ -88,6 +88,8 @@ pub struct Config<G = GitLabConfig, D = DirectoryConfig, P = PubSubConfig> {
     pub gitlab: G,
     /// `[directory]`
     pub directory: D,
+    /// `[directory.controls]`
+    pub controls: ControlsConfig,
     /// `[pubsub]`
     pub pubsub: P,
     /// `[users]`
@@ -171,7 +173,11 @@ where
         let pubsub = found(reader, PubSubConfig::read).settle(missing);
         let gitlab = found(reader, GitLabConfig::read).settle(missing);
         let directory = found(reader, DirectoryConfig::read).settle(missing);
-        let users = UsersConfig::read(reader);
+        let controls = ControlsConfig::read(reader);
+        let users = UsersConfig {
+            control_people: controls.people().collect(),
+            ..UsersConfig::read(reader)
+        };
         let guard = GuardConfig::read(reader);
         let fan_out = FanOutConfig::read(reader);
         let sweep = SweepConfig::read(reader);
@@ -184,6 +190,7 @@ where
             insecure_hosts,
             gitlab: gitlab?,
             directory: directory?,
+            controls,
             pubsub: pubsub?,
             users,
             guard,

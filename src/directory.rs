@@ -1,19 +1,20 @@
 //! The directory that decides: who a person is in it, and whether they are cancelled.
 
-mod crsid;
+mod controls;
 mod file;
 mod lookup;
 mod shared;
 
-use std::{collections::HashMap, fmt, sync::Arc};
+use std::{fmt, sync::Arc};
 
 use futures::future::BoxFuture;
 
-pub use crsid::Crsid;
+pub use controls::{ControlPeople, Standings};
 pub use file::{FileDirectory, FileError};
 pub use lookup::Lookup;
 pub use shared::SharedLooks;
 
+pub use crate::crsid::Crsid;
 use crate::{
     config,
     gate::Gate,
@@ -29,38 +30,6 @@ pub enum Standing {
     Current,
     /// Anything else: absent, mistyped, or about somebody else. Never a reason to write.
     Unknown,
-}
-
-/// What a directory answered.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Standings {
-    /// Whom it told of.
-    pub told: HashMap<Crsid, Standing>,
-    /// Whom it cannot show though it shows others. They are unknown, and were named to the
-    /// operator.
-    pub unreadable: Vec<Crsid>,
-}
-
-impl Standings {
-    /// The standing of `person`; [`Standing::Unknown`] of whom nothing was told.
-    pub fn of(&self, person: Crsid) -> Standing {
-        self.told.get(&person).copied().unwrap_or(Standing::Unknown)
-    }
-
-    /// Adds what another part of the answer tells.
-    pub fn add(&mut self, other: Self) {
-        self.told.extend(other.told);
-        self.unreadable.extend(other.unreadable);
-    }
-}
-
-impl FromIterator<(Crsid, Standing)> for Standings {
-    fn from_iter<I: IntoIterator<Item = (Crsid, Standing)>>(told: I) -> Self {
-        Self {
-            told: told.into_iter().collect(),
-            unreadable: Vec::new(),
-        }
-    }
 }
 
 /// A directory of people. Another university's is one more implementation.
@@ -90,17 +59,23 @@ pub trait Directory: Send + Sync + fmt::Debug {
     }
 }
 
-/// The directory that `config` names.
+/// The directory that `config` names, which believes no answer that is wrong about `controls`.
 ///
 /// # Errors
 /// An address or credentials that HTTP cannot carry; a file that is missing or malformed.
-pub fn open(config: &config::DirectoryConfig) -> Result<Arc<dyn Directory>, BuildError> {
+pub fn open(
+    config: &config::DirectoryConfig,
+    controls: &config::ControlsConfig,
+) -> Result<Arc<dyn Directory>, BuildError> {
+    let controls = ControlPeople::new(controls);
     Ok(match config {
-        config::DirectoryConfig::Lookup(lookup) => Arc::new(Lookup::new(lookup)?),
+        config::DirectoryConfig::Lookup(lookup) => {
+            Arc::new(Lookup::new(lookup)?.controlled_by(controls))
+        }
         config::DirectoryConfig::File(path) => {
             let file =
                 FileDirectory::open(path).map_err(|error| BuildError::File(Box::new(error)))?;
-            Arc::new(file)
+            Arc::new(file.controlled_by(controls))
         }
     })
 }

@@ -6,6 +6,8 @@
 #[doc(hidden)]
 pub mod failpoint;
 
+mod crsid;
+
 mod keyed_lock;
 
 mod moment;

@@ -37,7 +37,7 @@ impl UserClients {
         Ok(Self {
             reader: gitlab.for_reading(&config.gitlab)?,
             gitlab,
-            directory: directory::open(&config.directory)?,
+            directory: directory::open(&config.directory, &config.controls)?,
             rules: Arc::new(Rules::new(&config.users, &config.guard)?),
         })
     }
@@ -51,7 +51,8 @@ impl UserClients {
 
     /// The directory for single looks that share calls.
     pub fn shared_looks(&self) -> SharedLooks {
-        SharedLooks::new(Arc::clone(&self.directory), LOOKS_TOGETHER)
+        let together = LOOKS_TOGETHER.min(self.directory.people_in_one_question());
+        SharedLooks::new(Arc::clone(&self.directory), together)
     }
 
     /// Says what the stages would do with a message now.

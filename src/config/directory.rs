@@ -9,8 +9,11 @@ use super::{
     calls::CallsConfig,
     reader::ConfigReader,
     secret::Secret,
-    values::{CertificateAuthorityFile, HttpUrl, Integer, SECRET, TextValue, WordChoice},
+    values::{
+        CertificateAuthorityFile, CrsidList, HttpUrl, Integer, SECRET, TextValue, WordChoice,
+    },
 };
+use crate::crsid::Crsid;
 
 /// Which directory decides.
 #[derive(Clone, Debug)]
@@ -56,6 +59,47 @@ pub enum LookupCredentials {
         /// Group password.
         password: Secret,
     },
+}
+
+/// `[directory.controls]`: people whose standing is known for good. The directory is asked about them
+/// in every question, and an answer that is wrong about one of them is not believed. Their accounts
+/// in GitLab are never touched.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ControlsConfig {
+    /// People who are cancelled, and stay so. None.
+    pub cancelled: Vec<Crsid>,
+    /// People who are not cancelled. None.
+    pub current: Vec<Crsid>,
+}
+
+impl ControlsConfig {
+    /// They are in every question: so many of each kind, at most.
+    const MOST: usize = 5;
+
+    pub(super) fn read(reader: &mut ConfigReader<'_>) -> Self {
+        const CANCELLED: &str = "directory.controls.cancelled";
+        const CURRENT: &str = "directory.controls.current";
+        let list = CrsidList { most: Self::MOST };
+        let read = Self {
+            cancelled: reader.value_or(CANCELLED, &list, Vec::new()),
+            current: reader.value_or(CURRENT, &list, Vec::new()),
+        };
+        let mut both = read
+            .cancelled
+            .iter()
+            .filter(|one| read.current.contains(one));
+        if let Some(person) = both.next() {
+            let problem =
+                format!("names {person}, whom {CANCELLED} names too; allowed: one of the two");
+            reader.reject(CURRENT, problem);
+        }
+        read
+    }
+
+    /// All of them.
+    pub fn people(&self) -> impl Iterator<Item = Crsid> {
+        self.cancelled.iter().chain(&self.current).copied()
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, ValueEnum)]

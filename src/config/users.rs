@@ -4,6 +4,7 @@ use super::{
     reader::ConfigReader,
     values::{AccountIdList, Bool, IdentityPatternList, Integer, PatternList, StringList},
 };
+use crate::crsid::Crsid;
 
 /// Who is who. Patterns are regular expressions, compared without case, as GitLab compares
 /// usernames and identities.
@@ -15,6 +16,8 @@ pub struct UsersConfig {
     /// Accounts of an earlier service. What they blocked counts as blocked by this service once
     /// `adopt` has marked it.
     pub predecessors: Vec<u64>,
+    /// The directory's control people, of `[directory.controls]`. Their accounts are never touched.
+    pub control_people: Vec<Crsid>,
     /// Usernames never touched.
     pub exempt_usernames: Vec<String>,
     /// Patterns of usernames never touched.
@@ -48,6 +51,7 @@ impl Default for UsersConfig {
         Self {
             former_ids: Vec::new(),
             predecessors: Vec::new(),
+            control_people: Vec::new(),
             exempt_usernames: Vec::new(),
             exempt_username_patterns: Vec::new(),
             exempt_administrators: false,
@@ -65,6 +69,7 @@ impl UsersConfig {
         Self {
             former_ids: reader.value_or("users.former_ids", &AccountIdList, d.former_ids),
             predecessors: reader.value_or("users.predecessors", &AccountIdList, d.predecessors),
+            control_people: d.control_people,
             exempt_usernames: reader.value_or(
                 "users.exempt_usernames",
                 &StringList,

@@ -19,7 +19,7 @@ pub(super) use self::{
     authority::CertificateAuthorityFile,
     choice::{Bool, WordChoice},
     host::HostNameList,
-    list::{AccountIdList, IdentityPatternList, PatternList, StringList},
+    list::{AccountIdList, CrsidList, IdentityPatternList, PatternList, StringList},
     number::{Integer, Percent},
     text::{LogFilter, SECRET, SecretText, TextValue},
     time::DurationRange,

@@ -12,7 +12,7 @@ use std::{
 use futures::future::BoxFuture;
 use serde::Deserialize;
 
-use super::{Crsid, Directory, Standing, Standings};
+use super::{ControlPeople, Crsid, Directory, Standing, Standings};
 use crate::{
     config::objection,
     gate::{CallKind, ErrorKind, Gate, UpstreamId},
@@ -32,6 +32,7 @@ static SETTINGS: UpstreamSettings = UpstreamSettings {
 pub struct FileDirectory {
     path: PathBuf,
     gate: Arc<Gate>,
+    controls: ControlPeople,
     read: Arc<Mutex<Option<Snapshot>>>,
 }
 
@@ -107,10 +108,17 @@ impl FileDirectory {
         let directory = Self {
             path: path.to_owned(),
             gate,
+            controls: ControlPeople::default(),
             read: Arc::default(),
         };
         directory.people()?;
         Ok(directory)
+    }
+
+    /// The same, believing no file that is wrong about `controls`.
+    #[must_use]
+    pub fn controlled_by(self, controls: ControlPeople) -> Self {
+        Self { controls, ..self }
     }
 
     /// The people as the file has them now.
@@ -182,6 +190,13 @@ impl FileDirectory {
         }
     }
 
+    async fn tell(&self, people: &[Crsid]) -> Result<Standings, Fault> {
+        let known = self.read().await?;
+        let asked = self.controls.beside(people).into_iter();
+        let told = asked.filter_map(|person| Some((person, known.get(&person)?.0)));
+        self.controls.believe(told)
+    }
+
     async fn read(&self) -> Result<Arc<PeopleByCrsid>, Fault> {
         let this = self.clone();
         let read = tokio::task::spawn_blocking(move || this.people()).await;
@@ -203,8 +218,8 @@ impl Directory for FileDirectory {
                 .gate
                 .enter()
                 .map_err(|closed| CallError::withheld(OPERATION, &self.gate, &closed))?;
-            let known = match self.read().await {
-                Ok(known) => known,
+            let standings = match self.tell(people).await {
+                Ok(standings) => standings,
                 Err(fault) => {
                     let blame = FaultScope::Upstream(Arc::clone(&self.gate));
                     let error = CallError::of(
@@ -219,8 +234,7 @@ impl Directory for FileDirectory {
                 }
             };
             guard.succeeded();
-            let standing = |crsid: &Crsid| Some((*crsid, known.get(crsid)?.0));
-            Ok(people.iter().filter_map(standing).collect())
+            Ok(standings)
         })
     }
 

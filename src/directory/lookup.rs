@@ -15,7 +15,7 @@ use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderValue};
 use url::Url;
 
 use self::{people::Batches, token::TokenSource};
-use super::{Crsid, Directory, Standings};
+use super::{ControlPeople, Crsid, Directory, Standings};
 use crate::{
     config::{self, LookupCredentials},
     gate::{CallKind, Gate, UpstreamId},
@@ -46,6 +46,7 @@ pub struct Lookup {
     base: Url,
     batch_size: usize,
     in_flight: usize,
+    controls: ControlPeople,
     /// Somebody whom it has shown, to be asked for when others cannot be shown.
     shown: Arc<Mutex<Option<Crsid>>>,
 }
@@ -77,8 +78,16 @@ impl Lookup {
             base: config.url.clone(),
             batch_size: config.batch_size.max(1),
             in_flight: config.calls.concurrency.max(1),
+            controls: ControlPeople::default(),
             shown: Arc::default(),
         })
+    }
+
+    /// The same, believing no answer that is wrong about `controls`, who are in every question
+    /// beside the people it is about.
+    #[must_use]
+    pub fn controlled_by(self, controls: ControlPeople) -> Self {
+        Self { controls, ..self }
     }
 
     /// `last-transaction`, a number that only rises: the neutral probe.
@@ -95,10 +104,15 @@ impl Lookup {
         self.upstream.calls_made()
     }
 
-    /// The length of the address of `person/list`.
+    /// The length of the address of `person/list` with nobody but the controls.
     fn url_without_people(&self) -> usize {
-        let empty = self.call("list_people", &["person", "list"], Some(""));
-        empty.url.as_str().len()
+        let controls = self.controls.beside(&[]);
+        self.list_call(&controls).url.as_str().len() + people::SEPARATOR
+    }
+
+    /// How many people beside the controls are in one call, at most.
+    fn people_in_one_call(&self) -> usize {
+        self.batch_size.saturating_sub(self.controls.len()).max(1)
     }
 
     fn call(
@@ -125,7 +139,8 @@ impl Directory for Lookup {
     fn standings<'a>(&'a self, people: &'a [Crsid]) -> BoxFuture<'a, Result<Standings, CallError>> {
         Box::pin(async move {
             let batches: Vec<_> =
-                Batches::new(people, self.batch_size, self.url_without_people()).collect();
+                Batches::new(people, self.people_in_one_call(), self.url_without_people())
+                    .collect();
             stream::iter(batches)
                 .map(|batch| self.list(batch))
                 .buffer_unordered(self.in_flight)
@@ -138,7 +153,7 @@ impl Directory for Lookup {
     }
 
     fn people_in_one_question(&self) -> usize {
-        people::surely_in_one(self.batch_size, self.url_without_people())
+        people::surely_in_one(self.people_in_one_call(), self.url_without_people())
     }
 
     fn keep_time(&self) {

@@ -35,6 +35,8 @@ pub enum ErrorKind {
     ClockSkew,
     /// A listing that contradicts itself: it goes round, or ends before its end.
     Inconsistent,
+    /// An answer of the directory that is wrong about somebody whose standing is known.
+    ControlsWrong,
     /// Not sent: writes are paused, or it is not known whether they are.
     Paused,
 }
@@ -48,7 +50,7 @@ impl ErrorKind {
 
     /// Whether nothing works until a person acts, so that one failure is enough.
     pub const fn needs_a_person(self) -> bool {
-        self.is_credentials() || matches!(self, Self::ClockSkew)
+        self.is_credentials() || matches!(self, Self::ClockSkew | Self::ControlsWrong)
     }
 
     /// The name in log lines.
@@ -70,6 +72,7 @@ impl ErrorKind {
             Self::TooLarge => "too_large",
             Self::ClockSkew => "clock_skew",
             Self::Inconsistent => "inconsistent",
+            Self::ControlsWrong => "controls_wrong",
             Self::Paused => "paused",
         }
     }
@@ -93,6 +96,7 @@ impl ErrorKind {
             | Self::UnexpectedStatus
             | Self::TooLarge
             | Self::ClockSkew
+            | Self::ControlsWrong
             | Self::Paused => false,
         }
     }
@@ -117,6 +121,7 @@ impl ErrorKind {
             | Self::Maintenance
             | Self::Rejected
             | Self::ClockSkew
+            | Self::ControlsWrong
             | Self::Paused => false,
         }
     }

@@ -39,6 +39,9 @@ pub(super) fn advice(kind: ErrorKind, settings: &UpstreamSettings) -> String {
         }
         ErrorKind::TooLarge => format!("is {url} right, or is max_response_bytes too small?"),
         ErrorKind::Paused => "nothing was sent, and it is done once writes go on".to_owned(),
+        ErrorKind::ControlsWrong => format!(
+            "may {credentials} still see everything? Or correct directory.controls, if that is what is wrong: nothing is decided meanwhile"
+        ),
         ErrorKind::ClockSkew => {
             "set the clock that is wrong: nothing is decided while they are more than five minutes apart"
                 .to_owned()

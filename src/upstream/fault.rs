@@ -41,7 +41,10 @@ impl Fault {
     pub fn new(kind: ErrorKind, what: impl Into<String>) -> Self {
         Self {
             kind,
-            whose: if matches!(kind, ErrorKind::Throttled | ErrorKind::ClockSkew) {
+            whose: if matches!(
+                kind,
+                ErrorKind::Throttled | ErrorKind::ClockSkew | ErrorKind::ControlsWrong
+            ) {
                 ClaimedScope::Everybody
             } else {
                 ClaimedScope::Unknown

@@ -57,6 +57,7 @@ struct IdentityRule {
 /// The configured rules of who is who.
 #[derive(Clone, Debug)]
 pub struct Classes {
+    controls: Vec<Crsid>,
     exempt_usernames: Vec<String>,
     exempt_patterns: Vec<Regex>,
     exempt_administrators: bool,
@@ -84,6 +85,7 @@ impl Classes {
             })
         };
         Ok(Self {
+            controls: users.control_people.clone(),
             exempt_usernames: users
                 .exempt_usernames
                 .iter()
@@ -101,13 +103,21 @@ impl Classes {
         })
     }
 
+    /// Whether the directory's answers are judged by control people.
+    pub const fn have_controls(&self) -> bool {
+        !self.controls.is_empty()
+    }
+
     /// The class of `account`; `own` is the id of the token's own account. The order is the rule:
     /// an identity outweighs the username, and what is exempt is nothing else.
     pub fn classify(&self, account: &Account, own: AccountId) -> Class {
         if self.is_exempt(account, own) {
             return Class::Exempt;
         }
-        self.unless_exempt(account)
+        match self.unless_exempt(account) {
+            Class::Member(person) if self.controls.contains(&person) => Class::Exempt,
+            class => class,
+        }
     }
 
     /// The class that `account` has unless somebody exempted it.

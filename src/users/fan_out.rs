@@ -17,7 +17,7 @@ use metrics::{counter, gauge};
 pub use super::user_messages::UserMessages;
 use super::{
     guard::GuardLimits,
-    notices,
+    notices::{self, ControlsReminder},
     on_its_way::OnItsWay,
     outcome::Recorder,
     plan::{Decided, Plan},
@@ -63,6 +63,7 @@ pub struct FanOut<P = StageMessages> {
     interrupted: Mutex<Option<Sweeping>>,
     max_age: Duration,
     reports: Reports,
+    reminder: ControlsReminder,
 }
 
 /// A sweep that was completed by this process.
@@ -131,6 +132,7 @@ impl<P: UserMessages> FanOut<P> {
             interrupted: Mutex::new(None),
             max_age: config::SweepConfig::default().max_age,
             reports: Reports::default(),
+            reminder: ControlsReminder::default(),
         }
     }
 
@@ -228,6 +230,7 @@ impl<P: UserMessages> FanOut<P> {
             stopped.error
         })?;
         self.warn_before_token_expires(run.now).await;
+        self.reminder.tell(self.rules.classes.have_controls());
         let today = run.now.to_zoned_datetime(TimeZone::UTC).date();
         let mut plan = Plan::of(sweep, self.rules.policy, today);
         // What lapsed since the oldest row was read may have been written after it.

@@ -1,9 +1,39 @@
-//! What a run has to tell about single accounts, beside its counts.
+//! What a run has to tell beside its counts.
+
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::time::Instant;
 
 use super::{
     plan::Plan,
     policy::{Decision, FIGHT_DAYS, FIGHT_ROUNDS, KeepReason},
 };
+
+/// How often it is said that nothing proves the directory's answers.
+const REMIND_EVERY: Duration = Duration::from_hours(24);
+
+/// Says once a day that the directory's answers are believed without a control.
+#[derive(Debug, Default)]
+pub struct ControlsReminder(Mutex<Option<Instant>>);
+
+impl ControlsReminder {
+    /// Says it if that is due and no control is configured.
+    pub fn tell(&self, has_controls: bool) {
+        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if has_controls || told.is_some_and(|told| told.elapsed() < REMIND_EVERY) {
+            return;
+        }
+        *told = Some(Instant::now());
+        tracing::warn!(
+            event = "directory_without_controls",
+            "no control people are configured: a directory that hides what the service may not see would be believed. \
+             `config check --connect` says how to choose them"
+        );
+    }
+}
 
 /// Tells what an operator has to know of single accounts.
 pub fn tell(plan: &Plan) {

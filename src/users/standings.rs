@@ -192,7 +192,7 @@ impl StandingsReader {
             self.people
                 .insert(person, Some(StandingAnswer { standing, at }));
         }
-        self.unreadable.extend(answer.unreadable);
+        self.unreadable.extend(answer.unreadable());
         Ok(())
     }
 }
@@ -214,6 +214,7 @@ mod tests {
 
     use super::*;
     use crate::{
+        directory::ControlPeople,
         gate::{ErrorKind, UpstreamId},
         upstream::{Fault, FaultScope, UpstreamSettings},
     };
@@ -248,7 +249,7 @@ mod tests {
                 .copied()
                 .map(|person| (person, Standing::Current));
             let answer = if known {
-                Ok(standings.collect())
+                Ok(ControlPeople::default().believe(standings).unwrap())
             } else {
                 Err(CallError::of(
                     UpstreamId::Lookup,

@@ -10,6 +10,7 @@ mod gitlab_listing;
 mod gitlab_model;
 mod gitlab_writes;
 mod lookup;
+mod lookup_controls;
 mod lookup_halving;
 mod lookup_token;
 mod memory;

@@ -1,6 +1,7 @@
 //! What a configuration may be, and what a person is told of one that may not.
 
 mod commands;
+mod controls;
 mod example;
 mod insecure_hosts;
 mod mistakes;

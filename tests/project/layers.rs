@@ -8,7 +8,7 @@ use std::{
 
 /// From the lowest to the highest. Modules on one line do not know each other either.
 const LAYERS: [&[&str]; 11] = [
-    &["failpoint", "keyed_lock", "moment"],
+    &["crsid", "failpoint", "keyed_lock", "moment"],
     &["telemetry"],
     &["config"],
     &["gate", "pause"],

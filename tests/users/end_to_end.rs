@@ -4,6 +4,7 @@
 mod adopting;
 mod bad_input;
 mod commands;
+mod controls;
 mod dry_run;
 mod held;
 mod history;

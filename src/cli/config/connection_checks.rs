@@ -32,10 +32,10 @@ pub(super) async fn check(
     if sees_users {
         version(&clients.reader, &mut report).await;
         let people = listing::check(&clients, &mut report).await;
-        directory::check(&clients, &people, &mut report).await;
+        directory::check(&clients, &config.controls, &people, &mut report).await;
     } else {
         report.skip("gitlab listing", "a token that reads users");
-        directory::check(&clients, &[], &mut report).await;
+        directory::check(&clients, &config.controls, &[], &mut report).await;
     }
     pubsub::check(config, &mut report).await;
     databases::check(&config.namespaces, &mut report).await;

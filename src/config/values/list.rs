@@ -3,7 +3,7 @@
 use figment2::value::{Dict, Value};
 
 use super::{ParseError, RawValue, TextValue, ValueType, kind_of, pattern::PatternRule};
-use crate::config::users::IdentityPattern;
+use crate::{config::users::IdentityPattern, crsid::Crsid};
 
 /// A list of texts.
 pub(in crate::config) struct StringList;
@@ -79,6 +79,43 @@ pub(super) fn each(
         Ok(texts)
     } else {
         Err(wrongs)
+    }
+}
+
+/// A list of CRSids.
+pub(in crate::config) struct CrsidList {
+    /// So many at most.
+    pub most: usize,
+}
+
+impl ValueType for CrsidList {
+    type Value = Vec<Crsid>;
+
+    fn allowed(&self) -> String {
+        format!(
+            "a list of at most {} CRSids, such as [\"spqr1\"]",
+            self.most
+        )
+    }
+
+    fn read(&self, given: &RawValue<'_>) -> Result<Vec<Crsid>, Vec<ParseError>> {
+        let no_crsid = |text: &str| {
+            Crsid::parse(text)
+                .is_none()
+                .then(|| "is no CRSid".to_owned())
+        };
+        let texts = each(given, no_crsid)?;
+        if texts.len() > self.most {
+            return Err(ParseError::because(format!("holds {}", texts.len())));
+        }
+        let mut people: Vec<_> = texts.iter().filter_map(|text| Crsid::parse(text)).collect();
+        people.sort_unstable();
+        people.dedup();
+        Ok(people)
+    }
+
+    fn show(&self, value: &Vec<Crsid>) -> serde_json::Value {
+        value.iter().map(Crsid::as_str).collect()
     }
 }
 

@@ -20,9 +20,10 @@ impl Lookup {
     /// # Errors
     /// See [`CallError`].
     pub(super) async fn list(&self, batch: Vec<Crsid>) -> Result<Standings, CallError> {
-        let read = |answer: &UpstreamResponse| envelope::people(answer, &batch);
-        match self.upstream.read(&self.list_call(&batch), read).await {
-            Ok(standings) => Ok(self.told(&batch, standings)),
+        let asked = self.controls.beside(&batch);
+        let read = |answer: &UpstreamResponse| self.judged(answer, &asked);
+        match self.upstream.read(&self.list_call(&asked), read).await {
+            Ok(standings) => Ok(self.told(standings)),
             Err(error) if error.may_lie_in_what_was_asked() => self.halve(batch, error).await,
             Err(error) => Err(error),
         }
@@ -62,7 +63,7 @@ impl Lookup {
         }
         // After the questions, so that an outage in between names nobody.
         self.last_transaction().await?;
-        for person in &all.unreadable {
+        for person in all.unreadable() {
             tracing::warn!(event = "person_unreadable", crsid = %person, why = %error,
                 "Lookup cannot show {person}, while it shows others: they are unknown and stay as they are");
         }
@@ -74,39 +75,51 @@ impl Lookup {
         Ok(self
             .try_list(&[person])
             .await?
-            .unwrap_or_else(|_| Standings {
-                unreadable: vec![person],
-                ..Standings::default()
-            }))
+            .unwrap_or_else(|_| Standings::without(vec![person])))
     }
 
-    /// Whether somebody is shown who was shown before: else the trouble need not lie in `these`.
+    /// Whether somebody else is shown, a control or who was shown before: else the trouble need not
+    /// lie in `these`.
     async fn shows_somebody_else(&self, these: &[Crsid]) -> Result<bool, CallError> {
         let shown = *self.shown.lock().unwrap_or_else(PoisonError::into_inner);
-        match shown.filter(|person| !these.contains(person)) {
-            Some(person) => Ok(self.try_list(&[person]).await?.is_ok()),
-            None => Ok(false),
+        let other = shown.filter(|person| !these.contains(person));
+        if other.is_none() && self.controls.is_empty() {
+            return Ok(false);
         }
+        Ok(self.try_list(other.as_slice()).await?.is_ok())
     }
 
     /// A part of a batch, asked for once.
     async fn try_list(&self, part: &[Crsid]) -> Result<Result<Standings, Fault>, CallError> {
-        let read = |answer: &UpstreamResponse| envelope::people(answer, part);
-        let standings = self.upstream.try_read(&self.list_call(part), read).await?;
-        Ok(standings.map(|standings| self.told(part, standings)))
+        let asked = self.controls.beside(part);
+        let read = |answer: &UpstreamResponse| self.judged(answer, &asked);
+        let standings = self
+            .upstream
+            .try_read(&self.list_call(&asked), read)
+            .await?;
+        Ok(standings.map(|standings| self.told(standings)))
     }
 
-    fn list_call(&self, batch: &[Crsid]) -> UpstreamRequest {
+    pub(super) fn list_call(&self, people: &[Crsid]) -> UpstreamRequest {
         self.call(
             "list_people",
             &["person", "list"],
-            Some(&people::joined(batch)),
+            Some(&people::joined(people)),
         )
     }
 
-    fn told(&self, batch: &[Crsid], standings: Vec<Option<Standing>>) -> Standings {
-        let is_unclear = |standing: &&Option<Standing>| **standing == Some(Standing::Unknown);
-        let unclear = standings.iter().filter(is_unclear).count();
+    /// What the answer tells of `asked`, if it is right about the controls among them.
+    fn judged(&self, answer: &UpstreamResponse, asked: &[Crsid]) -> Result<Standings, Fault> {
+        let standings = envelope::people(answer, asked)?;
+        let told = asked.iter().copied().zip(standings);
+        self.controls
+            .believe(told.filter_map(|(person, standing)| Some((person, standing?))))
+    }
+
+    /// Takes down what was believed.
+    fn told(&self, standings: Standings) -> Standings {
+        let is_unclear = |standing: &&Standing| **standing == Standing::Unknown;
+        let unclear = standings.told().values().filter(is_unclear).count();
         if unclear > 0 {
             tracing::warn!(
                 event = "lookup_unclear_people",
@@ -114,13 +127,9 @@ impl Lookup {
                 "Lookup answered for {unclear} people without a usable `cancelled`; they are unknown and stay as they are"
             );
         }
-        let told = batch.iter().copied().zip(standings);
-        let told: Standings = told
-            .filter_map(|(person, standing)| Some((person, standing?)))
-            .collect();
-        if let Some(person) = told.told.keys().min() {
+        if let Some(person) = standings.told().keys().min() {
             *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = Some(*person);
         }
-        told
+        standings
     }
 }

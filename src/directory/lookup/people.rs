@@ -6,7 +6,7 @@ use crate::directory::Crsid;
 const LONGEST_URL: usize = 6_000;
 
 /// A comma in a query.
-const SEPARATOR: usize = "%2C".len();
+pub(super) const SEPARATOR: usize = "%2C".len();
 
 /// The value of `crsids`.
 pub(super) fn joined(batch: &[Crsid]) -> String {

@@ -30,13 +30,16 @@ fn replace(path: &Path, text: &str) {
 async fn people_are_read_from_json_lines() {
     let lines = "{\"id\":\"ABCD1\",\"cancelled\":false,\"note\":7}\n\n{\"cancelled\":true,\"id\":\"efg234\"}\r\n{\"id\":\"abcd1\",\"cancelled\":false}";
     let file = written(lines);
-    let directory =
-        directory::open(&config::DirectoryConfig::File(file.path().to_owned())).unwrap();
+    let directory = directory::open(
+        &config::DirectoryConfig::File(file.path().to_owned()),
+        &config::ControlsConfig::default(),
+    )
+    .unwrap();
     let found = directory
         .standings(&crsids(&["abcd1", "efg234", "nosuch9"]))
         .await
         .unwrap();
-    let told = |id: &str| found.told.get(&crsids(&[id])[0]).copied();
+    let told = |id: &str| found.told().get(&crsids(&[id])[0]).copied();
     assert_eq!(told("abcd1"), Some(Standing::Current));
     assert_eq!(told("efg234"), Some(Standing::Cancelled));
     assert_eq!(told("nosuch9"), None);
@@ -76,7 +79,7 @@ fn two_lines_that_contradict_each_other_are_told_by_their_numbers() {
 #[test]
 fn a_file_that_is_not_there_is_told_with_its_cause() {
     let missing = config::DirectoryConfig::File("/no/such/people.jsonl".into());
-    let error = directory::open(&missing).unwrap_err();
+    let error = directory::open(&missing, &config::ControlsConfig::default()).unwrap_err();
     assert_eq!(
         error.to_string(),
         "the directory file /no/such/people.jsonl cannot be read"
@@ -89,7 +92,11 @@ async fn a_replaced_file_is_read_again_and_a_broken_one_is_an_error_until_mended
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("people.jsonl");
     replace(&path, "{\"id\":\"ab1\",\"cancelled\":false}\n");
-    let directory = directory::open(&config::DirectoryConfig::File(path.clone())).unwrap();
+    let directory = directory::open(
+        &config::DirectoryConfig::File(path.clone()),
+        &config::ControlsConfig::default(),
+    )
+    .unwrap();
     let ab1 = crsids(&["ab1"]);
     assert_eq!(
         directory.standings(&ab1).await.unwrap().of(ab1[0]),

@@ -48,7 +48,7 @@ async fn standing(reply: Reply, id: &str) -> Option<Standing> {
     ask(reply, &[id])
         .await
         .unwrap()
-        .told
+        .told()
         .get(&Crsid::parse(id).unwrap())
         .copied()
 }
@@ -56,8 +56,11 @@ async fn standing(reply: Reply, id: &str) -> Option<Standing> {
 #[tokio::test]
 async fn people_are_asked_for_directly_with_basic_credentials() {
     let server = Server::always(people(&[person("abcd1", false), person("EFG234", true)])).await;
-    let lookup =
-        directory::open(&config::DirectoryConfig::Lookup(lookup_config(&server.url))).unwrap();
+    let lookup = directory::open(
+        &config::DirectoryConfig::Lookup(lookup_config(&server.url)),
+        &config::ControlsConfig::default(),
+    )
+    .unwrap();
     let found = lookup
         .standings(&crsids(&["efg234", "ABCD1", "nosuch9", "abcd1"]))
         .await
@@ -67,7 +70,7 @@ async fn people_are_asked_for_directly_with_basic_credentials() {
         ("efg234", Standing::Cancelled),
     ];
     let expected = expected.map(|(id, standing)| (Crsid::parse(id).unwrap(), standing));
-    assert_eq!(found.told, HashMap::from(expected));
+    assert_eq!(*found.told(), HashMap::from(expected));
     let asked = &server.asked()[0];
     assert_eq!(
         asked.target,
@@ -234,10 +237,10 @@ async fn many_people_are_asked_for_in_batches_and_all_answers_count() {
         .standings(&ids)
         .await
         .unwrap();
-    assert_eq!(found.told.len(), 450);
+    assert_eq!(found.told().len(), 450);
     assert_eq!(
         found
-            .told
+            .told()
             .values()
             .filter(|standing| **standing == Standing::Cancelled)
             .count(),
@@ -274,7 +277,7 @@ async fn nobody_asked_for_is_no_call() {
             .standings(&[])
             .await
             .unwrap()
-            .told
+            .told()
             .is_empty()
     );
     assert!(server.asked().is_empty());
@@ -317,7 +320,7 @@ proptest! {
             Lookup::new(&config).unwrap().standings(&crsids(&["abcd1"])).await
         });
         prop_assert_eq!(answer.is_ok(), is_whole);
-        let told = answer.unwrap_or_default().told.into_values().next();
+        let told = answer.unwrap_or_default().told().values().next().copied();
         let about_them = scheme == "crsid" && value.eq_ignore_ascii_case("abcd1");
         let expected = match cancelled {
             _ if !(about_them && is_whole) => None,

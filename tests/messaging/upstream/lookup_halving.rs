@@ -52,8 +52,8 @@ async fn a_person_whom_lookup_cannot_show_is_unknown_and_the_rest_is_read(#[case
     let server = Server::start(failing_for(&["ab77"], reply)).await;
     let lookup = lookup(&server);
     let found = lookup.standings(&many(150)).await.unwrap();
-    assert_eq!(found.unreadable, crsids(&["ab77"]));
-    assert_eq!(found.told.len(), 149);
+    assert_eq!(found.unreadable(), crsids(&["ab77"]));
+    assert_eq!(found.told().len(), 149);
     assert_eq!(found.of(crsids(&["ab77"])[0]), Standing::Unknown);
     assert_eq!(found.of(crsids(&["ab78"])[0]), Standing::Cancelled);
     assert_eq!(lookup.gates()[0].closed_because(), None);
@@ -68,9 +68,9 @@ async fn ten_people_who_cannot_be_shown_are_each_found() {
     ];
     let server = Server::start(failing_for(&hidden, Reply::json(500, "{}"))).await;
     let found = lookup(&server).standings(&many(150)).await.unwrap();
-    let unreadable: BTreeSet<Crsid> = found.unreadable.into_iter().collect();
+    let unreadable: BTreeSet<Crsid> = found.unreadable().iter().copied().collect();
     assert_eq!(unreadable, crsids(&hidden).into_iter().collect());
-    assert_eq!(found.told.len(), 140);
+    assert_eq!(found.told().len(), 140);
 }
 
 #[tokio::test]
@@ -126,5 +126,5 @@ async fn alone_that_person_is_told_from_an_outage_by_somebody_who_was_shown_befo
     assert_eq!(error.kind(), ErrorKind::ServerError, "nobody was shown yet");
     lookup.standings(&crsids(&["ab1"])).await.unwrap();
     let found = lookup.standings(&ab2).await.unwrap();
-    assert_eq!(found.unreadable, ab2);
+    assert_eq!(found.unreadable(), ab2);
 }

@@ -70,7 +70,7 @@ async fn a_token_is_asked_for_once_with_the_clients_credentials_and_used_by_all(
     let abcd1 = crsids(&["abcd1"]);
     for answer in join_all((0..8).map(|_| lookup.standings(&abcd1))).await {
         assert_eq!(
-            answer.unwrap().told.values().collect::<Vec<_>>(),
+            answer.unwrap().told().values().collect::<Vec<_>>(),
             [&Standing::Cancelled]
         );
     }
@@ -105,7 +105,7 @@ async fn a_revoked_token_is_renewed_once_and_the_call_repeated() {
             .standings(&crsids(&["abcd1"]))
             .await
             .unwrap()
-            .told
+            .told()
             .len(),
         1
     );

@@ -13,7 +13,7 @@ use futures::future::BoxFuture;
 use jiff::Timestamp;
 use lookup_gitlab_sync::{
     config,
-    directory::{Crsid, Directory, Standing, Standings},
+    directory::{ControlPeople, Crsid, Directory, Standing, Standings},
     upstream::CallError,
     users::{
         rules::Rules,
@@ -35,9 +35,10 @@ impl Directory for Everybody {
     fn standings<'a>(&'a self, people: &'a [Crsid]) -> BoxFuture<'a, Result<Standings, CallError>> {
         self.asked.lock().unwrap().extend(people);
         let told = people.iter().filter(|one| !self.unreadable.contains(one));
-        let mut answer: Standings = told.map(|one| (*one, Standing::Current)).collect();
+        let told = told.map(|one| (*one, Standing::Current));
+        let mut answer = ControlPeople::default().believe(told).unwrap();
         let unreadable = people.iter().filter(|one| self.unreadable.contains(one));
-        answer.unreadable = unreadable.copied().collect();
+        answer.add(Standings::without(unreadable.copied().collect()));
         Box::pin(std::future::ready(Ok(answer)))
     }
 

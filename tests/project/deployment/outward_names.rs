@@ -264,7 +264,7 @@ const WORDS: [(&str, &str); 22] = [
     (
         "reasons of closed gates",
         "bad_request unauthenticated forbidden throttled timed_out unreachable server_error unavailable maintenance \
-         rejected redirected unexpected_status unreadable too_large clock_skew inconsistent",
+         rejected redirected unexpected_status unreadable too_large clock_skew controls_wrong inconsistent",
     ),
     (
         "statuses of requests",

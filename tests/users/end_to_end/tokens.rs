@@ -148,6 +148,11 @@ async fn checked(
     (lines.lines().map(line).collect(), output.status.code())
 }
 
+const CONTROL: (&str, &str) = (
+    "LOOKUP_GITLAB_SYNC__DIRECTORY__CONTROLS__CANCELLED",
+    "[\"ab42\"]",
+);
+
 #[tokio::test(flavor = "multi_thread")]
 async fn config_check_connect_names_what_each_system_lacks() {
     let scene = scene().await;
@@ -157,6 +162,12 @@ async fn config_check_connect_names_what_each_system_lacks() {
     for name in ["gitlab version", "gitlab listing", "directory"] {
         assert_eq!(lines[name]["result"], "ok", "{lines:?}");
     }
+    assert_eq!(lines["directory controls"]["result"], "warning");
+    let (lines, _) = checked(&scene, &check, &[CONTROL]).await;
+    let controls = &lines["directory controls"];
+    assert_eq!(controls["result"], "warning", "{controls}");
+    let finding = controls["finding"].as_str().unwrap();
+    assert!(finding.contains("only of one kind"), "{finding}");
     // The tests' own: redeliveries come at once, which loses nothing.
     assert_eq!(lines["pubsub"]["result"], "warning", "{lines:?}");
     assert_eq!(scene.writes(), 0);

@@ -106,6 +106,7 @@ pub fn users() -> config::UsersConfig {
     config::UsersConfig {
         former_ids: Vec::new(),
         predecessors: Vec::new(),
+        control_people: Vec::new(),
         exempt_usernames: Vec::new(),
         exempt_username_patterns: Vec::new(),
         exempt_administrators: false,

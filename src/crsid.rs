@@ -11,7 +11,7 @@ pub struct Crsid([u8; Self::LONGEST]);
 
 impl Crsid {
     /// Characters at most.
-    pub(super) const LONGEST: usize = 8;
+    pub(crate) const LONGEST: usize = 8;
 
     /// The well-formed CRSid that `text` is in any case; `None` if it is not one.
     pub fn parse(text: &str) -> Option<Self> {
