@@ -10,14 +10,23 @@ locals {
   portal_address = { PORTAL_URL = coalesce(var.namespaces.portal_url, local.portal_rule) }
   signing_key    = { PORTAL_SIGNING_KEY_FILE = "${local.signing_key_folder}/${local.signing_key_file}" }
 
-  # The worker posts below GITLAB_URL, be it GitLab or our own provisioning API.
-  namespace_worker_environment = merge(local.common_environment, local.portal_address, local.signing_key, local.database_environment["namespace-worker"], {
-    GITLAB_URL = coalesce(
-      var.namespaces.provisioning_url,
-      one([for stage, service in google_cloud_run_v2_service.stage : service.uri if stage == "provisioning-api"]),
-      var.gitlab.url,
-    )
-  })
+  our_provisioning_api = one([for stage, service in google_cloud_run_v2_service.stage : service.uri if stage == "provisioning-api"])
+  # The worker posts below GITLAB_URL, be it GitLab or our own provisioning API. Cloud Run asks it for an identity token
+  # there, and GitLab does not.
+  namespace_worker_environment = merge(
+    local.common_environment, local.portal_address, local.signing_key, local.database_environment["namespace-worker"],
+    { GITLAB_URL = coalesce(var.namespaces.provisioning_url, local.our_provisioning_api, var.gitlab.url) },
+    var.namespaces.identity_audience == null ? {} : { LOOKUP_GITLAB_SYNC__NAMESPACES__IDENTITY_AUDIENCE = var.namespaces.identity_audience },
+    var.namespaces.provisioning_api ? { LOOKUP_GITLAB_SYNC__NAMESPACES__IDENTITY_AUDIENCE = local.our_provisioning_api } : {},
+  )
+
+  # Who may invoke a service at all, beside the token of its own that it checks. The provisioning API is our worker's; the
+  # portal's keys are fetched by whoever verifies its tokens, and GitLab shows none.
+  invokers = { for name, it in merge(
+    { for stage, member in local.stage_members : "provisioning-api/${stage}" => { stage = "provisioning-api", member = member } if stage == "namespace-worker" },
+    { for member in var.namespaces.invokers.provisioning_api : "provisioning-api/${member}" => { stage = "provisioning-api", member = member } },
+    { for member in var.namespaces.invokers.portal : "portal/${member}" => { stage = "portal", member = member } },
+  ) : name => it if contains(keys(local.services), it.stage) }
 
   # Who reaches a service at all, before anybody asks who they are.
   ingress = {
@@ -198,9 +207,8 @@ resource "google_cloud_run_v2_service" "stage" {
   ]
 }
 
-# Both check a token of their own on every call that matters; Cloud Run's check would need a second one beside it.
 resource "google_cloud_run_v2_service_iam_member" "invoker" {
-  for_each = { for pair in setproduct(keys(local.services), var.namespaces.invokers) : "${pair[0]}/${pair[1]}" => { stage = pair[0], member = pair[1] } }
+  for_each = local.invokers
 
   project  = var.project_id
   location = var.region

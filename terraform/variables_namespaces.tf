@@ -4,16 +4,22 @@ variable "namespaces" {
     ledger, and, unless provisioning_api is false, the provisioning API beside it. portal_url is the portal's address
     and the issuer of its tokens; null is the one that Cloud Run gives by rule. portal_ingress says who reaches the
     portal: internal (the network alone), load-balancer, or all. provisioning_url is where the worker posts; null is
-    our own provisioning API, or GitLab itself where we run none. The database is reached at a private address of
+    our own provisioning API, or GitLab itself where we run none; identity_audience is for a Cloud Run service at
+    provisioning_url that asks its callers for an identity token. invokers are those whom Cloud Run lets through to a
+    service: to the provisioning API nobody but our worker and these, to the portal everybody who reaches it. The database is reached at a private address of
     vpc.network, through Cloud SQL's proxy, whose image is pinned by digest.
   TEXT
   type = object({
-    enabled          = optional(bool, false)
-    portal_url       = optional(string)
-    portal_ingress   = optional(string, "internal")
-    provisioning_api = optional(bool, true)
-    provisioning_url = optional(string)
-    invokers         = optional(set(string), ["allUsers"])
+    enabled           = optional(bool, false)
+    portal_url        = optional(string)
+    portal_ingress    = optional(string, "internal")
+    provisioning_api  = optional(bool, true)
+    provisioning_url  = optional(string)
+    identity_audience = optional(string)
+    invokers = optional(object({
+      portal           = optional(set(string), ["allUsers"])
+      provisioning_api = optional(set(string), [])
+    }), {})
     worker_instances = optional(number, 1)
     database = optional(object({
       create                   = optional(bool, true)
@@ -48,8 +54,20 @@ variable "namespaces" {
     error_message = "namespaces.provisioning_url is where somebody else's API is: set provisioning_api = false."
   }
   validation {
-    condition     = alltrue([for member in var.namespaces.invokers : can(regex("^(user|group|serviceAccount):[^@ ]+@[a-z0-9.-]+$|^allUsers$", member))])
-    error_message = "an invoker is a member such as group:portal-users@example.ac.uk, or allUsers."
+    condition     = alltrue([for member in var.namespaces.invokers.portal : can(regex("^(user|group|serviceAccount):[^@ ]+@[a-z0-9.-]+$|^allUsers$", member))])
+    error_message = "an invoker of the portal is a member such as group:portal-users@example.ac.uk, or allUsers."
+  }
+  validation {
+    condition     = alltrue([for member in var.namespaces.invokers.provisioning_api : can(regex("^(user|group|serviceAccount):[^@ ]+@[a-z0-9.-]+$", member))])
+    error_message = "an invoker of the provisioning API is a member such as group:operators@example.ac.uk; it writes GitLab's tables, so allUsers is refused."
+  }
+  validation {
+    condition     = var.namespaces.identity_audience == null || can(regex("^[!-~]{1,500}$", var.namespaces.identity_audience))
+    error_message = "namespaces.identity_audience is the address of a Cloud Run service or a custom audience of it, without spaces."
+  }
+  validation {
+    condition     = var.namespaces.identity_audience == null || var.namespaces.provisioning_url != null
+    error_message = "namespaces.identity_audience is for a provisioning API of somebody else's, at provisioning_url; our own knows its audience."
   }
   validation {
     condition     = var.namespaces.worker_instances >= 0 && var.namespaces.worker_instances <= 20 && floor(var.namespaces.worker_instances) == var.namespaces.worker_instances

@@ -173,5 +173,6 @@ resource "google_cloud_run_v2_worker_pool" "stage" {
     google_secret_manager_secret_iam_member.stage_reads,
     google_project_iam_member.stage_connects,
     google_sql_user.stage,
+    google_cloud_run_v2_service_iam_member.invoker,
   ]
 }

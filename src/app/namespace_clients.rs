@@ -10,7 +10,7 @@ use crate::{
         ledger::{Ledger, LedgerError},
         portal::{PortalApi, recorder::SyncRecorder, signing_keys::SigningKeys},
         provisioning::{self, ProvisioningState},
-        worker::client::ProvisioningClient,
+        worker::{client::ProvisioningClient, identity_token::IdentityTokens},
     },
     pause::WriteSwitch,
 };
@@ -42,10 +42,12 @@ pub(crate) fn provisioner(
     writes_when: WriteSwitch,
 ) -> Result<ProvisioningClient, AppError> {
     let url = namespaces.provisioning_url()?;
+    let audience = namespaces.identity_audience.as_deref();
     Ok(ProvisioningClient::new(
         url,
         &namespaces.calls,
         keys(namespaces)?,
+        audience.map(IdentityTokens::new).transpose()?,
         writes_when,
     )?)
 }

@@ -34,6 +34,8 @@ pub struct NamespacesConfig {
     pub published_key_files: Vec<PathBuf>,
     /// Base address of what provisions; GitLab's own unless set.
     provisioning_url: Option<Url>,
+    /// Whom the Google identity tokens of provisioning calls are for; without it none is sent.
+    pub identity_audience: Option<String>,
     /// Plans that this GitLab has, by their codes.
     pub plan_codes: Vec<String>,
     /// Add-ons that this GitLab's endpoint carries out, by their names in a document.
@@ -106,6 +108,12 @@ pub enum MigrationMode {
 
 const LEDGER: &str = "namespaces.ledger_database_url";
 const PROVISIONING: &str = "namespaces.provisioning_database_url";
+const AUDIENCE: TextValue = TextValue {
+    allowed: "the address of a Cloud Run service, or a custom audience of it: at most 500 printable ASCII characters without spaces",
+    accepts: |text| {
+        (1..=500).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+    },
+};
 const SIGNING_KEY: &str = "the name of a file with an RSA private key, PEM";
 
 /// The plans of GitLab 18.9.
@@ -163,6 +171,7 @@ impl NamespacesConfig {
             provisioning_url: reader
                 .optional("namespaces.provisioning_url", &api)
                 .or(gitlab),
+            identity_audience: reader.optional("namespaces.identity_audience", &AUDIENCE),
             plan_codes: names(reader, "namespaces.plan_codes", &PLAN_CODES),
             add_ons: names(reader, "namespaces.add_ons", &ADD_ONS),
             concurrency: reader.value_or("namespaces.concurrency", &Integer(1..=1_000), 8),

@@ -5,7 +5,9 @@
 //! messages come. A worker may be killed anywhere, and the message may be handled again.
 
 pub mod client;
+pub mod identity_token;
 mod outcome;
+mod portal_token;
 
 use std::{
     sync::Arc,

@@ -12,6 +12,12 @@ pub trait Authorize: Send + Sync + fmt::Debug {
     /// The header of the next request, or `None` where the upstream asks for none.
     fn header(&self) -> BoxFuture<'_, Result<Option<(HeaderName, HeaderValue)>, Fault>>;
 
+    /// The header that something in front of the upstream asks for beside its own, or `None`: a
+    /// platform that lets only known accounts through.
+    fn front_header(&self) -> BoxFuture<'_, Result<Option<(HeaderName, HeaderValue)>, Fault>> {
+        Box::pin(std::future::ready(Ok(None)))
+    }
+
     /// Called when a request with `used` was answered 401. True if the next [`Authorize::header`]
     /// is a fresh one, so that the same request is worth one more attempt.
     fn renew<'a>(&'a self, used: &'a HeaderValue) -> BoxFuture<'a, bool>;

@@ -279,8 +279,12 @@ impl Upstream {
         let mut renewed = false;
         loop {
             let mut request = call.request();
-            let credentials = self.shared.authorize.header().await?;
+            let authorize = &self.shared.authorize;
+            let credentials = authorize.header().await.map_err(Fault::unsent)?;
             if let Some((name, value)) = credentials.clone() {
+                request.headers_mut().insert(name, value);
+            }
+            if let Some((name, value)) = authorize.front_header().await.map_err(Fault::unsent)? {
                 request.headers_mut().insert(name, value);
             }
             // Nothing may lie between this and the request.
@@ -295,7 +299,7 @@ impl Upstream {
             match judge(&answer) {
                 Err(fault) if fault.kind == ErrorKind::Unauthenticated && !renewed => {
                     renewed = match &credentials {
-                        Some((_, used)) => self.shared.authorize.renew(used).await,
+                        Some((_, used)) => authorize.renew(used).await,
                         None => false,
                     };
                     if !renewed {

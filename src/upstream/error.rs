@@ -101,7 +101,7 @@ impl CallError {
             scope,
             kind: fault.kind,
             purpose: operation,
-            sent: true,
+            sent: fault.sent,
             may_lie_in_what_was_asked: fault.may_lie_in_what_was_asked(),
             text: format!("{what}: {advice}").into(),
             what: what.into(),

@@ -30,6 +30,8 @@ pub struct Fault {
     pub(super) settings: Option<&'static UpstreamSettings>,
     pub(super) advice: Option<&'static str>,
     pub(super) obstacle: Option<Obstacle>,
+    /// Whether the request may have left this process.
+    pub(super) sent: bool,
     /// What held it back before it was sent.
     pub(super) held_by: Option<WriteSwitch>,
     pub(super) source: Option<Arc<dyn Error + Send + Sync>>,
@@ -54,6 +56,7 @@ impl Fault {
             settings: None,
             advice: None,
             obstacle: None,
+            sent: true,
             held_by: None,
             source: None,
         }
@@ -63,8 +66,16 @@ impl Fault {
     pub(super) fn paused(switch: &WriteSwitch, why: &str) -> Self {
         Self {
             held_by: Some(switch.clone()),
+            sent: false,
             ..Self::new(ErrorKind::Paused, format!("was not called: {why}"))
         }
+    }
+
+    /// The same, met before anything was sent: while credentials were fetched.
+    #[must_use]
+    pub(super) fn unsent(mut self) -> Self {
+        self.sent = false;
+        self
     }
 
     /// What lies under it.

@@ -18,7 +18,7 @@ impl Upstream {
             // The upstream has no part in it: the gate learns nothing.
             drop(guard);
             let scope = FaultScope::Paused(switch.clone());
-            return self.error(call, scope, fault.clone()).not_sent();
+            return self.error(call, scope, fault.clone());
         }
         let gate = self.gate(side);
         let (kind, whose) = (fault.kind, fault.whose);

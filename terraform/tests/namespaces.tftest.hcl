@@ -40,6 +40,10 @@ run "the_worker_posts_to_our_provisioning_api_with_the_signing_key" {
     error_message = "the worker posts elsewhere"
   }
   assert {
+    condition     = { for env in google_cloud_run_v2_worker_pool.stage["namespace-worker"].template[0].containers[0].env : env.name => env.value }["LOOKUP_GITLAB_SYNC__NAMESPACES__IDENTITY_AUDIENCE"] == google_cloud_run_v2_service.stage["provisioning-api"].uri
+    error_message = "the provisioning API does not let the worker through"
+  }
+  assert {
     condition     = one([for volume in google_cloud_run_v2_worker_pool.stage["namespace-worker"].template[0].volumes : volume.secret[0].secret if length(volume.secret) == 1]) == "lookup-sync-portal-signing-key"
     error_message = "the signing key is not mounted"
   }
@@ -67,8 +71,11 @@ run "portal_and_provisioning_api_are_services" {
     error_message = "the portal does not find its key"
   }
   assert {
-    condition     = length(google_cloud_run_v2_service_iam_member.invoker) == 2 && alltrue([for it in google_cloud_run_v2_service_iam_member.invoker : it.role == "roles/run.invoker"])
-    error_message = "somebody has another role on a service"
+    condition = alltrue([for it in google_cloud_run_v2_service_iam_member.invoker : it.role == "roles/run.invoker"]) && { for it in google_cloud_run_v2_service_iam_member.invoker : it.name => it.member } == {
+      lookup-sync-portal           = "allUsers"
+      lookup-sync-provisioning-api = "serviceAccount:lookup-sync-namespace-worker@sync-test.iam.gserviceaccount.com"
+    }
+    error_message = "somebody else may invoke a service: ${jsonencode(google_cloud_run_v2_service_iam_member.invoker)}"
   }
 }
 
@@ -190,6 +197,38 @@ run "beside_a_real_gitlab_no_provisioning_api_is_made" {
   assert {
     condition     = { for env in google_cloud_run_v2_worker_pool.stage["namespace-worker"].template[0].containers[0].env : env.name => env.value }["GITLAB_URL"] == "https://gitlab.example.ac.uk"
     error_message = "the worker does not post to GitLab"
+  }
+  assert {
+    condition     = !contains([for env in google_cloud_run_v2_worker_pool.stage["namespace-worker"].template[0].containers[0].env : env.name], "LOOKUP_GITLAB_SYNC__NAMESPACES__IDENTITY_AUDIENCE") && keys(google_cloud_run_v2_service_iam_member.invoker) == ["portal/allUsers"]
+    error_message = "GitLab is shown a token that is not for it"
+  }
+}
+
+run "somebody_elses_cloud_run_service_gets_tokens_for_its_audience" {
+  variables {
+    namespaces = { enabled = true, provisioning_api = false, provisioning_url = "https://api.example.ac.uk", identity_audience = "their-audience", database = { create = false } }
+  }
+  assert {
+    condition     = { for env in google_cloud_run_v2_worker_pool.stage["namespace-worker"].template[0].containers[0].env : env.name => env.value }["LOOKUP_GITLAB_SYNC__NAMESPACES__IDENTITY_AUDIENCE"] == "their-audience"
+    error_message = "the worker shows a token for another audience"
+  }
+}
+
+run "each_service_has_a_list_of_its_own" {
+  variables {
+    namespaces = {
+      enabled  = true
+      invokers = { portal = ["group:recorders@example.ac.uk"], provisioning_api = ["group:operators@example.ac.uk"] }
+      database = { proxy_image = "gcr.io/cloud-sql-connectors/cloud-sql-proxy@sha256:fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210" }
+    }
+  }
+  assert {
+    condition = toset([for it in google_cloud_run_v2_service_iam_member.invoker : "${it.name} ${it.member}"]) == toset([
+      "lookup-sync-portal group:recorders@example.ac.uk",
+      "lookup-sync-provisioning-api group:operators@example.ac.uk",
+      "lookup-sync-provisioning-api serviceAccount:lookup-sync-namespace-worker@sync-test.iam.gserviceaccount.com",
+    ])
+    error_message = "invokers: ${jsonencode(google_cloud_run_v2_service_iam_member.invoker)}"
   }
 }
 

@@ -86,7 +86,7 @@ run "refuses_two_provisioning_apis" {
 run "refuses_all_authenticated_users" {
   command = plan
   variables {
-    namespaces = { enabled = true, invokers = ["allAuthenticatedUsers"], database = { proxy_image = "gcr.io/cloud-sql-connectors/cloud-sql-proxy@sha256:fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210" } }
+    namespaces = { enabled = true, invokers = { portal = ["allAuthenticatedUsers"] }, database = { proxy_image = "gcr.io/cloud-sql-connectors/cloud-sql-proxy@sha256:fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210" } }
   }
   expect_failures = [var.namespaces]
 }
@@ -94,7 +94,7 @@ run "refuses_all_authenticated_users" {
 run "refuses_an_invoker_without_an_address" {
   command = plan
   variables {
-    namespaces = { enabled = true, invokers = ["group:portal"], database = { proxy_image = "gcr.io/cloud-sql-connectors/cloud-sql-proxy@sha256:fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210" } }
+    namespaces = { enabled = true, invokers = { portal = ["group:portal"] }, database = { proxy_image = "gcr.io/cloud-sql-connectors/cloud-sql-proxy@sha256:fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210" } }
   }
   expect_failures = [var.namespaces]
 }
@@ -102,7 +102,47 @@ run "refuses_an_invoker_without_an_address" {
 run "refuses_an_invoker_of_no_kind" {
   command = plan
   variables {
-    namespaces = { enabled = true, invokers = ["x@example.ac.uk"], database = { proxy_image = "gcr.io/cloud-sql-connectors/cloud-sql-proxy@sha256:fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210" } }
+    namespaces = { enabled = true, invokers = { portal = ["x@example.ac.uk"] }, database = { proxy_image = "gcr.io/cloud-sql-connectors/cloud-sql-proxy@sha256:fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210" } }
+  }
+  expect_failures = [var.namespaces]
+}
+
+run "refuses_a_provisioning_api_open_to_all" {
+  command = plan
+  variables {
+    namespaces = { enabled = true, invokers = { provisioning_api = ["allUsers"] }, database = { proxy_image = "gcr.io/cloud-sql-connectors/cloud-sql-proxy@sha256:fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210" } }
+  }
+  expect_failures = [var.namespaces]
+}
+
+run "refuses_an_invoker_of_the_provisioning_api_without_an_address" {
+  command = plan
+  variables {
+    namespaces = { enabled = true, invokers = { provisioning_api = ["group:portal"] }, database = { proxy_image = "gcr.io/cloud-sql-connectors/cloud-sql-proxy@sha256:fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210" } }
+  }
+  expect_failures = [var.namespaces]
+}
+
+run "refuses_an_invoker_of_the_provisioning_api_behind_an_address" {
+  command = plan
+  variables {
+    namespaces = { enabled = true, invokers = { provisioning_api = ["group:a@example.ac.uk b"] }, database = { proxy_image = "gcr.io/cloud-sql-connectors/cloud-sql-proxy@sha256:fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210" } }
+  }
+  expect_failures = [var.namespaces]
+}
+
+run "refuses_an_audience_of_our_own_provisioning_api" {
+  command = plan
+  variables {
+    namespaces = { enabled = true, identity_audience = "https://api.example.ac.uk", database = { proxy_image = "gcr.io/cloud-sql-connectors/cloud-sql-proxy@sha256:fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210" } }
+  }
+  expect_failures = [var.namespaces]
+}
+
+run "refuses_an_audience_with_a_space" {
+  command = plan
+  variables {
+    namespaces = { enabled = true, provisioning_api = false, provisioning_url = "https://api.example.ac.uk", identity_audience = "the api", database = { proxy_image = "gcr.io/cloud-sql-connectors/cloud-sql-proxy@sha256:fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210" } }
   }
   expect_failures = [var.namespaces]
 }

@@ -77,7 +77,7 @@ run "the_largest_namespaces_are_taken" {
   variables {
     vpc        = { network = "projects/sync-test/global/networks/sync", subnetwork = "sync" }
     budget     = { billing_account = "012345-6789AB-CDEF01", monthly = 1, currency = "GBP" }
-    namespaces = { enabled = true, portal_url = "https://portal.example.ac.uk:8443", portal_ingress = "load-balancer", invokers = ["allUsers", "user:a@example.ac.uk", "group:b@example.ac.uk", "serviceAccount:c@p.iam.gserviceaccount.com"], worker_instances = 20, database = { proxy_image = "gcr.io/cloud-sql-connectors/cloud-sql-proxy@sha256:fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210", tier = "db-custom-96-638976", availability_type = "REGIONAL", disk_gb = 1000, max_connections = 1000, connections_per_instance = 50 } }
+    namespaces = { enabled = true, portal_url = "https://portal.example.ac.uk:8443", portal_ingress = "load-balancer", invokers = { portal = ["allUsers", "user:a@example.ac.uk", "group:b@example.ac.uk", "serviceAccount:c@p.iam.gserviceaccount.com"], provisioning_api = ["user:a@example.ac.uk", "group:b@example.ac.uk", "serviceAccount:c@p.iam.gserviceaccount.com"] }, worker_instances = 20, database = { proxy_image = "gcr.io/cloud-sql-connectors/cloud-sql-proxy@sha256:fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210", tier = "db-custom-96-638976", availability_type = "REGIONAL", disk_gb = 1000, max_connections = 1000, connections_per_instance = 50 } }
   }
 }
 

@@ -226,6 +226,14 @@ run "refuses_the_setting_log_format" {
   expect_failures = [var.settings]
 }
 
+run "refuses_the_setting_namespaces_identity_audience" {
+  command = plan
+  variables {
+    settings = { NAMESPACES__IDENTITY_AUDIENCE = "x" }
+  }
+  expect_failures = [var.settings]
+}
+
 run "refuses_the_setting_namespaces_portal_url" {
   command = plan
   variables {

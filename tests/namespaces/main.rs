@@ -18,6 +18,7 @@ mod dead_letters;
 mod demo;
 mod end_to_end;
 mod examples;
+mod identity_tokens;
 mod key_files;
 mod kills;
 mod ledger;

@@ -37,6 +37,9 @@ pub enum Turn {
 pub struct Call {
     pub path: String,
     pub token: String,
+    /// For what stands in front of the API.
+    pub identity: Option<String>,
+    pub authorization: Option<String>,
     pub body: Value,
 }
 
@@ -131,9 +134,12 @@ async fn answer(
         };
     }
     let token = headers["x-customers-dot-internal-token"].to_str().unwrap();
+    let text = |name| Some(headers.get(name)?.to_str().unwrap().to_owned());
     shared.calls.lock().unwrap().push(Call {
         path: uri.path().to_owned(),
         token: token.to_owned(),
+        identity: text("x-serverless-authorization"),
+        authorization: text("authorization"),
         body: serde_json::from_slice(&body).unwrap(),
     });
     let behind = shared.behind.lock().unwrap().clone();

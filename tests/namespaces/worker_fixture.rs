@@ -10,7 +10,7 @@ use lookup_gitlab_sync::{
         database::DatabaseSettings,
         ledger::{Ledger, RecordedSync, history::SyncHistory},
         portal::signing_keys::SigningKeys,
-        worker::{NamespaceWorker, client::ProvisioningClient},
+        worker::{NamespaceWorker, client::ProvisioningClient, identity_token::IdentityTokens},
     },
     pause::WriteSwitch,
 };
@@ -49,7 +49,7 @@ impl WorkerFixture {
         let portal = "https://portal.example.ac.uk".parse().unwrap();
         let keys = SigningKeys::load(&portal, &files.private(), &[] as &[&str]).unwrap();
         let switch = WriteSwitch::unwatched();
-        let worker = worker(&ledger, &receiver, &keys, timeout, settle, switch);
+        let worker = worker(&ledger, &receiver, &keys, timeout, settle, switch, None);
         Self {
             pool: database.pool().await,
             worker: Arc::new(worker),
@@ -71,6 +71,7 @@ impl WorkerFixture {
             timeout,
             settle,
             WriteSwitch::unwatched(),
+            None,
         ))
     }
 
@@ -84,6 +85,21 @@ impl WorkerFixture {
             timeout,
             settle,
             writes_when,
+            None,
+        )
+    }
+
+    /// A worker that shows these tokens beside the portal's.
+    pub fn worker_with(&self, identity: IdentityTokens) -> NamespaceWorker {
+        let (timeout, settle) = (Duration::from_mins(1), Duration::from_secs(30));
+        worker(
+            &self.ledger,
+            &self.receiver,
+            &self.keys,
+            timeout,
+            settle,
+            WriteSwitch::unwatched(),
+            Some(identity),
         )
     }
 
@@ -157,13 +173,15 @@ fn worker(
     timeout: Duration,
     settle: Duration,
     writes_when: WriteSwitch,
+    identity: Option<IdentityTokens>,
 ) -> NamespaceWorker {
     let calls = CallsConfig {
         timeout,
         ..CallsConfig::default()
     };
     let base = receiver.address.parse().unwrap();
-    let provisioner = ProvisioningClient::new(&base, &calls, keys.clone(), writes_when).unwrap();
+    let provisioner =
+        ProvisioningClient::new(&base, &calls, keys.clone(), identity, writes_when).unwrap();
     NamespaceWorker::new(ledger.clone(), provisioner, settle)
 }
 

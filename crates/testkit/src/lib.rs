@@ -11,6 +11,7 @@
 //! | publish, read and acknowledge | [`pubsub::PubsubClient`] |
 //! | a stage of the service as a child | [`service`] |
 //! | a portal with keys, and tokens of every kind | [`portal::TestPortal`] |
+//! | identity tokens as on Google Cloud | [`metadata_server::MetadataServer`] |
 //! | read what a test's own thread logs | [`logs::CapturedLogs`] |
 //! | a fresh `PostgreSQL` database, or a server to restart | [`postgres`] |
 //! | hold a transaction in its middle | [`row_gate::RowGate`] |
@@ -29,6 +30,7 @@ pub mod command;
 pub mod environment;
 pub mod google_emulator;
 pub mod logs;
+pub mod metadata_server;
 pub mod output_form;
 pub mod pgbouncer;
 pub mod port;

@@ -2,6 +2,7 @@
 
 mod databases;
 mod directory;
+mod identity;
 mod listing;
 mod pubsub;
 mod tokens;
@@ -39,6 +40,7 @@ pub(super) async fn check(
     }
     pubsub::check(config, &mut report).await;
     databases::check(&config.namespaces, &mut report).await;
+    identity::check(&config.namespaces, &mut report).await;
     report.finish(output)
 }
 

@@ -2,25 +2,22 @@
 
 use std::{
     error::Error,
-    fmt,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicU16, Ordering},
     },
 };
 
-use futures::future::BoxFuture;
-use jiff::{SignedDuration, Timestamp};
 use reqwest::{
     Method,
-    header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue},
+    header::{CONTENT_TYPE, HeaderMap, HeaderValue},
 };
 use serde::Deserialize;
 use url::Url;
 
+use super::{identity_token::IdentityTokens, portal_token::PortalToken};
 use crate::namespaces::{
     contract::{
-        claims::{HEADER, LIFETIME},
         document::Document,
         response::{PartResults, ProvisionResponse},
     },
@@ -28,11 +25,11 @@ use crate::namespaces::{
 };
 use crate::{
     config::CallsConfig,
-    gate::{CallKind, ErrorKind, Gate, Subject, UpstreamId},
+    gate::{CallKind, Gate, Subject, UpstreamId},
     pause::WriteSwitch,
     upstream::{
-        Authorize, BuildError, CallError, ClaimedScope, Exchange, Fault, HttpTransport,
-        TransportError, Upstream, UpstreamRequest, UpstreamResponse, UpstreamSettings,
+        BuildError, CallError, ClaimedScope, Exchange, Fault, HttpTransport, TransportError,
+        Upstream, UpstreamRequest, UpstreamResponse, UpstreamSettings,
     },
 };
 
@@ -75,7 +72,8 @@ pub struct ProvisionCall {
 }
 
 impl ProvisioningClient {
-    /// The API at `base`, called with the tokens of `keys` as `writes_when` allows.
+    /// The API at `base`, called with the tokens of `keys` as `writes_when` allows; and with those of
+    /// `identity`, where something in front of it asks for them.
     ///
     /// # Errors
     /// When the client cannot be set up, or nothing can be put under the address.
@@ -83,6 +81,7 @@ impl ProvisioningClient {
         base: &Url,
         calls: &CallsConfig,
         keys: SigningKeys,
+        identity: Option<IdentityTokens>,
         writes_when: WriteSwitch,
     ) -> Result<Self, BuildError> {
         if base.cannot_be_a_base() {
@@ -93,10 +92,7 @@ impl ProvisioningClient {
             Arc::new(HttpTransport::new(calls)?),
             calls.timeout,
         );
-        let authorize = Box::new(PortalToken {
-            keys,
-            current: Mutex::default(),
-        });
+        let authorize = Box::new(PortalToken::new(keys, identity));
         Ok(Self {
             upstream: Upstream::new(line, calls, &SETTINGS, authorize, Some(writes_when.clone())),
             base: base.clone(),
@@ -139,7 +135,7 @@ impl ProvisioningClient {
             if answer.is_json() && answer.status.as_u16() < 500 && answer.status.as_u16() != 429 {
                 Ok(())
             } else {
-                Err(answer.fault())
+                Err(fault_of(answer))
             }
         };
         self.upstream.read(&call, judge).await
@@ -156,7 +152,7 @@ impl ProvisioningClient {
         let judge = |answer: &UpstreamResponse| match answer.status.as_u16() {
             404 if ErrorBody::of(answer).is_some_and(|said| said.contains("Namespace")) => Ok(()),
             500 => Err(answer.fault().advising(UNVERIFIED)),
-            _ => Err(answer.fault()),
+            _ => Err(fault_of(answer)),
         };
         self.upstream.read(&call, judge).await
     }
@@ -231,6 +227,10 @@ const NO_NAMESPACE: i64 = 0;
 const UNVERIFIED: &str = "can it fetch PORTAL_URL/.well-known/openid-configuration and the keys named there? It answers 500 \
                           to every call while it cannot; else it is down: ask those who run it";
 
+/// What an operator does about a refusal that is not the API's own.
+const REFUSED_IN_FRONT: &str = "something in front of the API refused: on Cloud Run, may the account of this process invoke the \
+                                service, and does namespaces.identity_audience name it?";
+
 #[derive(Deserialize)]
 struct ErrorBody {
     message: Option<String>,
@@ -244,6 +244,16 @@ impl ErrorBody {
     fn of(answer: &UpstreamResponse) -> Option<String> {
         let said: Self = answer.body_as_json().ok()?;
         said.message.or(said.error)
+    }
+}
+
+/// The API says in JSON why it refuses; Cloud Run answers with a page.
+fn fault_of(answer: &UpstreamResponse) -> Fault {
+    let fault = answer.fault();
+    if matches!(answer.status.as_u16(), 401 | 403) && !answer.is_json() {
+        fault.advising(REFUSED_IN_FRONT)
+    } else {
+        fault
     }
 }
 
@@ -270,87 +280,12 @@ fn judge(answer: &UpstreamResponse) -> Result<ProvisionOutcome, Fault> {
             }) => Ok(ProvisionOutcome::Broken(message.unwrap_or_else(|| {
                 format!("500: the database refuses it, SQLSTATE class {class}")
             }))),
-            Ok(_) | Err(_) => Err(answer.fault()),
+            Ok(_) | Err(_) => Err(fault_of(answer)),
         },
         404 => match ErrorBody::of(answer).filter(|said| said.contains("Namespace")) {
             Some(said) => Ok(ProvisionOutcome::Refused(said)),
-            None => Err(answer.fault().of(ClaimedScope::Everybody)),
+            None => Err(fault_of(answer).of(ClaimedScope::Everybody)),
         },
-        _ => Err(answer.fault().of(ClaimedScope::Everybody)),
-    }
-}
-
-/// A token, used until half of its life is over.
-struct PortalToken {
-    keys: SigningKeys,
-    current: Mutex<Option<SignedToken>>,
-}
-
-#[derive(Clone)]
-struct SignedToken {
-    value: HeaderValue,
-    signed: Timestamp,
-    key_id: Option<String>,
-}
-
-impl PortalToken {
-    /// Of the key of that name.
-    fn value(&self, key_id: Option<String>) -> Result<HeaderValue, Fault> {
-        let now = Timestamp::now();
-        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        let half = SignedDuration::try_from(LIFETIME / 2).unwrap_or_default();
-        if let Some(token) = &*current
-            && token.key_id == key_id
-            && now.duration_since(token.signed).abs() < half
-        {
-            return Ok(token.value.clone());
-        }
-        let refused = |why: &'static str| {
-            Fault::new(ErrorKind::Unauthenticated, format!("not called: {why}"))
-        };
-        let token = self
-            .keys
-            .token(now)
-            .map_err(|error| refused("no token could be signed").caused_by(error))?;
-        let mut value =
-            HeaderValue::from_str(&token).map_err(|_| refused("the token is no header"))?;
-        value.set_sensitive(true);
-        *current = Some(SignedToken {
-            value: value.clone(),
-            signed: now,
-            key_id,
-        });
-        Ok(value)
-    }
-
-    /// Forgets `used`; whether it was the token in use.
-    fn forget(&self, used: &HeaderValue) -> bool {
-        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        current.take_if(|token| token.value == used).is_some()
-    }
-}
-
-impl fmt::Debug for PortalToken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PortalToken").finish_non_exhaustive()
-    }
-}
-
-impl Authorize for PortalToken {
-    fn header(&self) -> BoxFuture<'_, Result<Option<(HeaderName, HeaderValue)>, Fault>> {
-        Box::pin(async move {
-            let token = self.value(self.keys.refresh().await)?;
-            Ok(Some((HeaderName::from_static(HEADER), token)))
-        })
-    }
-
-    /// The key may have been replaced in its file, and a fresh token is another one in any case.
-    fn renew<'a>(&'a self, used: &'a HeaderValue) -> BoxFuture<'a, bool> {
-        Box::pin(async move {
-            if self.forget(used) {
-                self.keys.reload().await;
-            }
-            true
-        })
+        _ => Err(fault_of(answer).of(ClaimedScope::Everybody)),
     }
 }

@@ -11,7 +11,11 @@ use simulator::{
     gitlab::{SimulatedUser, TokenChange, UserState},
     lookup::SimulatedPerson,
 };
-use testkit::{command::Variables, environment::ServiceEnvironment};
+use testkit::{
+    command::Variables,
+    environment::ServiceEnvironment,
+    metadata_server::{MetadataAnswer, MetadataServer},
+};
 
 use crate::support::environment;
 
@@ -254,4 +258,30 @@ async fn a_service_account_is_an_owner_without_a_warning() {
     let (lines, exit) = checked(&scene, &check, &[]).await;
     assert_eq!(exit, Some(0));
     assert_eq!(lines["GITLAB_TOKEN owner"]["result"], "ok");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn config_check_connect_fetches_an_identity_token_where_calls_carry_one() {
+    let (scene, metadata) = (scene().await, MetadataServer::start().await);
+    let check = ["config", "check", "--connect", "--output", "json"];
+    let host = ("GCE_METADATA_HOST", metadata.host.as_str());
+    let (lines, _) = checked(&scene, &check, &[host]).await;
+    assert!(!lines.contains_key("identity token"), "{lines:?}");
+    assert_eq!(metadata.asked(), [""; 0]);
+
+    let audience = (
+        "LOOKUP_GITLAB_SYNC__NAMESPACES__IDENTITY_AUDIENCE",
+        "https://provisioning.example.run.app",
+    );
+    let (lines, exit) = checked(&scene, &check, &[host, audience]).await;
+    assert_eq!(lines["identity token"]["result"], "ok", "{lines:?}");
+    assert_eq!(exit, Some(0));
+
+    metadata.answer(MetadataAnswer::Page(404, String::new()));
+    let (lines, exit) = checked(&scene, &check, &[host, audience]).await;
+    let line = &lines["identity token"];
+    assert_eq!(line["result"], "failed", "{line}");
+    let remedy = line["remedy"].as_str().unwrap();
+    assert!(remedy.contains("namespaces.identity_audience"), "{remedy}");
+    assert_eq!(exit, Some(4));
 }
