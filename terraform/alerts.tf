@@ -5,11 +5,13 @@ locals {
 
   work_filter = "resource.type=\"pubsub_subscription\" AND resource.labels.subscription_id=monitoring.regex.full_match(\"${join("|", values(local.subscriptions))}\")"
   hold_filter = "resource.type=\"pubsub_subscription\" AND resource.labels.subscription_id=monitoring.regex.full_match(\"${join("|", [for it in local.schemas : "${it.name}-dead-hold"])}\")"
-  send_filter = "resource.type=\"pubsub_topic\" AND resource.labels.topic_id=monitoring.regex.full_match(\"${join("|", [for it in local.schemas : it.name])}\")"
   logged = {
     for metric in keys(local.log_metrics) :
     metric => "metric.type=\"logging.googleapis.com/user/${google_logging_metric.this[metric].name}\" AND resource.type=\"cloud_run_worker_pool\""
   }
+
+  # A condition reads the lines of one type of resource.
+  watched_types = concat(["cloud_run_worker_pool"], length(local.services) > 0 ? ["cloud_run_revision"] : [])
 
   # The same metrics by their names in PromQL.
   counted = {
@@ -69,9 +71,9 @@ locals {
     }
     publish-refused = {
       severity = "WARNING"
-      summary  = "A topic refused a message because its schema does; such a message is dead-lettered nowhere."
-      conditions = [
-        { name = "invalid_argument", query = null, filter = "metric.type=\"pubsub.googleapis.com/topic/send_request_count\" AND metric.labels.response_code=\"invalid_argument\" AND ${local.send_filter}", aligner = "ALIGN_DELTA", period = 300, threshold = 0, duration = 0 },
+      summary  = "Pub/Sub refuses what a stage publishes: the topic is gone, a right is missing, or the schema is older than the stage."
+      conditions = [for it in local.watched_types :
+        { name = "refused, ${it}", query = null, filter = "metric.type=\"logging.googleapis.com/user/${google_logging_metric.this["publishes-refused"].name}\" AND resource.type=\"${it}\"", aligner = "ALIGN_DELTA", period = 300, threshold = 0, duration = 0 }
       ]
     }
     tick-missing = {
@@ -150,12 +152,9 @@ locals {
     errors-logged = {
       severity = "WARNING"
       summary  = "The service logged something that a person must act on."
-      conditions = [for it in [
-        { type = "cloud_run_worker_pool", watched = true },
-        { type = "cloud_run_revision", watched = length(local.services) > 0 },
-        ] :
-        { name = "lines at ERROR, ${it.type}", query = null, filter = "metric.type=\"logging.googleapis.com/user/${google_logging_metric.this["errors"].name}\" AND resource.type=\"${it.type}\"", aligner = "ALIGN_DELTA", period = 300, threshold = 0, duration = 0 }
-      if it.watched]
+      conditions = [for it in local.watched_types :
+        { name = "lines at ERROR, ${it}", query = null, filter = "metric.type=\"logging.googleapis.com/user/${google_logging_metric.this["errors"].name}\" AND resource.type=\"${it}\"", aligner = "ALIGN_DELTA", period = 300, threshold = 0, duration = 0 }
+      ]
     }
   }
 }

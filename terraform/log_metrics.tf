@@ -9,7 +9,7 @@ locals {
     length(local.own_services) == 0 ? [] : ["(resource.type=\"cloud_run_revision\" AND resource.labels.service_name=(${join(" OR ", [for name in local.own_services : "\"${name}\""])}))"],
   ))
   # What has an alert of its own is no second ticket.
-  told_elsewhere = ["gate_closed", "gate_stays_closed", "message_dead_lettered", "process_failed", "token_expires_soon"]
+  told_elsewhere = ["gate_closed", "gate_stays_closed", "message_dead_lettered", "process_failed", "publish_refused", "token_expires_soon"]
 
   log_metrics = {
     messages-done = {
@@ -51,6 +51,11 @@ locals {
       description = "An upstream works again."
       filter      = "jsonPayload.event=\"gate_opened\""
       labels      = { upstream = "upstream", gate = "gate" }
+    }
+    publishes-refused = {
+      description = "Pub/Sub refuses what a stage publishes."
+      filter      = "jsonPayload.event=\"publish_refused\""
+      labels      = { topic = "topic" }
     }
     streams-reopened = {
       description = "Streaming pulls that ended and were opened again."

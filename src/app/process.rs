@@ -170,7 +170,7 @@ impl PreparedProcess {
         stages: &MessagingStages,
     ) -> Result<(), AppError> {
         self.consumers.progress.waits_for(StartStep::PubSub);
-        let connection = connect(&stages.pubsub).await?;
+        let connection = connect(&stages.pubsub).await?.telling_refusals();
         if let Some((users, config)) = &stages.users {
             self.consumers
                 .add_users(*users, config, &connection)

@@ -18,7 +18,7 @@ use google_cloud_pubsub::client::{BasePublisher, Subscriber};
 use tonic::{Request, transport::Channel};
 
 use self::{clients::Target, credentials::authorization};
-use super::{Names, PubSubError, Publisher, PublisherOptions, Topic};
+use super::{Names, PubSubError, Publisher, PublisherOptions, Topic, publisher::RefusalLog};
 use crate::config;
 
 pub(super) use self::{
@@ -39,6 +39,7 @@ pub struct Connection {
     timeouts: PubSubTimeouts,
     channel: Arc<Renewable<Channel>>,
     publishers: Arc<Renewable<BasePublisher>>,
+    tells_refusals: bool,
 }
 
 impl fmt::Debug for Connection {
@@ -80,7 +81,17 @@ impl Connection {
             publishers: Arc::new(publishers(&target, timeouts).await?),
             timeouts,
             target,
+            tells_refusals: false,
         })
+    }
+
+    /// The same, whose publishers log what Pub/Sub refuses: for stages, which nobody watches.
+    #[must_use]
+    pub fn telling_refusals(self) -> Self {
+        Self {
+            tells_refusals: true,
+            ..self
+        }
     }
 
     /// The same, with a new connection for calls; publishers are shared.
@@ -137,6 +148,7 @@ impl Connection {
             self.names.id(topic),
             self.names.topic(topic),
             options,
+            self.tells_refusals.then(RefusalLog::default),
         )
     }
 

@@ -2,6 +2,7 @@
 
 mod confirmation;
 mod in_flight;
+mod refusals;
 mod topic_clients;
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
@@ -18,7 +19,7 @@ use super::{
     connect::{PubSubTimeouts, Renewable},
 };
 
-pub(super) use self::confirmation::Confirmation;
+pub(super) use self::{confirmation::Confirmation, refusals::RefusalLog};
 
 /// How a publisher batches and how much it may hold.
 #[derive(Clone, Debug)]
@@ -63,6 +64,8 @@ struct PublisherState {
     clients: TopicClients,
     timeouts: PubSubTimeouts,
     in_flight: InFlightLimit,
+    /// Of a stage's; a command tells its person itself.
+    refusals: Option<RefusalLog>,
 }
 
 impl fmt::Debug for Publisher {
@@ -81,6 +84,7 @@ impl Publisher {
         topic: String,
         path: String,
         options: &PublisherOptions,
+        refusals: Option<RefusalLog>,
     ) -> Self {
         Self {
             inner: Arc::new(PublisherState {
@@ -88,6 +92,7 @@ impl Publisher {
                 clients: TopicClients::new(Arc::clone(clients), path, options.batching),
                 timeouts,
                 in_flight: InFlightLimit::new(options),
+                refusals,
             }),
         }
     }

@@ -12,7 +12,7 @@ use lookup_gitlab_sync::{
         wire::{SyncOutcome, SyncTick},
     },
 };
-use testkit::wait::until;
+use testkit::{logs::CapturedLogs, wait::until};
 
 use crate::{pubsub::pubsub_host, test_consumer::pull_one};
 
@@ -61,6 +61,44 @@ async fn publishing_to_a_topic_that_is_not_there_is_an_error_that_names_it() {
         .unwrap_err();
     assert!(error.to_string().contains("t1-sync-tick"), "{error}");
     assert!(matches!(error, PubSubError::Refused { .. }));
+}
+
+/// Thousands of messages may be refused for one reason; a command tells its person itself.
+#[rstest::rstest]
+#[case::a_stage(true, 1)]
+#[case::a_command(false, 0)]
+#[tokio::test]
+async fn of_all_that_pubsub_refuses_a_stage_logs_one_error(
+    #[case] stage: bool,
+    #[case] lines: usize,
+) {
+    let server = pubsub_host().await;
+    // No topic at all.
+    let connection = server.connect().await;
+    let connection = if stage {
+        connection.telling_refusals()
+    } else {
+        connection
+    };
+    let publisher = connection.publisher(Topic::UserSync).await.unwrap();
+    let errors = CapturedLogs::errors();
+    for _ in 0..3 {
+        let refused = publisher
+            .publish(&SyncTick::default(), BTreeMap::new())
+            .await;
+        refused.unwrap_err();
+    }
+    let told = errors.text();
+    assert_eq!(told.lines().count(), lines, "{told}");
+    let words = [
+        "event=\"publish_refused\"",
+        "topic=\"t1-user-sync\"",
+        "NotFound",
+    ];
+    assert!(
+        !stage || words.iter().all(|words| told.contains(words)),
+        "{told}"
+    );
 }
 
 #[tokio::test]

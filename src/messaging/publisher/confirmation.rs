@@ -72,7 +72,13 @@ impl Confirmation {
             };
             let is_last = self.since.elapsed() + timeouts.publish > timeouts.publishes;
             match failed {
-                Failed::Refused(error) => return Err(PubSubError::unconfirmed(topic, &error)),
+                Failed::Refused(error) => {
+                    let error = PubSubError::unconfirmed(topic, &error);
+                    if let Some(refusals) = &publisher.refusals {
+                        refusals.met(topic, &error);
+                    }
+                    return Err(error);
+                }
                 Failed::Unreached(error) if is_last => {
                     return Err(PubSubError::unconfirmed(topic, &error));
                 }

@@ -63,7 +63,7 @@ fn sources() -> Vec<String> {
 fn every_metric_counts_lines_that_the_service_writes() {
     let sources = sources();
     let metrics = metrics();
-    assert_eq!(metrics.len(), 15, "the metrics were not found");
+    assert_eq!(metrics.len(), 16, "the metrics were not found");
     for Metric {
         name,
         wanted,
