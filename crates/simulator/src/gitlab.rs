@@ -13,6 +13,7 @@ mod cursor;
 mod defaults;
 mod entities;
 mod filters;
+mod graphql;
 mod hidden;
 mod json;
 mod kinds;

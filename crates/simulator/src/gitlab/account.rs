@@ -172,6 +172,22 @@ impl SimulatedUser {
         *self = next;
         Ok(())
     }
+
+    /// Whether GitLab wrote the account's own row since: identities and custom attributes have
+    /// rows of their own, and move no `updated_at`.
+    pub(super) fn is_written_after(&self, before: &Self) -> bool {
+        let own = |account: &Self| {
+            let others: Map<String, Value> = account.others.clone();
+            let flags = (account.external, account.is_admin, account.kind);
+            (
+                account.username.clone(),
+                account.state.clone(),
+                flags,
+                others,
+            )
+        };
+        own(self) != own(before)
+    }
 }
 
 #[derive(Deserialize)]

@@ -111,6 +111,7 @@ pub(super) fn change(
         .remove("custom_attributes")
         .map(|value| ("custom_attributes".to_owned(), value));
     row.remove("id");
+    let dated = row.contains_key("updated_at");
     account.merge(row)?;
     let at = at.unwrap_or_else(Timestamp::now);
     let changed = actor.and_then(|actor| {
@@ -124,7 +125,12 @@ pub(super) fn change(
         hide(&mut account, hidden)?;
     }
     account.merge(attributes.into_iter().collect())?;
-    store.accounts.insert(id, account);
+    let before = store.accounts.insert(id, account.clone());
+    if dated {
+        store.activity.forget(id);
+    } else if before.is_none_or(|before| account.is_written_after(&before)) {
+        store.activity.touch(id, at);
+    }
     if let Some((action, actor)) = changed {
         store.audit(action, id, &actor, at);
     }

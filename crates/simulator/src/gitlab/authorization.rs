@@ -1,11 +1,13 @@
 //! Who may come in: the token, what it may be used for, and whether its owner is let in, in
 //! GitLab's order.
 
+use axum::http::StatusCode;
 use jiff::{Timestamp, tz::TimeZone};
 
 use super::{
     account::SimulatedUser,
     answers::{self, ErrorResponse},
+    graphql::refusal,
     kinds::{Kind, UserState},
     request::ApiRequest,
     store::GitLabStore,
@@ -26,6 +28,8 @@ pub(super) enum RequiredScope {
     ToRead,
     /// `api`
     ToWrite,
+    /// One of the scopes that GraphQL takes.
+    ToQuery,
     /// The token itself is all that is asked about.
     Nothing,
 }
@@ -39,9 +43,29 @@ impl RequiredScope {
         match self {
             Self::ToRead => READING.into_iter().any(has),
             Self::ToWrite => has("api"),
+            Self::ToQuery => has("api") || has("read_api"),
             Self::Nothing => true,
         }
     }
+}
+
+/// Why GitLab does not let an account in (`lib/gitlab/auth/user_access_denied_reason.rb`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum AccessDenial {
+    Internal,
+    Pending,
+    Blocked,
+    Locked,
+    Terms,
+    Deactivated,
+    PasswordExpired,
+}
+
+/// A token that is good for what is asked, and whose it is.
+struct AcceptedToken {
+    user_id: u64,
+    rights: bool,
+    sudo: bool,
 }
 
 impl GitLabStore {
@@ -56,6 +80,72 @@ impl GitLabStore {
         let Some(secret) = secret(call) else {
             return Ok(None);
         };
+        let token = self.accept(secret, needs, now)?;
+        let owner = self
+            .accounts
+            .get(&token.user_id)
+            .ok_or_else(answers::unauthorized)?;
+        if let Some(denial) = self.denial(owner) {
+            return Err(answers::denied(&denial.text(owner, url)).into());
+        }
+        let caller = Caller {
+            user_id: token.user_id,
+            admin: token.rights && owner.is_admin,
+        };
+        self.bound_addresses(token.user_id, call)?;
+        self.note(token.user_id, now);
+        self.sudo(caller, token.sudo, call).map(Some)
+    }
+
+    /// The same for GraphQL, which tells less, and lets in whom a wrong password has locked out.
+    pub(super) fn enter_graphql(
+        &mut self,
+        call: &ApiRequest,
+        now: Timestamp,
+    ) -> Result<Option<Caller>, ErrorResponse> {
+        let Some(secret) = secret(call) else {
+            return Ok(None);
+        };
+        let invalid = || ErrorResponse::from(refusal(StatusCode::UNAUTHORIZED, "Invalid token"));
+        let token = self
+            .accept(secret, RequiredScope::ToQuery, now)
+            .map_err(|_| invalid())?;
+        let owner = self.accounts.get(&token.user_id).ok_or_else(invalid)?;
+        match self.denial(owner) {
+            Some(AccessDenial::Terms | AccessDenial::Deactivated) => {
+                let said = "API not accessible for user";
+                return Err(refusal(StatusCode::FORBIDDEN, said).into());
+            }
+            Some(
+                AccessDenial::Internal
+                | AccessDenial::Pending
+                | AccessDenial::Blocked
+                | AccessDenial::PasswordExpired,
+            ) => return Err(invalid()),
+            Some(AccessDenial::Locked) | None => {}
+        }
+        let caller = Caller {
+            user_id: token.user_id,
+            admin: token.rights && owner.is_admin,
+        };
+        self.bound_addresses(token.user_id, call)?;
+        self.note(token.user_id, now);
+        Ok(Some(caller))
+    }
+
+    fn note(&mut self, user_id: u64, now: Timestamp) {
+        if let Some(owner) = self.accounts.get(&user_id) {
+            self.activity.note(owner, now);
+        }
+    }
+
+    /// The token, if it is good for this.
+    fn accept(
+        &mut self,
+        secret: &str,
+        needs: RequiredScope,
+        now: Timestamp,
+    ) -> Result<AcceptedToken, ErrorResponse> {
         let today = now.to_zoned_datetime(TimeZone::UTC).date();
         let token = self
             .tokens
@@ -76,56 +166,32 @@ impl GitLabStore {
         if !needs.are_met_by(&token.scopes) {
             return Err(answers::insufficient_scope().into());
         }
-        let admin_mode = token.scopes.iter().any(|scope| scope == "admin_mode");
-        let sudo = token.scopes.iter().any(|scope| scope == "sudo");
-        let (user_id, rights) = (token.user_id, token.spend());
-        let rights = rights && (admin_mode || !self.conditions.admin_mode);
-        let owner = self
-            .accounts
-            .get(&user_id)
-            .ok_or_else(answers::unauthorized)?;
-        self.admit(owner, url)?;
-        let caller = Caller {
-            user_id,
-            admin: rights && owner.is_admin,
-        };
-        self.bound_addresses(user_id, call)?;
-        self.activity.note(user_id, now);
-        self.sudo(caller, sudo, call).map(Some)
+        let has = |wanted: &str| token.scopes.iter().any(|scope| scope == wanted);
+        let (admin_mode, sudo) = (has("admin_mode"), has("sudo"));
+        let rights = token.spend();
+        Ok(AcceptedToken {
+            user_id: token.user_id,
+            rights: rights && (admin_mode || !self.conditions.admin_mode),
+            sudo,
+        })
     }
 
-    /// Whether the owner is one whom GitLab lets in
-    /// (`lib/gitlab/auth/user_access_denied_reason.rb`).
-    fn admit(&self, owner: &SimulatedUser, url: &str) -> Result<(), ErrorResponse> {
+    /// Whether the owner is one whom GitLab does not let in.
+    fn denial(&self, owner: &SimulatedUser) -> Option<AccessDenial> {
         let locked = owner
             .others
             .get("locked")
             .is_some_and(|locked| *locked == true);
-        let denied = match &owner.state {
-            _ if owner.kind.is_internal() => {
-                "This action cannot be performed by internal users".to_owned()
-            }
-            UserState::BlockedPendingApproval => {
-                "Your account is pending approval from your administrator and hence blocked."
-                    .to_owned()
-            }
-            state if state.is_some_block() || locked => "Your account has been blocked.".to_owned(),
-            _ if self.conditions.enforce_terms && owner.kind == Kind::Human => format!(
-                "You (@{}) must accept the Terms of Service in order to perform this action. To accept these terms, \
-                 please access GitLab from a web browser at {url}.",
-                owner.username
-            ),
-            UserState::Deactivated => format!(
-                "Your account has been deactivated by your administrator. Please log back in from a web browser to \
-                 reactivate your account at {url}"
-            ),
-            _ if owner.hidden.password_expired => {
-                "Your password expired. Please access GitLab from a web browser to update your password."
-                    .to_owned()
-            }
-            _ => return Ok(()),
-        };
-        Err(answers::denied(&denied).into())
+        Some(match &owner.state {
+            _ if owner.kind.is_internal() => AccessDenial::Internal,
+            UserState::BlockedPendingApproval => AccessDenial::Pending,
+            state if state.is_some_block() => AccessDenial::Blocked,
+            _ if locked => AccessDenial::Locked,
+            _ if self.conditions.enforce_terms && owner.kind == Kind::Human => AccessDenial::Terms,
+            UserState::Deactivated => AccessDenial::Deactivated,
+            _ if owner.hidden.password_expired => AccessDenial::PasswordExpired,
+            _ => return None,
+        })
     }
 
     /// Counts the addresses an account comes from, where that is bounded.
@@ -171,6 +237,33 @@ impl GitLabStore {
             user_id: other.id,
             admin: other.is_admin,
         })
+    }
+}
+
+impl AccessDenial {
+    /// What the REST API says.
+    fn text(self, owner: &SimulatedUser, url: &str) -> String {
+        match self {
+            Self::Internal => "This action cannot be performed by internal users".to_owned(),
+            Self::Pending => {
+                "Your account is pending approval from your administrator and hence blocked."
+                    .to_owned()
+            }
+            Self::Blocked | Self::Locked => "Your account has been blocked.".to_owned(),
+            Self::Terms => format!(
+                "You (@{}) must accept the Terms of Service in order to perform this action. To accept these terms, \
+                 please access GitLab from a web browser at {url}.",
+                owner.username
+            ),
+            Self::Deactivated => format!(
+                "Your account has been deactivated by your administrator. Please log back in from a web browser to \
+                 reactivate your account at {url}"
+            ),
+            Self::PasswordExpired => {
+                "Your password expired. Please access GitLab from a web browser to update your password."
+                    .to_owned()
+            }
+        }
     }
 }
 

@@ -47,6 +47,15 @@ impl Cost {
 /// How long a server that ended is away, as `SimulatedGitLab`'s memory watchdog brings it back.
 pub(super) const AWAY: Duration = Duration::from_secs(3);
 
+/// A call of the API, whatever it lists (seen: 50 ms for a page of one row).
+const CALL: Duration = Duration::from_millis(50);
+
+/// A row of GraphQL, of the service's few fields: 0.16 s a page of 100.
+const QUERY_ROW: Duration = Duration::from_micros(1_100);
+
+/// The same with the custom attributes, beside it: 0.51 s a page of 100.
+const QUERY_ATTRIBUTES: Duration = Duration::from_micros(3_500);
+
 const ROW: Duration = Duration::from_millis(10);
 const ONE: Duration = Duration::from_millis(40);
 const CHANGE: Duration = Duration::from_millis(100);
@@ -55,6 +64,14 @@ const OTHER: Duration = Duration::from_millis(20);
 /// On the answer to a listing: how many rows it holds.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct RowCount(pub(super) usize);
+
+/// On the answer to GraphQL: how many accounts it holds, and how many of them with their custom
+/// attributes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct QueryRows {
+    pub(super) accounts: u32,
+    pub(super) with_attributes: u32,
+}
 
 /// The processes that answer.
 #[derive(Debug)]
@@ -123,7 +140,13 @@ pub(super) fn price(route: &Route, response: &Response) -> Duration {
         .get::<RowCount>()
         .map_or(0, |rows| rows.0);
     match route {
-        Route::List => ROW.saturating_mul(u32::try_from(rows).unwrap_or(u32::MAX)),
+        Route::List => CALL + ROW.saturating_mul(u32::try_from(rows).unwrap_or(u32::MAX)),
+        Route::GraphQl => {
+            let rows = response.extensions().get::<QueryRows>();
+            let rows = rows.copied().unwrap_or_default();
+            CALL + QUERY_ROW.saturating_mul(rows.accounts)
+                + QUERY_ATTRIBUTES.saturating_mul(rows.with_attributes)
+        }
         Route::Show(_) => ONE,
         // That of a change of state was spent between the look and the change.
         Route::Act(..) | Route::Health(_) | Route::Unknown | Route::Outside | Route::Traversal => {

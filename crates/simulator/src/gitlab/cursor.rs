@@ -74,9 +74,8 @@ impl Order {
             Self::Id => Some(String::new()),
             Self::Username => Some(account.username.clone()),
             Self::UpdatedAt => {
-                let at = activity
-                    .updated_at(account)
-                    .to_zoned_datetime(TimeZone::UTC);
+                let at = activity.updated_at(account)?;
+                let at = at.to_zoned_datetime(TimeZone::UTC);
                 Some(at.strftime("%Y-%m-%d %H:%M:%S.%9f +0000").to_string())
             }
             Self::Name => match account.others.get("name") {

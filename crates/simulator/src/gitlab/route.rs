@@ -33,6 +33,8 @@ pub(super) enum Route {
     Attributes(PathId),
     /// `GET`, `PUT` and `DELETE /users/:id/custom_attributes/:key`
     Attribute(PathId, String, Method),
+    /// `POST /api/graphql`
+    GraphQl,
     /// A path of the API that is none.
     Unknown,
     /// A path outside the API, which leads to the sign-in page.
@@ -59,6 +61,9 @@ impl Route {
         }
         if let Some(route) = Self::health(path) {
             return route;
+        }
+        if path == "/api/graphql" && matches!(*method, Method::GET | Method::POST) {
+            return Self::GraphQl;
         }
         let Some(rest) = path.strip_prefix("/api/v4") else {
             return Self::Outside;

@@ -13,7 +13,7 @@ use std::time::Duration;
 use super::{
     answers, audit, authorization,
     cost::{AWAY, Processes, price},
-    reads,
+    graphql, reads,
     request::{ApiRequest, RequestBody},
     route::{PathId, Route},
     settings::Health,
@@ -59,13 +59,16 @@ impl GitLabServer {
             return answers::not_simulated(reason);
         }
         let maintenance = self.store().conditions.maintenance.clone();
-        if let Some(text) = maintenance.filter(|_| call.is_write()) {
+        let route = Route::of(&call.method, &call.path);
+        // A query changes nothing, whatever its method says.
+        let writes = call.is_write() && route != Route::GraphQl;
+        if let Some(text) = maintenance.filter(|_| writes) {
             return answers::maintenance(call.says_json(), &text, &self.url);
         }
         let counted = self.store().count(call, Timestamp::now());
         let response = match &counted {
             Some((_, admission)) if !admission.admitted => self.retry_later(),
-            Some(_) | None => self.within_limits(call).await,
+            Some(_) | None => self.within_limits(call, &route).await,
         };
         match counted {
             Some((name, admission)) => admission.mark(name, response),
@@ -80,9 +83,8 @@ impl GitLabServer {
         answers::text(StatusCode::TOO_MANY_REQUESTS, format!("{text}\n"))
     }
 
-    async fn within_limits(&self, call: &ApiRequest) -> Response {
-        let route = Route::of(&call.method, &call.path);
-        match &route {
+    async fn within_limits(&self, call: &ApiRequest, route: &Route) -> Response {
+        match route {
             Route::Unknown => return answers::not_found(),
             Route::Traversal => return answers::traversal(),
             Route::Outside => return answers::sign_in(call.header("host").unwrap_or_default()),
@@ -92,7 +94,8 @@ impl GitLabServer {
             }
             _ => {}
         }
-        if let (RequestBody::Unsupported(kind), true) = (&call.body, call.is_write()) {
+        let reads_it = *route != Route::GraphQl;
+        if let (RequestBody::Unsupported(kind), true) = (&call.body, call.is_write() && reads_it) {
             let text = format!("The provided content-type '{kind}' is not supported.");
             return answers::error(StatusCode::UNSUPPORTED_MEDIA_TYPE, &text);
         }
@@ -100,15 +103,16 @@ impl GitLabServer {
             return answers::internal_error();
         }
         let turn = self.processes.turn().await;
-        if route == Route::List && self.processes.ends_over_a_page() {
+        let lists = matches!(route, Route::List | Route::GraphQl);
+        if lists && self.processes.ends_over_a_page() {
             self.outage.begin(AWAY);
             return answers::internal_error();
         }
-        let response = match &route {
+        let response = match route {
             Route::Act(id, action) => self.act(call, *id, *action).await,
-            _ => self.at_once(call, &route),
+            _ => self.at_once(call, route),
         };
-        turn.spend(price(&route, &response)).await;
+        turn.spend(price(route, &response)).await;
         response
     }
 
@@ -150,6 +154,7 @@ impl GitLabServer {
     fn at_once(&self, call: &ApiRequest, route: &Route) -> Response {
         let (store, url, now) = (&mut *self.store(), &*self.url, Timestamp::now());
         let answer = match route {
+            Route::GraphQl => graphql::query(store, call, now),
             Route::Current => reads::current(store, call, url, now),
             Route::SimulatedToken => reads::token(store, call, url, now),
             Route::Version => reads::version(store, call, url, now),

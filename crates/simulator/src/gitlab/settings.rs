@@ -32,6 +32,8 @@ pub struct Conditions {
     /// Milliseconds between GitLab's look at an account and the change of its state. Two changes
     /// that fall into one such time both answer `true`, as was recorded.
     pub state_change_ms: u64,
+    /// Fields that GraphQL's schema lacks, as an earlier or a later GitLab's would.
+    pub graphql_without: Vec<String>,
 }
 
 /// `Rack::Attack`, off unless set.
@@ -76,6 +78,7 @@ impl Default for Conditions {
             redis: Health::Up,
             audit_events: false,
             state_change_ms: 0,
+            graphql_without: Vec::new(),
         }
     }
 }

@@ -133,6 +133,7 @@ impl GitLabStore {
         for id in due {
             if let Some(account) = self.accounts.get_mut(&id) {
                 account.set_by_scim(true);
+                self.activity.touch(id, now);
             }
         }
     }

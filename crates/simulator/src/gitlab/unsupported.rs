@@ -17,9 +17,6 @@ pub(super) fn reason(call: &ApiRequest) -> Option<&'static str> {
     if path.starts_with("/api/v3/") {
         return Some("version 3 of the API: GitLab answers it as version 4");
     }
-    if path.starts_with("/api/graphql") {
-        return Some("GraphQL: the service reads accounts through REST alone");
-    }
     if path.starts_with("/api/v4/") && path.len() > "/api/v4/".len() && path.ends_with('/') {
         return Some("a slash at the end of a path: a client's mistake, which GitLab forgives");
     }

@@ -76,6 +76,8 @@ pub(super) fn review(
         return Err(answers::message(StatusCode::CONFLICT, not_pending).into());
     }
     account.state = after;
+    let id = account.id;
+    store.activity.touch(id, now);
     Ok(answers::message(status, "Success"))
 }
 
@@ -149,6 +151,10 @@ pub(super) fn delete(
             Deletion::Requested
         };
         account.set_deletion(Some(deletion));
+        if hard {
+            let blocked = account.id;
+            store.activity.touch(blocked, now);
+        }
     }
     Ok(StatusCode::NO_CONTENT.into_response())
 }
@@ -179,6 +185,8 @@ pub(super) fn change(
         return Err(answers::invalid_record(&field.to_lowercase(), problem).into());
     }
     account.others.insert("note".to_owned(), json!(note));
+    let changed = account.id;
+    store.activity.touch(changed, now);
     reads::details(store, caller, url, id)
 }
 
