@@ -54,7 +54,7 @@ pub use account::{RowError, SimulatedUser};
 pub use admin_api::ChangeError;
 pub use attributes::Attributes;
 pub use audit::RecordedChange;
-pub use cost::Cost;
+pub use cost::{Cost, CostShare, ProcessorTime};
 pub use hidden::{Deletion, Hidden};
 pub use kinds::{Kind, UserIdentity, UserState};
 pub use settings::{Conditions, Health, Throttles};
@@ -175,6 +175,11 @@ impl SimulatedGitLab {
     /// What its answers cost.
     pub fn cost(&self) -> Cost {
         self.app.processes.cost
+    }
+
+    /// What its processes spent, or would have spent where answers cost nothing.
+    pub fn spent(&self) -> ProcessorTime {
+        self.app.processes.spent()
     }
 
     /// The administrator's token.

@@ -72,6 +72,7 @@ pub(super) fn routes(app: SharedGitLab) -> Router {
             put(change_user).delete(delete_user).get(show_user),
         )
         .route("/simulate/tokens/{secret}", put(change_token))
+        .route("/simulate/cost", get(spent).delete(forget_spent))
         .route("/simulate/settings", put(change_conditions))
         .route("/simulate/maintenance", put(change_maintenance))
         .with_state(app)
@@ -243,4 +244,17 @@ async fn state(State(app): State<SharedGitLab>) -> Json<Value> {
         .map(|account| rows::everything(account, &app.url))
         .collect();
     Json(json!({"users": users, "tokens": store.tokens, "settings": store.conditions}))
+}
+
+/// What the processes spent, in all and by kind.
+async fn spent(State(app): State<SharedGitLab>) -> Json<Value> {
+    let spent = app.processes.spent();
+    let seconds = spent.total().as_secs_f64();
+    let cost = app.processes.cost.as_str();
+    Json(json!({"cost": cost, "seconds": seconds, "spent": spent}))
+}
+
+async fn forget_spent(State(app): State<SharedGitLab>) -> StatusCode {
+    app.processes.forget_spent();
+    StatusCode::NO_CONTENT
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use super::{
     answers, audit, authorization,
-    cost::{AWAY, Processes, price},
+    cost::{AWAY, Processes},
     graphql, reads,
     request::{ApiRequest, RequestBody},
     route::{PathId, Route},
@@ -112,7 +112,8 @@ impl GitLabServer {
             Route::Act(id, action) => self.act(call, *id, *action).await,
             _ => self.at_once(call, route),
         };
-        turn.spend(price(route, &response)).await;
+        let price = self.processes.charge(route, &response);
+        turn.spend(price).await;
         response
     }
 

@@ -13,6 +13,7 @@ mod faults;
 mod gitlab_attributes;
 mod gitlab_audit;
 mod gitlab_cost;
+mod gitlab_graphql;
 mod gitlab_graphql_recordings;
 mod gitlab_listing;
 mod gitlab_odd_accounts;
