@@ -178,7 +178,8 @@ async fn a_refusal_by_cloud_run_itself_is_explained() {
 async fn no_log_line_holds_the_token() {
     let (fixture, metadata) = (WorkerFixture::new().await, MetadataServer::start().await);
     let tokens = tokens(&metadata);
-    let shown = format!("{tokens:?}");
+    let header = tokens.header().await.unwrap();
+    let shown = format!("{tokens:?}{header:?}");
     let worker = fixture.worker_with(tokens);
     let logs = CapturedLogs::from_level(Level::TRACE);
     fixture.receiver.then([Turn::Page(403)]);
