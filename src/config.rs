@@ -49,7 +49,7 @@ pub use self::{
     requirement::Requirement,
     secret::{Secret, SecretFileError},
     source::Sources,
-    stages::{FanOutConfig, FanOutMessages, ServeConfig, SweepConfig, WorkerConfig},
+    stages::{FanOutConfig, FanOutMessages, ServeConfig, SweepConfig, SweepKind, WorkerConfig},
     users::{IdentityPattern, UsersConfig},
 };
 

@@ -239,7 +239,7 @@ fn fan_out(
         config.fan_out.messages,
         StageMessages::to(Stage::UserWorker, connection),
     )
-    .reading_again_after(config.sweep.max_age)
+    .sweeping(config.sweep.clone())
 }
 
 fn user_worker(config: &Config, clients: &UserClients) -> UserWorker {

@@ -44,12 +44,27 @@ pub struct SweepConfig {
     /// What was read longer ago than this is read again where a sweep goes on after an
     /// interruption. 1 h.
     pub max_age: Duration,
+    /// How all accounts are read where an earlier sweep is known. `light`.
+    pub kind: SweepKind,
+    /// How often they are all read exactly, whatever `kind` says. 24 h.
+    pub full_every: Duration,
+}
+
+/// How the accounts of GitLab are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SweepKind {
+    /// By GraphQL, and exactly where a decision could change.
+    Light,
+    /// All of them exactly, by REST.
+    Full,
 }
 
 impl Default for SweepConfig {
     fn default() -> Self {
         Self {
             max_age: Duration::from_hours(1),
+            kind: SweepKind::Light,
+            full_every: Duration::from_hours(24),
         }
     }
 }
@@ -57,8 +72,11 @@ impl Default for SweepConfig {
 impl SweepConfig {
     pub(super) fn read(reader: &mut ConfigReader<'_>) -> Self {
         let bounds = DurationRange(Duration::from_mins(1)..=Duration::from_hours(24));
+        let default = Self::default();
         Self {
-            max_age: reader.value_or("sweep.max_age", &bounds, Self::default().max_age),
+            max_age: reader.value_or("sweep.max_age", &bounds, default.max_age),
+            kind: reader.value_or("sweep.kind", &WordChoice::new(), default.kind),
+            full_every: reader.value_or("sweep.full_every", &bounds, default.full_every),
         }
     }
 }

@@ -42,6 +42,19 @@ pub struct Unreadable {
     pub why: String,
 }
 
+impl Unreadable {
+    /// Names it to the operator.
+    pub fn warn(&self) {
+        let Self { id, why } = self;
+        tracing::warn!(
+            event = "account_unreadable",
+            gitlab_user_id = id,
+            why,
+            "GitLab {why}; the account is kept as it is, `explain {id}` says more"
+        );
+    }
+}
+
 /// A time in a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Timed {

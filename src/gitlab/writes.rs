@@ -111,6 +111,7 @@ impl Client {
             operation,
             purpose: operation,
             about: Some(Subject::account(id)),
+            is_question: false,
             method: Method::POST,
             url: self.url(&path, &[]),
             headers: HeaderMap::from_iter([(CONTENT_TYPE, json)]),

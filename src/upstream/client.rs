@@ -9,7 +9,6 @@ use std::{
 };
 
 use jiff::Timestamp;
-use reqwest::Method;
 use tokio::{
     sync::Semaphore,
     time::{Instant, sleep},
@@ -288,7 +287,7 @@ impl Upstream {
                 request.headers_mut().insert(name, value);
             }
             // Nothing may lie between this and the request.
-            self.may_send(&call.method)?;
+            self.may_send(call)?;
             self.made.fetch_add(1, Ordering::Relaxed);
             let exchange = &self.shared.exchange;
             let deadline = self.deadline.unwrap_or(exchange.deadline());
@@ -311,10 +310,10 @@ impl Upstream {
         }
     }
 
-    /// Whether a request with this method may be sent now. This is the one place that every request
+    /// Whether this request may be sent now. This is the one place that every request
     /// passes: here a pause stops all that is more than a question.
-    fn may_send(&self, method: &Method) -> Result<(), Fault> {
-        if method == Method::GET {
+    fn may_send(&self, call: &UpstreamRequest) -> Result<(), Fault> {
+        if call.is_question {
             return Ok(());
         }
         match &self.shared.writes_when {

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use reqwest::{Method, Request, header::HeaderMap};
+use reqwest::{
+    Method, Request,
+    header::{CONTENT_TYPE, HeaderMap, HeaderValue},
+};
 use url::Url;
 
 use super::CallError;
@@ -18,6 +21,8 @@ pub struct UpstreamRequest {
     pub purpose: &'static str,
     /// The one thing it is about, if it is: its failure may be that thing's own fault.
     pub about: Option<Subject>,
+    /// Whether it changes nothing, so that it may be sent during a pause and by who only reads.
+    pub is_question: bool,
     /// The method.
     pub method: Method,
     /// The address with its query.
@@ -35,10 +40,23 @@ impl UpstreamRequest {
             operation,
             purpose: operation,
             about: None,
+            is_question: true,
             method: Method::GET,
             url,
             headers: HeaderMap::new(),
             body: None,
+        }
+    }
+
+    /// A question that is too long for an address: a POST of JSON that changes nothing, such as a
+    /// query of GraphQL.
+    pub fn question(operation: &'static str, url: Url, body: String) -> Self {
+        let json = HeaderValue::from_static("application/json");
+        Self {
+            method: Method::POST,
+            headers: HeaderMap::from_iter([(CONTENT_TYPE, json)]),
+            body: Some(body),
+            ..Self::get(operation, url)
         }
     }
 

@@ -7,7 +7,6 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
 };
 
 use futures::{TryStreamExt, stream::FuturesUnordered};
@@ -25,7 +24,7 @@ use super::{
     report::Reports,
     rules::Rules,
     sweep::{Progress, SweepError},
-    sweeping::Sweeping,
+    sweeps::Sweeps,
 };
 use crate::{
     config::{self, FanOutMessages},
@@ -59,9 +58,7 @@ pub struct FanOut<P = StageMessages> {
     users: P,
     last_sweep: Mutex<Option<FinishedSweep>>,
     on_its_way: Mutex<OnItsWay>,
-    /// A sweep that was interrupted; the next tick goes on with it.
-    interrupted: Mutex<Option<Sweeping>>,
-    max_age: Duration,
+    sweeps: Sweeps,
     reports: Reports,
     reminder: ControlsReminder,
 }
@@ -129,17 +126,19 @@ impl<P: UserMessages> FanOut<P> {
             users,
             last_sweep: Mutex::new(None),
             on_its_way: Mutex::new(on_its_way),
-            interrupted: Mutex::new(None),
-            max_age: config::SweepConfig::default().max_age,
+            sweeps: Sweeps::new(config::SweepConfig::default()),
             reports: Reports::default(),
             reminder: ControlsReminder::default(),
         }
     }
 
-    /// The same, reading again what was read more than `max_age` before an interruption ended.
+    /// The same, reading GitLab as `config` says.
     #[must_use]
-    pub fn reading_again_after(self, max_age: Duration) -> Self {
-        Self { max_age, ..self }
+    pub fn sweeping(self, config: config::SweepConfig) -> Self {
+        Self {
+            sweeps: Sweeps::new(config),
+            ..self
+        }
     }
 
     /// The same, telling of runs that read or wait where records go.
@@ -216,19 +215,14 @@ impl<P: UserMessages> FanOut<P> {
         let so_far = Mutex::new(Progress::default());
         let so_far = || so_far.lock().unwrap_or_else(PoisonError::into_inner);
         let progress = |progress| *so_far() = progress;
-        let sweeping = self
-            .interrupted()
-            .take()
-            .unwrap_or_else(|| Sweeping::new(Arc::clone(&self.directory), Arc::clone(&self.rules)));
-        let reading = sweeping.to_the_end(&self.gitlab, run.now, self.max_age, &progress);
-        let read = self
+        let (directory, rules) = (&self.directory, &self.rules);
+        let reading = self
+            .sweeps
+            .read(&self.gitlab, directory, rules, run.now, &progress);
+        let sweep = self
             .reports
             .while_reading(run.delivery, || *so_far(), reading)
-            .await;
-        let sweep = read.map_err(|stopped| {
-            *self.interrupted() = stopped.so_far.map(|so_far| *so_far);
-            stopped.error
-        })?;
+            .await?;
         self.warn_before_token_expires(run.now).await;
         self.reminder.tell(self.rules.classes.have_controls());
         let today = run.now.to_zoned_datetime(TimeZone::UTC).date();
@@ -237,12 +231,6 @@ impl<P: UserMessages> FanOut<P> {
         let since = plan.began.min(run.now);
         self.on_its_way().count_in(&mut plan, since);
         Ok(plan)
-    }
-
-    fn interrupted(&self) -> MutexGuard<'_, Option<Sweeping>> {
-        self.interrupted
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn guard_and_publish(

@@ -12,6 +12,7 @@ use super::{
     ownership::blocked_as_another,
     policy::Facts,
     rules::Rules,
+    standings::StandingsReader,
     sweeping::Sweeping,
 };
 use crate::{
@@ -19,6 +20,10 @@ use crate::{
     gitlab::{self, Unreadable},
     upstream::CallError,
 };
+
+/// So many accounts, and so many people, may be unreadable in any run; of accounts one more for
+/// each hundred pages. More are a sign of something else than single accounts.
+const MOST_UNREADABLE: usize = 10;
 
 /// Everything a run needs of both sides; a few hundred bytes an account.
 #[derive(Debug)]
@@ -36,7 +41,7 @@ pub struct Sweep {
 }
 
 /// What is kept of one account.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct SweptAccount {
     /// GitLab's id.
     pub id: AccountId,
@@ -141,6 +146,32 @@ impl SweptAccount {
             block: BlockRecord::of(account, own).map(Box::new),
         }
     }
+}
+
+/// Whether so few accounts and people cannot be shown that each of them may be to blame.
+///
+/// # Errors
+/// [`SweepError::TooManyAccounts`], [`SweepError::TooManyPeople`].
+pub(super) fn check_left_out(
+    accounts: usize,
+    pages: u64,
+    people: &StandingsReader,
+) -> Result<(), SweepError> {
+    let allowed = MOST_UNREADABLE + usize::try_from(pages / 100).unwrap_or(0);
+    if accounts > allowed {
+        return Err(SweepError::TooManyAccounts {
+            found: accounts,
+            allowed,
+        });
+    }
+    let people = people.unreadable().len();
+    if people > MOST_UNREADABLE {
+        return Err(SweepError::TooManyPeople {
+            found: people,
+            allowed: MOST_UNREADABLE,
+        });
+    }
+    Ok(())
 }
 
 /// Tells each account its person's standing.

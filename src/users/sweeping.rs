@@ -13,17 +13,13 @@ use super::{
     class::Class,
     rules::Rules,
     standings::StandingsReader,
-    sweep::{Progress, Sweep, SweepError, SweptAccount, fill_standings},
+    sweep::{Progress, Sweep, SweepError, SweptAccount, check_left_out, fill_standings},
 };
 use crate::{
     directory::{Crsid, Directory, Standing},
     gitlab::{self, Listing, ListingPosition, Unreadable},
     moment::Moment,
 };
-
-/// So many accounts, and so many people, may be unreadable in any run; of accounts one more for
-/// each hundred pages. More are a sign of something else than single accounts.
-const MOST_UNREADABLE: usize = 10;
 
 /// A sweep under way. What it has read stays when a call fails, and it goes on from there: a GitLab
 /// that restarts every few minutes would never let one end that begins again at the first page.
@@ -150,7 +146,7 @@ impl Sweeping {
         while self.people.next_answer().await? {
             progress(self.progress());
         }
-        self.check_people()
+        self.check()
     }
 
     /// What was read, once all of it was.
@@ -197,38 +193,16 @@ impl Sweeping {
         for account in batch.unreadable {
             self.leave_out(account);
         }
-        self.check_accounts()
+        self.check()
     }
 
     fn leave_out(&mut self, account: Unreadable) {
-        let Unreadable { id, why } = &account;
-        tracing::warn!(
-            event = "account_unreadable",
-            gitlab_user_id = id,
-            why,
-            "GitLab {why}; the account is kept as it is, `explain {id}` says more"
-        );
-        self.unreadable.insert(AccountId(*id), account);
+        account.warn();
+        self.unreadable.insert(AccountId(account.id), account);
     }
 
-    fn check_accounts(&self) -> Result<(), SweepError> {
-        let found = self.unreadable.len();
-        let allowed = MOST_UNREADABLE + usize::try_from(self.read.pages / 100).unwrap_or(0);
-        if found > allowed {
-            return Err(SweepError::TooManyAccounts { found, allowed });
-        }
-        Ok(())
-    }
-
-    fn check_people(&self) -> Result<(), SweepError> {
-        let found = self.people.unreadable().len();
-        if found > MOST_UNREADABLE {
-            return Err(SweepError::TooManyPeople {
-                found,
-                allowed: MOST_UNREADABLE,
-            });
-        }
-        Ok(())
+    fn check(&self) -> Result<(), SweepError> {
+        check_left_out(self.unreadable.len(), self.read.pages, &self.people)
     }
 
     fn progress(&self) -> Progress {

@@ -8,6 +8,7 @@ mod controls;
 mod dry_run;
 mod held;
 mod history;
+mod light_sweeps;
 mod metrics;
 mod on_their_way;
 mod paused;

@@ -16,7 +16,7 @@ use crate::{
         output::{self, OutputFormat, OutputRow},
         progress::WorkProgress,
     },
-    config::ReadingConfig,
+    config::{ReadingConfig, SweepKind},
     directory::Crsid,
     gitlab::Client,
 };
@@ -33,6 +33,9 @@ pub(super) async fn check(
     if sees_users {
         version(&clients.reader, &mut report).await;
         let people = listing::check(&clients, &mut report).await;
+        if config.sweep.kind == SweepKind::Light {
+            listing::check_light(&clients, &mut report).await;
+        }
         directory::check(&clients, &config.controls, &people, &mut report).await;
     } else {
         report.skip("gitlab listing", "a token that reads users");

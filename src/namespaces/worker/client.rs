@@ -178,6 +178,7 @@ impl ProvisioningClient {
             operation,
             purpose: operation,
             about: None,
+            is_question: false,
             method: Method::POST,
             url: self.under(&path),
             headers: HeaderMap::from_iter([(CONTENT_TYPE, json)]),

@@ -163,7 +163,12 @@ async fn config_check_connect_names_what_each_system_lacks() {
     let check = ["config", "check", "--connect", "--output", "json"];
     let (lines, exit) = checked(&scene, &check, &[]).await;
     assert_eq!(exit, Some(0), "{lines:?}");
-    for name in ["gitlab version", "gitlab listing", "directory"] {
+    for name in [
+        "gitlab version",
+        "gitlab listing",
+        "gitlab graphql",
+        "directory",
+    ] {
         assert_eq!(lines[name]["result"], "ok", "{lines:?}");
     }
     assert_eq!(lines["directory controls"]["result"], "warning");

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
-use reqwest::Method;
+use reqwest::{Method, Request};
 
 /// Which upstream a request goes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,7 +77,8 @@ impl Conditions {
         (conditions, Duration::from_secs(rng.random_range(5..240)))
     }
 
-    pub fn fate(self, side: Side, method: &Method, rng: &mut ChaCha8Rng) -> Fate {
+    pub fn fate(self, side: Side, request: &Request, rng: &mut ChaCha8Rng) -> Fate {
+        let is_change = request.method() != Method::GET && request.url().path() != "/api/graphql";
         match self {
             Self::Down(down) if down == side => Fate::NoConnection,
             Self::Throttled(at, seconds) if at == side => Fate::Instead(429, Some(seconds)),
@@ -86,10 +87,10 @@ impl Conditions {
                 let before = pause * rng.random_range(0..10) / 10;
                 Fate::Answered(before, pause.saturating_sub(before))
             }
-            Self::Maintenance if side == Side::GitLab && method != Method::GET => {
-                Fate::Instead(503, Some(300))
-            }
-            Self::NoChanges if method == Method::POST && side == Side::GitLab => {
+            Self::Maintenance if side == Side::GitLab && is_change => Fate::Instead(503, Some(300)),
+            Self::NoChanges
+                if side == Side::GitLab && is_change && request.method() == Method::POST =>
+            {
                 Fate::Instead(500, None)
             }
             Self::Flaky(share) if rng.random_bool(share) => strange(rng),

@@ -113,9 +113,7 @@ impl Way {
         let fate = {
             let mut inner = self.upstreams.lock();
             let inner = &mut *inner;
-            let fate = inner
-                .conditions
-                .fate(self.side, request.method(), &mut inner.rng);
+            let fate = inner.conditions.fate(self.side, request, &mut inner.rng);
             inner.figures.requests += 1;
             inner.asked.push((Instant::now(), self.side));
             inner.figures.faults += u64::from(!matches!(fate, Fate::Answered(..)));

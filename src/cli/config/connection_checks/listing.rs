@@ -30,6 +30,22 @@ pub(super) async fn check(clients: &UserClients, report: &mut ConnectionReport) 
     sample
 }
 
+/// Whether the accounts can be listed at a seventh of what they cost GitLab by REST.
+pub(super) async fn check_light(clients: &UserClients, report: &mut ConnectionReport) {
+    const CHECK: &str = "gitlab graphql";
+    report.begin("GitLab's GraphQL");
+    match clients.reader.light_page(None).await {
+        Ok(Ok(_)) => report.ok(CHECK, "lists the accounts, at a seventh of what they cost by REST"),
+        Ok(Err(unavailable)) => report.warn(
+            CHECK,
+            unavailable.to_string(),
+            "each run reads everything by REST until the token has the scope read_api or api and an administrator's \
+             rights; or set sweep.kind = \"full\"",
+        ),
+        Err(error) => report.fail_with(CHECK, &error.into()),
+    }
+}
+
 async fn read(
     clients: &UserClients,
     sample: &mut MemberSample,
