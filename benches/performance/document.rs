@@ -27,6 +27,7 @@ pub fn render(figures: &Figures) -> String {
         ("wall", wall(figures)),
         ("bounds", bounds(figures)),
         ("calls", calls(figures)),
+        ("sweeps", sweeps(figures)),
         ("memory", memory(figures)),
         ("throughput", throughput(figures)),
         ("decisions", decisions(figures)),
@@ -176,13 +177,43 @@ fn calls(figures: &Figures) -> String {
     )
 }
 
+fn sweeps(figures: &Figures) -> String {
+    let free = rows(figures, "sweeps").iter();
+    let waited = rows(figures, "sweeps-waited-for");
+    let seconds = |row: &Row| {
+        let same = |other: &&Row| other.subject == row.subject && other.users == row.users;
+        spread(
+            waited.iter().find(same).and_then(|row| row.get("seconds")),
+            0,
+        )
+    };
+    table(
+        &["accounts", "run", "s of GitLab", "GitLab calls", "s waited"],
+        free.map(|row| {
+            vec![
+                users(row),
+                row.subject.clone(),
+                spread(row.get("gitlab seconds"), 1),
+                spread(row.get("gitlab calls"), 0),
+                seconds(row),
+            ]
+        }),
+    )
+}
+
 fn memory(figures: &Figures) -> String {
     table(
-        &["accounts", "MiB when ready", "MiB at most"],
+        &[
+            "accounts",
+            "MiB when ready",
+            "after a full run",
+            "after a light one",
+        ],
         rows(figures, "memory").iter().map(|row| {
             vec![
                 users(row),
                 spread(row.get("MiB at start"), 1),
+                spread(row.get("MiB after one"), 1),
                 spread(row.get("MiB at most"), 1),
             ]
         }),

@@ -34,6 +34,7 @@ mod process;
 mod servers;
 mod service;
 mod standing;
+mod sweeps;
 mod throughput;
 mod wall;
 
@@ -41,13 +42,15 @@ use figures::{Figures, Row};
 use wall::Comparison;
 
 /// Every measurement, in the order they are taken.
-const MEASUREMENTS: [&str; 12] = [
+const MEASUREMENTS: [&str; 14] = [
     "wall-20ms",
     "wall-0ms",
     "wall-100ms",
     "bounds",
     "scale",
     "calls",
+    "sweeps",
+    "sweeps-waited-for",
     "memory",
     "throughput",
     "decisions",
@@ -72,7 +75,7 @@ async fn main() {
         std::io::stdin().read_line(&mut String::new()).unwrap();
         return;
     }
-    println!("GitLab's answers cost nothing beside the latency (simulate --gitlab-cost free)");
+    println!("GitLab's answers cost nothing beside the latency, but where `real` is said");
     let quick = arguments.iter().any(|word| word == "--quick");
     arguments.retain(|word| word != "--quick");
     for word in &arguments {
@@ -145,6 +148,14 @@ async fn measure(name: &str, quick: bool) -> Vec<Row> {
         "calls" => {
             let sizes = [1_000, 10_000, 100_000];
             calls::measure(&sizes.map(|users| if quick { users / 5 } else { users })).await
+        }
+        "sweeps" => {
+            let sizes = [2_000, 20_000, 100_000].map(size);
+            sweeps::measure(&sizes, &sizes[..2], "free").await
+        }
+        "sweeps-waited-for" => {
+            let sizes = [size(20_000)];
+            sweeps::measure(&sizes, &sizes, "real").await
         }
         "memory" => memory::measure(&[20_000, 60_000, 100_000].map(size), times(3)).await,
         "throughput" => throughput::measure(if quick { 10_000 } else { 60_000 }, times(5)).await,

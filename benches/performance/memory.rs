@@ -1,5 +1,5 @@
-//! (d) The most memory that one process with both stages holds in a run, against the number of
-//! accounts.
+//! (d) The most memory that one process with both stages holds in two runs, a full one and a light
+//! one beside what the first saw, against the number of accounts.
 
 use crate::{
     figures::Row,
@@ -17,6 +17,8 @@ pub async fn measure(sizes: &[usize], repetitions: usize) -> Vec<Row> {
             let servers = Servers::start(Settings::of(*users, 0)).await;
             let (service, _) = Service::start(&servers, &[], &[]).await;
             row.add("MiB at start", service.process.peak_mib());
+            service.run(&servers).await;
+            row.add("MiB after one", service.process.peak_mib());
             service.run(&servers).await;
             let peak = service.process.peak_mib();
             row.add("MiB at most", peak);

@@ -30,6 +30,8 @@ pub struct Settings {
     pub users: usize,
     pub latency_ms: u64,
     pub requests_per_minute: Option<u32>,
+    /// `--gitlab-cost`.
+    pub cost: &'static str,
 }
 
 impl Settings {
@@ -38,6 +40,7 @@ impl Settings {
             users,
             latency_ms,
             requests_per_minute: None,
+            cost: "free",
         }
     }
 }
@@ -106,7 +109,7 @@ impl Servers {
             .args(["simulate", "--users", &settings.users.to_string()])
             .args(["--seed", &SEED.to_string()])
             .args(["--latency", &format!("{}ms", settings.latency_ms)])
-            .args(["--gitlab-cost", "free"])
+            .args(["--gitlab-cost", settings.cost])
             .arg("--env-file")
             .arg(&file);
         if let Some(limit) = settings.requests_per_minute {
@@ -166,6 +169,7 @@ impl Servers {
     /// Forgets what was asked so far.
     pub async fn forget(&self) {
         self.gitlab.delete("/simulate/requests").await;
+        self.gitlab.delete("/simulate/cost").await;
         self.lookup.delete("/simulate/requests").await;
     }
 
@@ -177,6 +181,15 @@ impl Servers {
     /// What Lookup was asked, the token included.
     pub async fn lookup_asked(&self) -> Vec<Asked> {
         self.lookup.asked().await
+    }
+
+    /// Seconds of GitLab's processors since the last [`Self::forget`], or what its answers would
+    /// have cost.
+    pub async fn gitlab_spent(&self) -> f64 {
+        let spent = self.gitlab.get("/simulate/cost").await;
+        let kinds = ["listings", "graphql", "changes", "others"];
+        let microseconds = kinds.map(|kind| spent[kind]["microseconds"].as_f64().unwrap());
+        microseconds.iter().sum::<f64>() / 1e6
     }
 
     pub fn gitlab_url(&self) -> &str {

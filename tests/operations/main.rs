@@ -14,4 +14,5 @@
 mod config;
 mod first_day;
 mod security;
+#[path = "../shared/support.rs"]
 mod support;

@@ -15,4 +15,5 @@
 mod end_to_end;
 mod faults;
 mod policy;
+#[path = "../shared/support.rs"]
 mod support;

@@ -11,7 +11,10 @@ use lookup_gitlab_sync::{
     config::{Environment, ReadingConfig, Sources, SweepConfig, SweepKind},
     directory::{self, Directory},
     gitlab::Client,
-    users::{account::AccountId, plan::Plan, policy::Decision, rules::Rules, sweeps::Sweeps},
+    users::{
+        account::AccountId, plan::Plan, policy::Decision, rules::Rules, sweep::SweepError,
+        sweeps::Sweeps,
+    },
 };
 use rand::{Rng, SeedableRng, seq::IndexedRandom};
 use rand_chacha::ChaCha8Rng;
@@ -59,9 +62,17 @@ async fn both() -> Both {
 }
 
 async fn of(accounts: Vec<SimulatedUser>, people: Vec<SimulatedPerson>) -> Both {
+    with(accounts, people, ServerSettings::default()).await
+}
+
+async fn with(
+    accounts: Vec<SimulatedUser>,
+    people: Vec<SimulatedPerson>,
+    settings: ServerSettings,
+) -> Both {
     let settings = ServerSettings {
         pubsub_port: None,
-        ..ServerSettings::default()
+        ..settings
     };
     let servers = SimulatedServers::of(accounts, people, settings)
         .await
@@ -88,13 +99,18 @@ fn sweeps(kind: SweepKind) -> Sweeps {
 }
 
 impl Both {
+    /// As a run does: what a gate holds goes on where it was.
     async fn plan(&self, sweeps: &Sweeps) -> Plan {
         let now = Timestamp::now();
-        let sweep = sweeps
-            .read(&self.gitlab, &self.directory, &self.rules, now, &|_| ())
-            .await
-            .unwrap();
-        Plan::of(sweep, self.rules.policy, today())
+        loop {
+            let _permit = self.gitlab.read_gate().passable().await;
+            let read = sweeps.read(&self.gitlab, &self.directory, &self.rules, now, &|_| ());
+            match read.await {
+                Ok(sweep) => return Plan::of(sweep, self.rules.policy, today()),
+                Err(SweepError::Call(error)) => println!("it goes on after: {error}"),
+                Err(error) => panic!("{error}"),
+            }
+        }
     }
 
     fn change(&self, id: u64, change: Value) {
@@ -269,4 +285,71 @@ async fn so_many_changes_that_a_full_sweep_is_cheaper_lead_to_one() {
     let plan = both.plan(&light).await;
     assert_eq!(plan.changes().count(), 250);
     assert!(both.pages_by_rest() > before);
+}
+
+fn members(ids: std::ops::Range<u64>) -> (Vec<SimulatedUser>, Vec<SimulatedPerson>) {
+    let seen = today().to_string();
+    let account =
+        |id: u64| SimulatedUser::new(id, &crsid(id)).with("last_activity_on", seen.clone());
+    let people = ids
+        .clone()
+        .map(|id| SimulatedPerson::current(&crsid(id), "Here"));
+    (ids.map(account).collect(), people.collect())
+}
+
+/// As its memory watchdog does: the process ends every third page, in the middle of the answer.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gitlab_that_restarts_every_few_pages_is_listed_to_the_end() {
+    let (accounts, people) = members(100..700);
+    let settings = ServerSettings {
+        restarts_every: Some(3),
+        ..ServerSettings::default()
+    };
+    let both = with(accounts, people, settings).await;
+    let light = sweeps(SweepKind::Light);
+    let full = decisions(&both.plan(&light).await);
+    let before = both.pages_by_rest();
+    both.servers.lookup.set_cancelled(&crsid(650), true);
+    let plan = both.plan(&light).await;
+    assert_eq!(both.pages_by_rest(), before, "it was light to its end");
+    assert_eq!(decisions(&plan).len(), full.len());
+    assert_eq!(plan.changes().count(), 1);
+}
+
+/// One that no page by REST shows: known from the full sweep, or new since.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_that_cannot_be_shown_is_left_out_and_named_by_light_sweeps_too() {
+    let both = both().await;
+    let hide = |id: u64| both.change(id, json!({"hidden": {"without_namespace": true}}));
+    hide(110);
+    let light = sweeps(SweepKind::Light);
+    let unreadable =
+        |plan: &Plan| -> Vec<u64> { plan.unreadable.iter().map(|account| account.id).collect() };
+    assert_eq!(unreadable(&both.plan(&light).await), [110]);
+    let before = both.pages_by_rest();
+    assert_eq!(unreadable(&both.plan(&light).await), [110]);
+    hide(120);
+    both.servers.lookup.set_cancelled(&crsid(120), true);
+    let plan = both.plan(&light).await;
+    assert_eq!(unreadable(&plan), [110, 120]);
+    assert_eq!((plan.changes().count(), both.pages_by_rest()), (0, before));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_sees_less_than_before_is_refused_as_in_a_full_sweep() {
+    let both = both().await;
+    let light = sweeps(SweepKind::Light);
+    both.plan(&light).await;
+    let plain = simulator::gitlab::TokenChange {
+        admin: Some(false),
+        ..Default::default()
+    };
+    let token = both.servers.gitlab.token();
+    both.servers.gitlab.change_token(token, plain);
+    let now = Timestamp::now();
+    let error = light
+        .read(&both.gitlab, &both.directory, &both.rules, now, &|_| ())
+        .await
+        .unwrap_err();
+    assert!(error.to_string().contains("GITLAB_TOKEN"), "{error}");
 }

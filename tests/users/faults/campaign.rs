@@ -39,6 +39,7 @@ fn whatever_goes_wrong_on_the_way_the_end_is_right() {
         failed.len()
     );
     assert!(figures.changes > schedules, "the campaign changes accounts");
+    assert!(figures.light_pages > 0, "some of its sweeps are light");
     assert!(figures.kills > 0 && figures.lost_acks > 0 && figures.faults > 0);
 }
 
@@ -81,6 +82,7 @@ fn assert_right(seed: u64, report: &Report) {
 impl Figures {
     fn add(&mut self, other: &Self) {
         self.requests += other.requests;
+        self.light_pages += other.light_pages;
         self.faults += other.faults;
         self.changes += other.changes;
         self.meddled += other.meddled;

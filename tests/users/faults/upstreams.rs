@@ -56,6 +56,8 @@ pub struct Inner {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Figures {
     pub requests: u64,
+    /// Of these, pages of a light sweep.
+    pub light_pages: u64,
     pub faults: u64,
     pub changes: u64,
     pub meddled: u64,

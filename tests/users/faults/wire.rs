@@ -115,6 +115,7 @@ impl Way {
             let inner = &mut *inner;
             let fate = inner.conditions.fate(self.side, request, &mut inner.rng);
             inner.figures.requests += 1;
+            inner.figures.light_pages += u64::from(request.url().path() == "/api/graphql");
             inner.asked.push((Instant::now(), self.side));
             inner.figures.faults += u64::from(!matches!(fate, Fate::Answered(..)));
             fate
