@@ -157,10 +157,6 @@ impl<'a> LightSweeping<'a> {
     /// Takes the account as it was known, where nothing says that it is another now; else its id.
     fn settle(&mut self, row: &LightRow) -> Option<AccountId> {
         let id = AccountId(row.id);
-        if let Some(unreadable) = self.view.unreadable(id) {
-            self.leave_out(unreadable.clone());
-            return None;
-        }
         let Some(known) = self
             .view
             .account(id)
@@ -202,9 +198,9 @@ impl<'a> LightSweeping<'a> {
     }
 
     async fn read_exactly(&mut self, ids: Vec<AccountId>) -> Result<(), SweepError> {
-        let gitlab = self.gitlab;
+        let (gitlab, view) = (self.gitlab, self.view);
         let mut looks = stream::iter(ids)
-            .map(|id| async move { (id, look(gitlab, id).await) })
+            .map(|id| async move { (id, look(gitlab, id, view.unreadable(id)).await) })
             .buffer_unordered(AT_ONCE);
         while let Some((id, found)) = looks.next().await {
             self.accounts.remove(&id);
@@ -295,7 +291,19 @@ fn needs_full(why: &str) -> LightSweep {
     LightSweep::NeedsFull(why.to_owned())
 }
 
-async fn look(gitlab: &gitlab::Client, id: AccountId) -> Result<ExactLook, CallError> {
+/// Reads one account exactly; once only where it is `known` that GitLab could not show it before.
+async fn look(
+    gitlab: &gitlab::Client,
+    id: AccountId,
+    known: Option<&Unreadable>,
+) -> Result<ExactLook, CallError> {
+    if let Some(known) = known {
+        return Ok(match gitlab.try_user(id.0).await? {
+            Ok(Some(row)) => ExactLook::Row(Box::new(row)),
+            Ok(None) => ExactLook::Gone,
+            Err(_) => ExactLook::Unreadable(known.clone()),
+        });
+    }
     match gitlab.user(id.0).await {
         Ok(Some(row)) => Ok(ExactLook::Row(Box::new(row))),
         Ok(None) => Ok(ExactLook::Gone),
