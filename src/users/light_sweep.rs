@@ -173,14 +173,18 @@ impl<'a> LightSweeping<'a> {
     }
 
     /// Whether the listing says nothing that could make it another account than was known. What the
-    /// guard counts by the hour, and what an administrator exempted, is looked at each time.
+    /// guard counts by the hour, what an administrator exempted, and whose sign of life could not be
+    /// read is looked at each time.
     fn is_as_known(&self, known: &SweptAccount, row: &LightRow) -> bool {
         let may_be_exempt_no_more =
             known.facts.class == Class::Exempt && known.id != self.view.own();
+        let may_be_seen_now =
+            known.facts.class == Class::External && known.facts.last_seen == LastSeen::Unknown;
         *known.username == *row.username
             && known.facts.state == AccountState::parse(&row.state)
             && known.facts.state != AccountState::Unrecognised
             && !may_be_exempt_no_more
+            && !may_be_seen_now
             && !known.counted.recently_blocked
             && !known.counted.recently_unblocked
     }
