@@ -1,5 +1,6 @@
 //! The directory that decides: who a person is in it, and whether they are cancelled.
 
+mod changes;
 mod controls;
 mod file;
 mod lookup;
@@ -9,6 +10,7 @@ use std::{fmt, sync::Arc};
 
 use futures::future::BoxFuture;
 
+pub use changes::{ChangedPeople, DirectoryMark};
 pub use controls::{ControlPeople, Standings};
 pub use file::{FileDirectory, FileError};
 pub use lookup::Lookup;
@@ -45,6 +47,26 @@ pub trait Directory: Send + Sync + fmt::Debug {
     /// All of them, unless the directory is asked over a network.
     fn people_in_one_question(&self) -> usize {
         usize::MAX
+    }
+
+    /// Up to where its people have changed by now; `None` of a directory that cannot tell what
+    /// changes.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    fn mark(&self) -> BoxFuture<'_, Result<Option<DirectoryMark>, CallError>> {
+        Box::pin(async { Ok(None) })
+    }
+
+    /// Whose entries changed since `mark`. It tells nothing of what they are now.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    fn changed_people(
+        &self,
+        _mark: DirectoryMark,
+    ) -> BoxFuture<'_, Result<ChangedPeople, CallError>> {
+        Box::pin(async { Ok(ChangedPeople::NotSupported) })
     }
 
     /// Asks it to hold its answers' time against this machine's clock, since GitLab's have none.

@@ -6,6 +6,7 @@
 mod audit;
 mod blame;
 mod change;
+mod change_feed;
 mod client;
 mod light_listing;
 mod listing;
@@ -23,6 +24,7 @@ mod writes;
 
 pub use audit::{AuditAction, AuditAnswer, AuditEvent, AuditPage, AuditScope};
 pub use change::Change;
+pub use change_feed::{ChangedAccounts, FeedMark};
 pub use client::{Client, WritePermit};
 pub use light_listing::{LightPage, LightRow, LightUnavailable};
 pub use listing::{Listing, ListingBatch};

@@ -3,6 +3,7 @@
 //! Facts are those of its OpenAPI description and of Cambridge's published clients.
 
 mod basic;
+mod changes;
 mod envelope;
 mod list;
 mod people;
@@ -15,7 +16,7 @@ use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderValue};
 use url::Url;
 
 use self::{people::Batches, token::TokenSource};
-use super::{ControlPeople, Crsid, Directory, Standings};
+use super::{ChangedPeople, ControlPeople, Crsid, Directory, DirectoryMark, Standings};
 use crate::{
     config::{self, LookupCredentials},
     gate::{CallKind, Gate, UpstreamId},
@@ -154,6 +155,17 @@ impl Directory for Lookup {
 
     fn people_in_one_question(&self) -> usize {
         people::surely_in_one(self.people_in_one_call(), self.url_without_people())
+    }
+
+    fn mark(&self) -> BoxFuture<'_, Result<Option<DirectoryMark>, CallError>> {
+        Box::pin(async { self.last_transaction().await.map(DirectoryMark).map(Some) })
+    }
+
+    fn changed_people(
+        &self,
+        mark: DirectoryMark,
+    ) -> BoxFuture<'_, Result<ChangedPeople, CallError>> {
+        Box::pin(self.modified_people(mark))
     }
 
     fn keep_time(&self) {

@@ -86,11 +86,11 @@ struct OwnNode {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct UsersConnection<'a> {
+pub(super) struct UsersConnection<'a> {
     #[serde(borrow)]
     page_info: PageInfo<'a>,
     #[serde(borrow)]
-    nodes: Vec<LightNode<'a>>,
+    pub(super) nodes: Vec<LightNode<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -103,7 +103,7 @@ struct PageInfo<'a> {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct LightNode<'a> {
+pub(super) struct LightNode<'a> {
     #[serde(borrow)]
     id: Cow<'a, str>,
     #[serde(borrow)]
@@ -111,6 +111,23 @@ struct LightNode<'a> {
     #[serde(borrow)]
     state: Cow<'a, str>,
     last_activity_on: Option<Date>,
+}
+
+impl UsersConnection<'_> {
+    /// The cursor of the last row.
+    pub(super) fn end(&self) -> Option<&str> {
+        self.page_info.end_cursor.as_deref()
+    }
+}
+
+impl LightNode<'_> {
+    /// The number in `id`.
+    pub(super) fn number(&self) -> Result<u64, Fault> {
+        self.id
+            .strip_prefix("gid://gitlab/User/")
+            .and_then(|id| id.parse().ok())
+            .ok_or_else(|| contradiction("showed an account without a number".to_owned()))
+    }
 }
 
 impl Client {
@@ -124,12 +141,23 @@ impl Client {
         after: Option<&str>,
     ) -> Result<Result<LightPage, LightUnavailable>, CallError> {
         let own = self.own_id().await?;
-        let call =
-            UpstreamRequest::question("light_list_users", self.graphql(), question(after, own));
+        let judge = |answer: &UpstreamResponse| page(answer, after);
+        self.ask_lightly("light_list_users", question(after, own), judge)
+            .await
+    }
+
+    /// Asks `question` by GraphQL. One that fails while REST answers is no outage: GraphQL is
+    /// unavailable.
+    pub(super) async fn ask_lightly<T>(
+        &self,
+        operation: &'static str,
+        question: String,
+        judge: impl Fn(&UpstreamResponse) -> Result<Result<T, LightUnavailable>, Fault>,
+    ) -> Result<Result<T, LightUnavailable>, CallError> {
+        let call = UpstreamRequest::question(operation, self.graphql(), question);
         let mut pauses = PAUSES.iter();
         loop {
-            let judge = |answer: &UpstreamResponse| page(answer, after);
-            let fault = match self.patient().try_read(&call, judge).await? {
+            let fault = match self.patient().try_read(&call, &judge).await? {
                 Ok(answered) => return Ok(answered),
                 Err(fault) => fault,
             };
@@ -154,9 +182,14 @@ impl Client {
 /// attributes tell whether the token sees as an administrator does; asked of everybody they cost
 /// three times the page.
 fn question(after: Option<&str>, own: u64) -> String {
+    question_of("CREATED_ASC", FULL, after, own)
+}
+
+/// The same in another order, and of another size.
+pub(super) fn question_of(sort: &str, first: usize, after: Option<&str>, own: u64) -> String {
     let query = format!(
         "query($after: String) {{ \
-         users(first: {FULL}, after: $after, humans: true, sort: CREATED_ASC) {{ \
+         users(first: {first}, after: $after, humans: true, sort: {sort}) {{ \
          pageInfo {{ hasNextPage endCursor }} nodes {{ id username state lastActivityOn }} }} \
          own: user(id: \"gid://gitlab/User/{own}\") {{ customAttributes {{ key }} }} }}"
     );
@@ -168,6 +201,19 @@ fn page(
     answer: &UpstreamResponse,
     after: Option<&str>,
 ) -> Result<Result<LightPage, LightUnavailable>, Fault> {
+    let users = match connection(answer)? {
+        Ok(users) => users,
+        Err(unavailable) => return Ok(Err(unavailable)),
+    };
+    let next = next(&users, after)?;
+    let rows = users.nodes.into_iter().map(row).collect::<Result<_, _>>()?;
+    Ok(Ok(LightPage { rows, next }))
+}
+
+/// The accounts of an answer that an administrator is given.
+pub(super) fn connection(
+    answer: &UpstreamResponse,
+) -> Result<Result<UsersConnection<'_>, LightUnavailable>, Fault> {
     let status = answer.status;
     let refuses = status.is_client_error()
         || status.is_redirection()
@@ -199,37 +245,38 @@ fn page(
             users.nodes.len()
         )));
     }
-    let next = match (users.page_info.has_next_page, users.page_info.end_cursor) {
-        (false, _) => None,
-        (true, Some(cursor)) if Some(&*cursor) != after && !users.nodes.is_empty() => {
-            Some(cursor.into_owned())
+    Ok(Ok(users))
+}
+
+/// Where the page after `users` starts, which began after `after`.
+pub(super) fn next(
+    users: &UsersConnection<'_>,
+    after: Option<&str>,
+) -> Result<Option<String>, Fault> {
+    match (users.page_info.has_next_page, &users.page_info.end_cursor) {
+        (false, _) => Ok(None),
+        (true, Some(cursor)) if Some(&**cursor) != after && !users.nodes.is_empty() => {
+            Ok(Some(cursor.clone().into_owned()))
         }
-        (true, _) => return Err(contradiction("named a next page that is none".to_owned())),
-    };
-    let rows = users.nodes.into_iter().map(row).collect::<Result<_, _>>()?;
-    Ok(Ok(LightPage { rows, next }))
+        (true, _) => Err(contradiction("named a next page that is none".to_owned())),
+    }
 }
 
 fn row(node: LightNode<'_>) -> Result<LightRow, Fault> {
-    let id = node
-        .id
-        .strip_prefix("gid://gitlab/User/")
-        .and_then(|id| id.parse().ok())
-        .ok_or_else(|| contradiction("showed an account without a number".to_owned()))?;
     Ok(LightRow {
-        id,
+        id: node.number()?,
         username: node.username.into_owned(),
         state: node.state.into_owned(),
         last_activity_on: node.last_activity_on.map_or(Timed::Never, Timed::On),
     })
 }
 
-fn unavailable(why: &str) -> Result<LightPage, LightUnavailable> {
+pub(super) fn unavailable<T>(why: &str) -> Result<T, LightUnavailable> {
     Err(LightUnavailable(format!("GraphQL {why}")))
 }
 
 /// It may pass, so the page is asked for again; then REST has to serve.
-fn contradiction(what: String) -> Fault {
+pub(super) fn contradiction(what: String) -> Fault {
     Fault::new(ErrorKind::Unreadable, what)
 }
 

@@ -3,6 +3,7 @@
 
 mod adopting;
 mod bad_input;
+mod change_feeds;
 mod commands;
 mod controls;
 mod dry_run;

@@ -121,6 +121,7 @@ impl SimulatedLookup {
             people: Mutex::new(PersonStore {
                 by_crsid,
                 transaction: 1,
+                changed_by: BTreeMap::new(),
             }),
             tokens: Mutex::new(AccessTokens::new(settings.token_lifetime)),
         });

@@ -14,7 +14,8 @@ use crate::{
     upstream::{Fault, LenientValue, UpstreamResponse},
 };
 
-/// More people than the address of any question has room for.
+/// More people than the address of any question has room for, and than are asked about because
+/// they changed.
 const MOST_PEOPLE: usize = 3_000;
 
 #[derive(Deserialize)]
@@ -70,7 +71,7 @@ struct Identifier<'a> {
     value: LenientValue<'a>,
 }
 
-/// The people of an answer, no more than can have been asked for.
+/// The people of an answer, no more than an answer is read for.
 struct PersonRows<'a>(Vec<PersonRow<'a>>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for PersonRows<'a> {
@@ -133,6 +134,15 @@ pub(super) fn people(
         }
     }
     Ok(standings)
+}
+
+/// Reads the answer to `person/modified-people`: who is in it, whatever it says of them. Rows
+/// without a `CRSid` are of people who have no account by one.
+pub(super) fn modified_people(answer: &UpstreamResponse) -> Result<Vec<Crsid>, Fault> {
+    let PersonRows(people) = content(answer)?
+        .people
+        .ok_or_else(|| Fault::new(ErrorKind::Unreadable, "answered without a list of people"))?;
+    Ok(people.iter().filter_map(crsid_of).collect())
 }
 
 /// Reads the answer to `last-transaction`; whether its value is a number or a string is not

@@ -29,6 +29,8 @@ pub(super) fn change(app: &SharedLookup, crsid: &str, changes: Map<String, Value
     let mut people = lock(&app.people);
     people.transaction += 1;
     let crsid = crsid.to_lowercase();
+    let transaction = people.transaction;
+    people.changed_by.insert(crsid.clone(), transaction);
     people
         .by_crsid
         .entry(crsid.clone())

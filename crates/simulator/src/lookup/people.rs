@@ -22,7 +22,10 @@ const LONGEST: usize = 8_000;
 #[derive(Debug)]
 pub(super) struct PersonStore {
     pub(super) by_crsid: BTreeMap<String, SimulatedPerson>,
+    /// The number of the last transaction; 1 brought the first people.
     pub(super) transaction: u64,
+    /// The transactions that changed people since.
+    pub(super) changed_by: BTreeMap<String, u64>,
 }
 
 impl PersonStore {
@@ -43,6 +46,7 @@ pub(super) fn routes() -> Router<SharedLookup> {
     Router::new()
         .route("/person/list", get(list))
         .route("/person/all-people", get(all))
+        .route("/person/modified-people", get(modified))
         .route("/person/{scheme}/{identifier}", get(show))
         .route("/last-transaction", get(last_transaction))
         .route("/version", get(version))
@@ -111,6 +115,28 @@ async fn all(State(app): State<SharedLookup>, RawQuery(query): RawQuery) -> Resp
         .filter(|person| cancelled_too || !person.is_cancelled())
         .take(limit);
     answers::result("people", Some(shown(listed, &parameters)))
+}
+
+/// `person/modified-people`: those whom a transaction after `minTxId` changed, up to and with
+/// `maxTxId`, as they are now, without the cancelled unless they are asked for.
+async fn modified(State(app): State<SharedLookup>, RawQuery(query): RawQuery) -> Response {
+    let parameters = parameters(query);
+    let number = |key: &str, default: u64| {
+        let given = parameters.get(key);
+        given.map_or(Ok(default), |number| number.parse::<u64>())
+    };
+    let (Ok(after), Ok(last)) = (number("minTxId", 0), number("maxTxId", u64::MAX)) else {
+        return answers::error(StatusCode::BAD_REQUEST, "minTxId or maxTxId is no number");
+    };
+    let cancelled_too = parameters
+        .get("includeCancelled")
+        .is_some_and(|flag| flag == "true");
+    let people = lock(&app.people);
+    let modified = people.by_crsid.values().filter(|person| {
+        let by = people.changed_by.get(&person.crsid).copied().unwrap_or(1);
+        after < by && by <= last && (cancelled_too || !person.is_cancelled())
+    });
+    answers::result("people", Some(shown(modified, &parameters)))
 }
 
 /// `person/{scheme}/{identifier}`: 200 with no person where there is none.

@@ -140,6 +140,23 @@ async fn all_people_start_after_an_identifier_and_leave_the_cancelled_out() {
 }
 
 #[tokio::test]
+async fn modified_people_are_those_of_later_transactions_the_cancelled_if_asked_for() {
+    let lookup = lookup().await;
+    lookup.set_cancelled("abcd1", true);
+    lookup.set_cancelled("efg234", false);
+    let modified = async |query: &str| {
+        crsids(&ask(&lookup, &format!("/person/modified-people?{query}")).await)
+    };
+    assert_eq!(modified("minTxId=1").await, ["efg234"]);
+    let all = "includeCancelled=true&minTxId";
+    assert_eq!(modified(&format!("{all}=1")).await, ["abcd1", "efg234"]);
+    assert_eq!(modified(&format!("{all}=2")).await, ["efg234"]);
+    assert_eq!(modified(&format!("{all}=1&maxTxId=2")).await, ["abcd1"]);
+    assert!(modified(&format!("{all}=3")).await.is_empty());
+    assert_eq!(modified(&format!("{all}=0")).await.len(), 4);
+}
+
+#[tokio::test]
 async fn the_last_transaction_rises_with_a_change() {
     let lookup = lookup().await;
     let number = async || {
@@ -269,6 +286,7 @@ async fn a_request_lookup_does_not_understand_is_a_result_with_an_error() {
     for (path, status) in [
         ("/person/list", 400),
         ("/person/all-people?limit=x", 400),
+        ("/person/modified-people?minTxId=x", 400),
         ("/nowhere", 404),
     ] {
         let answer = ask(&lookup, path).await;
