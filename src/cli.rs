@@ -19,6 +19,7 @@ mod serve;
 #[cfg(feature = "simulate")]
 mod simulate;
 mod tick;
+mod token;
 mod topology;
 
 use clap::{
@@ -97,6 +98,7 @@ pub enum Command {
     DeadLetters(dead_letters::DeadLettersArgs),
     Namespaces(namespaces::NamespacesArgs),
     Topology(topology::TopologyArgs),
+    Token(token::TokenArgs),
     Config(config::ConfigArgs),
     Completions(completions::CompletionsArgs),
 }
@@ -118,7 +120,7 @@ impl Command {
         match self {
             #[cfg(feature = "simulate")]
             Self::Simulate(_) => true,
-            Self::Serve(_) | Self::DeadLetters(_) | Self::History(_) => true,
+            Self::Serve(_) | Self::DeadLetters(_) | Self::History(_) | Self::Token(_) => true,
             #[cfg(feature = "simulate")]
             Self::Demo(_) => false,
             Self::Plan(_)
@@ -156,6 +158,7 @@ impl Command {
             Self::DeadLetters(args) => args.run(context).await,
             Self::Namespaces(args) => args.run(context).await,
             Self::Topology(args) => args.run(context).await,
+            Self::Token(args) => args.run(context).await,
             Self::Config(args) => args.run(context).await,
             Self::Completions(args) => args.run(),
         }

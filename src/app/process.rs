@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::Router;
+use jiff::Timestamp;
 
 use super::{
     clients::connect,
@@ -232,7 +233,11 @@ impl PreparedProcess {
         }
         for token in &self.consumers.tokens {
             let token = token.clone();
-            health.register_note(move || Some(token.token_expiry()?.to_string()));
+            health.register_note(move || {
+                let expiry = token.token_expiry()?;
+                let advice = expiry.advice(Timestamp::now());
+                Some(advice.unwrap_or_else(|| expiry.to_string()))
+            });
         }
         for ledger in self.consumers.ledgers.iter().chain(&self.portal) {
             let ledger = ledger.clone();

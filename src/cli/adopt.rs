@@ -11,14 +11,14 @@ use super::{
         output::{self, OutputFormat},
         progress::{WorkProgress, reading_gitlab},
         values::{account_id, day},
+        write_switch::writes_when,
     },
 };
 use crate::{
-    app::{clients::connect, context::ProcessContext},
+    app::context::ProcessContext,
     config::{Config, DirectoryConfig, GitLabConfig, Mode, PubSubConfig},
     gitlab::{self, WritePermit},
-    messaging::{PauseTopic, RunId},
-    pause::WriteSwitch,
+    messaging::RunId,
     upstream::CallError,
     users::{
         account::AccountId,
@@ -75,7 +75,13 @@ type AdoptionConfig = Config<GitLabConfig, Option<DirectoryConfig>, Option<PubSu
 impl AdoptArgs {
     pub(super) async fn run(self, context: &ProcessContext) -> Result<(), CommandFailure> {
         let config: AdoptionConfig = context.start(false)?;
-        let gitlab = gitlab::Client::new(&config.gitlab, self.writes_when(&config).await?)?;
+        let mode = if self.dry_run {
+            Mode::DryRun
+        } else {
+            config.mode
+        };
+        let writes_when = writes_when(mode, config.pubsub.as_ref()).await?;
+        let gitlab = gitlab::Client::new(&config.gitlab, writes_when)?;
         let rules = Rules::new(&config.users, &config.guard)?;
         let own = AccountId(gitlab.current_user().await?.id);
         let request = self.request()?;
@@ -99,22 +105,6 @@ impl AdoptArgs {
         let summary = AdoptionSummary::of(&survey, &lines, permit.is_none(), run.as_str());
         summary.print(self.output, &self.listed(&survey, lines))?;
         failure.map_or_else(|| summary.verdict(limit), Err)
-    }
-
-    /// What its writes ask: nothing where it makes none, or where no Pub/Sub could keep a pause.
-    async fn writes_when(
-        &self,
-        config: &AdoptionConfig,
-    ) -> Result<Option<WriteSwitch>, CommandFailure> {
-        match (config.mode, &config.pubsub) {
-            (Mode::DryRun, _) => Ok(None),
-            (Mode::Apply, _) if self.dry_run => Ok(None),
-            (Mode::Apply, None) => Ok(Some(WriteSwitch::unwatched())),
-            (Mode::Apply, Some(pubsub)) => {
-                let topic = PauseTopic::of(&connect(pubsub).await?);
-                Ok(Some(topic.switch().await?))
-            }
-        }
     }
 
     fn request(&self) -> Result<AdoptionRequest, CommandFailure> {

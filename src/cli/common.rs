@@ -17,3 +17,4 @@ pub(super) mod requester;
 pub(super) mod stopping;
 pub(super) mod target;
 pub(super) mod values;
+pub(super) mod write_switch;

@@ -61,6 +61,8 @@ impl Keys for AttributeKeys {
 
 #[derive(Deserialize)]
 struct TokenRow<'a> {
+    #[serde(borrow, default)]
+    name: LenientValue<'a>,
     #[serde(default)]
     scopes: Option<Vec<String>>,
     #[serde(borrow, default)]
@@ -123,6 +125,7 @@ pub(super) fn token_details(answer: &UpstreamResponse) -> Result<TokenDetails, F
         .text()
         .and_then(|text| text.parse::<Date>().ok());
     Ok(TokenDetails {
+        name: row.name.text().map(str::to_owned),
         scopes: row.scopes.unwrap_or_default(),
         expires_at,
     })

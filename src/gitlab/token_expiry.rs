@@ -24,11 +24,25 @@ impl TokenExpiry {
         self.on.filter(|day| *day <= last)
     }
 
+    /// That it is soon, and what to do about it.
+    pub fn advice(&self, now: Timestamp) -> Option<String> {
+        let option = if self.token == "GITLAB_READ_TOKEN" {
+            " --read"
+        } else {
+            ""
+        };
+        self.soon(now).map(|_| {
+            format!(
+                "{self}: rotate it before that day with `lookup-gitlab-sync token rotate{option}`"
+            )
+        })
+    }
+
     /// Logs it, if it is soon.
     pub(crate) fn warn_if_soon(&self, now: Timestamp) {
         if let Some(expires) = self.soon(now) {
             let token = self.token;
-            tracing::warn!(event = "token_expires_soon", token, %expires, "GitLab's token expires soon: rotate it");
+            tracing::warn!(event = "token_expires_soon", token, %expires, "GitLab's token expires soon: rotate it with `token rotate`");
         }
     }
 

@@ -111,6 +111,8 @@ pub struct CurrentUser {
 /// What `GET /personal_access_tokens/self` says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenDetails {
+    /// `name`, which a person chose.
+    pub name: Option<String>,
     /// `scopes`
     pub scopes: Vec<String>,
     /// `expires_at`

@@ -16,6 +16,8 @@ mod paused;
 mod plans;
 mod recording;
 mod resyncs;
+mod rotating;
+mod rotation_cuts;
 mod runs;
 mod scale;
 mod sweep;

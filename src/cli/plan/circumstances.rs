@@ -27,8 +27,8 @@ impl Circumstances {
     pub(super) fn in_words(&self) -> String {
         let soon = self
             .token
-            .filter(|token| token.soon(Timestamp::now()).is_some())
-            .map(|token| format!("\n{token}: rotate it before that day"));
+            .and_then(|token| token.advice(Timestamp::now()))
+            .map(|advice| format!("\n{advice}"));
         self.pause.in_words() + &soon.unwrap_or_default()
     }
 }

@@ -5,7 +5,10 @@ use std::path::Path;
 use clap::CommandFactory;
 use lookup_gitlab_sync::cli::Cli;
 use serde_json::Value;
-use simulator::{gitlab::SimulatedUser, lookup::SimulatedPerson};
+use simulator::{
+    gitlab::{SimulatedUser, TokenChange},
+    lookup::SimulatedPerson,
+};
 use testkit::environment::ServiceEnvironment;
 use testkit::wait::until;
 
@@ -102,6 +105,10 @@ async fn every_example_of_every_help_works_as_it_stands() {
             stays(&scene, &example, folder.path()).await;
             continue;
         }
+        if name.starts_with("token") {
+            rotates(&scene, &name, &example, folder.path()).await;
+            continue;
+        }
         // What is only known here: an address, an id; and a population that need not be so large.
         let line = example
             .replace("localhost:8085", &host)
@@ -111,6 +118,22 @@ async fn every_example_of_every_help_works_as_it_stands() {
         let said = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(0), "{line}: {said}");
     }
+}
+
+/// It gives up its token, which the other examples need: it is typed with one of its own.
+async fn rotates(scene: &ServiceEnvironment, name: &str, line: &str, folder: &Path) {
+    let token = format!("glpat-{}", name.replace(' ', "-"));
+    let another = TokenChange {
+        admin: Some(true),
+        ..TokenChange::default()
+    };
+    scene.servers.gitlab.change_token(&token, another);
+    let line = format!("GITLAB_TOKEN={token} {line}");
+    let output = type_in(scene, &line, folder).await;
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{line}: {said}");
+    let new = std::fs::read_to_string(folder.join("new-token")).unwrap();
+    assert!(new.starts_with("glpat-simulated-"), "{line}");
 }
 
 /// These run until they are stopped.

@@ -30,6 +30,8 @@ pub(super) enum RequiredScope {
     ToWrite,
     /// One of the scopes that GraphQL takes.
     ToQuery,
+    /// One of the scopes with which a token may replace itself.
+    ToRotate,
     /// The token itself is all that is asked about.
     Nothing,
 }
@@ -44,6 +46,7 @@ impl RequiredScope {
             Self::ToRead => READING.into_iter().any(has),
             Self::ToWrite => has("api"),
             Self::ToQuery => has("api") || has("read_api"),
+            Self::ToRotate => has("api") || has("self_rotate"),
             Self::Nothing => true,
         }
     }

@@ -205,6 +205,7 @@ impl Processes {
             Route::Show(_)
             | Route::Current
             | Route::SimulatedToken
+            | Route::TokenRotation
             | Route::Version
             | Route::AuditEvents
             | Route::Change(_)
@@ -251,6 +252,7 @@ fn price(route: &Route, response: &Response) -> Duration {
         }
         Route::Current
         | Route::SimulatedToken
+        | Route::TokenRotation
         | Route::Version
         | Route::AuditEvents
         | Route::Change(_)

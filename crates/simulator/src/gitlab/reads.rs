@@ -5,7 +5,6 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use jiff::Timestamp;
-use serde_json::json;
 
 use super::{
     account::SimulatedUser,
@@ -75,17 +74,7 @@ pub(super) fn token(
     let token = authorization::secret(call).and_then(|secret| store.tokens.get(secret));
     let token = token.ok_or_else(answers::unauthorized)?;
     let used = now.strftime("%Y-%m-%dT%H:%M:%S.000Z").to_string();
-    let mut row = JsonRow::default();
-    row.push("id", &token.id);
-    row.push("name", &token.name);
-    row.push("revoked", &token.revoked);
-    row.push("created_at", &"2026-01-05T09:00:00.000Z");
-    row.push("description", &json!(null));
-    row.push("scopes", &token.scopes);
-    row.push("user_id", &token.user_id);
-    row.push("last_used_at", &used);
-    row.push("active", &true);
-    row.push("expires_at", &token.expires_at);
+    let mut row = token.row("2026-01-05T09:00:00.000Z", Some(&used));
     row.push("last_used_ips", &["127.0.0.1"]);
     Ok(respond(StatusCode::OK, &row))
 }

@@ -13,6 +13,8 @@ pub(super) enum Route {
     Current,
     /// `GET /personal_access_tokens/self`
     SimulatedToken,
+    /// `POST /personal_access_tokens/self/rotate`
+    TokenRotation,
     /// `GET /version`, `GET /metadata`
     Version,
     /// `GET /audit_events`
@@ -77,6 +79,9 @@ impl Route {
             ["user"] if read => Self::Current,
             ["version" | "metadata"] if read => Self::Version,
             ["personal_access_tokens", "self"] if read => Self::SimulatedToken,
+            ["personal_access_tokens", "self", "rotate"] if *method == Method::POST => {
+                Self::TokenRotation
+            }
             ["audit_events"] if read => Self::AuditEvents,
             ["users"] if read => Self::List,
             ["users", id, rest @ ..] => match number(id) {

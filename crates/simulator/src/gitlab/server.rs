@@ -19,7 +19,7 @@ use super::{
     settings::Health,
     states::Action,
     store::GitLabStore,
-    unsupported, writes,
+    tokens, unsupported, writes,
 };
 use crate::{connection::Outage, control::lock};
 
@@ -158,6 +158,7 @@ impl GitLabServer {
             Route::GraphQl => graphql::query(store, call, now),
             Route::Current => reads::current(store, call, url, now),
             Route::SimulatedToken => reads::token(store, call, url, now),
+            Route::TokenRotation => tokens::rotate(store, call, url, now),
             Route::Version => reads::version(store, call, url, now),
             Route::AuditEvents => audit::events(store, call, url, now),
             Route::List => reads::list(store, call, url, now),

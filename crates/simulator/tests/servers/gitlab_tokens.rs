@@ -189,3 +189,90 @@ async fn paths_and_methods_that_are_not_there_are_refused_in_json() {
         (404, json!({"error": "404 Not Found"}))
     );
 }
+
+/// As it was recorded, step for step.
+#[tokio::test]
+async fn a_token_used_twice_to_rotate_loses_the_new_one_too() {
+    let gitlab = gitlab(vec![]).await;
+    let rotate = "/personal_access_tokens/self/rotate";
+    let answer = ask(&gitlab, "POST", rotate).await;
+    let row = answer.json();
+    let keys: Vec<&str> = row
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect();
+    assert_eq!(answer.status, 200);
+    let mut expected = [
+        "id",
+        "name",
+        "revoked",
+        "created_at",
+        "description",
+        "scopes",
+        "user_id",
+        "last_used_at",
+        "active",
+        "expires_at",
+        "token",
+    ];
+    expected.sort_unstable();
+    let mut sorted = keys.clone();
+    sorted.sort_unstable();
+    assert_eq!(sorted, expected);
+    let today = jiff::Timestamp::now()
+        .to_zoned_datetime(jiff::tz::TimeZone::UTC)
+        .date();
+    let expires: jiff::civil::Date = row["expires_at"].as_str().unwrap().parse().unwrap();
+    assert!((expires - today).get_days() >= 6, "seven days: {expires}");
+    assert!((expires - today).get_days() <= 7, "seven days: {expires}");
+    let new = row["token"].as_str().unwrap();
+    assert_eq!(ask_with(&gitlab, new, "/user").await.status, 200);
+    let revoked = json!({
+        "error": "invalid_token",
+        "error_description": "Token was revoked. You have to re-authorize from the user.",
+    });
+    let old = ask(&gitlab, "GET", "/user").await;
+    assert_eq!((old.status, old.json()), (401, revoked.clone()));
+    assert_eq!(ask_with(&gitlab, new, "/user").await.status, 200);
+    let again = ask(&gitlab, "POST", rotate).await;
+    assert_eq!((again.status, again.json()), (401, revoked.clone()));
+    let lost = ask_with(&gitlab, new, "/user").await;
+    assert_eq!((lost.status, lost.json()), (401, revoked));
+}
+
+#[tokio::test]
+async fn a_token_rotates_itself_to_the_day_that_is_asked_for_and_only_with_a_scope_for_it() {
+    let gitlab = gitlab(vec![]).await;
+    let today = jiff::Timestamp::now()
+        .to_zoned_datetime(jiff::tz::TimeZone::UTC)
+        .date();
+    let day = today.saturating_add(jiff::ToSpan::days(100)).to_string();
+    let rotate = "/personal_access_tokens/self/rotate";
+    let to = async |day: &str| {
+        send(request(&gitlab, "POST", rotate).json(&json!({ "expires_at": day }))).await
+    };
+    let scopes = |scope: &str| TokenChange {
+        scopes: Some(vec![scope.to_owned()]),
+        ..TokenChange::default()
+    };
+    gitlab.change_token(gitlab.token(), scopes("read_user"));
+    let refused = to(&day).await;
+    assert_eq!(
+        (refused.status, &refused.json()["error"]),
+        (403, &json!("insufficient_scope"))
+    );
+    gitlab.change_token(gitlab.token(), scopes("self_rotate"));
+    let broken = to("tomorrow").await;
+    assert_eq!(
+        (broken.status, broken.json()),
+        (400, json!({"error": "expires_at is invalid"}))
+    );
+    assert_eq!(to("2020-01-01").await.status, 501, "it was not recorded");
+    let answer = to(&day).await;
+    assert_eq!(
+        (answer.status, &answer.json()["expires_at"]),
+        (200, &json!(day))
+    );
+}

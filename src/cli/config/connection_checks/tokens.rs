@@ -124,7 +124,7 @@ fn check_expiry(name: &str, expiry: Option<TokenExpiry>, report: &mut Connection
         report.warn(
             check,
             finding,
-            "rotate it before that day (docs/deploy.md, section 6)",
+            "rotate it before that day with `token rotate` (docs/deploy.md, section 6)",
         );
     } else {
         report.ok(check, finding);
