@@ -221,7 +221,8 @@ async fn the_day_on_which_the_token_expires_is_told_by_plan_readiness_and_metric
         page.text().await.unwrap()
     };
     let ready: Value = serde_json::from_str(&page("/readyz").await).unwrap();
-    let advice = format!("{said}: rotate it before that day with `lookup-gitlab-sync token rotate`");
+    let advice =
+        format!("{said}: rotate it before that day with `lookup-gitlab-sync token rotate`");
     assert_eq!(ready["notes"], serde_json::json!([advice]));
     let midnight = TimeZone::UTC.to_timestamp(day.into()).unwrap().as_second();
     let line =
