@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// An answer that is not waited for is a token that is lost.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// No token of GitLab's is as long.
 const LONGEST: usize = 512;

@@ -29,13 +29,13 @@ const BY_HAND: &str =
 ///
 /// Looks first: whose token it is, what it may do, when it expires. Without --yes that is all. GitLab revokes the old token
 /// in the moment in which it gives the new one, which has the same owner and scopes. The new one takes its place in the file
-/// of GITLAB_TOKEN_FILE, which a running service reads again by itself; a token that is in no file is printed with --print.
+/// of `GITLAB_TOKEN_FILE`, which a running service reads again by itself; a token that is in no file is printed with --print.
 /// The rotation is asked for once and never again, since GitLab takes the old token's second use for a thief's and revokes the
 /// new one too. Exit code 1 where the new token is not known or not stored: the text says what to do.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  lookup-gitlab-sync token rotate --print --yes >new-token")]
 pub(super) struct RotateArgs {
-    /// Rotates GITLAB_READ_TOKEN instead of GITLAB_TOKEN
+    /// Rotates `GITLAB_READ_TOKEN` instead of `GITLAB_TOKEN`
     #[arg(long)]
     read: bool,
     /// The new token's days; GitLab bounds them, too

@@ -197,9 +197,14 @@ fn expiry(call: &ApiRequest, now: Timestamp) -> Result<Date, ErrorResponse> {
 }
 
 fn revoke_successors(tokens: &mut TokenStore, secret: &str) {
-    let mut next = tokens.get(secret).and_then(|token| token.successor.clone());
-    while let Some(token) = next.and_then(|secret| tokens.get_mut(&secret)) {
-        token.revoked = true;
-        next = token.successor.clone();
+    let mut secret = secret.to_owned();
+    while let Some(next) = tokens
+        .get(&secret)
+        .and_then(|token| token.successor.clone())
+    {
+        if let Some(token) = tokens.get_mut(&next) {
+            token.revoked = true;
+        }
+        secret = next;
     }
 }
