@@ -68,15 +68,10 @@ impl RotationScene {
         fs::read_to_string(self.file()).unwrap().trim().to_owned()
     }
 
-    /// Variables that name the file.
-    pub(super) fn of_file<'a>(&self, path: &'a str) -> [(&'static str, &'a str); 2] {
-        [("GITLAB_TOKEN", ""), ("GITLAB_TOKEN_FILE", path)]
-    }
-
     /// `token rotate --yes` on the file.
     pub(super) async fn rotate(&self, more: &[&str], variables: Variables<'_>) -> Rotation {
         let path = self.file().display().to_string();
-        let variables = [self.of_file(&path).as_slice(), variables].concat();
+        let variables = [of_file(&path).as_slice(), variables].concat();
         let arguments = [&["token", "rotate", "--yes"], more].concat();
         Rotation::of(&self.service.run(&arguments, &variables).await)
     }
@@ -117,6 +112,11 @@ impl RotationScene {
         let row: Value = serde_json::from_str(&answer.unwrap().text().await.unwrap()).unwrap();
         row["expires_at"].as_str().unwrap().parse().unwrap()
     }
+}
+
+/// Variables that name the file.
+pub(super) fn of_file(path: &str) -> [(&'static str, &str); 2] {
+    [("GITLAB_TOKEN", ""), ("GITLAB_TOKEN_FILE", path)]
 }
 
 /// How the command ended.
@@ -160,7 +160,7 @@ async fn the_file_holds_the_new_token_with_its_rights_and_a_running_worker_follo
     }
     fs::set_permissions(&file, Permissions::from_mode(0o640)).unwrap();
     let path = file.display().to_string();
-    let variables = scene.of_file(&path);
+    let variables = of_file(&path);
     scene.service.serve(&["user-worker"], &variables).await;
 
     let rotation = scene.rotate(&[], &[]).await;
@@ -267,29 +267,20 @@ async fn the_token_that_reads_rotates_itself_if_its_scopes_let_it() {
 async fn what_speaks_against_it_is_told_before_anything_is_rotated() {
     let scene = RotationScene::new().await;
     let path = scene.file().display().to_string();
-    let of_file = scene.of_file(&path);
-    let dry = [
-        of_file.as_slice(),
-        &[("LOOKUP_GITLAB_SYNC__MODE", "dry-run")],
-    ]
-    .concat();
+    let named = of_file(&path);
+    let dry = [named.as_slice(), &[("LOOKUP_GITLAB_SYNC__MODE", "dry-run")]].concat();
     let refused: [(&[&str], Variables<'_>, i32, &str); 6] = [
-        (&[], &of_file, 2, "give --yes"),
+        (&[], &named, 2, "give --yes"),
         (&["--yes"], &[], 2, "give --print"),
         (&["--yes"], &dry, 2, "mode is dry-run"),
         (
             &["--yes", "--read"],
-            &of_file,
+            &named,
             2,
             "GITLAB_READ_TOKEN is not set",
         ),
-        (&["--yes", "--expires-in-days", "0"], &of_file, 2, "1..=365"),
-        (
-            &["--yes", "--expires-in-days", "366"],
-            &of_file,
-            2,
-            "1..=365",
-        ),
+        (&["--yes", "--expires-in-days", "0"], &named, 2, "1..=365"),
+        (&["--yes", "--expires-in-days", "366"], &named, 2, "1..=365"),
     ];
     for (more, variables, code, said) in refused {
         let arguments = [&["token", "rotate"], more].concat();

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use simulator::control::{Cut, InjectedFault};
 use testkit::{process::signal, wait::until};
 
-use super::rotating::{ROTATE, Rotation, RotationScene};
+use super::rotating::{ROTATE, Rotation, RotationScene, of_file};
 
 fn post() -> InjectedFault {
     InjectedFault::on("POST", ROTATE)
@@ -244,7 +244,7 @@ async fn no_signal_ends_it_between_the_rotation_and_the_stored_token() {
     };
     scene.inject(slow);
     let path = scene.file().display().to_string();
-    let variables = scene.of_file(&path);
+    let variables = of_file(&path);
     let arguments = ["token", "rotate", "--yes"];
     let running = scene.service.launch(&arguments, &variables);
     until("the place is proved", async || {
