@@ -187,9 +187,7 @@ impl Servers {
     /// have cost.
     pub async fn gitlab_spent(&self) -> f64 {
         let spent = self.gitlab.get("/simulate/cost").await;
-        let kinds = ["listings", "graphql", "changes", "others"];
-        let microseconds = kinds.map(|kind| spent[kind]["microseconds"].as_f64().unwrap());
-        microseconds.iter().sum::<f64>() / 1e6
+        spent["seconds"].as_f64().unwrap()
     }
 
     pub fn gitlab_url(&self) -> &str {

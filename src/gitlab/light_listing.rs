@@ -7,7 +7,6 @@
 
 use std::{borrow::Cow, time::Duration};
 
-use jiff::civil::Date;
 use reqwest::{StatusCode, Url};
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::json;
@@ -16,7 +15,7 @@ use tokio::time::sleep;
 use super::{Client, Timed, client::FULL};
 use crate::{
     gate::ErrorKind,
-    upstream::{CallError, Fault, UpstreamRequest, UpstreamResponse},
+    upstream::{CallError, Fault, LenientValue, UpstreamRequest, UpstreamResponse},
 };
 
 /// Before a page that failed is asked for again.
@@ -33,9 +32,9 @@ const LONGEST_REASON: usize = 200;
 pub struct LightRow {
     /// The number in `id`, `gid://gitlab/User/<number>`.
     pub id: u64,
-    /// `username`
+    /// `username`; empty where it is no text.
     pub username: String,
-    /// `state`, as sent.
+    /// `state`, as sent; empty where it is no text.
     pub state: String,
     /// `lastActivityOn`
     pub last_activity_on: Timed,
@@ -106,11 +105,12 @@ struct PageInfo<'a> {
 pub(super) struct LightNode<'a> {
     #[serde(borrow)]
     id: Cow<'a, str>,
-    #[serde(borrow)]
-    username: Cow<'a, str>,
-    #[serde(borrow)]
-    state: Cow<'a, str>,
-    last_activity_on: Option<Date>,
+    #[serde(borrow, default)]
+    username: LenientValue<'a>,
+    #[serde(borrow, default)]
+    state: LenientValue<'a>,
+    #[serde(borrow, default)]
+    last_activity_on: LenientValue<'a>,
 }
 
 impl UsersConnection<'_> {
@@ -263,11 +263,15 @@ pub(super) fn next(
 }
 
 fn row(node: LightNode<'_>) -> Result<LightRow, Fault> {
+    let text = |value: &LenientValue<'_>| value.text().unwrap_or_default().to_owned();
     Ok(LightRow {
         id: node.number()?,
-        username: node.username.into_owned(),
-        state: node.state.into_owned(),
-        last_activity_on: node.last_activity_on.map_or(Timed::Never, Timed::On),
+        username: text(&node.username),
+        state: text(&node.state),
+        last_activity_on: match node.last_activity_on {
+            LenientValue::Absent | LenientValue::Null => Timed::Never,
+            odd_or_text => odd_or_text.text().map_or(Timed::Unreadable, Timed::parse),
+        },
     })
 }
 
@@ -319,6 +323,21 @@ mod tests {
         assert_eq!(read.rows[0].id, 42);
         assert_eq!(read.rows[0].last_activity_on, Timed::On(date(2026, 10, 30)));
         assert_eq!(read.rows[1].last_activity_on, Timed::Never);
+    }
+
+    /// One odd account takes nothing from the others: it differs from what is known of it, and is
+    /// read exactly.
+    #[rstest]
+    #[case(r#""username":null,"state":"active","lastActivityOn":null"#)]
+    #[case(r#""username":7,"state":["x"],"lastActivityOn":"2026-13-40""#)]
+    #[case(r#""state":"active""#)]
+    fn an_odd_row_is_a_row(#[case] odd: &str) {
+        let users = format!(
+            r#"{{"pageInfo":{{"hasNextPage":false,"endCursor":null}},"nodes":[{{"id":"gid://gitlab/User/42",{odd}}}]}}"#
+        );
+        let read = page(&told(&users, OWN), None).unwrap().unwrap();
+        assert_eq!((read.rows.len(), read.rows[0].id), (1, 42));
+        assert_eq!(read.rows[0].username, "");
     }
 
     #[rstest]

@@ -183,6 +183,7 @@ impl<'a> LightSweeping<'a> {
         *known.username == *row.username
             && known.facts.state == AccountState::parse(&row.state)
             && known.facts.state != AccountState::Unrecognised
+            && row.last_activity_on != Timed::Unreadable
             && !may_be_exempt_no_more
             && !may_be_seen_now
             && !known.counted.recently_blocked
