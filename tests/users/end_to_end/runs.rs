@@ -34,9 +34,16 @@ async fn a_tick_brings_every_account_to_its_end_and_a_second_changes_nothing() {
     assert_each_change_was_posted_once(&scene, &population);
 
     let writes = scene.writes();
+    let pages = |scene: &ServiceEnvironment| {
+        let control = scene.servers.gitlab.control();
+        control.count("GET", "/api/v4/users?*order_by=id*")
+    };
+    let before = pages(&scene);
+    assert!(before > 0, "the first tick reads everything by REST");
     scene.tick(SyncTick::default()).await;
     scene.quiet().await;
     assert_eq!(scene.writes(), writes, "the second tick writes nothing");
+    assert_eq!(pages(&scene), before, "and lists nobody by REST");
     assert_eq!(population.check(&scene.servers.gitlab.snapshot()), []);
 }
 
