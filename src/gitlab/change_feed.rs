@@ -18,7 +18,7 @@ use serde_json::json;
 use super::{
     Client, LightUnavailable,
     client::FULL,
-    light_listing::{self, connection, contradiction, question_of},
+    graphql::{self, connection, contradiction, question},
 };
 use crate::upstream::{CallError, Fault, UpstreamResponse};
 
@@ -98,7 +98,7 @@ impl Client {
             Ok(NewestChange::At(mark)) => Ok(Some(mark)),
             Ok(NewestChange::Nothing) => Ok(None),
             Ok(NewestChange::Undated { .. }) => {
-                light_listing::unavailable("does not go on after the accounts without a time")
+                graphql::unavailable("does not go on after the accounts without a time")
             }
             Err(unavailable) => Err(unavailable),
         })
@@ -159,17 +159,17 @@ impl Client {
         &self,
         after: Option<&str>,
     ) -> Result<Result<NewestChange, LightUnavailable>, CallError> {
-        let question = question_of("UPDATED_DESC", 1, after, self.own_id().await?);
-        self.ask_lightly("newest_change", question, newest).await
+        let question = question("UPDATED_DESC", 1, after, self.own_id().await?);
+        self.ask_graphql("newest_change", question, newest).await
     }
 
     async fn feed_page(
         &self,
         after: &str,
     ) -> Result<Result<FeedPage, LightUnavailable>, CallError> {
-        let question = question_of("UPDATED_ASC", FULL, Some(after), self.own_id().await?);
+        let question = question("UPDATED_ASC", FULL, Some(after), self.own_id().await?);
         let judge = |answer: &UpstreamResponse| page(answer, after);
-        self.ask_lightly("list_changes", question, judge).await
+        self.ask_graphql("list_changes", question, judge).await
     }
 }
 
@@ -247,9 +247,9 @@ fn page(
         Ok(users) => users,
         Err(unavailable) => return Ok(Err(unavailable)),
     };
-    let numbers = users.nodes.iter().map(light_listing::LightNode::number);
+    let numbers = users.nodes.iter().map(graphql::UserNode::number);
     let ids = numbers.collect::<Result<_, _>>()?;
-    let next = light_listing::next(&users, Some(after))?;
+    let next = graphql::next(&users, Some(after))?;
     Ok(Ok(FeedPage { ids, next }))
 }
 
