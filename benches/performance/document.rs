@@ -213,8 +213,8 @@ fn memory(figures: &Figures) -> String {
             vec![
                 users(row),
                 spread(row.get("MiB at start"), 1),
-                spread(row.get("MiB after one"), 1),
                 spread(row.get("MiB at most"), 1),
+                spread(row.get("MiB after a light run"), 1),
             ]
         }),
     )

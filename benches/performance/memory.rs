@@ -18,10 +18,10 @@ pub async fn measure(sizes: &[usize], repetitions: usize) -> Vec<Row> {
             let (service, _) = Service::start(&servers, &[], &[]).await;
             row.add("MiB at start", service.process.peak_mib());
             service.run(&servers).await;
-            row.add("MiB after one", service.process.peak_mib());
+            row.add("MiB at most", service.process.peak_mib());
             service.run(&servers).await;
             let peak = service.process.peak_mib();
-            row.add("MiB at most", peak);
+            row.add("MiB after a light run", peak);
             println!("  {users} users: {peak:.1} MiB");
         }
     }
