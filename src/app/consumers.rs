@@ -24,7 +24,7 @@ use crate::{
     },
     namespaces::{ledger::Ledger, worker::NamespaceWorker},
     pause::WriteSwitch,
-    users::{fan_out::FanOut, worker::UserWorker},
+    users::{fan_out::FanOut, sweeps::Sweeps, worker::UserWorker},
 };
 
 /// One tick at a time: a second sweep would only repeat the first.
@@ -231,15 +231,20 @@ fn fan_out(
     connection: &Connection,
     writes_when: Option<WriteSwitch>,
 ) -> FanOut {
-    FanOut::new(
+    let sweeps = Sweeps::new(
         clients.reader.clone(),
         Arc::clone(&clients.directory),
+        Arc::clone(&clients.rules),
+        config.sweep.clone(),
+    );
+    FanOut::new(
+        clients.reader.clone(),
+        sweeps,
         Arc::clone(&clients.rules),
         writes_when,
         config.fan_out.messages,
         StageMessages::to(Stage::UserWorker, connection),
     )
-    .sweeping(config.sweep.clone())
 }
 
 fn user_worker(config: &Config, clients: &UserClients) -> UserWorker {

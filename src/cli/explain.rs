@@ -304,7 +304,7 @@ fn our_block(proof: OwnershipProof) -> String {
 fn class(class: &Class) -> String {
     match class {
         Class::Exempt => {
-            "exempt: the token's own account, or exempted by an operator or an administrator"
+            "exempt: the token's own account, that of a control person of the directory, or exempted by an operator or an administrator"
                 .to_owned()
         }
         Class::NotHuman => "not a person's account".to_owned(),

@@ -1,4 +1,6 @@
 //! What a directory tells of its changes: whose entries, never what they hold now.
+//!
+//! No stage asks it yet: runs ask about everybody.
 
 use super::Crsid;
 

@@ -27,8 +27,7 @@ use super::{
     sweeps::Sweeps,
 };
 use crate::{
-    config::{self, FanOutMessages},
-    directory::Directory,
+    config::FanOutMessages,
     failpoint, gitlab,
     messaging::{
         DeadLetter, Delivery, Disposition, Handler, PubSubError, Stage, StageMessages, attributes,
@@ -50,7 +49,6 @@ const PUBLISHING: usize = 4_096;
 #[derive(Debug)]
 pub struct FanOut<P = StageMessages> {
     gitlab: gitlab::Client,
-    directory: Arc<dyn Directory>,
     rules: Arc<Rules>,
     /// `None` in dry run.
     writes_when: Option<WriteSwitch>,
@@ -106,11 +104,11 @@ impl Asked<'_> {
 }
 
 impl<P: UserMessages> FanOut<P> {
-    /// A fan-out that publishes to `users`: dry runs alone without `writes_when`, and while that
+    /// A fan-out of what `sweeps` read, that publishes to `users`: dry runs alone without `writes_when`, and while that
     /// holds writes back.
     pub fn new(
         gitlab: gitlab::Client,
-        directory: Arc<dyn Directory>,
+        sweeps: Sweeps,
         rules: Arc<Rules>,
         writes_when: Option<WriteSwitch>,
         messages: FanOutMessages,
@@ -119,25 +117,15 @@ impl<P: UserMessages> FanOut<P> {
         let on_its_way = OnItsWay::new(rules.plan_lapses);
         Self {
             gitlab,
-            directory,
             rules,
             writes_when,
             messages,
             users,
             last_sweep: Mutex::new(None),
             on_its_way: Mutex::new(on_its_way),
-            sweeps: Sweeps::new(config::SweepConfig::default()),
+            sweeps,
             reports: Reports::default(),
             reminder: ControlsReminder::default(),
-        }
-    }
-
-    /// The same, reading GitLab as `config` says.
-    #[must_use]
-    pub fn sweeping(self, config: config::SweepConfig) -> Self {
-        Self {
-            sweeps: Sweeps::new(config),
-            ..self
         }
     }
 
@@ -215,10 +203,7 @@ impl<P: UserMessages> FanOut<P> {
         let so_far = Mutex::new(Progress::default());
         let so_far = || so_far.lock().unwrap_or_else(PoisonError::into_inner);
         let progress = |progress| *so_far() = progress;
-        let (directory, rules) = (&self.directory, &self.rules);
-        let reading = self
-            .sweeps
-            .read(&self.gitlab, directory, rules, run.now, &progress);
+        let reading = self.sweeps.read(run.now, &progress);
         let sweep = self
             .reports
             .while_reading(run.delivery, || *so_far(), reading)

@@ -26,6 +26,9 @@ const NAMED: usize = 10;
 /// The sweeps of one process, one at a time.
 #[derive(Debug)]
 pub struct Sweeps {
+    gitlab: gitlab::Client,
+    directory: Arc<dyn Directory>,
+    rules: Arc<Rules>,
     config: SweepConfig,
     state: Mutex<SweepsState>,
 }
@@ -41,9 +44,17 @@ struct SweepsState {
 }
 
 impl Sweeps {
-    /// As `config` says.
-    pub fn new(config: SweepConfig) -> Self {
+    /// Of these two sides, as `config` says.
+    pub fn new(
+        gitlab: gitlab::Client,
+        directory: Arc<dyn Directory>,
+        rules: Arc<Rules>,
+        config: SweepConfig,
+    ) -> Self {
         Self {
+            gitlab,
+            directory,
+            rules,
             config,
             state: Mutex::default(),
         }
@@ -55,14 +66,12 @@ impl Sweeps {
     /// See [`SweepError`]; read again, it goes on from where it was, if that is not too long ago.
     pub async fn read(
         &self,
-        gitlab: &gitlab::Client,
-        directory: &Arc<dyn Directory>,
-        rules: &Arc<Rules>,
         now: Timestamp,
         progress: &(dyn Fn(Progress) + Send + Sync),
     ) -> Result<Sweep, SweepError> {
         if let Some(view) = self.usable_view() {
-            let light = LightSweeping::new(gitlab, Arc::clone(directory), rules, &view, now);
+            let directory = Arc::clone(&self.directory);
+            let light = LightSweeping::new(&self.gitlab, directory, &self.rules, &view, now);
             match light.run(progress).await? {
                 LightSweep::Whole { sweep, exact } => {
                     self.keep(view.after(&sweep));
@@ -72,24 +81,21 @@ impl Sweeps {
                 LightSweep::NeedsFull(why) => self.tell(why),
             }
         }
-        self.full(gitlab, directory, rules, now, progress).await
+        self.full(now, progress).await
     }
 
     async fn full(
         &self,
-        gitlab: &gitlab::Client,
-        directory: &Arc<dyn Directory>,
-        rules: &Arc<Rules>,
         now: Timestamp,
         progress: &(dyn Fn(Progress) + Send + Sync),
     ) -> Result<Sweep, SweepError> {
         let interrupted = self.state().interrupted.take();
         let (sweeping, began) = interrupted.unwrap_or_else(|| {
-            let sweeping = Sweeping::new(Arc::clone(directory), Arc::clone(rules));
+            let sweeping = Sweeping::new(Arc::clone(&self.directory), Arc::clone(&self.rules));
             (sweeping, Moment::now())
         });
         let read = sweeping
-            .to_the_end(gitlab, now, self.config.max_age, progress)
+            .to_the_end(&self.gitlab, now, self.config.max_age, progress)
             .await;
         let sweep = read.map_err(|stopped| {
             let so_far = stopped.so_far.map(|so_far| (*so_far, began));

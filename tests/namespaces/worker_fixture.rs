@@ -77,29 +77,29 @@ impl WorkerFixture {
 
     /// A worker in a process whose writes this switch allows.
     pub fn worker_when(&self, writes_when: WriteSwitch) -> NamespaceWorker {
-        let (timeout, settle) = (Duration::from_mins(1), Duration::from_secs(30));
-        worker(
-            &self.ledger,
-            &self.receiver,
-            &self.keys,
-            timeout,
-            settle,
-            writes_when,
-            None,
-        )
+        self.usual_worker(writes_when, None)
     }
 
     /// A worker that shows these tokens beside the portal's.
     pub fn worker_with(&self, identity: IdentityTokens) -> NamespaceWorker {
+        self.usual_worker(WriteSwitch::unwatched(), Some(identity))
+    }
+
+    fn usual_worker(
+        &self,
+        writes_when: WriteSwitch,
+        identity: Option<IdentityTokens>,
+    ) -> NamespaceWorker {
         let (timeout, settle) = (Duration::from_mins(1), Duration::from_secs(30));
+        let (ledger, receiver, keys) = (&self.ledger, &self.receiver, &self.keys);
         worker(
-            &self.ledger,
-            &self.receiver,
-            &self.keys,
+            ledger,
+            receiver,
+            keys,
             timeout,
             settle,
-            WriteSwitch::unwatched(),
-            Some(identity),
+            writes_when,
+            identity,
         )
     }
 

@@ -10,7 +10,7 @@ use simulator::{
     gitlab::SimulatedUser,
     lookup::SimulatedPerson,
     population::Population,
-    servers::{PROJECT, ServerSettings},
+    servers::{PROJECT, ServerSettings, SimulatedServers},
 };
 use testkit::environment::ServiceEnvironment;
 
@@ -46,6 +46,16 @@ pub async fn environment_with(
         .await
         .unwrap();
     environment
+}
+
+/// What a command that only reads is told of these servers.
+#[allow(dead_code, reason = "one of the two test binaries asks for it")]
+pub fn reading_config(servers: &SimulatedServers) -> config::ReadingConfig {
+    let sources = config::Sources {
+        environment: servers.environment().into_iter().collect(),
+        ..config::Sources::default()
+    };
+    config::ReadingConfig::load(&sources).unwrap().config
 }
 
 /// The service's own way to the Pub/Sub of an environment.

@@ -4,7 +4,6 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use jiff::{Timestamp, ToSpan};
 use lookup_gitlab_sync::{
-    config::{Environment, ReadingConfig, Sources},
     directory::{self, ChangedPeople, Crsid, Directory, DirectoryMark, FileDirectory},
     gitlab::{ChangedAccounts, Client, FeedMark, LightUnavailable},
 };
@@ -16,6 +15,8 @@ use simulator::{
     lookup::SimulatedPerson,
     servers::{ServerSettings, SimulatedServers},
 };
+
+use crate::support::reading_config;
 
 /// More accounts than the feed is read for.
 const MANY: u64 = 1_001;
@@ -41,12 +42,7 @@ async fn two_feeds() -> TwoFeeds {
     let servers = SimulatedServers::of(accounts.collect(), people.collect(), settings)
         .await
         .unwrap();
-    let environment: Environment = servers.environment().into_iter().collect();
-    let sources = Sources {
-        environment,
-        ..Sources::default()
-    };
-    let config = ReadingConfig::load(&sources).unwrap().config;
+    let config = reading_config(&servers);
     let both = TwoFeeds {
         gitlab: Client::new(&config.gitlab, None).unwrap(),
         directory: directory::open(&config.directory, &config.controls).unwrap(),
@@ -182,6 +178,18 @@ async fn an_answer_without_the_account_at_the_mark_is_not_believed() {
     assert!(both.servers.gitlab.delete_user(101));
     let why = both.not_told_since(&mark).await;
     assert_eq!(why, "account 101, the last to change, is not shown again");
+}
+
+/// It would be the newest until its day comes, and nothing would seem to change meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_in_the_future_hides_none() {
+    let both = two_feeds().await;
+    let ahead = Timestamp::now() + 48.hours();
+    both.change(105, json!({"updated_at": ahead.to_string()}));
+    let mark = both.feed_mark().await;
+    both.change(104, json!({"state": "blocked"}));
+    let why = both.not_told_since(&mark).await;
+    assert_eq!(why, "account 105 changes in the future");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,7 +8,7 @@ use std::{
 
 use jiff::{Timestamp, ToSpan, civil::Date, tz::TimeZone};
 use lookup_gitlab_sync::{
-    config::{Environment, ReadingConfig, Sources, SweepConfig, SweepKind},
+    config::{SweepConfig, SweepKind},
     directory::{self, Directory},
     gitlab::Client,
     users::{
@@ -25,6 +25,8 @@ use simulator::{
     lookup::SimulatedPerson,
     servers::{ServerSettings, SimulatedServers},
 };
+
+use crate::support::reading_config;
 
 const MARKER: &str = "lookup_gitlab_sync";
 const MEMBERS: u64 = 8;
@@ -77,12 +79,7 @@ async fn with(
     let servers = SimulatedServers::of(accounts, people, settings)
         .await
         .unwrap();
-    let environment: Environment = servers.environment().into_iter().collect();
-    let sources = Sources {
-        environment,
-        ..Sources::default()
-    };
-    let mut config = ReadingConfig::load(&sources).unwrap().config;
+    let mut config = reading_config(&servers);
     // Accounts that are made by an edit belong to nobody whom Lookup knows.
     config.guard.min_known_percent = 0.0;
     Both {
@@ -93,20 +90,22 @@ async fn with(
     }
 }
 
-fn sweeps(kind: SweepKind) -> Sweeps {
-    Sweeps::new(SweepConfig {
-        kind,
-        ..SweepConfig::default()
-    })
-}
-
 impl Both {
+    fn sweeps(&self, kind: SweepKind) -> Sweeps {
+        let config = SweepConfig {
+            kind,
+            ..SweepConfig::default()
+        };
+        let (directory, rules) = (Arc::clone(&self.directory), Arc::clone(&self.rules));
+        Sweeps::new(self.gitlab.clone(), directory, rules, config)
+    }
+
     /// As a run does: what a gate holds goes on where it was.
     async fn plan(&self, sweeps: &Sweeps) -> Plan {
         let now = Timestamp::now();
         loop {
             let _permit = self.gitlab.read_gate().passable().await;
-            let read = sweeps.read(&self.gitlab, &self.directory, &self.rules, now, &|_| ());
+            let read = sweeps.read(now, &|_| ());
             match read.await {
                 Ok(sweep) => return Plan::of(sweep, self.rules.policy, today()),
                 Err(SweepError::Call(error)) => println!("it goes on after: {error}"),
@@ -198,7 +197,7 @@ async fn whatever_is_edited_light_and_full_plan_the_same() {
     for seed in 0..8 {
         let both = both().await;
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        let light = sweeps(SweepKind::Light);
+        let light = both.sweeps(SweepKind::Light);
         both.plan(&light).await;
         let mut unseen = BTreeSet::new();
         let mut trace = Vec::new();
@@ -206,7 +205,7 @@ async fn whatever_is_edited_light_and_full_plan_the_same() {
             let (what, hidden) = edit(&both, &mut rng);
             trace.push(what);
             unseen.extend(hidden.map(AccountId));
-            let by_full = decisions(&both.plan(&sweeps(SweepKind::Full)).await);
+            let by_full = decisions(&both.plan(&both.sweeps(SweepKind::Full)).await);
             let before = both.pages_by_rest();
             let by_light = decisions(&both.plan(&light).await);
             assert_eq!(both.pages_by_rest(), before, "seed {seed}: it was light");
@@ -220,15 +219,18 @@ async fn whatever_is_edited_light_and_full_plan_the_same() {
                 );
             }
         }
-        let anew = decisions(&both.plan(&sweeps(SweepKind::Light)).await);
-        assert_eq!(anew, decisions(&both.plan(&sweeps(SweepKind::Full)).await));
+        let anew = decisions(&both.plan(&both.sweeps(SweepKind::Light)).await);
+        assert_eq!(
+            anew,
+            decisions(&both.plan(&both.sweeps(SweepKind::Full)).await)
+        );
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_sweep_asks_rest_for_those_alone_who_may_have_to_change() {
     let both = both().await;
-    let light = sweeps(SweepKind::Light);
+    let light = both.sweeps(SweepKind::Light);
     both.plan(&light).await;
     both.servers.lookup.set_cancelled(&crsid(104), true);
     let control = both.servers.gitlab.control();
@@ -255,7 +257,7 @@ async fn a_second_sweep_asks_rest_for_those_alone_who_may_have_to_change() {
 #[tokio::test(flavor = "multi_thread")]
 async fn where_graphql_does_not_serve_everything_is_read_by_rest(#[case] status: u16) {
     let both = both().await;
-    let light = sweeps(SweepKind::Light);
+    let light = both.sweeps(SweepKind::Light);
     both.plan(&light).await;
     let fault = InjectedFault {
         status: Some(status),
@@ -278,7 +280,7 @@ async fn so_many_changes_that_a_full_sweep_is_cheaper_lead_to_one() {
         |id: u64| SimulatedUser::new(id, &crsid(id)).with("last_activity_on", seen.clone());
     let people = (100..500).map(|id| SimulatedPerson::current(&crsid(id), "Here"));
     let both = of((100..500).map(account).collect(), people.collect()).await;
-    let light = sweeps(SweepKind::Light);
+    let light = both.sweeps(SweepKind::Light);
     both.plan(&light).await;
     for id in 100..350 {
         both.servers.lookup.set_cancelled(&crsid(id), true);
@@ -308,7 +310,7 @@ async fn a_gitlab_that_restarts_every_few_pages_is_listed_to_the_end() {
         ..ServerSettings::default()
     };
     let both = with(accounts, people, settings).await;
-    let light = sweeps(SweepKind::Light);
+    let light = both.sweeps(SweepKind::Light);
     let full = decisions(&both.plan(&light).await);
     let before = both.pages_by_rest();
     both.servers.lookup.set_cancelled(&crsid(650), true);
@@ -326,7 +328,7 @@ async fn an_account_that_cannot_be_shown_is_left_out_and_named_by_light_sweeps_t
         both.change(id, json!({"hidden": {"without_namespace": is_hidden}}));
     };
     hide(103, true);
-    let light = sweeps(SweepKind::Light);
+    let light = both.sweeps(SweepKind::Light);
     let unreadable =
         |plan: &Plan| -> Vec<u64> { plan.unreadable.iter().map(|account| account.id).collect() };
     assert_eq!(unreadable(&both.plan(&light).await), [103]);
@@ -346,7 +348,7 @@ async fn an_account_that_cannot_be_shown_is_left_out_and_named_by_light_sweeps_t
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_that_sees_less_than_before_is_refused_as_in_a_full_sweep() {
     let both = both().await;
-    let light = sweeps(SweepKind::Light);
+    let light = both.sweeps(SweepKind::Light);
     both.plan(&light).await;
     let plain = simulator::gitlab::TokenChange {
         admin: Some(false),
@@ -355,9 +357,6 @@ async fn a_token_that_sees_less_than_before_is_refused_as_in_a_full_sweep() {
     let token = both.servers.gitlab.token();
     both.servers.gitlab.change_token(token, plain);
     let now = Timestamp::now();
-    let error = light
-        .read(&both.gitlab, &both.directory, &both.rules, now, &|_| ())
-        .await
-        .unwrap_err();
+    let error = light.read(now, &|_| ()).await.unwrap_err();
     assert!(error.to_string().contains("GITLAB_TOKEN"), "{error}");
 }

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use lookup_gitlab_sync::{
     config::{
         CallsConfig, FanOutMessages, GitLabConfig, GuardConfig, LookupConfig, LookupCredentials,
-        Secret, UsersConfig,
+        Secret, SweepConfig, UsersConfig,
     },
     directory::{self, SharedLooks},
     gitlab,
@@ -15,7 +15,7 @@ use lookup_gitlab_sync::{
     },
     pause::WriteSwitch,
     upstream::Transport,
-    users::{fan_out::FanOut, rules::Rules, worker::UserWorker},
+    users::{fan_out::FanOut, rules::Rules, sweeps::Sweeps, worker::UserWorker},
 };
 use simulator::{gitlab::ADMINISTRATORS_TOKEN, lookup as simulated};
 use tokio::{task::JoinSet, time::sleep};
@@ -79,9 +79,12 @@ impl Process {
 
 /// The first stage in a process of its own.
 pub fn fan_out(upstreams: &Arc<Upstreams>, users: &Queue, rules: &Arc<Rules>) -> FanOut<Queue> {
+    let (gitlab, directory) = (gitlab(upstreams), directory(upstreams));
+    let config = SweepConfig::default();
+    let sweeps = Sweeps::new(gitlab.clone(), directory, Arc::clone(rules), config);
     FanOut::new(
-        gitlab(upstreams),
-        directory(upstreams),
+        gitlab,
+        sweeps,
         Arc::clone(rules),
         Some(WriteSwitch::unwatched()),
         FanOutMessages::All,
