@@ -311,3 +311,21 @@ async fn demo_ends_as_it_must() {
     assert_eq!(report["second_tick"]["gitlab_writes"], 0);
     assert_eq!(scene.writes(), 0, "it touches only the servers it started");
 }
+
+/// The picture of the demo is recorded by hand (`just record-demo`): what its runs cost GitLab does
+/// not depend on the machine.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_demo_costs_gitlab_what_the_readme_says() {
+    let scene = environment(Vec::new(), Vec::new()).await;
+    let demo = scene.run(&["demo"], &[]).await;
+    let text = String::from_utf8(demo.stdout).unwrap();
+    let calls = |text: &str| -> Vec<String> {
+        let lines = text.lines().map(str::trim);
+        let of_gitlab = lines.filter(|line| line.contains(" reads and "));
+        let before_lookups = of_gitlab.filter_map(|line| line.split_once(';'));
+        before_lookups.map(|(calls, _)| calls.to_owned()).collect()
+    };
+    let recorded = calls(&testkit::project::read("README.md"));
+    assert_eq!(recorded.len(), 2, "of both ticks");
+    assert_eq!(calls(&text), recorded);
+}
